@@ -1,0 +1,62 @@
+/**
+ * Lint: type-aware rules, the layer rule (docs/ARCHITECTURE.md, "Layers"), and the ban on torn
+ * stamp access in the arena (u32 stamps go through Uint32Array only).
+ */
+import tseslint from "typescript-eslint";
+
+const layer = (folder, forbidden) => ({
+  files: [`src/${folder}/**/*.ts`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: forbidden.map((name) => ({
+          group: [`**/${name}/**`],
+          message: `src/${folder} must not import src/${name} (docs/ARCHITECTURE.md, Layers).`,
+        })),
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ["dist/**", "coverage/**", "node_modules/**", "test/corpus/**"] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: {
+        project: ["./tsconfig.test.json"],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      "@typescript-eslint/explicit-module-boundary-types": "error",
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-unnecessary-condition": [
+        "error",
+        { allowConstantLoopConditions: true },
+      ],
+      "max-lines-per-function": ["error", { max: 70, skipBlankLines: true, skipComments: true }],
+      "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    files: ["test/**/*.ts", "bench/**/*.ts"],
+    rules: {
+      "max-lines-per-function": "off",
+      "max-lines": "off",
+      "@typescript-eslint/explicit-module-boundary-types": "off",
+    },
+  },
+  { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
+  layer("wire", ["primary", "replica", "store", "daemon"]),
+  layer("store", ["primary", "replica", "daemon", "wire"]),
+  layer("primary", ["replica", "daemon"]),
+  layer("replica", ["primary", "daemon"]),
+);

@@ -1,0 +1,30 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    // Workers and daemons run compiled code: dist/ is built once before any test.
+    globalSetup: ["./test/tools/build-once.ts"],
+    coverage: { provider: "v8", include: ["src/**/*.ts"] },
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/scenario/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        test: { name: "sim", include: ["test/sim/**/*.test.ts"], testTimeout: 120_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
