@@ -56,7 +56,7 @@ export default tseslint.config(
   },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
   layer("wire", ["primary", "replica", "store", "daemon"]),
-  layer("store", ["primary", "replica", "daemon", "wire"]),
+  layer("store", ["primary", "replica", "daemon"]),
   layer("primary", ["replica", "daemon"]),
   layer("replica", ["primary", "daemon"]),
 );

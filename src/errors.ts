@@ -1,0 +1,69 @@
+/**
+ * Operating errors, each with a stable code, the remedy and a meaning. Programmer errors are
+ * node:assert failures instead and are never caught.
+ *
+ * Owns: the table of codes. Does not own: redis's error replies (daemon/).
+ */
+
+/** What the owner does about an error, ordered from mildest to gravest. */
+export type Remedy = "reconnect" | "resync" | "refuse" | "stop";
+
+export type WireErrorCode =
+  | "ERR_WIRE_HEADER_CRC"
+  | "ERR_WIRE_BODY_CRC"
+  | "ERR_WIRE_CHAIN"
+  | "ERR_WIRE_TYPE"
+  | "ERR_WIRE_LENGTH"
+  | "ERR_WIRE_OFFSET"
+  | "ERR_WIRE_BODY"
+  | "ERR_WIRE_STATE";
+export type StoreErrorCode =
+  | "ERR_STORE_RECORD"
+  | "ERR_STORE_CHUNK"
+  | "ERR_STORE_SNAPSHOT_CLOSED"
+  | "ERR_STORE_FULL"
+  | "ERR_STORE_WORKER";
+export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_TRIMMED";
+export type ErrorCode = WireErrorCode | StoreErrorCode | LogErrorCode;
+
+/** Every code with its remedy and meaning. */
+export const ERRORS: Readonly<
+  Record<ErrorCode, { readonly remedy: Remedy; readonly meaning: string }>
+> = {
+  ERR_WIRE_HEADER_CRC: { remedy: "reconnect", meaning: "a frame header does not match its crc32" },
+  ERR_WIRE_BODY_CRC: { remedy: "reconnect", meaning: "a frame body does not match its crc32" },
+  ERR_WIRE_CHAIN: { remedy: "resync", meaning: "a batch does not continue the chain" },
+  ERR_WIRE_TYPE: { remedy: "reconnect", meaning: "a frame type that does not exist" },
+  ERR_WIRE_LENGTH: { remedy: "reconnect", meaning: "a frame declares more than its type allows" },
+  ERR_WIRE_OFFSET: { remedy: "reconnect", meaning: "a batch is not at the expected offset" },
+  ERR_WIRE_BODY: { remedy: "reconnect", meaning: "a frame body does not parse" },
+  ERR_WIRE_STATE: { remedy: "reconnect", meaning: "a frame that is not allowed in this state" },
+  ERR_STORE_RECORD: { remedy: "stop", meaning: "a record is not in the store's format" },
+  ERR_STORE_CHUNK: { remedy: "resync", meaning: "a snapshot chunk is not in the store's format" },
+  ERR_STORE_SNAPSHOT_CLOSED: { remedy: "resync", meaning: "the snapshot was closed meanwhile" },
+  ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
+  ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
+  ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
+  ERR_LOG_TRIMMED: { remedy: "resync", meaning: "the asked offset is older than the backlog" },
+};
+
+/** Base of every operating error here. */
+export class HawserError<C extends ErrorCode = ErrorCode> extends Error {
+  readonly code: C;
+  readonly remedy: Remedy;
+  constructor(code: C, detail: string, options?: ErrorOptions) {
+    super(`${code}: ${detail}`, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.remedy = ERRORS[code].remedy;
+  }
+}
+
+/** Bytes from a peer break the protocol. */
+export class WireError extends HawserError<WireErrorCode> {}
+
+/** The store refuses a record, a chunk or an operation. */
+export class StoreError extends HawserError<StoreErrorCode> {}
+
+/** The log refuses an append or a read. */
+export class LogError extends HawserError<LogErrorCode> {}

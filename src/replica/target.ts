@@ -1,0 +1,31 @@
+/**
+ * What a session needs of the state that it keeps up to date, and of the log it keeps. The
+ * built-in store and backlog satisfy it; so can an embedder's.
+ *
+ * Owns: interfaces. Does not own: any implementation (store/, primary/backlog.ts, test/sim).
+ */
+
+/** The state a replica applies records to. */
+export interface StateTarget {
+  /** Nothing is in it. */
+  isEmpty(): boolean;
+  /**
+   * Applies the records in `bytes[from, to)`, each a u32le length and that many bytes; the range
+   * starts and ends between records. Throws StoreError ERR_STORE_RECORD when one is malformed.
+   */
+  applyRange(bytes: Buffer, from: number, to: number): void;
+  /** Begins a second, empty state beside this one. */
+  stage(estimate: { readonly records: number; readonly bytes: number }): Staging;
+  /** Replaces the state by the staged one in one step, O(1). */
+  swap(staging: Staging): void;
+}
+
+/** A snapshot being loaded. */
+export interface Staging {
+  /** Loads one chunk's payload, in order. Throws StoreError ERR_STORE_CHUNK when malformed. */
+  load(bytes: Buffer, from: number, to: number): void;
+  /** All chunks are in: checks the totals. Throws StoreError ERR_STORE_CHUNK when they differ. */
+  finish(totals: { readonly records: number }): void;
+  /** Gives the memory back; idempotent. */
+  discard(): void;
+}

@@ -1,0 +1,278 @@
+/**
+ * What the two ends of a connection say to each other: the types of all frames, as values.
+ * The feeder is the end that has the log; the replica is the end that dials.
+ *
+ *   type       number  from     when                                 answer
+ *   GREETING     1     feeder   at once when a connection arrives    HELLO
+ *   HELLO        2     replica  after GREETING                       WELCOME | REJECT
+ *   WELCOME      3     feeder   the replica is accepted              (stream or ship)
+ *   REJECT       4     feeder   it is not; then the feeder closes    -
+ *   PING         5     feeder   idle link (1 s), or ack-now wanted   ACK
+ *   ACK          6     replica  progress, heartbeat (1 s)            -
+ *   SNAPSHOT     7     feeder   a ship begins or is resumed          ACK (restoring)
+ *   CHUNK        8     feeder   payload of a ship                    ACK (restoring)
+ *   END          9     feeder   the ship is complete                 ACK (streaming)
+ *   BYE         10     either   planned close, with a code           -
+ *   VERIFY      11     feeder   marks a position to be digested      DIGEST
+ *   DIGEST      12     replica  sums of the state at that position   -
+ *   BATCH       32     feeder   records of the log                   ACK (streaming)
+ *
+ * Byte layouts are in docs/PROTOCOL.md; codec.ts and decoder.ts implement them.
+ * Owns: types and numbers. Does not own: bytes (codec.ts), decisions (primary/, replica/).
+ */
+
+/** Frame types by name. A number once used is never given to another type. */
+export const FRAME = {
+  greeting: 1,
+  hello: 2,
+  welcome: 3,
+  reject: 4,
+  ping: 5,
+  ack: 6,
+  snapshot: 7,
+  chunk: 8,
+  end: 9,
+  bye: 10,
+  verify: 11,
+  digest: 12,
+  batch: 32,
+} as const;
+export type FrameName = keyof typeof FRAME;
+
+/** Protocol versions this build speaks, inclusive. */
+export const PROTOCOL = { min: 1, max: 1 } as const;
+
+/** 16 random bytes as 32 lower-case hex digits. */
+export type Id = string;
+
+/** A place in a history, only ever at a batch boundary. */
+export interface Position {
+  readonly history: Id;
+  /** Bytes from the start of the log, 0 <= offset < 2^53. */
+  readonly offset: number;
+  /** Running crc32 of the history up to `offset`, u32. */
+  readonly chain: number;
+}
+
+/** One history that led to the current one, and the offset at which it was left. */
+export interface LineageEntry {
+  readonly history: Id;
+  readonly left: number;
+}
+
+/** Oldest first, at most LIMITS.lineageEntriesMax. */
+export type Lineage = readonly LineageEntry[];
+
+/** Name and version of the record and chunk encoding; opaque to the protocol. */
+export interface Format {
+  readonly name: string;
+  readonly version: number;
+}
+
+/** Which node this is; `host` and ports are what it announces, empty or 0 when unknown. */
+export interface NodeAddress {
+  readonly host: string;
+  readonly clientPort: number;
+  readonly replPort: number;
+}
+
+export interface Greeting {
+  readonly type: "greeting";
+  readonly versionMin: number;
+  readonly versionMax: number;
+  readonly nonce: Id;
+  /** A proof of the shared password is required in HELLO. */
+  readonly authRequired: boolean;
+}
+
+/** Why a replica with data would accept the state of an unrelated feeder. Used once. */
+export type Consent = "none" | "replicaof" | "reset";
+
+export interface Hello {
+  readonly type: "hello";
+  readonly version: number;
+  readonly nonce: Id;
+  /** hmacProof(password, "replica", feeder nonce, replica nonce), 32 bytes as hex; "" without. */
+  readonly proof: string;
+  readonly format: Format;
+  /** Survives restarts when the replica has a directory, else random per process. */
+  readonly replicaId: Id;
+  /** Random per process. */
+  readonly instanceId: Id;
+  readonly nodeId: Id;
+  readonly address: NodeAddress;
+  readonly position: Position;
+  readonly lineage: Lineage;
+  readonly hasData: boolean;
+  readonly consent: Consent;
+  /** Bytes it already holds of the batch at `position.offset`, header included; 0 for none. */
+  readonly partialBytes: number;
+  /** headerCrc of that partial batch; 0 when partialBytes is 0. */
+  readonly partialCrc: number;
+  /** Snapshot being restored and the first chunk not yet held, or null. */
+  readonly resume: { readonly snapshotId: Id; readonly nextChunk: number } | null;
+}
+
+/** Which way the resume decision went; see primary/resume.ts. */
+export type Decision =
+  | "continue"
+  | "wait"
+  | "ship_too_old"
+  | "ship_new"
+  | "ship_diverged"
+  | "ship_ahead"
+  | "ship_chain"
+  | "ship_reset"
+  | "ship_resume";
+
+export interface Welcome {
+  readonly type: "welcome";
+  readonly decision: Decision;
+  /** hmacProof(password, "feeder", feeder nonce, replica nonce) as hex; "" without a password. */
+  readonly proof: string;
+  readonly nodeId: Id;
+  /** Node ids from the root to the feeder, the feeder's own id last. */
+  readonly path: readonly Id[];
+  /** The feeder's newest position, for display. */
+  readonly position: Position;
+  /** The histories the feeder's current one descends from. */
+  readonly lineage: Lineage;
+  /** Bytes of the batch at the replica's offset that will not be sent again; 0 or partialBytes. */
+  readonly skipBytes: number;
+  /** For a ship: bytes of the replica's own history that will be discarded. */
+  readonly discardBytes: number;
+  /** Bytes the feeder lets be in flight. */
+  readonly windowBytes: number;
+}
+
+/** Stable codes of a refusal; the message is for people. */
+export type RejectCode =
+  | "version"
+  | "format"
+  | "auth"
+  | "malformed"
+  | "too_many_replicas"
+  | "too_many_handshakes"
+  | "unrelated"
+  | "unrelated_empty"
+  | "diverged"
+  | "cycle"
+  | "self"
+  | "duplicate_id"
+  | "quarantined"
+  | "not_ready"
+  | "shutting_down";
+
+export interface Reject {
+  readonly type: "reject";
+  readonly code: RejectCode;
+  readonly message: string;
+  /** Milliseconds after which trying again can help; 0 when unknown. */
+  readonly retryAfterMs: number;
+}
+
+export interface Ping {
+  readonly type: "ping";
+  /** Sender's monotonic clock in microseconds; comes back as Ack.echo. */
+  readonly sentUs: number;
+  /** Wall clock of the root, ms since 1970. */
+  readonly rootClockMs: number;
+  /** How long the sender's own upstream has been away, ms; 0 on a primary. */
+  readonly awayMs: number;
+  /** The feeder's newest offset. */
+  readonly next: number;
+  /** Answer with an ACK at once, somebody waits. */
+  readonly ackNow: boolean;
+}
+
+export type Ack =
+  | {
+      readonly type: "ack";
+      readonly mode: "streaming";
+      /** End of the last byte received of the log, may be inside a batch. */
+      readonly received: number;
+      /** End of the last applied batch. */
+      readonly applied: number;
+      /** Bytes beyond `applied` that the replica is ready to take; 0 blocks. */
+      readonly room: number;
+      /** `sentUs` of the newest PING seen, 0 for none. */
+      readonly echo: number;
+    }
+  | {
+      readonly type: "ack";
+      readonly mode: "restoring";
+      readonly snapshotId: Id;
+      /** First chunk that is not loaded yet. */
+      readonly nextChunk: number;
+      /** Chunk payload bytes the replica is ready to take. */
+      readonly room: number;
+      readonly echo: number;
+    };
+
+export interface SnapshotBegin {
+  readonly type: "snapshot";
+  readonly snapshotId: Id;
+  /** Where the stream goes on after END. */
+  readonly position: Position;
+  readonly lineage: Lineage;
+  readonly format: Format;
+  /** First chunk that follows: 0, or what was asked for in HELLO.resume. */
+  readonly firstChunk: number;
+  /** Estimates, for display only: never allocated from. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface SnapshotEnd {
+  readonly type: "end";
+  readonly snapshotId: Id;
+  readonly chunks: number;
+  readonly records: number;
+  /** Chunk payload bytes. */
+  readonly bytes: number;
+  /** SHA-256 over the bodyCrc (u32le) of every CHUNK in order, as hex. */
+  readonly digest: string;
+}
+
+export type ByeCode = "shutdown" | "history_changed" | "superseded" | "protocol" | "clock" | "ship";
+
+export interface Bye {
+  readonly type: "bye";
+  readonly code: ByeCode;
+  readonly message: string;
+}
+
+export interface Verify {
+  readonly type: "verify";
+  readonly verifyId: Id;
+  /** The position between batches at which both ends digest their state. */
+  readonly position: Position;
+  /** Key buckets the sums are kept in, a power of two, 1 to 65536 (the answer has at most 512). */
+  readonly buckets: number;
+  /** Seed of the sums, 16 bytes. */
+  readonly seed: Id;
+}
+
+export interface DigestAnswer {
+  readonly type: "digest";
+  readonly verifyId: Id;
+  readonly records: number;
+  /** The sum over all records as 16 hex digits. */
+  readonly sum: string;
+  /** One 32-bit sum per bucket. */
+  readonly buckets: readonly number[];
+}
+
+/** Control frames as values; CHUNK and BATCH are handled as ranges of bytes instead. */
+export type Control =
+  | Greeting
+  | Hello
+  | Welcome
+  | Reject
+  | Ping
+  | Ack
+  | SnapshotBegin
+  | SnapshotEnd
+  | Bye
+  | Verify
+  | DigestAnswer;
