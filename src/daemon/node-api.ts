@@ -1,0 +1,164 @@
+/**
+ * What the client port (commands, INFO, status) sees of the node it runs in. node.ts implements it;
+ * tests of commands use it with a store and a log and no network.
+ *
+ * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
+ */
+import type { Store } from "../store/store.ts";
+import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
+
+/** The primary's log, for writing. */
+export interface WritableLog {
+  /**
+   * Reserves one record of exactly `length` bytes in the open batch. The caller fills
+   * `log.bytes[at, at + length)` before it returns to the event loop, and applies the same range
+   * to the store in the same synchronous step.
+   * Throws LogError ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, with nothing reserved.
+   * @returns `at`, an index into `bytes` (read `bytes` after this call: it may have changed)
+   */
+  append(length: number): number;
+  /** Memory of the newest log segment; valid until the next append(). */
+  readonly bytes: Buffer;
+  /** End of what was appended, bytes; inside the open batch it is where sealing would put it. */
+  readonly tail: number;
+}
+
+/** Where a write is refused, the reply to give; null when writes are welcome. */
+export type WriteRefusal = "readonly" | "loading" | "seeding" | "throttled" | null;
+
+export interface HawserNode {
+  readonly role: "primary" | "replica";
+  /** Replaced when a snapshot is swapped in: never keep it across turns. */
+  readonly store: Store;
+  readonly log: WritableLog;
+  /** Why a write must be refused now. */
+  writeRefusal(): WriteRefusal;
+  /** A replica that never had data and is loading its first snapshot: reads answer -LOADING. */
+  isLoading(): boolean;
+  /** Bumped by every swap and FLUSHALL: WATCH and iterators compare it. */
+  readonly stateGeneration: number;
+  /** Call once after all commands of one socket read ran: seals and pumps a long turn. */
+  afterClientRead(): void;
+  /** True while writers are to be slowed (D15): stop reading client sockets until resumed. */
+  writersPaused(): boolean;
+  /** Calls `resume` once when writersPaused() turns false. */
+  onWritersResumed(resume: () => void): void;
+  /** WAIT: calls `done` once with the number of replicas that applied `offset`. Returns a cancel. */
+  waitForReplicas(
+    offset: number,
+    replicas: number,
+    timeoutMs: number,
+    done: (count: number) => void,
+  ): () => void;
+  /** REPLICAOF host port: validates the target in the background; never throws. */
+  follow(host: string, port: number, consent: Consent): void;
+  /** REPLICAOF NO ONE: takes effect at the next batch boundary, calls back when it has. */
+  promote(done: () => void): void;
+  /** Digest of the whole state at the node's present position, computed by the worker. */
+  digest(): Promise<StateDigest>;
+  status(): NodeStatus;
+  /** Settings that CONFIG SET may change at runtime; returns an error text or null. */
+  applySetting(name: RuntimeSetting, value: number): string | null;
+  /** Graceful stop: BYE, drain, close. Resolves when the sockets are closed. */
+  stop(): Promise<void>;
+}
+
+export type RuntimeSetting = "ship-rate" | "backlog" | "maxmemory";
+
+export interface StateDigest {
+  readonly position: Position;
+  readonly records: number;
+  /** 16 hex digits; equal on two nodes with equal live state. */
+  readonly sum: string;
+}
+
+export type LinkStateName = "greeting" | "handshake" | "waiting" | "streaming" | "shipping";
+export type SessionStateName =
+  | "connecting"
+  | "handshake"
+  | "restoring"
+  | "streaming"
+  | "retrying"
+  | "stopped";
+
+export interface ShipStatus {
+  readonly state: "queued" | "sending" | "done";
+  readonly snapshotId: Id;
+  readonly chunksSent: number;
+  readonly chunksAcked: number;
+  readonly bytesSent: number;
+  /** Estimate of all chunk payload, 0 when unknown. */
+  readonly bytesTotal: number;
+  readonly startedAtMs: number;
+}
+
+/** One connected replica, as the feeder sees it. */
+export interface LinkStatus {
+  readonly replicaId: Id;
+  readonly nodeId: Id;
+  readonly remote: string;
+  /** What it announced; host falls back to the socket's address. */
+  readonly host: string;
+  readonly clientPort: number;
+  readonly replPort: number;
+  readonly state: LinkStateName;
+  readonly sent: number;
+  readonly applied: number;
+  readonly lagBytes: number;
+  /** Age of the newest PING that was echoed when last acknowledged, ms; -1 unknown. */
+  readonly lagMs: number;
+  readonly lastAckAgoMs: number;
+  readonly outputBytes: number;
+  readonly connectedAtMs: number;
+  readonly ship: ShipStatus | null;
+}
+
+/** The session to the upstream, as the replica sees it. */
+export interface UpstreamStatus {
+  readonly host: string;
+  readonly port: number;
+  readonly state: SessionStateName;
+  /** ms since anything was received, -1 when never. */
+  readonly lastIoAgoMs: number;
+  /** ms since the link went down, 0 while up. */
+  readonly downForMs: number;
+  readonly lastError: string;
+  readonly retryInMs: number;
+  readonly received: number;
+  readonly applied: number;
+  /** Root's newest known offset minus applied. */
+  readonly lagBytes: number;
+  /** Honest staleness against the root, ms; -1 unknown. */
+  readonly staleMs: number;
+  readonly restore: {
+    readonly chunks: number;
+    readonly bytes: number;
+    readonly bytesTotal: number;
+    readonly startedAtMs: number;
+  } | null;
+}
+
+export interface NodeStatus {
+  readonly role: "primary" | "replica";
+  readonly nodeId: Id;
+  readonly replicaId: Id;
+  readonly position: Position;
+  readonly lineage: Lineage;
+  /** History id of a newer primary that descends from ours, "" when none. */
+  readonly supersededBy: Id;
+  readonly clientPort: number;
+  readonly replPort: number;
+  readonly announceHost: string;
+  readonly backlog: {
+    readonly sizeBytes: number;
+    readonly first: number;
+    readonly next: number;
+    readonly heldBytes: number;
+    readonly pinnedBytes: number;
+    readonly segments: number;
+  };
+  readonly links: readonly LinkStatus[];
+  readonly upstream: UpstreamStatus | null;
+  /** sync_full, sync_partial_ok, link_drops_<reason>, ...: snake_case name to count. */
+  readonly counters: Readonly<Record<string, number>>;
+}
