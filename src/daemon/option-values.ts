@@ -1,0 +1,97 @@
+/**
+ * Texts to option values and back: sizes, times, ports, addresses, choices.
+ *
+ * Every reader takes the text as it was given and returns the value, or throws UsageError with what
+ * would have been allowed. Owns: syntax of values. Does not own: which options exist (options.ts).
+ */
+
+/** A wrong command line: printed as it is, exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: 1000,
+  kb: 1024,
+  m: 1_000_000,
+  mb: 1024 * 1024,
+  g: 1_000_000_000,
+  gb: 1024 * 1024 * 1024,
+};
+const TIME_UNITS: Readonly<Record<string, number>> = { "": 1000, ms: 1, s: 1000, m: 60_000 };
+
+/** "256mb" to bytes; redis's units (k = 1000, kb = 1024), plain digits are bytes. */
+export function readSize(text: string): number {
+  return readUnits(text, SIZE_UNITS, "a size such as 65536, 512kb, 256mb or 1gb");
+}
+
+/** "60s" to ms; plain digits are seconds. */
+export function readTime(text: string): number {
+  return readUnits(text, TIME_UNITS, "a time such as 200ms, 60s or 5m");
+}
+
+function readUnits(text: string, units: Readonly<Record<string, number>>, what: string): number {
+  const match = /^(\d{1,16})(?:\.(\d{1,6}))?([a-z]*)$/i.exec(text.trim());
+  const unit = match === null ? undefined : units[(match[3] ?? "").toLowerCase()];
+  if (match === null || unit === undefined) throw new UsageError(`expected ${what}`);
+  const value = Math.floor(Number(`${match[1] ?? ""}.${match[2] ?? "0"}`) * unit);
+  if (!Number.isSafeInteger(value)) throw new UsageError(`expected ${what}, below 2^53`);
+  return value;
+}
+
+/** 0 to 65535; 0 lets the system choose. */
+export function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > 65_535) throw new UsageError("expected a port, 0 to 65535");
+  return port;
+}
+
+export function readSwitch(text: string): boolean {
+  if (text === "true" || text === "yes" || text === "1") return true;
+  if (text === "false" || text === "no" || text === "0") return false;
+  throw new UsageError("expected true or false");
+}
+
+export function readChoice(text: string, choices: readonly string[]): string {
+  if (choices.includes(text)) return text;
+  throw new UsageError(`expected ${choices.join(" or ")}`);
+}
+
+/** "host:port", "[::1]:port". */
+export function readAddress(text: string): Address {
+  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3] ?? -1);
+  if (host === undefined || port < 1 || port > 65_535) {
+    throw new UsageError("expected HOST:PORT such as 127.0.0.1:6380 or [::1]:6380");
+  }
+  if (host.length > 255) throw new UsageError("expected a host of at most 255 characters");
+  return { host, port };
+}
+
+/** "host:port,host:port". */
+export function readAddresses(text: string): readonly Address[] {
+  return text.split(",").map(readAddress);
+}
+
+/** An address as it is written; IPv6 in brackets. */
+export function formatAddress(address: Address): string {
+  return address.host.includes(":")
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`;
+}
+
+/** Reachable from this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,371 @@
+/**
+ * The command line: `hawser primary|replica|status|help|version`, with every option as a flag, a
+ * HAWSER_* variable or a key of the JSON file named by --config.
+ *
+ * Rules: flag > variable > file > default. A wrong flag or value is a UsageError that names where
+ * it came from and what is allowed. Listening beyond loopback without passwords is refused.
+ * Owns: precedence and the typed options. Does not own: rows (option-table.ts), files (main.ts).
+ */
+import { OPTION_ROWS, variableOf, type OptionName, type OptionRow } from "./option-table.ts";
+import {
+  isLoopback,
+  readAddress,
+  readAddresses,
+  readChoice,
+  readPort,
+  readSize,
+  readSwitch,
+  readTime,
+  UsageError,
+  type Address,
+} from "./option-values.ts";
+import type { LogFormat, LogLevel } from "./logger.ts";
+
+/** What a node is started with. Times in ms, sizes in bytes. */
+export interface NodeOptions {
+  readonly command: "primary" | "replica";
+  /** 0 takes a free port. */
+  readonly port: number;
+  readonly replPort: number;
+  readonly bind: string;
+  /** Upstream; null on a primary. */
+  readonly of: Address | null;
+  readonly seedFrom: readonly Address[];
+  /** "" without. */
+  readonly requirepass: string;
+  readonly replPassword: string;
+  readonly insecure: boolean;
+  /** "" and 0: what the socket says. */
+  readonly announceHost: string;
+  readonly announcePort: number;
+  readonly announceReplPort: number;
+  readonly backlogBytes: number;
+  /** 0 keeps by size only. */
+  readonly backlogTtlMs: number;
+  /** Resolved: never 0. */
+  readonly holdBytes: number;
+  readonly throttleMaxMs: number;
+  readonly windowBytes: number;
+  /** Bytes per second, 0 is unlimited. */
+  readonly shipRate: number;
+  readonly shipWindowBytes: number;
+  readonly shipGatherMs: number;
+  readonly load: "staged" | "flush";
+  readonly onDivergence: "resync" | "refuse";
+  readonly allowReset: boolean;
+  /** 0 is unlimited. */
+  readonly maxmemory: number;
+  readonly maxclients: number;
+  /** "" keeps nothing. */
+  readonly dir: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+}
+
+export interface StatusOptions {
+  readonly target: Address;
+  readonly watch: boolean;
+  readonly json: boolean;
+  readonly password: string;
+}
+
+export type CommandLine =
+  | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
+  | { readonly kind: "status"; readonly options: StatusOptions }
+  | { readonly kind: "help"; readonly topic: "" | "primary" | "replica" | "status" }
+  | { readonly kind: "version" };
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/** A log or window smaller than this could not hold a turn's worth. */
+const BACKLOG_BYTES_MIN = 16 * 1024;
+const PORT_MAX = 65_535;
+const REPL_PORT_DISTANCE = 10_000;
+
+/**
+ * Reads a command line.
+ * @param argv     without node and script
+ * @param readFile text of the --config file; throws when it cannot be read
+ * @throws {UsageError} with a message for the operator
+ */
+export function readCommandLine(
+  argv: readonly string[],
+  variables: Variables,
+  readFile: (path: string) => string,
+): CommandLine {
+  const [command = "help", ...rest] = argv;
+  const wantsHelp = rest.includes("--help") || rest.includes("-h");
+  switch (command) {
+    case "primary":
+    case "replica":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : readNodeOptions(command, rest, variables, readFile);
+    case "status":
+      return wantsHelp ? { kind: "help", topic: "status" } : readStatusOptions(rest, variables);
+    case "help":
+    case "--help":
+    case "-h":
+      return { kind: "help", topic: helpTopic(rest[0]) };
+    case "version":
+    case "--version":
+    case "-v":
+      return { kind: "version" };
+    default:
+      throw new UsageError(
+        `unknown command "${command}": expected primary, replica, status, help or version`,
+      );
+  }
+}
+
+function helpTopic(word: string | undefined): "" | "primary" | "replica" | "status" {
+  return word === "primary" || word === "replica" || word === "status" ? word : "";
+}
+
+/** Where a value was given, for error messages. */
+interface Given {
+  readonly text: string;
+  readonly source: string;
+}
+
+function readNodeOptions(
+  command: "primary" | "replica",
+  argv: readonly string[],
+  variables: Variables,
+  readFile: (path: string) => string,
+): CommandLine {
+  const rows = OPTION_ROWS.filter((row) => row.of === "both" || row.of === command);
+  const flags = readFlags(argv, rows, command);
+  const configPath = flags.get("config")?.text ?? variables[variableOf("config")];
+  const file =
+    configPath === undefined ? new Map<string, Given>() : readConfig(configPath, readFile);
+  const values = new Map<string, unknown>();
+  for (const row of rows) {
+    const variable = variables[variableOf(row.name)];
+    const given = flags.get(row.name) ??
+      (variable === undefined ? undefined : { text: variable, source: variableOf(row.name) }) ??
+      file.get(row.name) ?? { text: row.fallback, source: "default" };
+    values.set(row.name, readValue(row, given));
+  }
+  const options = assemble(command, values);
+  check(options);
+  return { kind: "node", options, warnings: unknownVariables(variables) };
+}
+
+/** `--name value`, `--name=value`; a switch may stand alone. */
+function readFlags(
+  argv: readonly string[],
+  rows: readonly OptionRow[],
+  command: string,
+): Map<string, Given> {
+  const flags = new Map<string, Given>();
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (!word.startsWith("--")) {
+      throw new UsageError(`unexpected argument "${word}": hawser ${command} takes only --flags`);
+    }
+    const equals = word.indexOf("=");
+    const name = equals === -1 ? word.slice(2) : word.slice(2, equals);
+    const row = rows.find((r) => r.name === name);
+    if (row === undefined && name !== "config") throw unknownFlag(name, rows, command);
+    if (flags.has(name)) throw new UsageError(`--${name}: given twice`);
+    let text = equals === -1 ? undefined : word.slice(equals + 1);
+    if (text === undefined && row?.kind === "switch") {
+      const next = argv[i + 1];
+      text = next === "true" || next === "false" ? argv[++i] : "true";
+    }
+    text ??= argv[++i];
+    if (text === undefined) throw new UsageError(`--${name}: a value is missing`);
+    flags.set(name, { text, source: `--${name}` });
+  }
+  return flags;
+}
+
+function unknownFlag(name: string, rows: readonly OptionRow[], command: string): UsageError {
+  const other = OPTION_ROWS.find((row) => row.name === name);
+  if (other !== undefined) {
+    return new UsageError(`--${name}: only for hawser ${other.of}, not for hawser ${command}`);
+  }
+  const allowed = ["config", ...rows.map((row) => row.name)].map((n) => `--${n}`).join(" ");
+  return new UsageError(`unknown flag --${name}; allowed: ${allowed}`);
+}
+
+function readConfig(path: string, readFile: (path: string) => string): Map<string, Given> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFile(path));
+  } catch (error) {
+    throw new UsageError(
+      `--config ${path}: ${error instanceof Error ? error.message : "unreadable"}`,
+    );
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new UsageError(`--config ${path}: expected a JSON object of options`);
+  }
+  const values = new Map<string, Given>();
+  for (const [name, value] of Object.entries(parsed)) {
+    const source = `${name} in ${path}`;
+    if (!OPTION_ROWS.some((row) => row.name === name)) {
+      const allowed = OPTION_ROWS.map((row) => row.name).join(" ");
+      throw new UsageError(`${source}: unknown option; allowed: ${allowed}`);
+    }
+    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+      throw new UsageError(`${source}: expected a string, a number or a boolean`);
+    }
+    values.set(name, { text: String(value), source });
+  }
+  return values;
+}
+
+function readValue(row: OptionRow, given: Given): unknown {
+  if (given.text === "" && given.source === "default") return emptyValue(row);
+  try {
+    return READERS[row.kind](given.text, row);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const shown = row.kind === "secret" ? "" : ` "${given.text}"`;
+    throw new UsageError(`${given.source}:${shown} ${error.message}`);
+  }
+}
+
+const READERS: Readonly<Record<OptionRow["kind"], (text: string, row: OptionRow) => unknown>> = {
+  port: readPort,
+  size: readSize,
+  time: readTime,
+  text: (text) => text,
+  secret: (text) => text,
+  switch: readSwitch,
+  choice: (text, row) => readChoice(text, row.choices ?? []),
+  address: readAddress,
+  addresses: readAddresses,
+};
+
+function emptyValue(row: OptionRow): unknown {
+  if (row.kind === "port") return -1;
+  if (row.kind === "address") return null;
+  return row.kind === "addresses" ? [] : "";
+}
+
+function assemble(
+  command: "primary" | "replica",
+  values: ReadonlyMap<string, unknown>,
+): NodeOptions {
+  // The reader of the row's kind made the value: the cast restates the table's type.
+  const get = <T>(name: OptionName): T => values.get(name) as T;
+  const port =
+    get<number>("port") === -1 ? (command === "primary" ? 6380 : 6381) : get<number>("port");
+  const backlogBytes = get<number>("backlog");
+  return {
+    command,
+    port,
+    replPort: replPortOf(port, get<number>("repl-port")),
+    bind: get("bind"),
+    of: values.has("of") ? get<Address | null>("of") : null,
+    seedFrom: values.has("seed-from") ? get<readonly Address[]>("seed-from") : [],
+    requirepass: get("requirepass"),
+    replPassword: get("repl-password"),
+    insecure: get("insecure"),
+    announceHost: get("announce-host"),
+    announcePort: get("announce-port"),
+    announceReplPort: get("announce-repl-port"),
+    backlogBytes,
+    backlogTtlMs: get("backlog-ttl"),
+    holdBytes: get<number>("hold") === 0 ? 4 * backlogBytes : get<number>("hold"),
+    throttleMaxMs: get("throttle-max"),
+    windowBytes: get("window"),
+    shipRate: get("ship-rate"),
+    shipWindowBytes: get("ship-window"),
+    shipGatherMs: get("ship-gather"),
+    load: get("load"),
+    onDivergence: get("on-divergence"),
+    allowReset: get("allow-reset"),
+    maxmemory: get("maxmemory"),
+    maxclients: get("maxclients"),
+    dir: get("dir"),
+    logLevel: get("log-level"),
+    logFormat: get("log-format"),
+  };
+}
+
+function replPortOf(port: number, given: number): number {
+  if (given !== -1) return given;
+  if (port === 0) return 0;
+  if (port + REPL_PORT_DISTANCE > PORT_MAX) {
+    throw new UsageError(
+      `--repl-port: needed, because the default (--port ${port} + ${REPL_PORT_DISTANCE}) is above ${PORT_MAX}`,
+    );
+  }
+  return port + REPL_PORT_DISTANCE;
+}
+
+function check(options: NodeOptions): void {
+  if (options.command === "replica" && options.of === null) {
+    throw new UsageError("--of: needed, the HOST:PORT of the node to follow");
+  }
+  if (options.port !== 0 && options.port === options.replPort) {
+    throw new UsageError(`--repl-port: ${options.replPort} is the client port; expected another`);
+  }
+  for (const [name, bytes] of [
+    ["backlog", options.backlogBytes],
+    ["window", options.windowBytes],
+    ["ship-window", options.shipWindowBytes],
+  ] as const) {
+    if (bytes < BACKLOG_BYTES_MIN) {
+      throw new UsageError(`--${name}: ${bytes} is too small; expected at least 16kb`);
+    }
+  }
+  if (options.insecure || isLoopback(options.bind)) return;
+  const missing = [
+    ...(options.requirepass === "" ? ["--requirepass"] : []),
+    ...(options.replPassword === "" ? ["--repl-password"] : []),
+  ];
+  if (missing.length > 0) {
+    throw new UsageError(
+      `--bind ${options.bind} is not loopback: set ${missing.join(" and ")}, or --insecure to allow it`,
+    );
+  }
+}
+
+/** Variables of ours that name no option: a misspelt password must not pass in silence. */
+function unknownVariables(variables: Variables): string[] {
+  const known = new Set(["config", ...OPTION_ROWS.map((row) => row.name)].map(variableOf));
+  return Object.keys(variables).filter((name) => name.startsWith("HAWSER_") && !known.has(name));
+}
+
+const STATUS_FLAGS = ["--watch", "--json", "--password"];
+
+function readStatusOptions(argv: readonly string[], variables: Variables): CommandLine {
+  let target: Address = { host: "127.0.0.1", port: 6380 };
+  let password = variables[variableOf("requirepass")] ?? "";
+  const switches = new Set<string>();
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    if (word === "--password" || word.startsWith("--password=")) {
+      const given = word.includes("=") ? word.slice(word.indexOf("=") + 1) : argv[++i];
+      if (given === undefined) throw new UsageError("--password: a value is missing");
+      password = given;
+    } else if (STATUS_FLAGS.includes(word)) {
+      switches.add(word);
+    } else if (word.startsWith("--")) {
+      throw new UsageError(`unknown flag ${word}; allowed: ${STATUS_FLAGS.join(" ")}`);
+    } else {
+      target = statusTarget(word);
+    }
+  }
+  const options = {
+    target,
+    password,
+    watch: switches.has("--watch"),
+    json: switches.has("--json"),
+  };
+  return { kind: "status", options };
+}
+
+function statusTarget(word: string): Address {
+  if (/^\d{1,5}$/.test(word)) return { host: "127.0.0.1", port: readPort(word) };
+  try {
+    return readAddress(word);
+  } catch (error) {
+    throw new UsageError(`"${word}": ${error instanceof Error ? error.message : "not an address"}`);
+  }
+}
