@@ -1,0 +1,364 @@
+/**
+ * The backlog: the part of the log that a node still holds, [first, next), as a list of immutable
+ * blocks, and the batch at its end that is being filled.
+ *
+ *      first                                   next            tail
+ *        |  segment  |  segment  |  segment     |  open batch   |
+ *        +-----------+-----------+--------------+---------------+
+ *        ^ chain at every segment's start       ^ chain          not visible to links
+ *
+ * Two ways to grow, never mixed in one role:
+ *   a primary  append() records into the open batch; seal() writes its head and makes it visible;
+ *   a replica  receive*() bytes of batches as they arrive; commit() makes them visible once their
+ *              records are applied.
+ *
+ * Invariants: first <= next; segments are contiguous; every segment starts at a batch boundary; the
+ * newest batch is never trimmed; nothing at or after the lowest hold is trimmed.
+ *
+ * Pure but for memory: no clock of its own, no I/O.
+ * Owns: bytes, boundaries, chain, retention. Does not own: who reads it (link.ts), holds' caps
+ * (holds.ts), which history it is (history.ts).
+ */
+import assert from "node:assert/strict";
+import { LogError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { BATCH_HEAD_BYTES, batchChain, batchClockMs, batchLength, sealBatchHead } from "../wire/frame.ts";
+import { LogSegment, type SegmentPool } from "./log-segment.ts";
+
+const KIB = 1024;
+const MIB = 1024 * 1024;
+/** A record's length prefix. */
+const PREFIX_BYTES = 4;
+/** Recycled blocks kept ready; more go to the garbage collector. */
+const FREE_SEGMENTS_MAX = 32;
+/** Blocks trimmed in one call: trimming must not hold the loop. */
+const TRIM_SEGMENTS_MAX = 8;
+
+export interface BacklogOptions {
+  /** Bytes of history to keep; at most one block more is held. */
+  readonly sizeBytes: number;
+  /** Also drop what is older than this, ms; 0 keeps by bytes alone. */
+  readonly ttlMs?: number;
+  /** Bytes of one block; default: a sixteenth of sizeBytes, 64 KiB to 1 MiB. */
+  readonly segmentBytes?: number;
+  /** Wall clock, ms since 1970. */
+  readonly clock: () => number;
+}
+
+export class Backlog implements SegmentPool {
+  /** End of the visible log. */
+  next: number;
+  /** Chain at `next`. */
+  chain: number;
+  sizeBytes: number;
+  readonly ttlMs: number;
+  readonly segmentBytes: number;
+  private readonly clock: () => number;
+  private segments: LogSegment[] = [];
+  private newest: LogSegment;
+  private readonly freeList: Buffer[] = [];
+  /** Blocks that were trimmed while somebody read them. */
+  private readonly detached = new Set<LogSegment>();
+  /** Index in the newest block where the open or incoming batch starts, -1 for none. */
+  private openAt = -1;
+  private openCount = 0;
+  /** Announced length of the incoming batch, 0 when none is incomplete. */
+  private incomingBytes = 0;
+
+  constructor(offset: number, chain: number, options: BacklogOptions) {
+    this.next = offset;
+    this.chain = chain;
+    this.sizeBytes = options.sizeBytes;
+    this.ttlMs = options.ttlMs ?? 0;
+    this.segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.sizeBytes);
+    this.clock = options.clock;
+    this.newest = this.addSegment(offset, chain, this.segmentBytes);
+  }
+
+  /** Start of the held log. */
+  get first(): number {
+    return this.segments[0]!.start;
+  }
+
+  /** Chain at `first`. */
+  get chainFirst(): number {
+    return this.segments[0]!.chainStart;
+  }
+
+  /** End of all that was appended or received: inside the open batch when there is one. */
+  get tail(): number {
+    return this.newest.start + this.newest.used;
+  }
+
+  /** Memory of the newest block; append() may replace it. */
+  get bytes(): Buffer {
+    return this.newest.bytes;
+  }
+
+  get segmentCount(): number {
+    return this.segments.length;
+  }
+
+  /** Bytes of blocks that are trimmed and still being read. */
+  get pinnedBytes(): number {
+    let sum = 0;
+    for (const segment of this.detached) {
+      if (segment.pinned) sum += segment.bytes.length;
+      else this.detached.delete(segment);
+    }
+    return sum;
+  }
+
+  // --- growing as a primary -------------------------------------------------------------------
+
+  /**
+   * Reserves one record of exactly `length` bytes at the end of the open batch, which is opened or,
+   * when full, sealed first. The caller fills bytes[at, at + length) before it yields.
+   * @returns `at`, an index into `bytes` as it is after this call
+   * @throws {LogError} ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, with nothing changed
+   */
+  append(length: number): number {
+    if (length > LIMITS.recordBytesMax)
+      throw new LogError(
+        "ERR_LOG_RECORD_SIZE",
+        `a record of ${length} bytes, at most ${LIMITS.recordBytesMax} are allowed`,
+      );
+    const need = PREFIX_BYTES + length;
+    let segment = this.newest;
+    if (this.openAt >= 0 && segment.used + need > segment.bytes.length) this.seal();
+    if (this.openAt < 0) segment = this.openBatch(need);
+    const at = segment.used;
+    segment.bytes.writeUInt32LE(length, at);
+    segment.used = at + need;
+    this.openCount += 1;
+    return at + PREFIX_BYTES;
+  }
+
+  private openBatch(need: number): LogSegment {
+    const whole = BATCH_HEAD_BYTES + need;
+    let segment = this.newest;
+    if (segment.used + whole > segment.bytes.length)
+      segment = this.addSegment(this.next, this.chain, Math.max(whole, this.segmentBytes));
+    this.openAt = segment.used;
+    this.openCount = 0;
+    segment.used += BATCH_HEAD_BYTES;
+    return segment;
+  }
+
+  /** Bytes in the open batch, its head included; 0 when none is open. */
+  get openBytes(): number {
+    return this.openAt < 0 ? 0 : this.newest.used - this.openAt;
+  }
+
+  /** Closes the open batch and makes it visible. False when there was none. */
+  seal(): boolean {
+    if (this.openAt < 0) return false;
+    assert(this.incomingBytes === 0, "sealing while receiving");
+    const { newest: segment, openAt } = this;
+    const length = segment.used - openAt;
+    const clockMs = this.clock();
+    this.chain = sealBatchHead(
+      segment.bytes,
+      openAt,
+      length,
+      this.openCount,
+      this.next,
+      clockMs,
+      this.chain,
+    );
+    this.openAt = -1;
+    this.publish(segment, length, clockMs);
+    return true;
+  }
+
+  private publish(segment: LogSegment, length: number, clockMs: number): void {
+    segment.sealed += length;
+    segment.clockMs = clockMs;
+    this.next += length;
+  }
+
+  // --- growing as a replica -------------------------------------------------------------------
+
+  /** A batch of `length` bytes begins; head[at, at + 36) is its verified head. */
+  receiveHead(head: Buffer, at: number, length: number): void {
+    assert(this.incomingBytes === 0 && this.openAt < 0, "a batch inside a batch");
+    let segment = this.newest;
+    if (segment.used + length > segment.bytes.length)
+      // Why: a long batch gets memory as it arrives, not as it was announced.
+      segment = this.addSegment(this.tail, this.chain, Math.min(Math.max(length, this.segmentBytes), MIB));
+    this.openAt = segment.used;
+    this.incomingBytes = length;
+    head.copy(segment.bytes, segment.used, at, at + BATCH_HEAD_BYTES);
+    segment.used += BATCH_HEAD_BYTES;
+  }
+
+  /** Payload of the incoming batch, any split. */
+  receiveBytes(bytes: Buffer, from: number, to: number): void {
+    const segment = this.newest;
+    const used = segment.used + (to - from);
+    assert(used - this.openAt <= this.incomingBytes, "more bytes than the batch has");
+    if (used > segment.bytes.length) this.growIncoming(segment, used);
+    bytes.copy(segment.bytes, segment.used, from, to);
+    segment.used = used;
+  }
+
+  /** Doubles the block of a batch that is larger than a block; nobody else reads it yet. */
+  private growIncoming(segment: LogSegment, need: number): void {
+    const whole = this.openAt + this.incomingBytes;
+    const grown = Buffer.allocUnsafeSlow(Math.min(whole, Math.max(need, segment.bytes.length * 2)));
+    segment.bytes.copy(grown, 0, 0, segment.used);
+    segment.bytes = grown;
+  }
+
+  /** The incoming batch is complete and its chain verified; it waits for commit(). */
+  receiveEnd(): void {
+    assert(this.newest.used - this.openAt === this.incomingBytes, "the batch is not complete");
+    this.openAt = -1;
+    this.incomingBytes = 0;
+  }
+
+  /** Bytes of the incomplete batch at the tail, its head included. */
+  get partialBytes(): number {
+    return this.incomingBytes === 0 ? 0 : this.newest.used - this.openAt;
+  }
+
+  /** Index in `bytes` where the incomplete batch starts. */
+  get partialAt(): number {
+    assert(this.incomingBytes > 0);
+    return this.openAt;
+  }
+
+  /** The received batch at `next`: its block and index, or null when none is complete. */
+  pending(): { readonly segment: LogSegment; readonly at: number } | null {
+    const complete = this.incomingBytes === 0 ? this.tail : this.newest.start + this.openAt;
+    if (this.next >= complete) return null;
+    const segment = this.segmentAt(this.next);
+    return { segment, at: this.next - segment.start };
+  }
+
+  /** The batch at `next` is applied: it becomes part of the visible log. */
+  commit(): void {
+    const found = this.pending();
+    assert(found !== null, "commit without a received batch");
+    const { segment, at } = found;
+    assert(at === segment.sealed);
+    this.chain = batchChain(segment.bytes, at);
+    this.publish(segment, batchLength(segment.bytes, at), batchClockMs(segment.bytes, at));
+    this.fixChainStart(segment);
+  }
+
+  /** A block that was begun before its predecessor was applied learns the chain at its start. */
+  private fixChainStart(segment: LogSegment): void {
+    const after = segment.next;
+    if (after !== null && segment.sealed === segment.used)
+      after.chainStart = this.chain;
+  }
+
+  /** Forgets what was received after `next`. */
+  dropReceived(): void {
+    while (this.newest.start > this.next) {
+      const dropped = this.segments.pop()!;
+      this.newest = this.segments.at(-1)!;
+      this.newest.next = null;
+      dropped.trim();
+    }
+    this.newest.used = this.newest.sealed;
+    this.openAt = -1;
+    this.incomingBytes = 0;
+  }
+
+  // --- reading --------------------------------------------------------------------------------
+
+  /** The block in which a reader at `offset` goes on; first <= offset <= tail. */
+  segmentAt(offset: number): LogSegment {
+    assert(offset >= this.first && offset <= this.tail, `offset ${offset} is not held`);
+    let low = 0;
+    let high = this.segments.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.segments[middle]!.start <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return this.segments[low]!;
+  }
+
+  /** Chain at `offset`, or -1 when it is outside [first, next] or not a batch boundary. */
+  chainAt(offset: number): number {
+    if (offset === this.next) return this.chain;
+    if (offset < this.first || offset > this.next) return -1;
+    const segment = this.segmentAt(offset);
+    const target = offset - segment.start;
+    let chain = segment.chainStart;
+    let at = 0;
+    while (at < target) {
+      chain = batchChain(segment.bytes, at);
+      at += batchLength(segment.bytes, at);
+    }
+    return at === target ? chain : -1;
+  }
+
+  // --- retention ------------------------------------------------------------------------------
+
+  /**
+   * Drops the oldest blocks beyond the size (and age), but nothing at or after `hold`.
+   * @returns true when there is more to drop in a later call
+   */
+  trim(hold: number): boolean {
+    let budget = TRIM_SEGMENTS_MAX;
+    while (this.mayTrim(hold)) {
+      if (budget === 0) return true;
+      budget -= 1;
+      const oldest = this.segments.shift()!;
+      this.detached.add(oldest);
+      oldest.trim();
+      if (!oldest.pinned) this.detached.delete(oldest);
+    }
+    return false;
+  }
+
+  private mayTrim(hold: number): boolean {
+    const second = this.segments[1];
+    if (second === undefined || second.sealed === 0) return false;
+    const oldest = this.segments[0]!;
+    if (oldest.end > hold || oldest.sealed !== oldest.used) return false;
+    if (this.next - oldest.end >= this.sizeBytes) return true;
+    return this.ttlMs > 0 && oldest.clockMs < this.clock() - this.ttlMs;
+  }
+
+  /** Forgets everything and goes on at another position: a snapshot was swapped in. */
+  reset(offset: number, chain: number): void {
+    assert(this.openAt < 0 || this.incomingBytes > 0, "reset with an open batch");
+    for (const segment of this.segments) {
+      this.detached.add(segment);
+      segment.trim();
+    }
+    this.segments = [];
+    this.openAt = -1;
+    this.incomingBytes = 0;
+    this.next = offset;
+    this.chain = chain;
+    this.newest = this.addSegment(offset, chain, this.segmentBytes);
+  }
+
+  // --- memory ---------------------------------------------------------------------------------
+
+  private addSegment(start: number, chain: number, bytes: number): LogSegment {
+    const recycled = bytes === this.segmentBytes ? this.freeList.pop() : undefined;
+    const segment = new LogSegment(recycled ?? Buffer.allocUnsafeSlow(bytes), start, chain, this);
+    const before = this.segments.at(-1);
+    if (before !== undefined) before.next = segment;
+    this.segments.push(segment);
+    this.newest = segment;
+    return segment;
+  }
+
+  recycle(bytes: Buffer): void {
+    if (bytes.length === this.segmentBytes && this.freeList.length < FREE_SEGMENTS_MAX)
+      this.freeList.push(bytes);
+  }
+}
+
+function defaultSegmentBytes(sizeBytes: number): number {
+  const sixteenth = 2 ** Math.floor(Math.log2(Math.max(1, sizeBytes / 16)));
+  return Math.min(MIB, Math.max(64 * KIB, sixteenth));
+}

@@ -1,0 +1,80 @@
+/**
+ * One block of the log: memory that is filled once, front to back, and read by links in place.
+ *
+ *   bytes   [ batch | batch | batch | (open or incoming batch) | free ............ ]
+ *           0                       ^ sealed                   ^ used
+ *
+ * Offsets in the log are `start + index`. Links see [0, sealed). A block starts and ends at batch
+ * boundaries.
+ *
+ * A block lives while it is in the backlog, or somebody reads it: `readers` counts the cursors in
+ * it and the writes of it that no socket has taken yet. Its memory is recycled when it is trimmed
+ * and `readers` is 0, never before: a slice handed to a socket must not change.
+ *
+ * Owns: memory and its life. Does not own: which blocks there are (backlog.ts).
+ */
+import assert from "node:assert/strict";
+
+/** Takes back memory of dead blocks, to be used again. */
+export interface SegmentPool {
+  recycle(bytes: Buffer): void;
+}
+
+export class LogSegment {
+  bytes: Buffer;
+  /** Log offset of byte 0. */
+  readonly start: number;
+  /** Chain at `start`; a replica's backlog sets it once the block before is applied. */
+  chainStart: number;
+  /** Bytes of complete, visible batches. */
+  sealed = 0;
+  /** Bytes written, the open or incoming batch included. */
+  used = 0;
+  /** Wall clock of the newest sealed batch, ms. */
+  clockMs = 0;
+  /** The block after this one, once there is one. */
+  next: LogSegment | null = null;
+  trimmed = false;
+  private readers = 0;
+  private readonly pool: SegmentPool;
+
+  constructor(bytes: Buffer, start: number, chainStart: number, pool: SegmentPool) {
+    this.bytes = bytes;
+    this.start = start;
+    this.chainStart = chainStart;
+    this.pool = pool;
+  }
+
+  /** Log offset after the last visible batch. */
+  get end(): number {
+    return this.start + this.sealed;
+  }
+
+  get pinned(): boolean {
+    return this.trimmed && this.readers > 0;
+  }
+
+  retain(): void {
+    this.readers += 1;
+  }
+
+  release(): void {
+    assert(this.readers > 0, "a log segment was released more often than retained");
+    this.readers -= 1;
+    if (this.trimmed && this.readers === 0) this.free();
+  }
+
+  trim(): void {
+    assert(!this.trimmed);
+    this.trimmed = true;
+    if (this.readers === 0) this.free();
+  }
+
+  private free(): void {
+    const bytes = this.bytes;
+    this.bytes = EMPTY;
+    this.pool.recycle(bytes);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
