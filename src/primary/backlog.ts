@@ -22,7 +22,13 @@
 import assert from "node:assert/strict";
 import { LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { BATCH_HEAD_BYTES, batchChain, batchClockMs, batchLength, sealBatchHead } from "../wire/frame.ts";
+import {
+  BATCH_HEAD_BYTES,
+  batchChain,
+  batchClockMs,
+  batchLength,
+  sealBatchHead,
+} from "../wire/frame.ts";
 import { LogSegment, type SegmentPool } from "./log-segment.ts";
 
 const KIB = 1024;
@@ -152,8 +158,7 @@ export class Backlog implements SegmentPool {
 
   /** Closes the open batch and makes it visible. False when there was none. */
   seal(): boolean {
-    if (this.openAt < 0) return false;
-    assert(this.incomingBytes === 0, "sealing while receiving");
+    if (this.openAt < 0 || this.incomingBytes > 0) return false;
     const { newest: segment, openAt } = this;
     const length = segment.used - openAt;
     const clockMs = this.clock();
@@ -185,7 +190,11 @@ export class Backlog implements SegmentPool {
     let segment = this.newest;
     if (segment.used + length > segment.bytes.length)
       // Why: a long batch gets memory as it arrives, not as it was announced.
-      segment = this.addSegment(this.tail, this.chain, Math.min(Math.max(length, this.segmentBytes), MIB));
+      segment = this.addSegment(
+        this.tail,
+        this.chain,
+        Math.min(Math.max(length, this.segmentBytes), MIB),
+      );
     this.openAt = segment.used;
     this.incomingBytes = length;
     head.copy(segment.bytes, segment.used, at, at + BATCH_HEAD_BYTES);
@@ -250,8 +259,7 @@ export class Backlog implements SegmentPool {
   /** A block that was begun before its predecessor was applied learns the chain at its start. */
   private fixChainStart(segment: LogSegment): void {
     const after = segment.next;
-    if (after !== null && segment.sealed === segment.used)
-      after.chainStart = this.chain;
+    if (after !== null && segment.sealed === segment.used) after.chainStart = this.chain;
   }
 
   /** Forgets what was received after `next`. */

@@ -1,0 +1,53 @@
+/**
+ * What an ACK changes. ACKs ahead of what was sent are protocol errors; ACKs behind are stale and
+ * change nothing but the clocks.
+ */
+import { WireError } from "../errors.ts";
+import type { Ack } from "../wire/messages.ts";
+import type { Feeder } from "./feeder.ts";
+import type { Link } from "./link.ts";
+
+type StreamAck = Extract<Ack, { mode: "streaming" }>;
+type RestoreAck = Extract<Ack, { mode: "restoring" }>;
+
+/** Applies an ACK to its link. Throws WireError ERR_WIRE_STATE when it claims the impossible. */
+export function acceptAck(feeder: Feeder, link: Link, ack: Ack, nowMs: number): void {
+  link.lastAckMs = nowMs;
+  if (ack.echo > link.echoUs) {
+    link.echoUs = ack.echo;
+    link.roundTripMs = Math.max(0, nowMs - ack.echo / 1000);
+  }
+  if (ack.mode === "restoring") acceptRestoring(link, ack, nowMs);
+  else acceptStreaming(feeder, link, ack, nowMs);
+}
+
+function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
+  const ship = link.finishing ?? link.ship;
+  // Why ignored: it may cross with the WELCOME of another ship.
+  if (ship?.snapshot?.id !== ack.snapshotId) return;
+  const before = ship.ackedChunk;
+  ship.room = ack.room;
+  if (!ship.acked(ack.nextChunk))
+    throw new WireError(
+      "ERR_WIRE_STATE",
+      `ACK of chunk ${ack.nextChunk}, sent up to ${ship.nextChunk}`,
+    );
+  if (ship.ackedChunk > before) link.progressMs = nowMs;
+}
+
+function acceptStreaming(feeder: Feeder, link: Link, ack: StreamAck, nowMs: number): void {
+  // A ship was begun meanwhile: its old position says nothing any more.
+  if (link.state.kind !== "streaming") return;
+  if (ack.received > link.sent || ack.applied > ack.received)
+    throw new WireError(
+      "ERR_WIRE_STATE",
+      `ACK received ${ack.received}, applied ${ack.applied}; sent up to ${link.sent}`,
+    );
+  if (ack.applied < link.applied) return;
+  if (ack.received > link.received || ack.applied > link.applied) link.progressMs = nowMs;
+  link.received = Math.max(link.received, ack.received);
+  link.applied = ack.applied;
+  link.confirmed = ack.applied;
+  link.room = ack.room;
+  feeder.shipDone(link);
+}

@@ -1,0 +1,54 @@
+/**
+ * The clocks of a link (D6): handshake, silence, stall, wait. One timeout for everything misfires
+ * during long transfers; each of these watches one thing.
+ *
+ *   handshake    greeting or handshake for longer than handshakeMs
+ *   silence      nothing received for silenceMs (replicas say ACK every second)
+ *   stall        bytes wait and the socket took none for stallMs, or everything that was sent has
+ *                been received (or a chunk is loaded) and nothing has moved for stallMs
+ *   wait         the feeder did not get to the replica's offset within waitMs
+ */
+import type { CloseReason } from "./link-state.ts";
+import type { Link } from "./link.ts";
+
+export interface Late {
+  readonly reason: CloseReason;
+  readonly detail: string;
+}
+
+/** Why the link must end now, or null. */
+export function judgeClocks(link: Link, nowMs: number): Late | null {
+  const { options } = link.owner;
+  const silentMs = nowMs - link.lastReceivedMs;
+  const { state } = link;
+  if (state.kind === "greeting" || state.kind === "handshake") {
+    const sinceMs = nowMs - link.connectedAtMs;
+    return sinceMs < options.handshakeMs
+      ? null
+      : late("handshake_timeout", `no HELLO for ${Math.round(sinceMs)} ms`);
+  }
+  if (silentMs >= options.silenceMs)
+    return late("silence", `nothing received for ${Math.round(silentMs)} ms`);
+  const takenAgoMs = nowMs - link.takenMs;
+  if (link.output.bytes > 0 && takenAgoMs >= options.stallMs)
+    return late("stall_socket", `${link.output.bytes} bytes wait for ${Math.round(takenAgoMs)} ms`);
+  const movedAgoMs = nowMs - link.progressMs;
+  if (owesProgress(link) && movedAgoMs >= options.stallMs)
+    return late("stall_apply", `received and not applied for ${Math.round(movedAgoMs)} ms`);
+  if (state.kind === "waiting" && nowMs - state.sinceMs >= options.waitMs)
+    return late("wait_timeout", `this node did not reach ${state.offset}`);
+  return null;
+}
+
+/** The replica has everything that was sent, and has not done with it. */
+function owesProgress(link: Link): boolean {
+  if (link.output.bytes > 0) return false;
+  if (link.state.kind === "streaming")
+    return link.received === link.sent && link.applied < link.sent;
+  if (link.ship?.state === "sending") return link.ship.inFlightBytes > 0;
+  return false;
+}
+
+function late(reason: CloseReason, detail: string): Late {
+  return { reason, detail };
+}

@@ -1,0 +1,498 @@
+/**
+ * The feeding side of a node: all links, the pump that shares the loop's time among them, and what
+ * happens to a link from HELLO to its end.
+ *
+ *   turn() at the end of a loop turn:  seal the open batch, feed links in rotation until runBytes
+ *                                      are written or nothing can be, trim the backlog
+ *   tick() about ten times a second:   clocks, heartbeats, parking, waiters, the ship queue
+ *
+ * Pure core: sockets, timers and the loop are net.ts.
+ * Owns: links, holds, parking, waiters, counters. Does not own: the log's writing (daemon/), the
+ * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
+ */
+import { LIMITS } from "../limits.ts";
+import type { Ack, ByeCode, DigestAnswer, Hello, Id } from "../wire/messages.ts";
+import { acceptAck } from "./acks.ts";
+import { admit } from "./admission.ts";
+import type { Backlog } from "./backlog.ts";
+import { judgeClocks } from "./clocks.ts";
+import { Cursor } from "./cursor.ts";
+import type { HistoryState } from "./history.ts";
+import { Holds } from "./holds.ts";
+import { Counters, FEEDER_COUNTERS, type Journal } from "./journal.ts";
+import { feed, hasMore, type FeedContext } from "./link-feed.ts";
+import type { CloseReason } from "./link-state.ts";
+import { Link, type LinkOut, type LinkOwner } from "./link.ts";
+import type { OpenSnapshot } from "./open-snapshot.ts";
+import type { FeederOptions } from "./options.ts";
+import { Parking } from "./parking.ts";
+import { Ship } from "./ship.ts";
+import { Shipping, type ShippingOwner } from "./shipping.ts";
+import type { StateSource } from "./source.ts";
+import { Waiters } from "./waiters.ts";
+
+/** What the feeder knows of the node it is part of; read at every use, never kept. */
+export interface NodeView extends HistoryState {
+  readonly nodeId: Id;
+  readonly role: "primary" | "replica";
+  /** Node ids from the root to this node. */
+  readonly path: readonly Id[];
+  /** The format of records and chunks. */
+  readonly format: { readonly name: string; readonly version: number };
+  /** It has a state to offer: false on a replica that never synced. */
+  readonly ready: boolean;
+  /** Its state is at a batch boundary. */
+  readonly atBoundary: boolean;
+  /** Wall clock of the root, ms since 1970, as far as known. */
+  rootClockMs(): number;
+  /** How long the upstream has been away, ms; 0 on a primary. */
+  awayMs(): number;
+}
+
+export interface FeederDeps {
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly source: StateSource;
+  readonly node: NodeView;
+  readonly journal: Journal;
+  readonly randomId: () => Id;
+  /** Asks the shell for a turn() soon. */
+  readonly wantTurn: () => void;
+  /** Monotonic, ms; the `now` of every event comes from the same clock. */
+  readonly now: () => number;
+  /** A replica of ours knows that our history was left behind by a newer primary. */
+  readonly onSuperseded: (history: Id, remote: string) => void;
+  readonly onDigest: (replicaId: Id, answer: DigestAnswer) => void;
+}
+
+export class Feeder implements LinkOwner, ShippingOwner {
+  readonly options: FeederOptions;
+  readonly source: StateSource;
+  readonly deps: FeederDeps;
+  readonly backlog: Backlog;
+  readonly counters: Counters = new Counters(FEEDER_COUNTERS);
+  readonly holds: Holds = new Holds();
+  readonly parking: Parking;
+  readonly waiters: Waiters = new Waiters();
+  readonly shipping: Shipping;
+  readonly links: Link[] = [];
+  private nextLinkId = 1;
+  private rotation = 0;
+  private stopping = false;
+  private readonly fed = { streamBytes: 0, chunkBytes: 0, chunks: 0 };
+
+  constructor(deps: FeederDeps) {
+    this.deps = deps;
+    this.options = deps.options;
+    this.source = deps.source;
+    this.backlog = deps.backlog;
+    this.parking = new Parking(this.holds);
+    this.shipping = new Shipping(this);
+  }
+
+  // --- connections ---------------------------------------------------------------------------
+
+  /** A connection arrived. Null when there are too many: the shell closes it. */
+  accept(remote: string, out: LinkOut, nowMs: number): Link {
+    const link = new Link(this.nextLinkId++, remote, out, this, this.deps.randomId(), nowMs);
+    this.links.push(link);
+    this.counters.bump("links_accepted");
+    const pending = this.links.filter((other) => !other.welcomed).length;
+    if (this.stopping) link.refuse("shutting_down", "this node is shutting down", nowMs, 1000);
+    else if (pending > LIMITS.pendingHandshakesMax)
+      link.refuse("too_many_handshakes", `more than ${LIMITS.pendingHandshakesMax}`, nowMs, 1000);
+    return link;
+  }
+
+  onHello(link: Link, hello: Hello, nowMs: number): void {
+    admit(this, link, hello, nowMs);
+  }
+
+  onAck(link: Link, ack: Ack, nowMs: number): void {
+    acceptAck(this, link, ack, nowMs);
+    this.settleWaiters(nowMs);
+    this.wantPump();
+  }
+
+  onDigest(link: Link, answer: DigestAnswer): void {
+    this.deps.onDigest(link.hello?.replicaId ?? "", answer);
+  }
+
+  onLinkClosed(link: Link, detail: string): void {
+    const at = this.links.indexOf(link);
+    if (at >= 0) this.links.splice(at, 1);
+    const reason = link.state.kind === "closed" ? link.state.reason : "peer_closed";
+    this.counters.bump(`link_drops_${reason}`);
+    if (reason === "rejected") this.counters.bump("links_rejected");
+    this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", {
+      remote: link.remote,
+      replica: link.hello?.replicaId ?? "",
+      reason,
+      detail,
+      sent: link.sent,
+      applied: link.applied,
+    });
+    this.park(link, reason);
+    this.settleWaiters(this.deps.now());
+  }
+
+  wantPump(): void {
+    this.deps.wantTurn();
+  }
+
+  // --- the pump ------------------------------------------------------------------------------
+
+  /** End of a loop turn. @returns true when there is more to do at once. */
+  turn(nowMs: number): boolean {
+    this.backlog.seal();
+    this.shipping.poll(nowMs);
+    const more = this.pump(nowMs);
+    return this.trim() || more;
+  }
+
+  private pump(nowMs: number): boolean {
+    const { links } = this;
+    const count = links.length;
+    if (count === 0) return false;
+    const context = this.feedContext(nowMs);
+    let left = this.options.runBytes;
+    // Why a copy: feeding may close a link, which takes it out of the list.
+    const order = links.slice();
+    const start = this.rotation % count;
+    for (let i = 0; i < count && left > 0; i++) {
+      const link = order[(start + i) % count]!;
+      if (link.isClosed || link.hello === null) continue;
+      left -= feed(link, Math.min(this.options.budgetBytes, left), context);
+      this.rotation = start + i + 1;
+    }
+    this.countFed();
+    return left <= 0 || links.some(hasMore);
+  }
+
+  private feedContext(nowMs: number): FeedContext {
+    return {
+      nowMs,
+      counters: this.fed,
+      ping: (link) => this.ping(link, nowMs),
+      shipTokens: () => this.shipping.tokensNow(nowMs),
+      takeShipTokens: (bytes) => this.shipping.takeTokens(bytes),
+      beginShip: (link, ship) => this.sayShipBegins(link, ship, nowMs),
+      finishShip: (link, ship) => this.finishShip(link, ship, nowMs),
+      fellBehind: (link) => this.fellBehind(link, nowMs),
+    };
+  }
+
+  private countFed(): void {
+    const { fed } = this;
+    this.counters.bump("stream_bytes_sent", fed.streamBytes);
+    this.counters.bump("snapshot_bytes_sent", fed.chunkBytes);
+    this.counters.bump("snapshot_chunks_sent", fed.chunks);
+    fed.streamBytes = 0;
+    fed.chunkBytes = 0;
+    fed.chunks = 0;
+  }
+
+  private trim(): boolean {
+    this.moveHolds();
+    const cap = this.options.holdBytes === 0 ? 4 * this.backlog.sizeBytes : this.options.holdBytes;
+    for (const hold of this.holds.enforce(this.backlog.next, cap))
+      this.deps.journal("warn", "hold_dropped", {
+        offset: hold.offset,
+        next: this.backlog.next,
+        cap,
+      });
+    return this.backlog.trim(this.holds.lowest());
+  }
+
+  /** A hold moves with what its replica has applied and ends when that is well inside the backlog. */
+  private moveHolds(): void {
+    if (this.holds.count === 0) return;
+    for (const link of this.links) {
+      const { hold } = link;
+      if (hold === null || link.confirmed < 0) continue;
+      hold.offset = Math.max(hold.offset, link.confirmed);
+      if (this.backlog.next - hold.offset >= this.backlog.sizeBytes / 2) continue;
+      this.holds.drop(hold);
+      link.hold = null;
+    }
+  }
+
+  private ping(link: Link, nowMs: number): void {
+    link.pingDue = false;
+    link.lastPingMs = nowMs;
+    const { node } = this.deps;
+    link.say(
+      {
+        type: "ping",
+        sentUs: Math.round(nowMs * 1000),
+        rootClockMs: node.rootClockMs(),
+        awayMs: Math.round(node.awayMs()),
+        next: this.backlog.next,
+        ackNow: link.ackWanted,
+      },
+      nowMs,
+    );
+    link.ackWanted = false;
+  }
+
+  // --- ships ---------------------------------------------------------------------------------
+
+  /** Queues a ship for a welcomed link. */
+  requestShip(link: Link, nowMs: number): void {
+    const ship = new Ship(link.id, nowMs);
+    if (link.hold !== null) this.holds.drop(link.hold);
+    link.hold = null;
+    link.ship = ship;
+    link.move({ kind: "shipping", ship });
+    link.progressMs = nowMs;
+    link.confirmed = -1;
+    this.shipping.request(ship, nowMs);
+  }
+
+  onShipStarted(ship: Ship): void {
+    const link = this.linkOf(ship);
+    const { snapshot } = ship;
+    if (link === undefined || snapshot === null) return;
+    link.progressMs = this.deps.now();
+    link.hold ??= this.holds.add(snapshot.offset);
+    this.wantPump();
+  }
+
+  onShipFailed(ship: Ship, reason: string): void {
+    const link = this.linkOf(ship);
+    link?.bye("ship", reason, "ship_failed", this.deps.now());
+  }
+
+  private linkOf(ship: Ship): Link | undefined {
+    return this.links.find((link) => link.id === ship.linkId);
+  }
+
+  private sayShipBegins(link: Link, ship: Ship, nowMs: number): void {
+    const snapshot = ship.snapshot!;
+    // Why the node's history and not that of the freeze: it may have been promoted since; the log
+    // up to the snapshot is the same, and the stream that follows is the new history's.
+    const { node } = this.deps;
+    ship.begun = true;
+    this.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
+    this.deps.journal("info", "ship_begins", {
+      remote: link.remote,
+      replica: link.hello?.replicaId ?? "",
+      snapshot: snapshot.id,
+      offset: snapshot.offset,
+      chunk: ship.firstChunk,
+      records: snapshot.frozen.records,
+      bytes: snapshot.frozen.bytes,
+    });
+    link.say(
+      {
+        type: "snapshot",
+        snapshotId: snapshot.id,
+        position: { history: node.history, offset: snapshot.offset, chain: snapshot.chain },
+        lineage: node.lineage,
+        format: node.format,
+        firstChunk: ship.firstChunk,
+        records: snapshot.frozen.records,
+        bytes: snapshot.frozen.bytes,
+      },
+      nowMs,
+    );
+  }
+
+  private finishShip(link: Link, ship: Ship, nowMs: number): void {
+    const totals = ship.reading!.totals!;
+    const { offset } = ship.snapshot!;
+    link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
+    this.shipping.leave(ship);
+    ship.state = "finishing";
+    link.ship = null;
+    link.finishing = ship;
+    if (offset < this.backlog.first) {
+      link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
+      return;
+    }
+    link.stream(new Cursor(this.backlog, offset), offset, nowMs);
+    this.wantPump();
+  }
+
+  /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
+  shipDone(link: Link): void {
+    const ship = link.finishing;
+    if (ship === null) return;
+    link.finishing = null;
+    ship.state = "done";
+    ship.snapshot?.release();
+    this.deps.journal("info", "ship_done", {
+      remote: link.remote,
+      replica: link.hello?.replicaId ?? "",
+      bytes: ship.bytesSent,
+    });
+  }
+
+  private fellBehind(link: Link, nowMs: number): void {
+    this.counters.bump("sync_partial_err");
+    this.deps.journal("warn", "fell_behind", {
+      remote: link.remote,
+      replica: link.hello?.replicaId ?? "",
+      offset: link.sent,
+      first: this.backlog.first,
+      next: this.backlog.next,
+    });
+    this.requestShip(link, nowMs);
+  }
+
+  private park(link: Link, reason: CloseReason): void {
+    const ship = link.finishing ?? (link.ship?.state === "queued" ? null : link.ship);
+    if (link.ship !== null) this.shipping.leave(link.ship);
+    const { hello, hold } = link;
+    link.finishing = null;
+    link.ship = null;
+    link.hold = null;
+    const snapshot = ship?.snapshot ?? null;
+    if (hello === null || (snapshot === null && hold === null)) return;
+    if (UNPARKED.has(reason) || this.stopping) {
+      snapshot?.release();
+      if (hold !== null) this.holds.drop(hold);
+      return;
+    }
+    const sinceMs = this.deps.now();
+    const untilMs = sinceMs + this.options.parkMs;
+    this.parking.put({ replicaId: hello.replicaId, snapshot, hold, sinceMs, untilMs });
+  }
+
+  // --- waiters -------------------------------------------------------------------------------
+
+  /** Calls `done` once `replicas` have applied `offset`, or at `untilMs`. Returns a cancel. */
+  wait(
+    offset: number,
+    replicas: number,
+    untilMs: number,
+    done: (count: number) => void,
+  ): () => void {
+    const waiter = { offset, replicas, untilMs, done };
+    this.waiters.add(waiter);
+    for (const link of this.links)
+      if (link.confirmed >= 0 && link.confirmed < offset) {
+        link.pingDue = true;
+        link.ackWanted = true;
+      }
+    this.settleWaiters(this.deps.now());
+    this.wantPump();
+    return () => this.waiters.cancel(waiter);
+  }
+
+  /** Links that stream and have confirmed `offset`. */
+  confirmedBy(offset: number): number {
+    let count = 0;
+    for (const link of this.links)
+      if (link.state.kind === "streaming" && link.confirmed >= offset) count += 1;
+    return count;
+  }
+
+  private settleWaiters(nowMs: number): void {
+    if (this.waiters.size > 0) this.waiters.settle(nowMs, (offset) => this.confirmedBy(offset));
+  }
+
+  // --- clocks --------------------------------------------------------------------------------
+
+  /** About ten times a second. */
+  tick(nowMs: number): void {
+    for (const link of [...this.links]) {
+      const late = judgeClocks(link, nowMs);
+      if (late !== null) link.close(late.reason, late.detail);
+      else if (link.hello !== null && nowMs - link.lastPingMs >= this.options.heartbeatMs)
+        link.pingDue = true;
+    }
+    for (const replica of this.parking.expire(nowMs))
+      this.deps.journal("info", "parking_expired", { replica });
+    this.settleWaiters(nowMs);
+    this.wakeWaiting(nowMs);
+    this.wantPump();
+  }
+
+  /** Links whose replica was ahead of us stream once we got there. */
+  private wakeWaiting(nowMs: number): void {
+    for (const link of [...this.links]) {
+      const { state, hello } = link;
+      if (state.kind !== "waiting" || hello === null || state.offset > this.backlog.next) continue;
+      const chain = this.backlog.chainAt(state.offset);
+      if (chain !== hello.position.chain) {
+        link.bye("history_changed", "the logs differ", "history_changed", nowMs);
+        continue;
+      }
+      link.stream(new Cursor(this.backlog, state.offset), state.offset, nowMs);
+    }
+  }
+
+  // --- the node changes ----------------------------------------------------------------------
+
+  /** Says BYE on every link; they come back and are judged by lineage. */
+  dropAll(code: ByeCode, reason: CloseReason, message: string): void {
+    const nowMs = this.deps.now();
+    for (const link of [...this.links]) {
+      link.bye(code, message, reason, nowMs);
+      link.out.flush();
+    }
+  }
+
+  /** The log was replaced by another: snapshots and holds of the old one mean nothing any more. */
+  upstreamResync(): void {
+    this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");
+    this.parking.clear();
+  }
+
+  /** No new links, BYE to the present ones. */
+  stop(): void {
+    this.stopping = true;
+    this.dropAll("shutdown", "shutdown", "this node is shutting down");
+    this.parking.clear();
+  }
+
+  /** Everything sealed has been sent to every streaming link. */
+  get drained(): boolean {
+    return this.links.every(
+      (link) => link.state.kind !== "streaming" || link.sent >= this.backlog.next,
+    );
+  }
+
+  // --- as ShippingOwner ----------------------------------------------------------------------
+
+  sealedPosition(): { readonly offset: number; readonly chain: number } {
+    this.backlog.seal();
+    return { offset: this.backlog.next, chain: this.backlog.chain };
+  }
+
+  mayFreeze(): boolean {
+    return this.deps.node.atBoundary;
+  }
+
+  randomId(): Id {
+    return this.deps.randomId();
+  }
+
+  onFreeze(snapshot: OpenSnapshot, ships: number): void {
+    this.counters.bump("snapshot_freezes");
+    this.deps.journal("info", "snapshot_frozen", {
+      snapshot: snapshot.id,
+      offset: snapshot.offset,
+      records: snapshot.frozen.records,
+      ships,
+    });
+  }
+}
+
+/** Ends that are part of normal life: logged as info. */
+const QUIET: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  "peer_closed",
+  "bye_received",
+  "history_changed",
+  "upstream_resync",
+  "shutdown",
+  "superseded",
+]);
+
+/** Ends after which the snapshot and the hold are of no use to the replica. */
+const UNPARKED: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  "upstream_resync",
+  "shutdown",
+  "rejected",
+]);

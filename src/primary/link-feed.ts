@@ -1,0 +1,130 @@
+/**
+ * How much one link is sent in one pump run, by state. Control frames go out only between batches.
+ *
+ *   streaming   slices of the block the cursor is in, up to budget, output cap and window
+ *   shipping    SNAPSHOT once, whole CHUNK frames up to the same and the ship window and rate, END
+ *   waiting     heartbeats only
+ *
+ * Owns: the arithmetic of one link. Does not own: rotation over links (feeder.ts).
+ */
+import type { Cursor } from "./cursor.ts";
+import type { Link } from "./link.ts";
+import type { Ship } from "./ship.ts";
+
+/** What a feeding link needs from around it. */
+export interface FeedContext {
+  readonly nowMs: number;
+  /** Says PING on the link, with the node's clocks. */
+  ping(link: Link): void;
+  /** Chunk bytes the egress limit lets go now. */
+  shipTokens(): number;
+  takeShipTokens(bytes: number): void;
+  /** All chunks are out: says END, moves the link to the stream. */
+  finishShip(link: Link, ship: Ship): void;
+  /** Says SNAPSHOT. */
+  beginShip(link: Link, ship: Ship): void;
+  /** The stream goes on where the backlog does not reach any more. */
+  fellBehind(link: Link): void;
+  readonly counters: { streamBytes: number; chunkBytes: number; chunks: number };
+}
+
+/** Sends up to `budget` bytes; returns how many. One flush at the end. */
+export function feed(link: Link, budget: number, context: FeedContext): number {
+  let bytes = 0;
+  if (link.state.kind === "shipping") bytes = feedShip(link, link.state.ship, budget, context);
+  if (link.state.kind === "streaming")
+    bytes += feedStream(link, link.state.cursor, budget - bytes, context);
+  if (link.state.kind === "waiting" && link.pingDue) context.ping(link);
+  if (!link.isClosed) link.out.flush();
+  return bytes;
+}
+
+/** More could be sent at once if the budget allowed. */
+export function hasMore(link: Link): boolean {
+  if (link.output.bytes >= link.owner.options.outputCapBytes / 2) return false;
+  if (link.state.kind === "streaming") {
+    const { cursor } = link.state;
+    return cursor.available() > 0 ? sendLimit(link, cursor) > link.sent : cursor.tooOld;
+  }
+  return false;
+}
+
+function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedContext): number {
+  const { outputCapBytes } = link.owner.options;
+  let left = Math.min(budget, outputCapBytes / 2 - link.output.bytes);
+  let bytes = 0;
+  while (left > 0) {
+    const available = cursor.available();
+    if (link.pingDue && cursor.atBoundary) context.ping(link);
+    if (available === 0) {
+      if (cursor.tooOld) context.fellBehind(link);
+      break;
+    }
+    const slice = sliceBytes(link, cursor, Math.min(available, left));
+    if (slice <= 0) break;
+    sendSlice(link, cursor, slice, context.nowMs);
+    bytes += slice;
+    left -= slice;
+  }
+  context.counters.streamBytes += bytes;
+  return bytes;
+}
+
+/** The next slice: within the window, and up to a batch boundary when a PING is due. */
+function sliceBytes(link: Link, cursor: Cursor, most: number): number {
+  const slice = Math.min(most, sendLimit(link, cursor) - link.sent);
+  if (!link.pingDue || slice <= 0) return slice;
+  const cut = cursor.cutAtBoundary(cursor.at + slice) - cursor.at;
+  return cut > 0 ? cut : slice;
+}
+
+function sendSlice(link: Link, cursor: Cursor, slice: number, nowMs: number): void {
+  const { segment, at } = cursor;
+  if (link.sent === link.applied) link.progressMs = nowMs;
+  segment.retain();
+  link.give(segment.bytes, at, at + slice, segment, nowMs);
+  cursor.advance(slice);
+  link.sent += slice;
+}
+
+/**
+ * Log offset up to which may be sent. Worked example: window 8 MiB, a batch of 200 MiB at `applied`:
+ * the plain limit ends 8 MiB into it, and it could never be applied; so the limit is its end.
+ */
+function sendLimit(link: Link, cursor: Cursor): number {
+  const plain = link.applied + Math.min(link.room, link.owner.options.windowBytes);
+  if (link.sent < plain) return plain;
+  if (link.room === 0 && link.sent === link.applied) return plain;
+  return Math.max(plain, cursor.batchEnd(link.applied));
+}
+
+function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext): number {
+  if (link.pingDue) context.ping(link);
+  const { reading } = ship;
+  if (ship.state !== "sending" || reading === null) return 0;
+  if (!ship.begun) context.beginShip(link, ship);
+  const { outputCapBytes } = link.owner.options;
+  let bytes = 0;
+  while (bytes < budget && link.output.bytes < outputCapBytes / 2) {
+    if (!mayShip(link, ship) || context.shipTokens() <= 0) break;
+    const held = reading.chunkFor(ship);
+    if (held === null) break;
+    const { frame } = held.chunk;
+    if (ship.inFlightBytes === 0) link.progressMs = context.nowMs;
+    link.give(frame, 0, frame.length, held, context.nowMs);
+    ship.sent(held.chunk);
+    context.takeShipTokens(frame.length);
+    bytes += frame.length;
+    context.counters.chunks += 1;
+  }
+  context.counters.chunkBytes += bytes;
+  const { totals } = reading;
+  if (totals !== null && ship.nextChunk === totals.chunks) context.finishShip(link, ship);
+  return bytes;
+}
+
+/** The ship window and the replica's room; one chunk is always admitted when none is in flight. */
+function mayShip(link: Link, ship: Ship): boolean {
+  if (ship.inFlightBytes === 0) return ship.room > 0;
+  return ship.inFlightBytes < Math.min(ship.room, link.owner.options.shipWindowBytes);
+}

@@ -1,0 +1,305 @@
+/**
+ * The feeding end of one connection: what one replica has been sent, has applied, and may be sent.
+ * States and moves: link-state.ts. How each state feeds: link-feed.ts.
+ *
+ * Pure core: takes bytes, "taken" and "closed" events and `now`; gives bytes to a LinkOut. Nothing a
+ * peer sends throws out of onBytes().
+ *
+ * Flow control of the stream (D7), all in bytes of the log:
+ *
+ *   applied <= received <= sent <= max(applied + min(room, window), end of the batch at applied)
+ *
+ * The last term lets a batch larger than the window move when nothing else is in flight.
+ *
+ * Owns: counters of one connection, its state, its clocks. Does not own: the resume decision, ships
+ * of other links, the budget over all links (feeder.ts).
+ */
+import assert from "node:assert/strict";
+import { WireError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { encode } from "../wire/codec.ts";
+import { Decoder, type DecoderSink } from "../wire/decoder.ts";
+import {
+  FRAME,
+  PROTOCOL,
+  type Ack,
+  type Bye,
+  type ByeCode,
+  type Control,
+  type DigestAnswer,
+  type Hello,
+  type Id,
+  type RejectCode,
+} from "../wire/messages.ts";
+import { Cursor } from "./cursor.ts";
+import type { Hold } from "./holds.ts";
+import { assertLinkMove, type CloseReason, type LinkState } from "./link-state.ts";
+import type { FeederOptions } from "./options.ts";
+import { Output, type Owner } from "./output.ts";
+import type { Ship } from "./ship.ts";
+
+/** The socket, as a link uses it. Memory given to write() must not change until it was taken. */
+export interface LinkOut {
+  write(bytes: Uint8Array, from: number, to: number): void;
+  /** Hands everything written since the last flush to the kernel in one call. */
+  flush(): void;
+  /** Flushes, then ends the connection politely. */
+  end(): void;
+  /** Ends it at once. */
+  destroy(): void;
+}
+
+/** What a link asks of the feeder that owns it. */
+export interface LinkOwner {
+  readonly options: FeederOptions;
+  onHello(link: Link, hello: Hello, nowMs: number): void;
+  onAck(link: Link, ack: Ack, nowMs: number): void;
+  onDigest(link: Link, answer: DigestAnswer): void;
+  /** The state is `closed` now; the socket may still have our memory. */
+  onLinkClosed(link: Link, detail: string): void;
+  /** Something may be sendable that was not before. */
+  wantPump(): void;
+}
+
+/** Frame types a replica may send. */
+const ACCEPTS: ReadonlySet<number> = new Set([FRAME.hello, FRAME.ack, FRAME.bye, FRAME.digest]);
+
+/** What the replica may be sent before its first ACK. */
+const FIRST_ROOM_BYTES = 1024 * 1024;
+
+export class Link implements DecoderSink {
+  readonly id: number;
+  readonly remote: string;
+  readonly out: LinkOut;
+  readonly output: Output = new Output();
+  readonly owner: LinkOwner;
+  readonly nonce: Id;
+  readonly connectedAtMs: number;
+  state: LinkState = { kind: "greeting" };
+  /** Set once welcomed. */
+  hello: Hello | null = null;
+  /** Log offset after the last byte given to the socket. */
+  sent = 0;
+  received = 0;
+  applied = 0;
+  room: number = FIRST_ROOM_BYTES;
+  /** `applied` as confirmed by this connection's own ACKs: what WAIT may count; -1 before the first. */
+  confirmed = -1;
+  hold: Hold | null = null;
+  /** The ship that is queued or on its way. */
+  ship: Ship | null = null;
+  /** The ship whose END is out and whose swap is not confirmed. */
+  finishing: Ship | null = null;
+  lastReceivedMs: number;
+  lastAckMs = -1;
+  /** Newest echo and how long it took, us and ms. */
+  echoUs = 0;
+  roundTripMs = -1;
+  pingDue = false;
+  ackWanted = false;
+  lastPingMs: number;
+  /** When the socket last took something, or was given something while it had nothing. */
+  takenMs: number;
+  /** When received, applied or a chunk ACK last moved, or the first byte after a pause was sent. */
+  progressMs: number;
+  private readonly decoder: Decoder;
+  private inputBytes = 0;
+  private socketGone = false;
+
+  constructor(
+    id: number,
+    remote: string,
+    out: LinkOut,
+    owner: LinkOwner,
+    nonce: Id,
+    nowMs: number,
+  ) {
+    this.id = id;
+    this.remote = remote;
+    this.out = out;
+    this.owner = owner;
+    this.nonce = nonce;
+    this.connectedAtMs = nowMs;
+    this.lastReceivedMs = nowMs;
+    this.lastPingMs = nowMs;
+    this.takenMs = nowMs;
+    this.progressMs = nowMs;
+    this.decoder = new Decoder(ACCEPTS, this);
+    this.say(
+      {
+        type: "greeting",
+        versionMin: PROTOCOL.min,
+        versionMax: PROTOCOL.max,
+        nonce,
+        authRequired: owner.options.password !== "",
+      },
+      nowMs,
+    );
+    out.flush();
+  }
+
+  get isClosed(): boolean {
+    return this.state.kind === "closed";
+  }
+
+  /** HELLO was accepted and the connection stands. */
+  get welcomed(): boolean {
+    return this.hello !== null && this.state.kind !== "closed";
+  }
+
+  // --- events from the shell -----------------------------------------------------------------
+
+  onBytes(bytes: Buffer, from: number, to: number, nowMs: number): void {
+    if (this.isClosed) return;
+    this.lastReceivedMs = nowMs;
+    if (this.state.kind === "greeting") this.move({ kind: "handshake" });
+    this.inputBytes += to - from;
+    if (this.hello === null && this.inputBytes > LIMITS.handshakeBytesMax) {
+      this.refuse("malformed", `more than ${LIMITS.handshakeBytesMax} bytes before HELLO`, nowMs);
+      return;
+    }
+    try {
+      this.decoder.push(bytes, from, to);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.onProtocolError(error, nowMs);
+    }
+  }
+
+  /** The oldest piece of output is with the kernel. */
+  onTaken(nowMs: number): void {
+    this.output.taken();
+    this.takenMs = nowMs;
+    if (!this.isClosed && this.output.bytes < this.owner.options.outputCapBytes / 2)
+      this.owner.wantPump();
+  }
+
+  /** The socket is gone; its memory is ours again. */
+  onSocketClosed(reason: CloseReason, detail: string): void {
+    this.socketGone = true;
+    this.output.releaseAll();
+    if (!this.isClosed) this.close(reason, detail);
+  }
+
+  // --- decoder events ------------------------------------------------------------------------
+
+  control(message: Control): void {
+    if (this.isClosed) return;
+    switch (message.type) {
+      case "hello":
+        if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
+        this.owner.onHello(this, message, this.lastReceivedMs);
+        return;
+      case "ack":
+        if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "an ACK before HELLO");
+        this.owner.onAck(this, message, this.lastReceivedMs);
+        return;
+      case "digest":
+        if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "a DIGEST before HELLO");
+        this.owner.onDigest(this, message);
+        return;
+      case "bye":
+        this.onBye(message);
+        return;
+      default:
+        assert.fail(`the decoder let ${message.type} through`);
+    }
+  }
+
+  private onBye(message: Bye): void {
+    this.close("bye_received", `${message.code}: ${message.message}`);
+  }
+
+  batchHead(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  batchBytes(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  batchEnd(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  chunkHead(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+  chunkBytes(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+  chunkEnd(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+
+  // --- sending -------------------------------------------------------------------------------
+
+  /** Queues a control frame; the caller knows that the stream is between batches. */
+  say(message: Control, nowMs: number): void {
+    const bytes = encode(message);
+    this.give(bytes, 0, bytes.length, null, nowMs);
+  }
+
+  /** Queues bytes whose memory `owner` keeps. */
+  give(bytes: Uint8Array, from: number, to: number, owner: Owner | null, nowMs: number): void {
+    if (this.output.bytes === 0) this.takenMs = nowMs;
+    this.output.push(to - from, owner);
+    this.out.write(bytes, from, to);
+  }
+
+  /** Starts feeding from the log at `offset`, a batch boundary, after `skip` bytes held already. */
+  stream(cursor: Cursor, offset: number, nowMs: number): void {
+    this.move({ kind: "streaming", cursor });
+    this.applied = offset;
+    this.sent = cursor.offset;
+    this.received = cursor.offset;
+    this.progressMs = nowMs;
+  }
+
+  move(state: LinkState): void {
+    assertLinkMove(this.state.kind, state.kind);
+    if (this.state.kind === "streaming") this.state.cursor.close();
+    this.state = state;
+  }
+
+  // --- ending --------------------------------------------------------------------------------
+
+  /** REJECT, then close. */
+  refuse(code: RejectCode, message: string, nowMs: number, retryAfterMs = 0): void {
+    this.say({ type: "reject", code, message, retryAfterMs }, nowMs);
+    this.close("rejected", `${code}: ${message}`);
+  }
+
+  /** BYE when the stream is between batches, then close. */
+  bye(code: ByeCode, message: string, reason: CloseReason, nowMs: number): void {
+    if (this.isClosed) return;
+    if (this.state.kind !== "streaming" || this.state.cursor.atBoundary)
+      this.say({ type: "bye", code, message }, nowMs);
+    this.close(reason, message);
+  }
+
+  /** Ends the link; the reason is recorded once. Polite unless the peer does not take bytes. */
+  close(reason: CloseReason, detail: string): void {
+    if (this.isClosed) return;
+    this.move({ kind: "closed", reason });
+    this.owner.onLinkClosed(this, detail);
+    if (this.socketGone) return;
+    if (RUDE.has(reason)) this.out.destroy();
+    else this.out.end();
+  }
+
+  private onProtocolError(error: WireError, nowMs: number): void {
+    if (this.hello === null) {
+      this.refuse("malformed", error.message, nowMs);
+      return;
+    }
+    this.bye("protocol", error.message, "protocol", nowMs);
+  }
+}
+
+/** Ends that do not wait for the socket to take what it was given. */
+const RUDE: ReadonlySet<CloseReason> = new Set<CloseReason>([
+  "silence",
+  "stall_socket",
+  "stall_apply",
+  "handshake_timeout",
+  "socket_error",
+  "superseded",
+]);

@@ -1,0 +1,129 @@
+/**
+ * One serialization of a snapshot, shared by the ships that need the same chunks.
+ *
+ *   chunks   0 ... base-1 | base ... base+held-1 | not produced yet
+ *            released       held: in ring slots     the serializer sleeps when the ring is full
+ *                           until every sharer's
+ *                           socket took them
+ *
+ * Every sharer takes chunks in order, so they are released in order. A sharer may join while chunk
+ * 0 is still held.
+ *
+ * Owns: held chunks and their counts. Does not own: when a reading starts or splits (shipping.ts).
+ */
+import assert from "node:assert/strict";
+import type { Owner } from "./output.ts";
+import type { Ship } from "./ship.ts";
+import type { ChunkReader, ChunkTotals, ReadyChunk } from "./source.ts";
+
+/** A chunk in a ring slot, until the last sharer's socket took it. */
+export class HeldChunk implements Owner {
+  readonly chunk: ReadyChunk;
+  /** Sharers that have not taken it yet. */
+  waiting: number;
+  private readonly reading: Reading;
+
+  constructor(chunk: ReadyChunk, waiting: number, reading: Reading) {
+    this.chunk = chunk;
+    this.waiting = waiting;
+    this.reading = reading;
+  }
+
+  release(): void {
+    assert(this.waiting > 0, "a chunk was released more often than shared");
+    this.waiting -= 1;
+    if (this.waiting === 0) this.reading.releaseFront();
+  }
+}
+
+export class Reading {
+  readonly sharers = new Set<Ship>();
+  /** When the front chunk last changed, ms: a sharer that holds it back is split off. */
+  frontSinceMs = 0;
+  /** The front chunk that `frontSinceMs` is about. */
+  splitFront = -1;
+  private readonly held: HeldChunk[] = [];
+  private base: number;
+  private reader: ChunkReader | null = null;
+  private closed = false;
+
+  constructor(fromChunk: number) {
+    this.base = fromChunk;
+  }
+
+  /** Attached at once after construction: the reader's events name this reading. */
+  attach(reader: ChunkReader): void {
+    this.reader = reader;
+  }
+
+  /** Chunk 0 is still here: a newcomer can have all of it. */
+  get joinable(): boolean {
+    return this.base === 0 && !this.closed;
+  }
+
+  get totals(): ChunkTotals | null {
+    return this.reader?.totals ?? null;
+  }
+
+  get heldChunks(): number {
+    return this.held.length;
+  }
+
+  /** First chunk that somebody still has to take. */
+  get front(): number {
+    return this.base;
+  }
+
+  /** First chunk that was not produced yet. */
+  get frontEnd(): number {
+    return this.base + this.held.length;
+  }
+
+  join(ship: Ship): void {
+    assert(ship.nextChunk === this.base || this.joinable);
+    this.sharers.add(ship);
+    for (const held of this.held) held.waiting += 1;
+  }
+
+  /** A sharer goes: what it was not sent is not waited for. */
+  leave(ship: Ship): void {
+    if (!this.sharers.delete(ship)) return;
+    for (let n = Math.max(ship.nextChunk, this.base); n < this.base + this.held.length; n++)
+      this.held[n - this.base]!.waiting -= 1;
+    this.releaseFront();
+    if (this.sharers.size === 0) this.close();
+  }
+
+  /** The chunk that `ship` sends next, or null when it is not ready. */
+  chunkFor(ship: Ship): HeldChunk | null {
+    const index = ship.nextChunk - this.base;
+    assert(index >= 0, "a sharer is behind the held chunks");
+    const held = this.held[index];
+    if (held !== undefined) return held;
+    if (index > this.held.length) return null;
+    const chunk = this.reader?.take() ?? null;
+    if (chunk === null) return null;
+    assert(chunk.number === ship.nextChunk, "chunks out of order");
+    const fresh = new HeldChunk(chunk, this.sharers.size, this);
+    this.held.push(fresh);
+    return fresh;
+  }
+
+  releaseFront(): void {
+    while (this.held.length > 0 && this.held[0]!.waiting === 0) {
+      const done = this.held.shift()!;
+      this.base += 1;
+      this.reader?.release(done.chunk);
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.reader?.close();
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+}

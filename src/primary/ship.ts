@@ -1,0 +1,79 @@
+/**
+ * One ship: the sending of one snapshot to one replica, as its link sees it.
+ *
+ *   queued --(frozen, or joined an open reading)--> sending --(END written)--> finishing --> done
+ *
+ * `finishing` lasts until the replica's first streaming ACK says that it has swapped: until then a
+ * cut parks the snapshot.
+ *
+ * Owns: one replica's place in the chunks. Does not own: chunks (reading.ts), the queue (shipping.ts).
+ */
+import type { Id } from "../wire/messages.ts";
+import type { ReadyChunk } from "./source.ts";
+import type { OpenSnapshot } from "./open-snapshot.ts";
+import type { Reading } from "./reading.ts";
+
+export type ShipState = "queued" | "sending" | "finishing" | "done";
+
+export class Ship {
+  state: ShipState = "queued";
+  /** Who is shipped to: the link's id, for logs. */
+  readonly linkId: number;
+  readonly queuedAtMs: number;
+  /** A resumed ship starts here; so does its reading. */
+  firstChunk = 0;
+  /** Next chunk to send. */
+  nextChunk = 0;
+  /** First chunk that the replica has not loaded. */
+  ackedChunk = 0;
+  bytesSent = 0;
+  /** Chunk payload bytes that the replica has loaded, as far as we sent them on this connection. */
+  bytesAcked = 0;
+  /** What the replica is ready to take beyond its ACK. */
+  room: number = Number.POSITIVE_INFINITY;
+  snapshot: OpenSnapshot | null = null;
+  reading: Reading | null = null;
+  /** It goes on with a snapshot that was begun on an earlier connection. */
+  resumed = false;
+  /** SNAPSHOT was written. */
+  begun = false;
+  private readonly sizes: number[] = [];
+
+  constructor(linkId: number, nowMs: number) {
+    this.linkId = linkId;
+    this.queuedAtMs = nowMs;
+  }
+
+  get snapshotId(): Id {
+    return this.snapshot?.id ?? "";
+  }
+
+  /** Chunk payload in flight: sent on this connection and not loaded. */
+  get inFlightBytes(): number {
+    return this.bytesSent - this.bytesAcked;
+  }
+
+  sent(chunk: ReadyChunk): void {
+    this.nextChunk = chunk.number + 1;
+    this.sizes.push(chunk.frame.length);
+    this.bytesSent += chunk.frame.length;
+  }
+
+  /** The replica says that all chunks below `nextChunk` are loaded. False when it never was sent that. */
+  acked(nextChunk: number): boolean {
+    if (nextChunk > this.nextChunk) return false;
+    for (; this.ackedChunk < nextChunk; this.ackedChunk++)
+      this.bytesAcked += this.sizes[this.ackedChunk - this.firstChunk] ?? 0;
+    return true;
+  }
+
+  /** Places the ship at `chunk` of an open snapshot. */
+  begin(snapshot: OpenSnapshot, reading: Reading, chunk: number): void {
+    this.state = "sending";
+    this.snapshot = snapshot;
+    this.reading = reading;
+    this.firstChunk = chunk;
+    this.nextChunk = chunk;
+    this.ackedChunk = chunk;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Which snapshots are open and who reads them: the queue of ships, the gathering of handshakes into
+ * one freeze, sharing, splitting, and resuming after a cut.
+ *
+ *   request --> queue --(oldest waited shipGatherMs, a place is free, the state may freeze)--> freeze
+ *      |                                                            one reading for all that queue
+ *      +--> joins a reading whose chunk 0 is still held
+ *   resume(snapshot, chunk) --> a reading of its own from that chunk
+ *
+ * Pure core: the serializer is behind FrozenState (source.ts).
+ * Owns: snapshots, readings, the queue, the egress limit. Does not own: bytes on links (link-feed.ts).
+ */
+import assert from "node:assert/strict";
+import type { Id } from "../wire/messages.ts";
+import { OpenSnapshot } from "./open-snapshot.ts";
+import type { FeederOptions } from "./options.ts";
+import { Reading } from "./reading.ts";
+import type { Ship } from "./ship.ts";
+import type { StateSource } from "./source.ts";
+
+export interface ShippingOwner {
+  readonly options: FeederOptions;
+  readonly source: StateSource;
+  /** Seals the open batch; the answer is the log's newest position. */
+  sealedPosition(): { readonly offset: number; readonly chain: number };
+  /** The state is at a batch boundary (always on a primary). */
+  mayFreeze(): boolean;
+  randomId(): Id;
+  /** The ship has a snapshot: its hold starts, its link can be fed. */
+  onShipStarted(ship: Ship): void;
+  onShipFailed(ship: Ship, reason: string): void;
+  wantPump(): void;
+  onFreeze(snapshot: OpenSnapshot, ships: number): void;
+}
+
+export class Shipping {
+  private readonly owner: ShippingOwner;
+  private readonly queue: Ship[] = [];
+  private readonly readings = new Set<Reading>();
+  private tokens = 0;
+  private tokensAtMs = -1;
+
+  constructor(owner: ShippingOwner) {
+    this.owner = owner;
+  }
+
+  get queued(): number {
+    return this.queue.length;
+  }
+
+  get activeReadings(): number {
+    return this.readings.size;
+  }
+
+  /** Place in the queue, 1 is next; 0 when it does not queue. */
+  placeOf(ship: Ship): number {
+    return this.queue.indexOf(ship) + 1;
+  }
+
+  /** A ship from chunk 0: joins what is still at its beginning, else queues. */
+  request(ship: Ship, nowMs: number): void {
+    for (const reading of this.readings) {
+      const snapshot = [...reading.sharers][0]?.snapshot;
+      if (!reading.joinable || snapshot == null || reading.sharers.size === 0) continue;
+      this.enlist(ship, snapshot, reading, 0);
+      return;
+    }
+    this.queue.push(ship);
+    this.poll(nowMs);
+  }
+
+  /** Goes on with an open snapshot at `chunk`. */
+  resume(ship: Ship, snapshot: OpenSnapshot, chunk: number): void {
+    this.enlist(ship, snapshot, this.openReading(snapshot, chunk), chunk);
+  }
+
+  /** The ship is over, or its link is: it reads no more. The snapshot's use stays with the caller. */
+  leave(ship: Ship): void {
+    const at = this.queue.indexOf(ship);
+    if (at >= 0) this.queue.splice(at, 1);
+    const { reading } = ship;
+    if (reading === null) return;
+    ship.reading = null;
+    reading.leave(ship);
+    if (reading.isClosed) this.readings.delete(reading);
+  }
+
+  /** Starts what may start, splits what is held back. Cheap when there is nothing to do. */
+  poll(nowMs: number): void {
+    if (this.queue.length > 0) this.startQueued(nowMs);
+    for (const reading of this.readings) this.maybeSplit(reading, nowMs);
+  }
+
+  /** When poll() or tokens could change something by themselves, ms; Infinity for never. */
+  nextWakeMs(nowMs: number): number {
+    let wake = Number.POSITIVE_INFINITY;
+    const oldest = this.queue[0];
+    if (oldest !== undefined && this.readings.size < this.owner.options.shipsAtOnce)
+      wake = oldest.queuedAtMs + this.owner.options.shipGatherMs;
+    const rate = this.owner.options.shipRateBytes;
+    if (rate > 0 && this.tokens <= 0 && this.readings.size > 0)
+      wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.tokens / rate) * 1000)));
+    return wake;
+  }
+
+  // --- starting ------------------------------------------------------------------------------
+
+  private startQueued(nowMs: number): void {
+    const { options } = this.owner;
+    const oldest = this.queue[0]!;
+    if (nowMs - oldest.queuedAtMs < options.shipGatherMs) return;
+    if (this.readings.size >= options.shipsAtOnce || !this.owner.mayFreeze()) return;
+    const ships = this.queue.splice(0);
+    const snapshot = this.freeze(ships.length);
+    const reading = this.openReading(snapshot, 0);
+    for (const ship of ships) this.enlist(ship, snapshot, reading, 0);
+  }
+
+  private freeze(ships: number): OpenSnapshot {
+    // Why this order: the snapshot is the state at a batch boundary, so the batch is closed first.
+    const { offset, chain } = this.owner.sealedPosition();
+    const frozen = this.owner.source.freeze();
+    const snapshot = new OpenSnapshot(this.owner.randomId(), offset, chain, frozen);
+    this.owner.onFreeze(snapshot, ships);
+    return snapshot;
+  }
+
+  private openReading(snapshot: OpenSnapshot, chunk: number): Reading {
+    const reading = new Reading(chunk);
+    this.readings.add(reading);
+    const reader = snapshot.frozen.read(chunk, {
+      ready: () => this.owner.wantPump(),
+      failed: (reason) => this.failed(reading, reason),
+    });
+    reading.attach(reader);
+    return reading;
+  }
+
+  private enlist(ship: Ship, snapshot: OpenSnapshot, reading: Reading, chunk: number): void {
+    snapshot.retain();
+    ship.begin(snapshot, reading, chunk);
+    reading.join(ship);
+    this.owner.onShipStarted(ship);
+  }
+
+  private failed(reading: Reading, reason: string): void {
+    if (!this.readings.delete(reading)) return;
+    for (const ship of [...reading.sharers]) this.owner.onShipFailed(ship, reason);
+    reading.close();
+  }
+
+  // --- splitting -----------------------------------------------------------------------------
+
+  /**
+   * The ring is full because the front chunk was not taken for a while by some, while others want
+   * to go on: those get a reading of their own, and the slow keep the old one.
+   */
+  private maybeSplit(reading: Reading, nowMs: number): void {
+    if (reading.front !== reading.splitFront) {
+      reading.splitFront = reading.front;
+      reading.frontSinceMs = nowMs;
+      return;
+    }
+    if (reading.sharers.size < 2) return;
+    if (nowMs - reading.frontSinceMs < this.owner.options.shipSplitMs) return;
+    const ahead = [...reading.sharers].filter((ship) => ship.nextChunk >= reading.frontEnd);
+    if (ahead.length === 0 || ahead.length === reading.sharers.size) return;
+    const fresh = this.openReading(ahead[0]!.snapshot!, reading.frontEnd);
+    for (const ship of ahead) {
+      assert(ship.nextChunk === reading.frontEnd);
+      reading.leave(ship);
+      ship.reading = fresh;
+      fresh.join(ship);
+    }
+  }
+
+  // --- egress limit --------------------------------------------------------------------------
+
+  /** Bytes that may go now; a chunk may overdraw. Infinity without a limit. */
+  tokensNow(nowMs: number): number {
+    const rate = this.owner.options.shipRateBytes;
+    if (rate === 0) return Number.POSITIVE_INFINITY;
+    if (this.tokensAtMs < 0) this.tokensAtMs = nowMs;
+    const earned = ((nowMs - this.tokensAtMs) * rate) / 1000;
+    this.tokensAtMs = nowMs;
+    // A tenth of a second may be saved up: an idle limit does not turn into a burst.
+    this.tokens = Math.min(this.tokens + earned, rate / 10);
+    return this.tokens;
+  }
+
+  takeTokens(bytes: number): void {
+    if (this.owner.options.shipRateBytes > 0) this.tokens -= bytes;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Waiters: who wants to know when so many replicas have applied an offset (WAIT).
+ *
+ * Owns: the list. Does not own: what replicas have applied (link.ts), asking them (feeder.ts).
+ */
+export interface Waiter {
+  readonly offset: number;
+  readonly replicas: number;
+  /** When it gives up, ms; Infinity never. */
+  readonly untilMs: number;
+  readonly done: (count: number) => void;
+}
+
+export class Waiters {
+  private readonly waiting = new Set<Waiter>();
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  /** Highest offset anybody waits for, -1 for none. */
+  highest(): number {
+    let highest = -1;
+    for (const waiter of this.waiting) highest = Math.max(highest, waiter.offset);
+    return highest;
+  }
+
+  add(waiter: Waiter): void {
+    this.waiting.add(waiter);
+  }
+
+  /** Forgets a waiter without calling it. */
+  cancel(waiter: Waiter): void {
+    this.waiting.delete(waiter);
+  }
+
+  /** Answers those that are satisfied by `countAt(offset)` or out of time. */
+  settle(nowMs: number, countAt: (offset: number) => number): void {
+    for (const waiter of [...this.waiting]) {
+      const count = countAt(waiter.offset);
+      if (count < waiter.replicas && nowMs < waiter.untilMs) continue;
+      this.waiting.delete(waiter);
+      waiter.done(count);
+    }
+  }
+
+  /** When the next one gives up, ms, Infinity for never. */
+  nextTimeoutMs(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const waiter of this.waiting) next = Math.min(next, waiter.untilMs);
+    return next;
+  }
+}
