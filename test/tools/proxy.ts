@@ -211,10 +211,19 @@ class Pipe {
       const item = this.#queue[0];
       if (!item) return;
       const early = item.dueAt - performance.now();
-      if (early > 0) { this.#later(early); return; }
-      if (item.kind !== "bytes") { this.#finish(item.kind); return; }
+      if (early > 0) {
+        this.#later(early);
+        return;
+      }
+      if (item.kind !== "bytes") {
+        this.#finish(item.kind);
+        return;
+      }
       const allowed = this.#direction.tokens();
-      if (allowed <= 0) { this.#later(this.#direction.msUntilTokens()); return; }
+      if (allowed <= 0) {
+        this.#later(this.#direction.msUntilTokens());
+        return;
+      }
       this.#move(item, allowed);
     }
   }
@@ -258,7 +267,10 @@ class Pipe {
   #move(item: Item & { kind: "bytes" }, allowed: number): void {
     const direction = this.#direction;
     const { cut, flip } = direction;
-    if (cut?.remaining === 0) { this.#cutNow(cut); return; }
+    if (cut?.remaining === 0) {
+      this.#cutNow(cut);
+      return;
+    }
     let length = Math.min(item.bytes.length, allowed, SLICE_BYTES);
     if (direction.shape.oneByteWrites) length = 1;
     if (cut) length = Math.min(length, cut.remaining);
