@@ -215,7 +215,8 @@ export class Decoder {
 
   /** Goes on with a head that is cut; it is gathered in the carry buffer. */
   #takeHeadRest(bytes: Buffer, at: number, to: number): number {
-    const common = this.#fill(FRAME_HEAD_BYTES, bytes, at, to);
+    const common =
+      this.#carried < FRAME_HEAD_BYTES ? this.#fill(FRAME_HEAD_BYTES, bytes, at, to) : at;
     if (this.#carried < FRAME_HEAD_BYTES) return common;
     const carry = this.#carry!;
     const type = carry[AT.type]!;

@@ -10,7 +10,7 @@ const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
 /** `text` with every character that a terminal or log might act on as \u{hex}. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (found) => `\\u{${(found.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(UNPRINTABLE, (found) => `\\u{${found.codePointAt(0)!.toString(16)}}`);
 }
 
 /** The longest beginning of `text` that has at most `bytesMax` bytes of utf-8. */

@@ -1,0 +1,185 @@
+/** Random control messages that use every limit, for fast-check. */
+import fc from "fast-check";
+import { LIMITS } from "../../../src/limits.ts";
+import type {
+  Ack,
+  Bye,
+  ByeCode,
+  Control,
+  Decision,
+  DigestAnswer,
+  Format,
+  Greeting,
+  Hello,
+  Lineage,
+  NodeAddress,
+  Ping,
+  Position,
+  Reject,
+  RejectCode,
+  SnapshotBegin,
+  SnapshotEnd,
+  Verify,
+  Welcome,
+} from "../../../src/wire/messages.ts";
+
+const u16 = fc.oneof(fc.constantFrom(0, 0xffff), fc.integer({ min: 0, max: 0xffff }));
+const u32 = fc.oneof(fc.constantFrom(0, 0xffff_ffff), fc.integer({ min: 0, max: 0xffff_ffff }));
+const u53 = fc.oneof(
+  fc.constantFrom(0, 0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER),
+  fc.maxSafeNat(),
+);
+
+function hex(bytes: number): fc.Arbitrary<string> {
+  return fc
+    .uint8Array({ minLength: bytes, maxLength: bytes })
+    .map((value) => Buffer.from(value).toString("hex"));
+}
+
+const id = hex(16);
+const proof = fc.oneof(fc.constant(""), hex(32));
+
+/** Any text of at most this many bytes of utf-8, the longest included. */
+function text(bytesMax: number): fc.Arbitrary<string> {
+  return fc.oneof(
+    fc.constantFrom("", "\ufeff", "\0", "x".repeat(bytesMax), "\u00e9".repeat(bytesMax >> 1)),
+    fc.string({ unit: "binary", maxLength: bytesMax >> 2 }),
+    fc.string({ maxLength: bytesMax }),
+  );
+}
+
+const position: fc.Arbitrary<Position> = fc.record({ history: id, offset: u53, chain: u32 });
+const lineage: fc.Arbitrary<Lineage> = fc.array(fc.record({ history: id, left: u53 }), {
+  maxLength: LIMITS.lineageEntriesMax,
+  size: "max",
+});
+const format: fc.Arbitrary<Format> = fc.record({ name: text(LIMITS.textBytesMax), version: u32 });
+const address: fc.Arbitrary<NodeAddress> = fc.record({
+  host: text(LIMITS.textBytesMax),
+  clientPort: u16,
+  replPort: u16,
+});
+
+const greeting: fc.Arbitrary<Greeting> = fc.record({
+  type: fc.constant("greeting" as const),
+  versionMin: u16,
+  versionMax: u16,
+  nonce: id,
+  authRequired: fc.boolean(),
+});
+
+const hello: fc.Arbitrary<Hello> = fc.record({
+  type: fc.constant("hello" as const),
+  version: u16,
+  nonce: id,
+  proof,
+  format,
+  replicaId: id,
+  instanceId: id,
+  nodeId: id,
+  address,
+  position,
+  lineage,
+  hasData: fc.boolean(),
+  consent: fc.constantFrom("none", "replicaof", "reset"),
+  partialBytes: u32,
+  partialCrc: u32,
+  resume: fc.option(fc.record({ snapshotId: id, nextChunk: u32 })),
+});
+
+const welcome: fc.Arbitrary<Welcome> = fc.record({
+  type: fc.constant("welcome" as const),
+  decision: fc.constantFrom<Decision>("continue", "wait", "ship_too_old", "ship_resume"),
+  proof,
+  nodeId: id,
+  path: fc.array(id, { maxLength: LIMITS.pathNodesMax, size: "max" }),
+  position,
+  lineage,
+  skipBytes: u32,
+  discardBytes: u53,
+  windowBytes: u53,
+});
+
+const reject: fc.Arbitrary<Reject> = fc.record({
+  type: fc.constant("reject" as const),
+  code: fc.constantFrom<RejectCode>("version", "unrelated", "shutting_down"),
+  message: text(LIMITS.messageBytesMax),
+  retryAfterMs: u32,
+});
+
+const ping: fc.Arbitrary<Ping> = fc.record({
+  type: fc.constant("ping" as const),
+  sentUs: u53,
+  rootClockMs: u53,
+  awayMs: u53,
+  next: u53,
+  ackNow: fc.boolean(),
+});
+
+const ack: fc.Arbitrary<Ack> = fc.oneof(
+  fc.record({
+    type: fc.constant("ack" as const),
+    mode: fc.constant("streaming" as const),
+    received: u53,
+    applied: u53,
+    room: u53,
+    echo: u53,
+  }),
+  fc.record({
+    type: fc.constant("ack" as const),
+    mode: fc.constant("restoring" as const),
+    snapshotId: id,
+    nextChunk: u32,
+    room: u53,
+    echo: u53,
+  }),
+);
+
+const snapshot: fc.Arbitrary<SnapshotBegin> = fc.record({
+  type: fc.constant("snapshot" as const),
+  snapshotId: id,
+  position,
+  lineage,
+  format,
+  firstChunk: u32,
+  records: u53,
+  bytes: u53,
+});
+
+const end: fc.Arbitrary<SnapshotEnd> = fc.record({
+  type: fc.constant("end" as const),
+  snapshotId: id,
+  chunks: u32,
+  records: u53,
+  bytes: u53,
+  digest: hex(32),
+});
+
+const bye: fc.Arbitrary<Bye> = fc.record({
+  type: fc.constant("bye" as const),
+  code: fc.constantFrom<ByeCode>("shutdown", "history_changed", "ship"),
+  message: text(LIMITS.messageBytesMax),
+});
+
+const verify: fc.Arbitrary<Verify> = fc.record({
+  type: fc.constant("verify" as const),
+  verifyId: id,
+  position,
+  buckets: fc.integer({ min: 0, max: 16 }).map((bits) => 1 << bits),
+  seed: id,
+});
+
+const digest: fc.Arbitrary<DigestAnswer> = fc.record({
+  type: fc.constant("digest" as const),
+  verifyId: id,
+  records: u53,
+  sum: hex(8),
+  buckets: fc.array(u32, { maxLength: 512, size: "max" }),
+});
+
+/** By type, so that a new message does not compile before it is here. */
+export const MESSAGES: {
+  readonly [T in Control["type"]]: fc.Arbitrary<Extract<Control, { type: T }>>;
+} = { greeting, hello, welcome, reject, ping, ack, snapshot, end, bye, verify, digest };
+
+export const anyMessage: fc.Arbitrary<Control> = fc.oneof(...Object.values(MESSAGES));
