@@ -3,25 +3,22 @@
  * answers and the reason for its size. A length is compared with its limit before memory is
  * allocated for it.
  *
+ * Plain literals: 1_048_576 is 1 MiB, 1_073_741_824 is 1 GiB.
  * Owns: numbers. Does not own: defaults that an operator may set (daemon/options.ts).
  */
 
-const KIB = 1024;
-const MIB = 1024 * 1024;
-const GIB = 1024 * 1024 * 1024;
-
 export const LIMITS = {
   /** Bytes of one record, header of the batch not counted. Threat: one record that cannot be held. */
-  recordBytesMax: GIB,
+  recordBytesMax: 1_073_741_824,
   /** Bytes of one batch with its header: the largest record, its length prefix and the header fit. */
-  batchBytesMax: GIB + 64,
+  batchBytesMax: 1_073_741_888,
   /** Bytes a feeder reads from a peer that it has not welcomed yet. DESIGN said 1 KiB; a HELLO with
    * 64 lineage entries (24 bytes each) and a 16-node path needs 2.4 KiB. */
-  handshakeBytesMax: 4 * KIB,
+  handshakeBytesMax: 4_096,
   /** Bytes of the body of any control frame but CHUNK. Threat: a frame announcing 4 GiB. */
-  controlBytesMax: 4 * KIB,
+  controlBytesMax: 4_096,
   /** Bytes of a CHUNK frame's body: the largest ring slot that may be configured. */
-  chunkBytesMax: MIB,
+  chunkBytesMax: 1_048_576,
   /** Connections that have not finished their handshake. Threat: slow-loris. */
   pendingHandshakesMax: 100,
   /** Connected replicas. */
@@ -35,15 +32,15 @@ export const LIMITS = {
   /** Bytes (utf-8) of a human-readable message in REJECT and BYE. */
   messageBytesMax: 1024,
   /** Bytes of one RESP bulk string, as redis's proto-max-bulk-len. */
-  bulkBytesMax: 512 * MIB,
+  bulkBytesMax: 536_870_912,
   /** Arguments of one RESP command, as redis's limit. */
-  commandArgumentsMax: 1024 * 1024,
+  commandArgumentsMax: 1_048_576,
   /** Bytes of one RESP inline command or length line, as redis's PROTO_INLINE_MAX_SIZE. */
-  inlineBytesMax: 64 * KIB,
+  inlineBytesMax: 64_096,
   /** Bytes queued for a client that does not read its replies; then it is closed. */
-  clientOutputBytesMax: 256 * MIB,
+  clientOutputBytesMax: 268_435_456,
   /** Bytes of one key. */
-  keyBytesMax: 512 * MIB,
+  keyBytesMax: 536_870_912,
   /** Bytes of one value. */
-  valueBytesMax: 512 * MIB,
+  valueBytesMax: 536_870_912,
 } as const;

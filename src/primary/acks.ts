@@ -6,6 +6,7 @@ import { WireError } from "../errors.ts";
 import type { Ack } from "../wire/messages.ts";
 import type { Feeder } from "./feeder.ts";
 import type { Link } from "./link.ts";
+import { shipDone } from "./ship-life.ts";
 
 type StreamAck = Extract<Ack, { mode: "streaming" }>;
 type RestoreAck = Extract<Ack, { mode: "restoring" }>;
@@ -49,5 +50,5 @@ function acceptStreaming(feeder: Feeder, link: Link, ack: StreamAck, nowMs: numb
   link.applied = ack.applied;
   link.confirmed = ack.applied;
   link.room = ack.room;
-  feeder.shipDone(link);
+  shipDone(feeder, link);
 }

@@ -26,6 +26,7 @@ import {
   BATCH_HEAD_BYTES,
   batchChain,
   batchClockMs,
+  batchHeadCrc,
   batchLength,
   sealBatchHead,
 } from "../wire/frame.ts";
@@ -99,6 +100,11 @@ export class Backlog implements SegmentPool {
   /** Memory of the newest block; append() may replace it. */
   get bytes(): Buffer {
     return this.newest.bytes;
+  }
+
+  /** Wall clock of the newest visible batch, ms; 0 before the first. */
+  get newestClockMs(): number {
+    return this.newest.clockMs || (this.segments.at(-2)?.clockMs ?? 0);
   }
 
   get segmentCount(): number {
@@ -237,6 +243,11 @@ export class Backlog implements SegmentPool {
     return this.openAt;
   }
 
+  /** headCrc of the incomplete batch, 0 when there is none. */
+  get partialHeadCrc(): number {
+    return this.incomingBytes === 0 ? 0 : batchHeadCrc(this.newest.bytes, this.openAt);
+  }
+
   /** The received batch at `next`: its block and index, or null when none is complete. */
   pending(): { readonly segment: LogSegment; readonly at: number } | null {
     const complete = this.incomingBytes === 0 ? this.tail : this.newest.start + this.openAt;
@@ -260,6 +271,14 @@ export class Backlog implements SegmentPool {
   private fixChainStart(segment: LogSegment): void {
     const after = segment.next;
     if (after !== null && segment.sealed === segment.used) after.chainStart = this.chain;
+  }
+
+  /** Forgets the incomplete batch at the tail. */
+  dropIncoming(): void {
+    if (this.incomingBytes === 0) return;
+    this.newest.used = this.openAt;
+    this.openAt = -1;
+    this.incomingBytes = 0;
   }
 
   /** Forgets what was received after `next`. */

@@ -27,6 +27,7 @@ import type { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
 import { Parking } from "./parking.ts";
 import { Ship } from "./ship.ts";
+import { beginShip, fellBehind, finishShip, park } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "./source.ts";
 import { Waiters } from "./waiters.ts";
@@ -76,6 +77,8 @@ export class Feeder implements LinkOwner, ShippingOwner {
   readonly waiters: Waiters = new Waiters();
   readonly shipping: Shipping;
   readonly links: Link[] = [];
+  /** End of the log at the last turn. */
+  fedTo = 0;
   private nextLinkId = 1;
   private rotation = 0;
   private stopping = false;
@@ -132,7 +135,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
       sent: link.sent,
       applied: link.applied,
     });
-    this.park(link, reason);
+    park(this, link, reason, this.stopping);
     this.settleWaiters(this.deps.now());
   }
 
@@ -145,6 +148,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   /** End of a loop turn. @returns true when there is more to do at once. */
   turn(nowMs: number): boolean {
     this.backlog.seal();
+    this.fedTo = this.backlog.next;
     this.shipping.poll(nowMs);
     const more = this.pump(nowMs);
     return this.trim() || more;
@@ -176,9 +180,9 @@ export class Feeder implements LinkOwner, ShippingOwner {
       ping: (link) => this.ping(link, nowMs),
       shipTokens: () => this.shipping.tokensNow(nowMs),
       takeShipTokens: (bytes) => this.shipping.takeTokens(bytes),
-      beginShip: (link, ship) => this.sayShipBegins(link, ship, nowMs),
-      finishShip: (link, ship) => this.finishShip(link, ship, nowMs),
-      fellBehind: (link) => this.fellBehind(link, nowMs),
+      beginShip: (link, ship) => beginShip(this, link, ship, nowMs),
+      finishShip: (link, ship) => finishShip(this, link, ship, nowMs),
+      fellBehind: (link) => fellBehind(this, link, nowMs),
     };
   }
 
@@ -265,98 +269,6 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   private linkOf(ship: Ship): Link | undefined {
     return this.links.find((link) => link.id === ship.linkId);
-  }
-
-  private sayShipBegins(link: Link, ship: Ship, nowMs: number): void {
-    const snapshot = ship.snapshot!;
-    // Why the node's history and not that of the freeze: it may have been promoted since; the log
-    // up to the snapshot is the same, and the stream that follows is the new history's.
-    const { node } = this.deps;
-    ship.begun = true;
-    this.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
-    this.deps.journal("info", "ship_begins", {
-      remote: link.remote,
-      replica: link.hello?.replicaId ?? "",
-      snapshot: snapshot.id,
-      offset: snapshot.offset,
-      chunk: ship.firstChunk,
-      records: snapshot.frozen.records,
-      bytes: snapshot.frozen.bytes,
-    });
-    link.say(
-      {
-        type: "snapshot",
-        snapshotId: snapshot.id,
-        position: { history: node.history, offset: snapshot.offset, chain: snapshot.chain },
-        lineage: node.lineage,
-        format: node.format,
-        firstChunk: ship.firstChunk,
-        records: snapshot.frozen.records,
-        bytes: snapshot.frozen.bytes,
-      },
-      nowMs,
-    );
-  }
-
-  private finishShip(link: Link, ship: Ship, nowMs: number): void {
-    const totals = ship.reading!.totals!;
-    const { offset } = ship.snapshot!;
-    link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
-    this.shipping.leave(ship);
-    ship.state = "finishing";
-    link.ship = null;
-    link.finishing = ship;
-    if (offset < this.backlog.first) {
-      link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
-      return;
-    }
-    link.stream(new Cursor(this.backlog, offset), offset, nowMs);
-    this.wantPump();
-  }
-
-  /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
-  shipDone(link: Link): void {
-    const ship = link.finishing;
-    if (ship === null) return;
-    link.finishing = null;
-    ship.state = "done";
-    ship.snapshot?.release();
-    this.deps.journal("info", "ship_done", {
-      remote: link.remote,
-      replica: link.hello?.replicaId ?? "",
-      bytes: ship.bytesSent,
-    });
-  }
-
-  private fellBehind(link: Link, nowMs: number): void {
-    this.counters.bump("sync_partial_err");
-    this.deps.journal("warn", "fell_behind", {
-      remote: link.remote,
-      replica: link.hello?.replicaId ?? "",
-      offset: link.sent,
-      first: this.backlog.first,
-      next: this.backlog.next,
-    });
-    this.requestShip(link, nowMs);
-  }
-
-  private park(link: Link, reason: CloseReason): void {
-    const ship = link.finishing ?? (link.ship?.state === "queued" ? null : link.ship);
-    if (link.ship !== null) this.shipping.leave(link.ship);
-    const { hello, hold } = link;
-    link.finishing = null;
-    link.ship = null;
-    link.hold = null;
-    const snapshot = ship?.snapshot ?? null;
-    if (hello === null || (snapshot === null && hold === null)) return;
-    if (UNPARKED.has(reason) || this.stopping) {
-      snapshot?.release();
-      if (hold !== null) this.holds.drop(hold);
-      return;
-    }
-    const sinceMs = this.deps.now();
-    const untilMs = sinceMs + this.options.parkMs;
-    this.parking.put({ replicaId: hello.replicaId, snapshot, hold, sinceMs, untilMs });
   }
 
   // --- waiters -------------------------------------------------------------------------------
@@ -488,11 +400,4 @@ const QUIET: ReadonlySet<CloseReason> = new Set<CloseReason>([
   "upstream_resync",
   "shutdown",
   "superseded",
-]);
-
-/** Ends after which the snapshot and the hold are of no use to the replica. */
-const UNPARKED: ReadonlySet<CloseReason> = new Set<CloseReason>([
-  "upstream_resync",
-  "shutdown",
-  "rejected",
 ]);

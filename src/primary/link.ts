@@ -168,6 +168,7 @@ export class Link implements DecoderSink {
 
   /** The oldest piece of output is with the kernel. */
   onTaken(nowMs: number): void {
+    if (this.socketGone) return;
     this.output.taken();
     this.takenMs = nowMs;
     if (!this.isClosed && this.output.bytes < this.owner.options.outputCapBytes / 2)

@@ -29,7 +29,7 @@ export class Output {
   taken(): number {
     assert(this.head < this.sizes.length, "a socket took more pieces than it was given");
     const size = this.sizes[this.head]!;
-    const owner = this.owners[this.head]!;
+    const owner = this.owners[this.head] ?? null;
     this.owners[this.head] = null;
     this.head += 1;
     if (this.head === this.sizes.length) this.empty();
@@ -44,7 +44,7 @@ export class Output {
     const { owners, head } = this;
     this.empty();
     this.bytes = 0;
-    for (let i = head; i < owners.length; i++) owners[i]?.release();
+    for (const owner of owners.slice(head)) owner?.release();
   }
 
   private empty(): void {

@@ -37,7 +37,7 @@ export class HeldChunk implements Owner {
 }
 
 export class Reading {
-  readonly sharers = new Set<Ship>();
+  readonly sharers: Set<Ship> = new Set<Ship>();
   /** When the front chunk last changed, ms: a sharer that holds it back is split off. */
   frontSinceMs = 0;
   /** The front chunk that `frontSinceMs` is about. */

@@ -1,0 +1,128 @@
+/**
+ * What a node's parts see of it: the node as its feeder sees it (NodeView) and as its session sees
+ * it (ReplicaNode). Both read the identity at every use.
+ *
+ * Owns: the two views, clocks against the root. Does not own: role changes (node.ts).
+ */
+import type { NodeView } from "../primary/feeder.ts";
+import type { ReplicaNode } from "../replica/deps.ts";
+import type { Session } from "../replica/session.ts";
+import { FORMAT } from "../store/record.ts";
+import type { Consent, Id, Lineage, NodeAddress } from "../wire/messages.ts";
+import type { Identity } from "./identity.ts";
+
+/** The parts of the node that the views need; node.ts is one. */
+export interface RoleOwner {
+  readonly identity: Identity;
+  readonly role: "primary" | "replica";
+  readonly session: Session;
+  /** It has, or had, a state of its own or of an upstream. */
+  readonly everSynced: boolean;
+  readonly now: () => number;
+  readonly wallClock: () => number;
+  hasData(): boolean;
+  address(): NodeAddress;
+  onHistoryChanged(why: string): void;
+  onSwapped(): void;
+  onSynced(): void;
+}
+
+export class FeederView implements NodeView {
+  readonly format: { readonly name: string; readonly version: number } = FORMAT;
+  private readonly owner: RoleOwner;
+
+  constructor(owner: RoleOwner) {
+    this.owner = owner;
+  }
+
+  get nodeId(): Id {
+    return this.owner.identity.nodeId;
+  }
+  get role(): "primary" | "replica" {
+    return this.owner.role;
+  }
+  get path(): readonly Id[] {
+    return this.owner.identity.path;
+  }
+  get history(): Id {
+    return this.owner.identity.history;
+  }
+  get lineage(): Lineage {
+    return this.owner.identity.lineage;
+  }
+  get ready(): boolean {
+    return this.owner.role === "primary" || this.owner.everSynced;
+  }
+  get atBoundary(): boolean {
+    return this.owner.role === "primary" || this.owner.session.atBoundary;
+  }
+
+  /** The root's wall clock as last heard, moved on by our own monotonic clock. */
+  rootClockMs(): number {
+    const { session, now, wallClock } = this.owner;
+    if (this.owner.role === "primary" || session.ping === null) return wallClock();
+    return Math.round(session.ping.rootClockMs + (now() - session.pingAtMs));
+  }
+
+  /** Our own time without an upstream, and what the upstream said of its own. */
+  awayMs(): number {
+    if (this.owner.role === "primary") return 0;
+    const { session, now } = this.owner;
+    const own = session.downSinceMs < 0 ? 0 : now() - session.downSinceMs;
+    return own + (session.ping?.awayMs ?? 0);
+  }
+}
+
+export class SessionView implements ReplicaNode {
+  readonly format: { readonly name: string; readonly version: number } = FORMAT;
+  private readonly owner: RoleOwner;
+
+  constructor(owner: RoleOwner) {
+    this.owner = owner;
+  }
+
+  get nodeId(): Id {
+    return this.owner.identity.nodeId;
+  }
+  get replicaId(): Id {
+    return this.owner.identity.replicaId;
+  }
+  get instanceId(): Id {
+    return this.owner.identity.instanceId;
+  }
+  get history(): Id {
+    return this.owner.identity.history;
+  }
+  get lineage(): Lineage {
+    return this.owner.identity.lineage;
+  }
+
+  address(): NodeAddress {
+    return this.owner.address();
+  }
+  hasData(): boolean {
+    return this.owner.hasData();
+  }
+  consent(): Consent {
+    return this.owner.identity.consent;
+  }
+
+  adopt(history: Id, lineage: Lineage): void {
+    this.owner.identity.consent = "none";
+    if (this.owner.identity.adopt(history, lineage))
+      this.owner.onHistoryChanged("the upstream's history changed");
+    this.owner.onSynced();
+  }
+
+  onSwapped(history: Id, lineage: Lineage): void {
+    this.owner.identity.consent = "none";
+    this.owner.identity.adopt(history, lineage);
+    this.owner.onSwapped();
+    this.owner.onSynced();
+  }
+
+  onPath(path: readonly Id[]): void {
+    if (this.owner.identity.setPath(path))
+      this.owner.onHistoryChanged("the path to the root changed");
+  }
+}

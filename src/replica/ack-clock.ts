@@ -1,0 +1,71 @@
+/**
+ * When an ACK is due, and what it says (D7):
+ *
+ *   at the end of a turn that applied all it had received, if anything is new
+ *   every ackBytes received while there is more to apply
+ *   when the upstream asked (PING with ack-now), at a welcome, after a swap
+ *   every heartbeat
+ *
+ * Owns: what was acknowledged last. Does not own: the log, the restore, the socket.
+ */
+import type { Ack } from "../wire/messages.ts";
+import type { ReceivingLog } from "./deps.ts";
+import type { SessionOptions } from "./options.ts";
+import type { Restore } from "./restore.ts";
+
+export class AckClock {
+  /** An ACK goes out at the end of this turn, whatever was said before. */
+  due = false;
+  private lastMs = 0;
+  private received = 0;
+  private applied = 0;
+  private chunk = 0;
+  private readonly log: ReceivingLog;
+  private readonly options: SessionOptions;
+
+  constructor(log: ReceivingLog, options: SessionOptions) {
+    this.log = log;
+    this.options = options;
+  }
+
+  heartbeatDue(nowMs: number): boolean {
+    return nowMs - this.lastMs >= this.options.heartbeatMs;
+  }
+
+  /** At the end of a turn; `more`: complete batches still wait to be applied. */
+  turnDue(more: boolean, restore: Restore | null): boolean {
+    if (this.due) return true;
+    if (this.log.tail - this.received >= this.options.ackBytes) return true;
+    if (restore !== null && restore.nextChunk !== this.chunk) return true;
+    return !more && this.log.next !== this.applied;
+  }
+
+  streaming(echo: number, nowMs: number): Ack {
+    const { log } = this;
+    this.said(nowMs);
+    this.received = log.tail;
+    this.applied = log.next;
+    const room = Math.max(0, this.options.roomBytes - (log.tail - log.next));
+    return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
+  }
+
+  restoring(restore: Restore | null, echo: number, nowMs: number): Ack {
+    this.said(nowMs);
+    this.chunk = restore?.nextChunk ?? 0;
+    return {
+      type: "ack",
+      mode: "restoring",
+      snapshotId: restore?.begin.snapshotId ?? NO_ID,
+      nextChunk: this.chunk,
+      room: this.options.roomBytes,
+      echo,
+    };
+  }
+
+  private said(nowMs: number): void {
+    this.lastMs = nowMs;
+    this.due = false;
+  }
+}
+
+const NO_ID = "0".repeat(32);

@@ -1,0 +1,76 @@
+/**
+ * Applying received batches in slices that end between records, so that a batch of any number of
+ * records holds the loop only for a slice.
+ *
+ *   batch    [ head | record | record | record | record ]
+ *                     ^ done here          ^ this slice ends
+ *
+ * A single record larger than a slice is applied whole: about 0.2 ms for each MiB.
+ * Owns: the place in the batch being applied. Does not own: the log, the state.
+ */
+import { StoreError } from "../errors.ts";
+import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
+import type { ReceivingLog } from "./deps.ts";
+import type { StateTarget } from "./target.ts";
+
+const PREFIX_BYTES = 4;
+
+export class Applier {
+  private readonly log: ReceivingLog;
+  private readonly state: StateTarget;
+  private readonly sliceBytes: number;
+  /** Bytes of the batch at log.next that are applied, its head included; 0 between batches. */
+  private done = 0;
+
+  constructor(log: ReceivingLog, state: StateTarget, sliceBytes: number) {
+    this.log = log;
+    this.state = state;
+    this.sliceBytes = sliceBytes;
+  }
+
+  get atBoundary(): boolean {
+    return this.done === 0;
+  }
+
+  /** The state was replaced: whatever was half applied is gone. */
+  reset(): void {
+    this.done = 0;
+  }
+
+  /**
+   * Applies up to a slice of records.
+   * @returns true when a complete batch is still waiting
+   * @throws {StoreError} ERR_STORE_RECORD
+   */
+  step(): boolean {
+    let budget = this.sliceBytes;
+    for (;;) {
+      const found = this.log.pending();
+      if (found === null) return false;
+      if (budget <= 0) return true;
+      const { bytes } = found.segment;
+      const end = found.at + batchLength(bytes, found.at);
+      const from = found.at + Math.max(this.done, BATCH_HEAD_BYTES);
+      const to = end - from <= budget ? end : sliceEnd(bytes, from, end, budget);
+      this.state.applyRange(bytes, from, to);
+      budget -= to - from;
+      if (to === end) {
+        this.done = 0;
+        this.log.commit();
+      } else this.done = to - found.at;
+    }
+  }
+}
+
+/** The first record boundary at or after `from + budget`. */
+function sliceEnd(bytes: Buffer, from: number, end: number, budget: number): number {
+  let at = from;
+  while (at < from + budget) {
+    if (end - at < PREFIX_BYTES)
+      throw new StoreError("ERR_STORE_RECORD", `${end - at} bytes at the end of a batch`);
+    at += PREFIX_BYTES + bytes.readUInt32LE(at);
+    if (at > end) throw new StoreError("ERR_STORE_RECORD", "a record is longer than its batch");
+    if (at === end) break;
+  }
+  return at;
+}

@@ -1,0 +1,36 @@
+/**
+ * Reconnect delays: exponential with jitter, so that many replicas cut off at once do not come back
+ * at once. Reset only by streaming within the backlog: a replica that needs ship after ship keeps
+ * getting slower.
+ *
+ *   delay(n) = random in [1/2, 1] x min(max, min x 2^n)
+ */
+export class Backoff {
+  private failures = 0;
+  private readonly minMs: number;
+  private readonly maxMs: number;
+  private readonly random: () => number;
+
+  /** `random` gives numbers in [0, 1). */
+  constructor(minMs: number, maxMs: number, random: () => number) {
+    this.minMs = minMs;
+    this.maxMs = maxMs;
+    this.random = random;
+  }
+
+  /** The next delay, ms. */
+  next(): number {
+    const whole = Math.min(this.maxMs, this.minMs * 2 ** Math.min(this.failures, 30));
+    this.failures += 1;
+    return whole * (0.5 + this.random() / 2);
+  }
+
+  /** A short delay that does not count as a failure: a planned reconnect. */
+  planned(): number {
+    return this.minMs * (0.5 + this.random() / 2);
+  }
+
+  reset(): void {
+    this.failures = 0;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * What a session is built from: the node it serves, the log and the state it keeps up to date, and
+ * the shell that does what it says.
+ */
+import type { Format, Consent, Id, Lineage, NodeAddress, Verify } from "../wire/messages.ts";
+import type { SessionOptions } from "./options.ts";
+import type { StateTarget } from "./target.ts";
+
+/** The log, as a session fills it; primary/backlog.ts satisfies it. */
+export interface ReceivingLog {
+  /** End of the visible, applied log, and the chain there. */
+  readonly next: number;
+  readonly chain: number;
+  /** End of all that was received. */
+  readonly tail: number;
+  /** Memory of the newest block, where an incomplete batch is. */
+  readonly bytes: Buffer;
+  readonly partialBytes: number;
+  readonly partialAt: number;
+  readonly partialHeadCrc: number;
+  receiveHead(head: Buffer, at: number, length: number): void;
+  receiveBytes(bytes: Buffer, from: number, to: number): void;
+  receiveEnd(): void;
+  pending(): { readonly segment: { readonly bytes: Buffer }; readonly at: number } | null;
+  commit(): void;
+  dropIncoming(): void;
+  dropReceived(): void;
+  reset(offset: number, chain: number): void;
+}
+
+/** The node; values are read at every use. */
+export interface ReplicaNode {
+  readonly nodeId: Id;
+  readonly replicaId: Id;
+  readonly instanceId: Id;
+  readonly format: Format;
+  readonly history: Id;
+  readonly lineage: Lineage;
+  address(): NodeAddress;
+  hasData(): boolean;
+  consent(): Consent;
+  /** The upstream's history is ours from now on: the log up to here is a part of it. */
+  adopt(history: Id, lineage: Lineage): void;
+  /** A snapshot was swapped in; the log was reset to it. Consent is used up. */
+  onSwapped(history: Id, lineage: Lineage): void;
+  /** Node ids from the root to us. */
+  onPath(path: readonly Id[]): void;
+}
+
+export interface SessionShell {
+  /** Opens a connection; answers with onConnected or onClosed. */
+  dial(): void;
+  write(bytes: Buffer): void;
+  /** Sends what was written and ends the connection. No event follows. */
+  end(): void;
+  /** Ends at once. No event follows. */
+  destroy(): void;
+  /** Asks for step() at the end of this turn. */
+  wantStep(): void;
+}
+
+export interface SessionDeps {
+  readonly options: SessionOptions;
+  readonly node: ReplicaNode;
+  readonly log: ReceivingLog;
+  readonly state: StateTarget;
+  readonly shell: SessionShell;
+  readonly counters: { bump(name: string, by?: number): void };
+  readonly journal: (
+    level: "debug" | "info" | "warn" | "error",
+    event: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ) => void;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly randomId: () => Id;
+  /** Something may have become visible in the log: our own links want to be fed. */
+  readonly onApplied: () => void;
+  readonly onVerify: (message: Verify) => void;
+}

@@ -1,0 +1,104 @@
+/**
+ * One snapshot being received: chunks are gathered, checked and loaded into a staged state, which
+ * outlives the connection so that the ship can be resumed at the next chunk.
+ *
+ *   SNAPSHOT -> CHUNK 0 .. n-1, in order -> END: counts and digest compared -> ready to swap
+ *
+ * Owns: one staging, its chunk count and digest. Does not own: the swap (session.ts).
+ */
+import { createHash, type Hash } from "node:crypto";
+import { WireError } from "../errors.ts";
+import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { Staging, StateTarget } from "./target.ts";
+
+export class Restore {
+  /** The newest SNAPSHOT of this snapshot: a resumed ship may name a newer history. */
+  begin: SnapshotBegin;
+  readonly staging: Staging;
+  readonly startedAtMs: number;
+  /** First chunk that is not loaded. */
+  nextChunk = 0;
+  /** Chunk payload bytes loaded. */
+  bytes = 0;
+  /** When the connection was lost, ms; -1 while it stands. */
+  parkedAtMs = -1;
+  private readonly digest: Hash = createHash("sha256");
+  private readonly digestBytes = Buffer.alloc(4);
+  private chunk: Buffer = EMPTY;
+  private filled = 0;
+  private expected = 0;
+
+  constructor(begin: SnapshotBegin, target: StateTarget, nowMs: number) {
+    this.begin = begin;
+    this.staging = target.stage({ records: begin.records, bytes: begin.bytes });
+    this.startedAtMs = nowMs;
+  }
+
+  /** The ship goes on, on a new connection. */
+  resume(begin: SnapshotBegin): void {
+    this.begin = begin;
+    this.parkedAtMs = -1;
+  }
+
+  /** A chunk begins; its length was checked against LIMITS.chunkBytesMax. */
+  chunkHead(number: number, payloadBytes: number): void {
+    if (number !== this.nextChunk)
+      throw new WireError("ERR_WIRE_STATE", `chunk ${number}, expected ${this.nextChunk}`);
+    if (this.chunk.length < payloadBytes) this.chunk = Buffer.allocUnsafeSlow(payloadBytes);
+    this.filled = 0;
+    this.expected = payloadBytes;
+  }
+
+  chunkBytes(bytes: Buffer, from: number, to: number): void {
+    bytes.copy(this.chunk, this.filled, from, to);
+    this.filled += to - from;
+  }
+
+  /** All bytes are in and match their crc: loads them. Throws StoreError when they do not parse. */
+  chunkEnd(digest: number): void {
+    this.staging.load(this.chunk, 0, this.expected);
+    this.digestBytes.writeUInt32LE(digest);
+    this.digest.update(this.digestBytes);
+    this.nextChunk += 1;
+    this.bytes += this.expected;
+  }
+
+  /** Compares everything END says with what was loaded. Throws WireError or StoreError when they differ. */
+  verify(end: SnapshotEnd): void {
+    if (end.snapshotId !== this.begin.snapshotId)
+      throw new WireError(
+        "ERR_WIRE_STATE",
+        `END of ${end.snapshotId}, not ${this.begin.snapshotId}`,
+      );
+    if (end.chunks !== this.nextChunk)
+      throw new WireError(
+        "ERR_WIRE_BODY",
+        `END names ${end.chunks} chunks, ${this.nextChunk} came`,
+      );
+    const digest = this.digest.digest("hex");
+    if (digest !== end.digest)
+      throw new WireError("ERR_WIRE_BODY_CRC", `snapshot digest ${digest}, END says ${end.digest}`);
+    this.staging.finish({ records: end.records });
+  }
+
+  discard(): void {
+    this.staging.discard();
+    this.chunk = EMPTY;
+  }
+}
+
+/**
+ * Whether SNAPSHOT goes on with what `restore` has, rather than begin anew.
+ * @throws {WireError} when it can be neither, or is in another format
+ */
+export function goesOn(restore: Restore | null, begin: SnapshotBegin, own: Format): boolean {
+  const { format, firstChunk, snapshotId } = begin;
+  if (format.name !== own.name || format.version !== own.version)
+    throw new WireError("ERR_WIRE_BODY", `a snapshot in ${format.name}/${format.version}`);
+  const same = restore?.begin.snapshotId === snapshotId && restore.nextChunk === firstChunk;
+  if (firstChunk > 0 && !same)
+    throw new WireError("ERR_WIRE_STATE", `a snapshot from chunk ${firstChunk}`);
+  return firstChunk > 0;
+}
+
+const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,42 @@
+/**
+ * The states of a session, as the replica sees them.
+ *
+ *   start       dial ok, GREETING      WELCOME continue | wait
+ *   ------> connecting -----> handshake --------------------------> streaming
+ *              ^  |               |  | WELCOME ship                    ^   |  SNAPSHOT
+ *              |  |               |  +----------> restoring -----------+   |  (fell behind)
+ *     delay    |  | fails         | REJECT           |  ^   END: swapped   |
+ *     is over  |  v               v                  |  +------------------+
+ *            retrying <----- connection ends --------+
+ *              |
+ *              +----> stopped <---- stop() from every state, or an error that trying cannot mend
+ *
+ * Owns: the union and its legal moves. Does not own: what is done in them (session.ts).
+ */
+import assert from "node:assert/strict";
+import type { Id, SnapshotBegin } from "../wire/messages.ts";
+
+export type SessionState =
+  | { readonly kind: "connecting"; readonly sinceMs: number }
+  /** The socket stands: waiting for GREETING, or for the answer to our HELLO. */
+  | { readonly kind: "handshake"; readonly sinceMs: number; readonly nonce: Id }
+  /** A ship was announced; `begin` is there once SNAPSHOT came. */
+  | { readonly kind: "restoring"; readonly begin: SnapshotBegin | null }
+  | { readonly kind: "streaming" }
+  | { readonly kind: "retrying"; readonly atMs: number }
+  | { readonly kind: "stopped"; readonly why: string };
+
+export const SESSION_MOVES: Readonly<
+  Record<SessionState["kind"], readonly SessionState["kind"][]>
+> = {
+  stopped: ["connecting"],
+  connecting: ["handshake", "retrying", "stopped"],
+  handshake: ["restoring", "streaming", "retrying", "stopped"],
+  restoring: ["restoring", "streaming", "retrying", "stopped"],
+  streaming: ["restoring", "retrying", "stopped"],
+  retrying: ["connecting", "stopped"],
+};
+
+export function assertSessionMove(from: SessionState["kind"], to: SessionState["kind"]): void {
+  assert(SESSION_MOVES[from].includes(to), `session moved ${from} -> ${to}`);
+}

@@ -1,0 +1,496 @@
+/**
+ * The replica's end of its one connection to an upstream: dials, says who it is, applies batches,
+ * restores snapshots, acknowledges, and tries again. States and moves: session-state.ts.
+ *
+ * Pure core: takes bytes, events and `now`; acts through SessionShell. Nothing the upstream sends
+ * throws out of onBytes().
+ *
+ *   bytes -> decoder -> log (received) -> step(): records -> state, batch -> log (visible) -> ACK
+ *                    -> restore (staged state) -> END: swap
+ *
+ * Invariants: the state is the log up to `next` plus the first `appliedInBatch` bytes of the batch
+ * after it; a swap happens only with everything verified; the old state answers until then.
+ *
+ * Owns: state, decoder, clocks, ACKs. Does not own: sockets (net.ts), roles (daemon/), the sums of a
+ * snapshot (restore.ts), cutting batches into slices (apply.ts).
+ */
+import { HawserError, WireError } from "../errors.ts";
+import { encode } from "../wire/codec.ts";
+import { Decoder, type DecoderSink } from "../wire/decoder.ts";
+import {
+  FRAME,
+  type Control,
+  type Greeting,
+  type Ping,
+  type SnapshotBegin,
+  type SnapshotEnd,
+  type Welcome,
+} from "../wire/messages.ts";
+import { hmacProof } from "../wire/proof.ts";
+import { AckClock } from "./ack-clock.ts";
+import { Applier } from "./apply.ts";
+import { Backoff } from "./backoff.ts";
+import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
+import { helloOf, judgeWelcome, relatedTo } from "./handshake.ts";
+import type { SessionOptions } from "./options.ts";
+import { goesOn, Restore } from "./restore.ts";
+import { assertSessionMove, type SessionState } from "./session-state.ts";
+
+/** Frame types an upstream may send. */
+const ACCEPTS: ReadonlySet<number> = new Set([
+  FRAME.greeting,
+  FRAME.welcome,
+  FRAME.reject,
+  FRAME.ping,
+  FRAME.snapshot,
+  FRAME.chunk,
+  FRAME.end,
+  FRAME.bye,
+  FRAME.verify,
+  FRAME.batch,
+]);
+
+export class Session implements DecoderSink {
+  state: SessionState = { kind: "stopped", why: "not started" };
+  readonly deps: SessionDeps;
+  readonly options: SessionOptions;
+  /** The snapshot being received, kept while the connection is away. */
+  restore: Restore | null = null;
+  /** Why the newest connection ended, "" while all is well. */
+  lastError = "";
+  /** When anything was last received, -1 for never. */
+  lastReceivedMs = -1;
+  /** Since when there is no standing connection, -1 while there is one. */
+  downSinceMs = -1;
+  /** The upstream's newest offset, as it last said. */
+  upstreamNext = 0;
+  /** Newest PING, and when it came. */
+  ping: Ping | null = null;
+  pingAtMs = -1;
+  private readonly node: ReplicaNode;
+  private readonly shell: SessionShell;
+  private readonly applier: Applier;
+  private readonly backoff: Backoff;
+  private decoder: Decoder | null = null;
+  /** The welcome this connection runs under. */
+  private welcome: Welcome | null = null;
+  /** Chain at the end of the last completely received batch. */
+  private receivedChain = 0;
+  private nowMs = 0;
+  private readonly acks: AckClock;
+  private plannedReturn = false;
+  private retryAfterMs = 0;
+
+  constructor(deps: SessionDeps) {
+    this.deps = deps;
+    this.options = deps.options;
+    this.node = deps.node;
+    this.shell = deps.shell;
+    this.acks = new AckClock(deps.log, deps.options);
+    this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes);
+    this.backoff = new Backoff(deps.options.backoffMinMs, deps.options.backoffMaxMs, deps.random);
+    this.receivedChain = deps.log.chain;
+  }
+
+  /** The state is at a batch boundary of the log. */
+  get atBoundary(): boolean {
+    return this.applier.atBoundary;
+  }
+
+  /** Log offset after the last byte received. */
+  get received(): number {
+    return this.deps.log.tail;
+  }
+
+  get connected(): boolean {
+    const { kind } = this.state;
+    return kind === "streaming" || kind === "restoring";
+  }
+
+  // --- commands ------------------------------------------------------------------------------
+
+  /** Dials the shell's target. */
+  start(nowMs: number): void {
+    this.downSinceMs = nowMs;
+    this.dial(nowMs);
+  }
+
+  /** Ends for good, says BYE; what was received stays to be applied by step(). */
+  stop(why: string, nowMs: number): void {
+    if (this.state.kind === "stopped") return;
+    if (this.decoder !== null && this.state.kind !== "connecting") {
+      this.say({ type: "bye", code: "shutdown", message: why });
+      this.shell.end();
+    } else this.shell.destroy();
+    this.leaveConnection(nowMs);
+    this.dropRestore();
+    this.move({ kind: "stopped", why });
+  }
+
+  /** The log was written by others, or cut, while this session was stopped. */
+  resetToLog(): void {
+    this.applier.reset();
+    this.receivedChain = this.deps.log.chain;
+  }
+
+  // --- events from the shell -----------------------------------------------------------------
+
+  onConnected(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.lastReceivedMs = nowMs;
+    this.decoder = new Decoder(ACCEPTS, this);
+    this.move({ kind: "handshake", sinceMs: nowMs, nonce: this.deps.randomId() });
+  }
+
+  onBytes(bytes: Buffer, from: number, to: number, nowMs: number): void {
+    if (this.decoder === null) return;
+    this.nowMs = nowMs;
+    this.lastReceivedMs = nowMs;
+    try {
+      this.decoder.push(bytes, from, to);
+    } catch (error) {
+      this.onFault(error, nowMs);
+    }
+    this.shell.wantStep();
+  }
+
+  /** The connection ended, or dialling failed. */
+  onClosed(detail: string, nowMs: number): void {
+    if (this.state.kind === "stopped" || this.state.kind === "retrying") return;
+    this.fail(detail, nowMs);
+  }
+
+  /**
+   * Applies one slice and acknowledges. Called once at the end of each turn with input.
+   * @returns true when there is more to apply at once
+   */
+  step(nowMs: number): boolean {
+    this.nowMs = nowMs;
+    let more = false;
+    try {
+      more = this.applier.step();
+    } catch (error) {
+      this.onFault(error, nowMs);
+      return false;
+    }
+    this.deps.onApplied();
+    if (this.connected && this.acks.turnDue(more, this.restore)) this.ack(nowMs);
+    return more;
+  }
+
+  /** About ten times a second. */
+  tick(nowMs: number): void {
+    const { state, options } = this;
+    this.nowMs = nowMs;
+    switch (state.kind) {
+      case "connecting":
+      case "handshake":
+        if (nowMs - state.sinceMs >= options.handshakeMs)
+          this.fail(`no answer for ${options.handshakeMs} ms (${state.kind})`, nowMs);
+        break;
+      case "restoring":
+      case "streaming":
+        if (nowMs - this.lastReceivedMs >= options.silenceMs)
+          this.fail(`nothing received for ${options.silenceMs} ms`, nowMs);
+        else if (this.acks.heartbeatDue(nowMs)) this.ack(nowMs);
+        break;
+      case "retrying":
+        this.expireRestore(nowMs);
+        if (nowMs >= state.atMs) this.dial(nowMs);
+        break;
+      case "stopped":
+        break;
+    }
+  }
+
+  private expireRestore(nowMs: number): void {
+    const { restore } = this;
+    if (restore !== null && restore.parkedAtMs >= 0)
+      if (nowMs - restore.parkedAtMs >= this.options.parkMs) this.dropRestore();
+  }
+
+  // --- decoder events ------------------------------------------------------------------------
+
+  control(message: Control): void {
+    switch (message.type) {
+      case "greeting":
+        this.onGreeting(message);
+        return;
+      case "welcome":
+        this.onWelcome(message);
+        return;
+      case "reject":
+        this.retryAfterMs = message.retryAfterMs;
+        this.fail(`rejected: ${message.code}: ${message.message}`, this.nowMs);
+        this.deps.counters.bump(`rejected_${message.code}`);
+        return;
+      case "ping":
+        this.onPing(message);
+        return;
+      case "snapshot":
+        this.onSnapshot(message);
+        return;
+      case "end":
+        this.onEnd(message);
+        return;
+      case "bye":
+        this.plannedReturn = message.code === "history_changed";
+        this.fail(`upstream said bye: ${message.code}: ${message.message}`, this.nowMs);
+        return;
+      case "verify":
+        this.deps.onVerify(message);
+        return;
+      default:
+        throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);
+    }
+  }
+
+  batchHead(head: Buffer, at: number, length: number): void {
+    if (this.state.kind !== "streaming")
+      throw new WireError("ERR_WIRE_STATE", `a batch while ${this.state.kind}`);
+    this.deps.log.receiveHead(head, at, length);
+  }
+
+  batchBytes(bytes: Buffer, from: number, to: number): void {
+    this.deps.log.receiveBytes(bytes, from, to);
+  }
+
+  batchEnd(): void {
+    this.deps.log.receiveEnd();
+    this.receivedChain = this.decoder!.chain;
+    this.backoff.reset();
+  }
+
+  chunkHead(number: number, payloadBytes: number): void {
+    this.restoring().chunkHead(number, payloadBytes);
+  }
+
+  chunkBytes(bytes: Buffer, from: number, to: number): void {
+    this.restore!.chunkBytes(bytes, from, to);
+  }
+
+  chunkEnd(digest: number): void {
+    this.restore!.chunkEnd(digest);
+    this.deps.counters.bump("snapshot_chunks_received");
+  }
+
+  /** The restore that this connection feeds. */
+  private restoring(): Restore {
+    const { state, restore } = this;
+    if (state.kind !== "restoring" || state.begin === null || restore === null)
+      throw new WireError("ERR_WIRE_STATE", `snapshot bytes while ${state.kind}`);
+    return restore;
+  }
+
+  // --- handshake -----------------------------------------------------------------------------
+
+  private onGreeting(greeting: Greeting): void {
+    const { state } = this;
+    if (state.kind !== "handshake" || this.welcome !== null)
+      throw new WireError("ERR_WIRE_STATE", `a GREETING while ${state.kind}`);
+    const { password } = this.options;
+    if (greeting.authRequired && password === "")
+      throw new WireError("ERR_WIRE_STATE", "the upstream requires a password (--repl-password)");
+    const proof =
+      password === "" ? "" : hmacProof(password, "replica", greeting.nonce, state.nonce);
+    this.feederNonce = greeting.nonce;
+    const { log } = this.deps;
+    this.say(
+      helloOf(this.node, state.nonce, proof, {
+        offset: log.tail - log.partialBytes,
+        chain: this.receivedChain,
+        partialBytes: log.partialBytes,
+        partialCrc: log.partialHeadCrc,
+        restore: this.restore,
+      }),
+    );
+  }
+
+  private feederNonce = "";
+
+  private onWelcome(welcome: Welcome): void {
+    const { state } = this;
+    if (state.kind !== "handshake" || this.feederNonce === "")
+      throw new WireError("ERR_WIRE_STATE", `a WELCOME while ${state.kind}`);
+    const refusal = judgeWelcome(this.node, this.options, welcome, this.feederNonce, state.nonce);
+    if (refusal !== null) {
+      this.refuse(refusal.why, refusal.forGood);
+      return;
+    }
+    this.welcome = welcome;
+    this.upstreamNext = welcome.position.offset;
+    this.downSinceMs = -1;
+    this.lastError = "";
+    this.node.onPath([...welcome.path, this.node.nodeId]);
+    this.deps.journal("info", "welcomed", {
+      decision: welcome.decision,
+      upstream: welcome.nodeId,
+      history: welcome.position.history,
+      upstream_offset: welcome.position.offset,
+      offset: this.deps.log.tail,
+      skip_bytes: welcome.skipBytes,
+      discard_bytes: welcome.discardBytes,
+    });
+    if (welcome.decision === "continue" || welcome.decision === "wait") this.beginStream(welcome);
+    else this.move({ kind: "restoring", begin: null });
+    this.acks.due = true;
+  }
+
+  private beginStream(welcome: Welcome): void {
+    const { log } = this.deps;
+    const decoder = this.decoder!;
+    if (welcome.decision === "continue") {
+      this.node.adopt(welcome.position.history, welcome.lineage);
+      this.dropRestore();
+    }
+    this.move({ kind: "streaming" });
+    decoder.expect(log.tail - log.partialBytes, this.receivedChain);
+    if (welcome.skipBytes === 0) log.dropIncoming();
+    else if (welcome.skipBytes === log.partialBytes)
+      decoder.resumeBatch(log.bytes, log.partialAt, log.partialBytes);
+    else throw new WireError("ERR_WIRE_BODY", `WELCOME skips ${welcome.skipBytes} bytes`);
+  }
+
+  private refuse(why: string, forGood: boolean): void {
+    this.deps.journal("error", "upstream_refused", { why });
+    this.deps.counters.bump("upstream_refused");
+    if (!forGood) {
+      this.fail(why, this.nowMs);
+      return;
+    }
+    this.lastError = why;
+    this.stop(why, this.nowMs);
+  }
+
+  // --- streaming -----------------------------------------------------------------------------
+
+  private onPing(ping: Ping): void {
+    if (!this.connected) throw new WireError("ERR_WIRE_STATE", `a PING while ${this.state.kind}`);
+    this.ping = ping;
+    this.pingAtMs = this.nowMs;
+    this.upstreamNext = Math.max(this.upstreamNext, ping.next);
+    if (this.state.kind === "streaming") this.backoff.reset();
+    if (ping.ackNow) this.acks.due = true;
+  }
+
+  private ack(nowMs: number): void {
+    const echo = this.ping?.sentUs ?? 0;
+    const { acks, restore } = this;
+    const restoring = this.state.kind === "restoring";
+    this.say(restoring ? acks.restoring(restore, echo, nowMs) : acks.streaming(echo, nowMs));
+  }
+
+  // --- restoring -----------------------------------------------------------------------------
+
+  private onSnapshot(begin: SnapshotBegin): void {
+    const { state } = this;
+    if (state.kind !== "restoring" && state.kind !== "streaming")
+      throw new WireError("ERR_WIRE_STATE", `a SNAPSHOT while ${state.kind}`);
+    if (goesOn(this.restore, begin, this.node.format)) this.restore!.resume(begin);
+    else {
+      this.dropRestore();
+      this.restore = new Restore(begin, this.deps.state, this.nowMs);
+    }
+    this.move({ kind: "restoring", begin });
+    this.acks.due = true;
+    this.deps.journal("info", "restore_begins", {
+      snapshot: begin.snapshotId,
+      offset: begin.position.offset,
+      chunk: begin.firstChunk,
+      records: begin.records,
+      bytes: begin.bytes,
+    });
+  }
+
+  private onEnd(end: SnapshotEnd): void {
+    const restore = this.restoring();
+    restore.verify(end);
+    const wipe = end.records === 0 && this.node.hasData();
+    if (wipe && this.node.consent() === "replicaof" && !relatedTo(this.node, this.welcome!)) {
+      this.dropRestore();
+      this.refuse(
+        "the upstream is empty and unrelated: only --allow-reset discards our data",
+        false,
+      );
+      return;
+    }
+    this.swap(restore, end);
+  }
+
+  /** All verified: from here to the end nothing can fail. */
+  private swap(restore: Restore, end: SnapshotEnd): void {
+    const { position, lineage } = restore.begin;
+    const { log, state } = this.deps;
+    state.swap(restore.staging);
+    this.applier.reset();
+    log.reset(position.offset, position.chain);
+    this.receivedChain = position.chain;
+    this.decoder!.expect(position.offset, position.chain);
+    this.restore = null;
+    this.move({ kind: "streaming" });
+    this.deps.counters.bump("snapshots_restored");
+    this.deps.journal("info", "restored", {
+      snapshot: end.snapshotId,
+      offset: position.offset,
+      records: end.records,
+      bytes: end.bytes,
+      ms: Math.round(this.nowMs - restore.startedAtMs),
+    });
+    this.node.onSwapped(position.history, lineage);
+    this.acks.due = true;
+  }
+
+  private dropRestore(): void {
+    this.restore?.discard();
+    this.restore = null;
+  }
+
+  // --- ending and trying again ---------------------------------------------------------------
+
+  private onFault(error: unknown, nowMs: number): void {
+    if (!(error instanceof HawserError)) throw error;
+    if (error.code === "ERR_WIRE_CHAIN" || error.remedy === "resync") this.dropRestore();
+    if (error.remedy === "stop") {
+      this.refuse(error.message, true);
+      return;
+    }
+    this.fail(error.message, nowMs);
+  }
+
+  private fail(why: string, nowMs: number): void {
+    this.shell.destroy();
+    this.leaveConnection(nowMs);
+    this.lastError = why;
+    const waitMs = this.plannedReturn ? this.backoff.planned() : this.backoff.next();
+    const delayMs = Math.max(waitMs, this.retryAfterMs);
+    this.plannedReturn = false;
+    this.retryAfterMs = 0;
+    this.move({ kind: "retrying", atMs: nowMs + delayMs });
+    this.deps.counters.bump("upstream_disconnects");
+    this.deps.journal("warn", "upstream_lost", { why, retry_ms: Math.round(delayMs) });
+  }
+
+  /** The connection is over; the log and a half loaded snapshot stay. */
+  private leaveConnection(nowMs: number): void {
+    this.decoder?.stop();
+    this.decoder = null;
+    this.welcome = null;
+    this.feederNonce = "";
+    if (this.downSinceMs < 0) this.downSinceMs = nowMs;
+    if (this.restore !== null) this.restore.parkedAtMs = nowMs;
+  }
+
+  private dial(nowMs: number): void {
+    this.move({ kind: "connecting", sinceMs: nowMs });
+    this.shell.dial();
+  }
+
+  private say(message: Control): void {
+    this.shell.write(encode(message));
+  }
+
+  private move(state: SessionState): void {
+    assertSessionMove(this.state.kind, state.kind);
+    this.state = state;
+  }
+}
