@@ -139,6 +139,7 @@ export class Decoder {
   /** Says where the next batch must start. Between frames only. */
   expect(offset: number, chain: number): void {
     assert(Number.isSafeInteger(offset) && offset >= 0);
+    assert(chain === chain >>> 0, `the chain ${chain} is no u32`);
     assert(this.#state === "head", "expect() inside a frame");
     this.#offset = offset;
     this.#chain = chain;

@@ -60,7 +60,12 @@ describe("cuts", () => {
     );
     expect(controls).toEqual(Object.values(EXAMPLES));
     expect(whole.decoder.consumed).toBe(STREAM.length);
-    expect(whole.decoder.carryBytes).toBe(0);
+  });
+
+  test("frames that arrive whole => nothing is carried, so no buffer", () => {
+    const { decoder } = makeDecoder();
+    pushPieces(decoder, FRAMES);
+    expect([decoder.consumed, decoder.carryBytes]).toEqual([STREAM.length, 0]);
   });
 
   function expectSame(pieces: readonly Buffer[]): void {
@@ -323,7 +328,7 @@ describe("heads: right crc, wrong content", () => {
   test("batch: the same again, or another history's => ERR_WIRE_OFFSET, ERR_WIRE_CHAIN", () => {
     expect(codeOf(makeDecoder().decoder, bytes, bytes)).toBe("ERR_WIRE_OFFSET");
     const { decoder } = makeDecoder();
-    decoder.expect(0, START ^ 1);
+    decoder.expect(0, (START ^ 1) >>> 0);
     expect(codeOf(decoder, bytes)).toBe("ERR_WIRE_CHAIN");
   });
 
@@ -512,6 +517,20 @@ describe("owners", () => {
     expect(sink.heard).toMatchObject([{ type: "batch", offset: 0 }]);
   });
 
+  test("expect() with what is no position => AssertionError", () => {
+    const { decoder } = makeDecoder();
+    for (const [offset, chain] of [
+      [-1, 0],
+      [2 ** 53, 0],
+      [0, -1],
+      [0, 2 ** 32],
+    ] as const) {
+      expect(() => decoder.expect(offset, chain)).toThrow(
+        expect.objectContaining({ name: "AssertionError" }),
+      );
+    }
+  });
+
   test.each([
     ["inside a batch", bytes.subarray(0, 40)],
     ["inside a chunk", makeChunk(0, Buffer.from("payload")).bytes.subarray(0, CHUNK_HEAD_BYTES)],
@@ -530,7 +549,7 @@ describe("owners", () => {
 
   test("batches of two histories with equal bytes behind them are told apart", () => {
     const { decoder } = makeDecoder();
-    const other = makeBatch([Buffer.from("record")], 0, START ^ 0x55);
+    const other = makeBatch([Buffer.from("record")], 0, (START ^ 0x55) >>> 0);
     expect(other.bytes.subarray(36)).toEqual(bytes.subarray(36));
     expect(HISTORY).toHaveLength(32);
     expect(codeOf(decoder, other.bytes)).toBe("ERR_WIRE_CHAIN");
