@@ -35,3 +35,12 @@ export interface ChunkReader {
   readonly totals: ChunkTotals | null;
   close(): void;
 }
+
+/** A FrozenState (primary/source.ts) over one snapshot. */
+export interface FrozenSnapshot {
+  readonly records: number;
+  readonly bytes: number;
+  read(fromChunk: number, events: ChunkEvents): ChunkReader;
+  /** Closes the snapshot too; readers still open fail with "closed". Idempotent. */
+  close(): void;
+}

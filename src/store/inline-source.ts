@@ -1,32 +1,177 @@
-/** FrozenState without a worker: the caller steps the serializer. Skeleton: final signatures. */
-import type { ChunkEvents, ChunkReader } from "./chunks.ts";
-import type { FrozenSnapshot } from "./pool.ts";
+/**
+ * A frozen state read without a worker: the same core as in the worker, one chunk for each step()
+ * that the caller makes. For the simulator, where time and order are the caller's, and for tests.
+ *
+ * Events come out of step(), and after close() out of the next step(): never from inside a call of
+ * a reader.
+ * Owns: frames and rings in ordinary memory. Does not own: chunk contents (serialize.ts).
+ */
+import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
+import type { ChunkMap } from "./chunk-map.ts";
+import type {
+  ChunkEvents,
+  ChunkReader,
+  ChunkTotals,
+  FrozenSnapshot,
+  ReadyChunk,
+} from "./chunks.ts";
+import { payloadMaxOf } from "./ring.ts";
+import { ChunkWriter, type FrozenArena } from "./serialize.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export interface InlineOptions {
+  /** Chunks taken or ready at one time; default 16. */
   readonly slots?: number;
+  /** Bytes of the largest CHUNK frame; default 256 KiB. */
   readonly slotBytes?: number;
 }
 
 export class InlineSource implements FrozenSnapshot {
   readonly records: number;
   readonly bytes: number;
+  readonly #snapshot: Snapshot;
+  readonly #slots: number;
+  readonly #payloadMax: number;
+  #readers: InlineReader[] = [];
+  /** Readers that must be told that the snapshot is closed. */
+  #failed: InlineReader[] = [];
 
-  constructor(snapshot: Snapshot, _options: InlineOptions = {}) {
+  constructor(snapshot: Snapshot, options: InlineOptions = {}) {
+    this.#snapshot = snapshot;
     this.records = snapshot.records;
     this.bytes = snapshot.bytes;
+    this.#slots = options.slots ?? 16;
+    this.#payloadMax = payloadMaxOf(options.slotBytes ?? 256 * 1024);
   }
-  read(_fromChunk: number, _events: ChunkEvents): ChunkReader {
-    throw new Error("not built yet");
+
+  read(fromChunk: number, events: ChunkEvents): ChunkReader {
+    const map = this.#snapshot.chunkMap(this.#payloadMax);
+    this.#snapshot.retain();
+    const reader = new InlineReader(frozenArena(this.#snapshot), map, fromChunk, events, {
+      slots: this.#slots,
+      payloadMax: this.#payloadMax,
+      closed: (): void => {
+        this.#readers = this.#readers.filter((other) => other !== reader);
+        this.#snapshot.release();
+      },
+    });
+    this.#readers.push(reader);
+    return reader;
   }
+
   /**
-   * Produces at most one chunk, for one of the open readers in turn, and calls its events.
-   * @returns false when there was nothing to do (all done, or every ring is full)
+   * Produces at most one chunk, for the open readers in turn, and calls that reader's events.
+   * @returns false when there was nothing to do: all are done, or their rings are full
    */
   step(): boolean {
-    throw new Error("not built yet");
+    const failed = this.#failed.shift();
+    if (failed !== undefined) {
+      failed.events.failed("closed");
+      return true;
+    }
+    for (let n = this.#readers.length; n > 0; n--) {
+      const reader = this.#readers.shift()!;
+      this.#readers.push(reader);
+      if (reader.produce()) return true;
+    }
+    return false;
   }
+
   close(): void {
-    throw new Error("not built yet");
+    for (const reader of [...this.#readers]) {
+      reader.close();
+      this.#failed.push(reader);
+    }
+    this.#snapshot.close();
+  }
+}
+
+/** The whole snapshot, at hand at once. */
+export function frozenArena(snapshot: Snapshot): FrozenArena {
+  return {
+    epoch: snapshot.epoch,
+    segmentCount: snapshot.segments.length,
+    segment: (index) => snapshot.segments[index]!,
+  };
+}
+
+interface InlineReaderOptions {
+  readonly slots: number;
+  readonly payloadMax: number;
+  readonly closed: () => void;
+}
+
+class InlineReader implements ChunkReader {
+  readonly events: ChunkEvents;
+  readonly #writer: ChunkWriter;
+  readonly #map: ChunkMap;
+  readonly #options: InlineReaderOptions;
+  readonly #from: number;
+  readonly #ready: ReadyChunk[] = [];
+  /** Chunks ready, or taken and not released. */
+  #inRing = 0;
+  #number: number;
+  #done = false;
+  #closed = false;
+
+  constructor(
+    arena: FrozenArena,
+    map: ChunkMap,
+    from: number,
+    events: ChunkEvents,
+    options: InlineReaderOptions,
+  ) {
+    this.events = events;
+    this.#map = map;
+    this.#options = options;
+    this.#from = from;
+    // What lies before `from` and is not noted yet has to be made to know where `from` starts.
+    this.#number = Math.min(from, map.count);
+    this.#writer = new ChunkWriter(arena, map.start(this.#number));
+  }
+
+  get totals(): ChunkTotals | null {
+    if (!this.#done || this.#closed || this.#ready.length > 0) return null;
+    return {
+      chunks: this.#map.count,
+      records: this.#map.records,
+      bytes: this.#map.bytes,
+      digest: this.#map.digest(),
+    };
+  }
+
+  take(): ReadyChunk | null {
+    return this.#closed ? null : (this.#ready.shift() ?? null);
+  }
+
+  release(): void {
+    this.#inRing--;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.closed();
+  }
+
+  /** Makes the next chunk; false when it cannot. */
+  produce(): boolean {
+    if (this.#closed || this.#done || this.#inRing >= this.#options.slots) return false;
+    const frame = Buffer.alloc(CHUNK_HEAD_BYTES + this.#options.payloadMax);
+    const payload = this.#writer.fill(frame, CHUNK_HEAD_BYTES, this.#options.payloadMax);
+    if (payload === 0) {
+      this.#done = true;
+      if (this.#number < this.#from) this.events.failed(`there is no chunk ${this.#from}`);
+      else this.events.ready();
+      return true;
+    }
+    const number = this.#number++;
+    const crc = sealChunkHead(frame, 0, number, payload);
+    this.#map.note(number, crc, this.#writer.records, payload, this.#writer.next);
+    if (number < this.#from) return true;
+    this.#inRing++;
+    this.#ready.push({ number, frame: frame.subarray(0, CHUNK_HEAD_BYTES + payload) });
+    this.events.ready();
+    return true;
   }
 }

@@ -1,53 +1,165 @@
-/** Worker pool that serializes and digests snapshots. Skeleton: final signatures. */
-import type { ChunkEvents, ChunkReader } from "./chunks.ts";
+/**
+ * The pool of serializer threads: `size` for ships and one more for digests, so that a digest does
+ * not wait for a slow replica. Each starts with its first job. Jobs beyond that queue in order.
+ *
+ * Owns: queues, rings for reuse. Does not own: threads (pool-worker.ts), reading (ring-reader.ts).
+ */
+import { StoreError } from "../errors.ts";
+import type { ChunkEvents, ChunkReader, FrozenSnapshot } from "./chunks.ts";
+import type { Digest, DigestOptions } from "./digest.ts";
+import { type PoolJob, PoolWorker } from "./pool-worker.ts";
+import { allocateRing, payloadMaxOf, Ring } from "./ring.ts";
+import { type ReaderHome, RingReader } from "./ring-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { workerUrl } from "./worker-url.ts";
+
+export type { FrozenSnapshot } from "./chunks.ts";
+export type { Digest, DigestOptions } from "./digest.ts";
 
 export interface PoolOptions {
-  /** Workers, each serving one job at a time; default 2. */
+  /** Threads for ships, each serving one reader at a time; default 2. */
   readonly size?: number;
   /** Ring slots of a reader; default 16. */
   readonly slots?: number;
-  /** Bytes of one ring slot; default 256 KiB. */
+  /** Bytes of one ring slot, the largest CHUNK frame; default 256 KiB. */
   readonly slotBytes?: number;
   /** Where serializer-worker.js is, for bundlers. */
   readonly workerUrl?: URL | string;
 }
 
-export interface DigestOptions {
-  /** 32 hex digits; a fixed seed by default. */
-  readonly seed?: string;
-  /** Number of buckets; 0 by default. */
-  readonly buckets?: number;
-  /** Leave out records expired at this time, ms; by default all are in. */
-  readonly excludeExpiredAt?: number;
+/** One kind of job: its threads and those that wait for one. */
+interface Lane {
+  readonly workers: PoolWorker[];
+  readonly queue: PoolJob[];
 }
 
-export interface Digest {
-  readonly records: number;
-  /** 16 hex digits. */
-  readonly sum: string;
-  readonly buckets: Uint32Array;
+export class SerializerPool implements ReaderHome {
+  readonly payloadMax: number;
+  readonly #slots: number;
+  readonly #slotBytes: number;
+  readonly #ships: Lane;
+  readonly #digests: Lane;
+  readonly #readers = new Set<RingReader>();
+  /** Rings that are ready for another reader. */
+  readonly #rings: Ring[] = [];
+  #closed = false;
+
+  constructor(options: PoolOptions = {}) {
+    this.#slots = options.slots ?? 16;
+    this.#slotBytes = options.slotBytes ?? 256 * 1024;
+    this.payloadMax = payloadMaxOf(this.#slotBytes);
+    const url = options.workerUrl ?? workerUrl();
+    this.#ships = lane(url, options.size ?? 2);
+    this.#digests = lane(url, 1);
+  }
+
+  /** A FrozenState over the snapshot; closing it closes the snapshot. */
+  frozen(snapshot: Snapshot): FrozenSnapshot {
+    const readers = new Set<RingReader>();
+    return {
+      records: snapshot.records,
+      bytes: snapshot.bytes,
+      read: (fromChunk: number, events: ChunkEvents): ChunkReader => {
+        this.#assertOpen(snapshot);
+        const reader = new RingReader(this, snapshot, fromChunk, events);
+        readers.add(reader);
+        this.#readers.add(reader);
+        enqueue(this.#ships, reader);
+        return reader;
+      },
+      close: (): void => {
+        for (const reader of readers) reader.fail("closed");
+        readers.clear();
+        snapshot.close();
+      },
+    };
+  }
+
+  /**
+   * Sums the snapshot in a worker. The snapshot may be closed at once: it is retained meanwhile.
+   * Rejects with StoreError ERR_STORE_WORKER, ERR_STORE_SNAPSHOT_CLOSED.
+   */
+  digest(snapshot: Snapshot, options: DigestOptions = {}): Promise<Digest> {
+    return new Promise((resolve, reject) => {
+      this.#assertOpen(snapshot);
+      snapshot.retain();
+      const ring = new Ring(allocateRing(1, 64));
+      enqueue(this.#digests, {
+        snapshot,
+        message: () => ({
+          kind: "digest",
+          ring: ring.memory,
+          epoch: snapshot.epoch,
+          segmentCount: snapshot.segments.length,
+          options,
+        }),
+        signal: () => ring.signal(),
+        ready: () => undefined,
+        ended: (result) => {
+          snapshot.release();
+          if (result.kind === "digested") resolve(result.digest);
+          else reject(new StoreError("ERR_STORE_WORKER", reasonOf(result)));
+        },
+      });
+    });
+  }
+
+  /** Ends all jobs and threads. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const reader of this.#readers) reader.fail("closed");
+    for (const each of [this.#ships, this.#digests]) {
+      for (const job of each.queue.splice(0)) job.ended({ kind: "failed", reason: "closed" });
+      await Promise.all(each.workers.map((worker) => worker.close("closed")));
+    }
+    this.#rings.length = 0;
+  }
+
+  takeRing(): Ring {
+    return this.#rings.pop() ?? new Ring(allocateRing(this.#slots, this.#slotBytes));
+  }
+
+  giveRing(ring: Ring): void {
+    if (!this.#closed && this.#rings.length < this.#ships.workers.length) this.#rings.push(ring);
+  }
+
+  withdraw(job: PoolJob): boolean {
+    const at = this.#ships.queue.indexOf(job);
+    if (at >= 0) this.#ships.queue.splice(at, 1);
+    return at >= 0;
+  }
+
+  finished(reader: RingReader): void {
+    this.#readers.delete(reader);
+  }
+
+  #assertOpen(snapshot: Snapshot): void {
+    if (snapshot.closed || this.#closed) {
+      throw new StoreError("ERR_STORE_SNAPSHOT_CLOSED", "the snapshot or the pool is closed");
+    }
+  }
 }
 
-/** A FrozenState (primary/source.ts) over one snapshot. */
-export interface FrozenSnapshot {
-  readonly records: number;
-  readonly bytes: number;
-  read(fromChunk: number, events: ChunkEvents): ChunkReader;
-  /** Closes the snapshot too. */
-  close(): void;
+function lane(url: URL | string, size: number): Lane {
+  const made: Lane = { workers: [], queue: [] };
+  for (let n = 0; n < size; n++) {
+    made.workers.push(new PoolWorker(url, () => startNext(made)));
+  }
+  return made;
 }
 
-export class SerializerPool {
-  constructor(_options: PoolOptions = {}) {}
+function enqueue(into: Lane, job: PoolJob): void {
+  into.queue.push(job);
+  startNext(into);
+}
 
-  frozen(_snapshot: Snapshot): FrozenSnapshot {
-    throw new Error("not built yet");
+function startNext(from: Lane): void {
+  for (const worker of from.workers) {
+    if (from.queue.length === 0) return;
+    if (!worker.busy) worker.start(from.queue.shift()!);
   }
-  digest(_snapshot: Snapshot, _options: DigestOptions = {}): Promise<Digest> {
-    return Promise.reject(new Error("not built yet"));
-  }
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
+}
+
+function reasonOf(result: { readonly kind: string; readonly reason?: string }): string {
+  return result.reason ?? `the worker's job ended as "${result.kind}"`;
 }

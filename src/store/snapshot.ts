@@ -1,4 +1,25 @@
-/** One open snapshot of the store: what it sees, and what it pins. */
+/**
+ * One open snapshot: which arena segments it sees, how far each was used, and its epoch. Taking it
+ * costs one pass over the list of arena segments (thousands at tens of millions of keys), no more.
+ *
+ * It pins its arena until it is closed and nobody reads it any more: a reader in another thread
+ * cannot be stopped at once, so readers retain it.
+ *
+ * Owns: the pin's lifetime. Does not own: visibility (serialize.ts), what a pin forbids (arena.ts).
+ */
+import assert from "node:assert/strict";
+import type { Arena, Segment } from "./arena.ts";
+import { ChunkMap } from "./chunk-map.ts";
+
+/** One arena segment as a snapshot sees it. */
+export interface FrozenSegment {
+  readonly words: Uint32Array;
+  readonly bytes: Buffer;
+  readonly slotBytes: number;
+  /** Slots that were in use at the freeze; what is beyond is not read. */
+  readonly slots: number;
+}
+
 export class Snapshot {
   /** A record is visible when birth < epoch and (death = 0 or death >= epoch). */
   readonly epoch: number;
@@ -6,20 +27,62 @@ export class Snapshot {
   readonly records: number;
   /** Estimated chunk payload, bytes. */
   readonly bytes: number;
+  /** In the order in which they are serialized. */
+  readonly segments: readonly FrozenSegment[];
+  /** What is known of its chunks, for each chunk size in use. */
+  readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
+  readonly #arena: Arena;
+  #readers = 0;
   #closed = false;
 
-  constructor(epoch: number, records: number, bytes: number) {
+  /** Called by Arena.freeze only. */
+  constructor(arena: Arena, epoch: number, segments: readonly Segment[]) {
+    this.#arena = arena;
     this.epoch = epoch;
-    this.records = records;
-    this.bytes = bytes;
+    this.records = arena.records;
+    this.bytes = arena.liveBytes;
+    this.segments = segments.map((segment) => ({
+      words: segment.memory.words,
+      bytes: segment.memory.bytes,
+      slotBytes: segment.slotBytes,
+      slots: segment.used,
+    }));
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Releases what it pinned; idempotent. */
+  /** A reader begins; it must call release() when it will not touch the memory again. */
+  retain(): void {
+    assert(!this.#closed, "a closed snapshot is not read");
+    this.#readers++;
+  }
+
+  release(): void {
+    this.#readers--;
+    assert(this.#readers >= 0);
+    this.#maybeUnpin();
+  }
+
+  /** No further readers; what it pinned is released once the present ones are gone. Idempotent. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#maybeUnpin();
+  }
+
+  /** The map for chunks of at most `payloadMax` bytes. */
+  chunkMap(payloadMax: number): ChunkMap {
+    let map = this.chunkMaps.get(payloadMax);
+    if (map === undefined) {
+      map = new ChunkMap();
+      this.chunkMaps.set(payloadMax, map);
+    }
+    return map;
+  }
+
+  #maybeUnpin(): void {
+    if (this.#closed && this.#readers === 0) this.#arena.unpin(this);
   }
 }

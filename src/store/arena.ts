@@ -1,0 +1,414 @@
+/**
+ * Where records lie: arena segments of slots of one size, in shared memory.
+ *
+ *   address (u32, kept as int32)        arena segment of class c
+ *   +--------------+--------------+     +--------+--------+--------+------+-----------+
+ *   | segment id   | offset / 8   |     | slot 0 | slot 1 | slot 2 | ...  | not used  |
+ *   +--------------+--------------+     +--------+--------+--------+------+-----------+
+ *   0 is no address: ids start at 1     `used` slots were ever given out; each is live, dead or free
+ *
+ * A record larger than a quarter of a segment has an arena segment of its own.
+ *
+ * Epochs: a freeze is E = ++epoch. A record is visible to snapshot E when birth < E and (death = 0
+ * or death >= E). `pin` is the newest open snapshot's epoch, 0 without one. Invariants:
+ * - A record may be changed in place only when birth >= pin: no open snapshot sees it.
+ * - A dead slot may be reused only when its segment's `created` >= pin: no open snapshot scans it.
+ *   Until then it stays dead (not free), and sweep() makes it free once nothing pins it.
+ * - Slots beyond the `used` that a snapshot took are never read by it: they may always be given out.
+ * - used = live + dead + free, for each segment.
+ *
+ * Owns: slots, their liveness, the pins. Does not own: keys (key-index.ts), records' form
+ * (layout.ts), memory (segment-memory.ts), which segments to empty (compaction.ts).
+ */
+import assert from "node:assert/strict";
+import { StoreError } from "../errors.ts";
+import { BIRTH, DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
+import type { SegmentMemory, SegmentPool } from "./segment-memory.ts";
+import { classBytes, classOf } from "./size-classes.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** Freezes that one arena allows; at one a second they last 136 years. */
+const EPOCH_MAX = 0xffff_ffff;
+
+/** The class of arena segments with a single large record. */
+export const OWN_CLASS = -1;
+
+/** One arena segment in use. */
+export class Segment {
+  readonly id: number;
+  readonly memory: SegmentMemory;
+  readonly classIndex: number;
+  readonly slotBytes: number;
+  /** Largest record that belongs into smaller slots. */
+  readonly smallerMax: number;
+  /** Slots that fit. */
+  readonly capacity: number;
+  /** Epoch in which it was taken into use. */
+  readonly created: number;
+  used = 0;
+  live = 0;
+  free = 0;
+  /** Slot number + 1 of the first free slot; the next one is in the slot's lengths word. */
+  freeHead = 0;
+  /** Live records with an expiry, and a lower bound of the earliest. */
+  expires = 0;
+  expireAtMin = Number.POSITIVE_INFINITY;
+  /** It is in its class's list of segments with free slots. */
+  listed = false;
+  /** It is being emptied, or gone: nothing is put into it. */
+  closed = false;
+
+  constructor(
+    id: number,
+    memory: SegmentMemory,
+    classIndex: number,
+    slotBytes: number,
+    created: number,
+  ) {
+    this.id = id;
+    this.memory = memory;
+    this.classIndex = classIndex;
+    this.slotBytes = slotBytes;
+    const ofSize = classOf(slotBytes);
+    this.smallerMax = ofSize === 0 ? 0 : classBytes(ofSize - 1);
+    this.capacity = classIndex === OWN_CLASS ? 1 : Math.floor(memory.bytes.length / slotBytes);
+    this.created = created;
+  }
+
+  /** Would a record of `bytes` be put into slots of this size? */
+  fits(bytes: number): boolean {
+    return bytes <= this.slotBytes && bytes > this.smallerMax;
+  }
+
+  /** Slots that are dead and not free. */
+  get dead(): number {
+    return this.used - this.live - this.free;
+  }
+}
+
+const NO_WORDS = new Uint32Array(0);
+const NO_BYTES = Buffer.alloc(0);
+
+/** One size class. */
+export interface SizeClass {
+  readonly slotBytes: number;
+  readonly slotsPerSegment: number;
+  current: Segment | null;
+  /** Segments with free slots; may hold closed ones. */
+  partial: Segment[];
+  /** Slots of all its segments, and live records in them. */
+  slots: number;
+  live: number;
+}
+
+export class Arena {
+  readonly pool: SegmentPool;
+  /** By segment id, for addresses: words[address >>> unitShift], at word (address & unitMask) * 2. */
+  readonly words: Uint32Array[] = [NO_WORDS];
+  readonly bytes: Buffer[] = [NO_BYTES];
+  readonly segments: (Segment | null)[] = [null];
+  readonly unitShift: number;
+  readonly unitMask: number;
+  readonly classes: SizeClass[] = [];
+  /** Current epoch; a record written now is born in it. */
+  epoch = 1;
+  /** Epoch of the newest open snapshot, 0 without one. */
+  pin = 0;
+  /** Slot bytes of live records, and of dead ones that are not free yet. */
+  liveBytes = 0;
+  deadBytes = 0;
+  freeBytes = 0;
+  records = 0;
+  /** Live records with an expiry. */
+  expires = 0;
+  segmentCount = 0;
+  /** Bytes of the memory of its segments. */
+  heldBytes = 0;
+  readonly open: Snapshot[] = [];
+  /** The segment that compaction.ts empties, closed for new records, and the slot it is at. */
+  victim: Segment | null = null;
+  victimSlot = 0;
+  readonly #freeIds: number[] = [];
+  readonly #idMax: number;
+  readonly #classedMax: number;
+  /** Next segment id that sweep() looks at; past the end when nothing is to be swept. */
+  #sweepAt = Number.POSITIVE_INFINITY;
+  #retired = false;
+
+  constructor(pool: SegmentPool) {
+    const units = pool.segmentBytes / 8;
+    assert(units >= 16 && (units & (units - 1)) === 0);
+    this.pool = pool;
+    this.unitShift = 31 - Math.clz32(units);
+    this.unitMask = units - 1;
+    this.#idMax = 0x1_0000_0000 / units - 1;
+    this.#classedMax = pool.segmentBytes / 4;
+    for (let index = 0; index <= classOf(this.#classedMax); index++) {
+      const slotBytes = classBytes(index);
+      const slotsPerSegment = Math.floor(pool.segmentBytes / slotBytes);
+      this.classes.push({
+        slotBytes,
+        slotsPerSegment,
+        current: null,
+        partial: [],
+        slots: 0,
+        live: 0,
+      });
+    }
+  }
+
+  segmentOf(address: number): Segment {
+    return this.segments[address >>> this.unitShift]!;
+  }
+
+  /** May the record, whose birth is given, be changed in place? */
+  isUnseen(birth: number): boolean {
+    return birth >= this.pin;
+  }
+
+  /** A slot for `bytes` of record, born now; the caller writes the rest. Returns its address. */
+  allocate(bytes: number): number {
+    if (bytes > this.#classedMax) return this.#allocateOwn(bytes);
+    const sizeClass = this.classes[classOf(bytes)]!;
+    let segment = sizeClass.current;
+    if (segment === null || !this.#hasRoom(segment)) segment = this.#nextSegment(bytes);
+    sizeClass.live++;
+    return this.#place(segment);
+  }
+
+  /** The record at `address` is overwritten or deleted now. */
+  kill(address: number): void {
+    const segment = this.segments[address >>> this.unitShift]!;
+    const words = segment.memory.words;
+    const at = (address & this.unitMask) << 1;
+    assert(words[at + DEATH] === 0, "a record dies once");
+    words[at + DEATH] = this.epoch;
+    if (hasExpiry(words[at + LENGTHS]!)) this.forgetExpiry(segment);
+    segment.live--;
+    this.records--;
+    this.liveBytes -= segment.slotBytes;
+    if (segment.classIndex !== OWN_CLASS) this.classes[segment.classIndex]!.live--;
+    if (segment.created < this.pin) {
+      this.deadBytes += segment.slotBytes;
+      return;
+    }
+    this.#free(segment, words, at);
+    this.#afterFree(segment);
+  }
+
+  /** Counts the expiry of a record in `segment`. */
+  noteExpiry(segment: Segment, expireAt: number): void {
+    segment.expires++;
+    this.expires++;
+    if (expireAt < segment.expireAtMin) segment.expireAtMin = expireAt;
+  }
+
+  forgetExpiry(segment: Segment): void {
+    segment.expires--;
+    this.expires--;
+  }
+
+  /** Pins the arena as it is now. */
+  freeze(): Snapshot {
+    if (this.epoch >= EPOCH_MAX) {
+      throw new StoreError("ERR_STORE_FULL", "this arena has used up its epochs");
+    }
+    this.epoch++;
+    this.pin = this.epoch;
+    const segments: Segment[] = [];
+    for (const segment of this.segments) if (segment !== null) segments.push(segment);
+    const snapshot = new Snapshot(this, this.epoch, segments);
+    this.open.push(snapshot);
+    // All of them are pinned now; sweep() lists them again.
+    for (const sizeClass of this.classes) {
+      for (const segment of sizeClass.partial) segment.listed = false;
+      sizeClass.partial = [];
+    }
+    return snapshot;
+  }
+
+  /** The snapshot's last reader is gone. */
+  unpin(snapshot: Snapshot): void {
+    const at = this.open.indexOf(snapshot);
+    assert(at >= 0);
+    this.open.splice(at, 1);
+    this.pin = this.open.reduce((newest, open) => Math.max(newest, open.epoch), 0);
+    this.#sweepAt = 1;
+    if (this.#retired && this.open.length === 0) this.#giveAll();
+  }
+
+  /** Nothing will be written any more; the memory goes back when the last snapshot closes. */
+  retire(): void {
+    this.#retired = true;
+    if (this.open.length === 0) this.#giveAll();
+  }
+
+  /**
+   * Looks at up to `limit` segments for slots that died while pinned and are so no more.
+   * @returns true when there is more to do
+   */
+  sweep(limit: number): boolean {
+    for (let n = 0; n < limit && this.#sweepAt < this.segments.length; n++) {
+      const segment = this.segments[this.#sweepAt++] ?? null;
+      if (segment !== null && segment.created >= this.pin) this.#sweepSegment(segment);
+    }
+    return this.#sweepAt < this.segments.length;
+  }
+
+  /** Lets a segment that was closed for new records take some again. */
+  reopen(segment: Segment): void {
+    if (this.segments[segment.id] !== segment) return;
+    segment.closed = false;
+    if (segment.created >= this.pin && segment.free > 0) this.#afterFree(segment);
+  }
+
+  #hasRoom(segment: Segment): boolean {
+    if (segment.closed) return false;
+    return (
+      segment.used < segment.capacity || (segment.freeHead !== 0 && segment.created >= this.pin)
+    );
+  }
+
+  #place(segment: Segment): number {
+    const words = segment.memory.words;
+    let slot: number;
+    if (segment.freeHead !== 0 && segment.created >= this.pin) {
+      slot = segment.freeHead - 1;
+      segment.freeHead = words[((slot * segment.slotBytes) >>> 2) + LENGTHS]!;
+      segment.free--;
+      this.freeBytes -= segment.slotBytes;
+    } else {
+      slot = segment.used++;
+    }
+    const at = (slot * segment.slotBytes) >>> 2;
+    words[at + BIRTH] = this.epoch;
+    words[at + DEATH] = 0;
+    segment.live++;
+    this.records++;
+    this.liveBytes += segment.slotBytes;
+    return (segment.id << this.unitShift) | (at >>> 1);
+  }
+
+  #allocateOwn(bytes: number): number {
+    const slotBytes = classBytes(classOf(bytes));
+    const segment = this.#open(this.pool.takeOwn(slotBytes), OWN_CLASS, slotBytes);
+    return this.#place(segment);
+  }
+
+  /** A segment with room in the class of `bytes`, now its current one. */
+  #nextSegment(bytes: number): Segment {
+    const index = classOf(bytes);
+    const sizeClass = this.classes[index]!;
+    if (this.#sweepAt < this.segments.length) this.sweep(8);
+    const before = sizeClass.current;
+    let next: Segment | null = null;
+    while (next === null && sizeClass.partial.length > 0) {
+      const segment = sizeClass.partial.pop()!;
+      segment.listed = false;
+      if (this.#hasRoom(segment)) next = segment;
+    }
+    if (next === null && before !== null && this.#hasRoom(before)) next = before; // Just swept.
+    if (next === null) {
+      next = this.#open(this.pool.take(), index, sizeClass.slotBytes);
+      sizeClass.slots += next.capacity;
+    }
+    sizeClass.current = next;
+    return next;
+  }
+
+  #open(memory: SegmentMemory, classIndex: number, slotBytes: number): Segment {
+    const id = this.#freeIds.pop() ?? this.segments.length;
+    if (id > this.#idMax) {
+      this.pool.give(memory);
+      throw new StoreError("ERR_STORE_FULL", "all 32 GiB of the arena's addresses are in use");
+    }
+    const segment = new Segment(id, memory, classIndex, slotBytes, this.epoch);
+    this.segments[id] = segment;
+    this.words[id] = memory.words;
+    this.bytes[id] = memory.bytes;
+    this.segmentCount++;
+    this.heldBytes += memory.bytes.length;
+    return segment;
+  }
+
+  #free(segment: Segment, words: Uint32Array, at: number): void {
+    words[at + LENGTHS] = segment.freeHead;
+    segment.freeHead = (at << 2) / segment.slotBytes + 1;
+    segment.free++;
+    this.freeBytes += segment.slotBytes;
+  }
+
+  /** A segment that gained a free slot: gives it back when empty, else lists it. */
+  #afterFree(segment: Segment): void {
+    const sizeClass = this.classes[segment.classIndex];
+    if (segment.live === 0 && sizeClass?.current !== segment) {
+      this.#close(segment);
+      return;
+    }
+    if (segment.listed || segment.closed || sizeClass?.current === segment) return;
+    segment.listed = true;
+    sizeClass!.partial.push(segment);
+  }
+
+  /** Gives the memory of an empty, unpinned segment back. */
+  #close(segment: Segment): void {
+    this.freeBytes -= segment.free * segment.slotBytes;
+    if (segment.classIndex !== OWN_CLASS) {
+      const sizeClass = this.classes[segment.classIndex]!;
+      sizeClass.slots -= segment.capacity;
+      if (sizeClass.current === segment) sizeClass.current = null;
+    }
+    segment.closed = true;
+    this.segments[segment.id] = null;
+    this.words[segment.id] = NO_WORDS;
+    this.bytes[segment.id] = NO_BYTES;
+    this.#freeIds.push(segment.id);
+    this.segmentCount--;
+    this.heldBytes -= segment.memory.bytes.length;
+    this.pool.give(segment.memory);
+  }
+
+  #sweepSegment(segment: Segment): void {
+    if (segment.dead > 0) this.#freeDead(segment);
+    if (segment.live === 0) this.#close(segment);
+    else if (segment.free > 0) this.#afterFree(segment);
+  }
+
+  /** Rebuilds the free list of an unpinned segment from the stamps. */
+  #freeDead(segment: Segment): void {
+    const words = segment.memory.words;
+    this.deadBytes -= segment.dead * segment.slotBytes;
+    this.freeBytes -= segment.free * segment.slotBytes;
+    segment.free = 0;
+    segment.freeHead = 0;
+    if (segment.live === 0) {
+      // It will be closed at once: only the counts matter.
+      segment.free = segment.used;
+      this.freeBytes += segment.free * segment.slotBytes;
+      return;
+    }
+    for (let slot = segment.used - 1; slot >= 0; slot--) {
+      const at = (slot * segment.slotBytes) >>> 2;
+      if (words[at + DEATH] !== 0) this.#free(segment, words, at);
+    }
+  }
+
+  #giveAll(): void {
+    for (const segment of this.segments) if (segment !== null) this.pool.give(segment.memory);
+    this.segments.length = 1;
+    this.heldBytes = 0;
+    this.segmentCount = 0;
+  }
+}
+
+/** Recomputes the earliest expiry of a segment exactly. */
+export function refreshExpiry(segment: Segment): void {
+  const words = segment.memory.words;
+  let earliest = Number.POSITIVE_INFINITY;
+  for (let slot = 0; slot < segment.used; slot++) {
+    const at = (slot * segment.slotBytes) >>> 2;
+    if (words[at + DEATH] !== 0 || !hasExpiry(words[at + LENGTHS]!)) continue;
+    earliest = Math.min(earliest, expireAtOf(words, at));
+  }
+  segment.expireAtMin = earliest;
+}

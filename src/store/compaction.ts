@@ -1,0 +1,66 @@
+/**
+ * Empties sparse arena segments, so that their memory can go back: the live records of one are
+ * placed elsewhere, a few at a time. Moving is an overwrite (copy born now, original dies now), so
+ * snapshots do not notice; but while one pins a segment moving frees nothing, so such are left.
+ *
+ * A class is worth it when its free slots would fill two segments and are a fifth of all.
+ *
+ * Owns: which segment to empty. Does not own: moving one record (key-space.ts).
+ */
+import type { Arena, Segment, SizeClass } from "./arena.ts";
+import type { KeySpace } from "./key-space.ts";
+import { DEATH } from "./layout.ts";
+
+/** Slots looked at and bytes moved in one slice: below 1 ms. */
+const SLOTS_MAX = 1024;
+const RECORDS_MAX = 256;
+const BYTES_MAX = 256 * 1024;
+
+/** One slice; true when there is more to do. */
+export function compact(space: KeySpace): boolean {
+  const arena = space.arena;
+  let victim = arena.victim;
+  if (victim === null || arena.segments[victim.id] !== victim || victim.created < arena.pin) {
+    if (victim !== null) arena.reopen(victim);
+    victim = chooseVictim(arena);
+    arena.victim = victim;
+    arena.victimSlot = 0;
+    if (victim === null) return false;
+    victim.closed = true;
+  }
+  empty(space, victim);
+  return true;
+}
+
+function chooseVictim(arena: Arena): Segment | null {
+  for (const sizeClass of arena.classes) {
+    if (!isSparse(sizeClass)) continue;
+    let best: Segment | null = null;
+    for (const segment of sizeClass.partial) {
+      if (segment.closed || segment.created < arena.pin) continue;
+      if (best === null || segment.live < best.live) best = segment;
+    }
+    if (best !== null) return best;
+  }
+  return null;
+}
+
+function isSparse(sizeClass: SizeClass): boolean {
+  const perSegment = sizeClass.slotsPerSegment;
+  const spare = sizeClass.slots - sizeClass.live;
+  return spare >= 2 * perSegment && spare * 5 > sizeClass.slots;
+}
+
+function empty(space: KeySpace, victim: Segment): void {
+  const arena = space.arena;
+  const words = victim.memory.words;
+  const records = Math.min(RECORDS_MAX, Math.ceil(BYTES_MAX / victim.slotBytes));
+  let moved = 0;
+  for (let n = 0; n < SLOTS_MAX && moved < records && arena.victimSlot < victim.used; n++) {
+    const at = (arena.victimSlot++ * victim.slotBytes) >>> 2;
+    if (words[at + DEATH] !== 0) continue;
+    space.relocate((victim.id << arena.unitShift) | (at >>> 1));
+    moved++;
+    if (arena.segments[victim.id] !== victim) return; // That was the last one: it is given back.
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Active expiry: finds records whose time is over. Each arena segment keeps a lower bound of its
+ * earliest expiry, so segments without any (or with later ones) cost one comparison; in the others
+ * the slots are looked at in order, a bounded number in a call.
+ *
+ * Owns: where the search stands. Does not own: deleting (the caller logs it), hiding (the reader).
+ */
+import type { Arena, Segment } from "./arena.ts";
+import { DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
+
+/** Slots looked at in one call: about 50 us. */
+const SLOTS_MAX = 4096;
+
+export class ExpirySearch {
+  #segmentId = 0;
+  #slot = 0;
+  /** Earliest expiry seen in the segment that is being searched. */
+  #earliest = Number.POSITIVE_INFINITY;
+  #inside: Segment | null = null;
+
+  /**
+   * Visits up to `limit` records that expired at or before `nowMs`; goes on where it stopped.
+   * @returns how many were visited
+   */
+  run(arena: Arena, nowMs: number, limit: number, visit: (address: number) => void): number {
+    let visited = 0;
+    let slots = SLOTS_MAX;
+    for (let n = 0; n <= arena.segments.length && slots > 0 && visited < limit; n++) {
+      const segment = this.#enter(arena, nowMs);
+      if (segment === null) continue;
+      while (this.#slot < segment.used && slots > 0 && visited < limit) {
+        slots--;
+        const at = (this.#slot++ * segment.slotBytes) >>> 2;
+        const expireAt = this.#expiryOf(segment, at);
+        if (expireAt === 0) continue;
+        if (expireAt > nowMs) {
+          this.#earliest = Math.min(this.#earliest, expireAt);
+          continue;
+        }
+        visited++;
+        visit((segment.id << arena.unitShift) | (at >>> 1));
+        if (arena.segments[segment.id] !== segment) break; // It was the last one: all is gone.
+        // Not deleted (or not yet): the segment is searched again.
+        if (this.#expiryOf(segment, at) !== 0) this.#earliest = Math.min(this.#earliest, expireAt);
+      }
+      if (this.#slot >= segment.used) this.#leave(segment);
+    }
+    return visited;
+  }
+
+  /** The segment to go on in, or null when the next one has nothing to find. */
+  #enter(arena: Arena, nowMs: number): Segment | null {
+    const inside = this.#inside;
+    if (inside !== null && arena.segments[this.#segmentId] === inside) return inside;
+    this.#inside = null;
+    if (++this.#segmentId >= arena.segments.length) this.#segmentId = 1;
+    const segment = arena.segments[this.#segmentId] ?? null;
+    if (segment === null || segment.expires === 0 || segment.expireAtMin > nowMs) return null;
+    // From here on the bound collects what is written into the segment during the search.
+    segment.expireAtMin = Number.POSITIVE_INFINITY;
+    this.#inside = segment;
+    this.#slot = 0;
+    this.#earliest = Number.POSITIVE_INFINITY;
+    return segment;
+  }
+
+  #leave(segment: Segment): void {
+    segment.expireAtMin = Math.min(segment.expireAtMin, this.#earliest);
+    this.#inside = null;
+  }
+
+  #expiryOf(segment: Segment, at: number): number {
+    const words = segment.memory.words;
+    if (words[at + DEATH] !== 0 || !hasExpiry(words[at + LENGTHS]!)) return 0;
+    return expireAtOf(words, at);
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * Keys with their values and expiry: an arena and the index over it, changed together.
+ *
+ * Every change is one of three: the record is written in place (nobody else sees it and the slot's
+ * size stays), or a new version is placed and the old one killed, or it is killed. What can fail
+ * for want of memory (a page of the index, a slot) happens before anything is changed.
+ *
+ * Owns: the effect of one mutation on one key. Does not own: records of the log (mutations.ts),
+ * when a state is replaced (store.ts).
+ */
+import { Arena } from "./arena.ts";
+import { copyBytes } from "./copy.ts";
+import { halfSipHash } from "./hash.ts";
+import { KeyIndex } from "./key-index.ts";
+import * as layout from "./layout.ts";
+import type { SegmentPool } from "./segment-memory.ts";
+
+const { BIRTH, LENGTHS } = layout;
+
+/** The index's hash key, u32 each. */
+export type HashSeed = readonly [number, number];
+
+export class KeySpace {
+  readonly arena: Arena;
+  readonly index: KeyIndex;
+  readonly #k0: number;
+  readonly #k1: number;
+  /** Result of read(): the value is arena.bytes of the record's segment [valueFrom, valueTo). */
+  bytes: Buffer;
+  keyFrom = 0;
+  valueFrom = 0;
+  valueTo = 0;
+  expireAt = 0;
+  #placed = 0;
+
+  constructor(pool: SegmentPool, pageEntries: number, seed: HashSeed) {
+    this.arena = new Arena(pool);
+    this.index = new KeyIndex(this.arena, pageEntries);
+    this.#k0 = seed[0] | 0;
+    this.#k1 = seed[1] | 0;
+    this.bytes = this.arena.bytes[0]!;
+  }
+
+  tagOf(key: Uint8Array, from: number, to: number): number {
+    return halfSipHash(key, from, to, this.#k0, this.#k1);
+  }
+
+  /** Describes the record at `address` in bytes, keyFrom, valueFrom, valueTo and expireAt. */
+  read(address: number): void {
+    const arena = this.arena;
+    const id = address >>> arena.unitShift;
+    const words = arena.words[id]!;
+    const at = (address & arena.unitMask) << 1;
+    const lengths = words[at + LENGTHS]!;
+    this.bytes = arena.bytes[id]!;
+    this.keyFrom = (at << 2) + layout.headOf(lengths);
+    this.valueFrom = this.keyFrom + layout.keyBytesOf(lengths);
+    this.valueTo = this.valueFrom + layout.valueBytesOf(lengths, words[at + LENGTHS + 1]!);
+    this.expireAt = layout.hasExpiry(lengths) ? layout.expireAtOf(words, at) : 0;
+  }
+
+  /** Sets key bytes[from, keyTo) to the value bytes[keyTo, to); expireAt 0 for no expiry. */
+  set(
+    tag: number,
+    bytes: Uint8Array,
+    from: number,
+    keyTo: number,
+    to: number,
+    expireAt: number,
+  ): void {
+    const arena = this.arena;
+    const size = layout.recordBytes(keyTo - from, to - keyTo, expireAt);
+    const old = this.index.find(tag, bytes, from, keyTo);
+    if (old !== 0 && this.#mayChange(old, size)) {
+      const segment = arena.segmentOf(old);
+      const words = segment.memory.words;
+      const at = (old & arena.unitMask) << 1;
+      if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(segment);
+      const head = layout.writeLengths(words, at, keyTo - from, to - keyTo, expireAt);
+      if (expireAt !== 0) arena.noteExpiry(segment, expireAt);
+      this.#fill(segment.memory.bytes, (at << 2) + head, bytes, from, to);
+      return;
+    }
+    if (old === 0) this.index.reserve(tag);
+    const address = arena.allocate(size);
+    const start = this.#head(address, keyTo - from, to - keyTo, expireAt);
+    this.#fill(arena.bytes[address >>> arena.unitShift]!, start, bytes, from, to);
+    this.#publish(tag, address, old);
+  }
+
+  /** Deletes the key; true when it was there. */
+  remove(tag: number, key: Uint8Array, from: number, to: number): boolean {
+    const address = this.index.find(tag, key, from, to);
+    if (address === 0) return false;
+    this.index.remove(tag);
+    this.arena.kill(address);
+    return true;
+  }
+
+  /** Gives the key an expiry, or with 0 takes it away. */
+  expire(tag: number, key: Uint8Array, from: number, to: number, expireAt: number): void {
+    const arena = this.arena;
+    const old = this.index.find(tag, key, from, to);
+    if (old === 0) return;
+    this.read(old);
+    if (this.expireAt === expireAt) return;
+    const keyBytes = this.valueFrom - this.keyFrom;
+    const valueBytes = this.valueTo - this.valueFrom;
+    const size = layout.recordBytes(keyBytes, valueBytes, expireAt);
+    if (this.expireAt !== 0 && expireAt !== 0 && this.#mayChange(old, size)) {
+      const segment = arena.segmentOf(old);
+      arena.forgetExpiry(segment);
+      arena.noteExpiry(segment, expireAt);
+      const at = (old & arena.unitMask) << 1;
+      layout.writeLengths(segment.memory.words, at, keyBytes, valueBytes, expireAt);
+      return;
+    }
+    const address = arena.allocate(size);
+    const start = this.#head(address, keyBytes, valueBytes, expireAt);
+    const target = arena.bytes[address >>> arena.unitShift]!;
+    this.#fill(target, start, this.bytes, this.keyFrom, this.valueTo);
+    this.#publish(tag, address, old);
+  }
+
+  /**
+   * Writes bytes[keyTo, to) into the value of key bytes[from, keyTo) at `valueAt`; a gap becomes
+   * zeros. The expiry stays. An append to a record with room in its slot copies nothing else.
+   */
+  patch(
+    tag: number,
+    bytes: Uint8Array,
+    from: number,
+    keyTo: number,
+    to: number,
+    valueAt: number,
+  ): void {
+    const old = this.index.find(tag, bytes, from, keyTo);
+    const end = valueAt + (to - keyTo);
+    if (old === 0) {
+      this.#create(tag, bytes, from, keyTo, to, valueAt);
+      return;
+    }
+    const arena = this.arena;
+    this.read(old);
+    const keyBytes = keyTo - from;
+    const before = this.valueTo - this.valueFrom;
+    const after = Math.max(before, end);
+    const size = layout.recordBytes(keyBytes, after, this.expireAt);
+    const sameHead =
+      layout.headBytes(keyBytes, before, this.expireAt) ===
+      layout.headBytes(keyBytes, after, this.expireAt);
+    if (sameHead && this.#mayChange(old, size)) {
+      const words = arena.words[old >>> arena.unitShift]!;
+      layout.writeLengths(words, (old & arena.unitMask) << 1, keyBytes, after, this.expireAt);
+      this.#splice(this.bytes, this.valueFrom, before, after, valueAt, bytes, keyTo, to);
+      return;
+    }
+    const address = arena.allocate(size);
+    const start = this.#head(address, keyBytes, after, this.expireAt);
+    const target = arena.bytes[address >>> arena.unitShift]!;
+    copyBytes(target, start, this.bytes, this.keyFrom, this.valueTo);
+    this.#splice(target, start + keyBytes, before, after, valueAt, bytes, keyTo, to);
+    this.#publish(tag, address, old);
+  }
+
+  /** Gives the value and expiry of key bytes[from, keyTo) to the key bytes[keyTo, to). */
+  copyKey(
+    tag: number,
+    newTag: number,
+    bytes: Uint8Array,
+    from: number,
+    keyTo: number,
+    to: number,
+    removeSource: boolean,
+  ): void {
+    const arena = this.arena;
+    const source = this.index.find(tag, bytes, from, keyTo);
+    if (source === 0) return;
+    const old = this.index.find(newTag, bytes, keyTo, to);
+    if (old === source) return;
+    if (old === 0) this.index.reserve(newTag);
+    this.read(source);
+    const keyBytes = to - keyTo;
+    const valueBytes = this.valueTo - this.valueFrom;
+    const address = arena.allocate(layout.recordBytes(keyBytes, valueBytes, this.expireAt));
+    const start = this.#head(address, keyBytes, valueBytes, this.expireAt);
+    const target = arena.bytes[address >>> arena.unitShift]!;
+    copyBytes(target, start, bytes, keyTo, to);
+    this.#fill(target, start + keyBytes, this.bytes, this.valueFrom, this.valueTo);
+    this.#publish(newTag, address, old);
+    if (removeSource) this.remove(tag, bytes, from, keyTo);
+  }
+
+  /**
+   * Places a checked record in chunk form, bytes[from, to), whose key must be new.
+   * @returns its address, or 0 when the key is there
+   */
+  adopt(tag: number, bytes: Buffer, from: number, to: number): number {
+    const lengths = bytes.readUInt32LE(from + 8);
+    const keyFrom = from + layout.headOf(lengths);
+    const keyTo = keyFrom + layout.keyBytesOf(lengths);
+    if (this.index.find(tag, bytes, keyFrom, keyTo) !== 0) return 0;
+    this.index.reserve(tag);
+    const arena = this.arena;
+    const address = arena.allocate(to - from);
+    const id = address >>> arena.unitShift;
+    const at = (address & arena.unitMask) << 1;
+    copyBytes(arena.bytes[id]!, (at + 2) << 2, bytes, from + 8, to);
+    const end = (at << 2) + (keyTo - from);
+    const valueBytes = layout.valueBytesOf(lengths, arena.words[id]![at + LENGTHS + 1]!);
+    // The padding is zero in our chunks; a peer's may not be.
+    for (let i = end + valueBytes; (i & 7) !== 0; i++) arena.bytes[id]![i] = 0;
+    if (layout.hasExpiry(lengths)) {
+      arena.noteExpiry(arena.segments[id]!, layout.expireAtOf(arena.words[id]!, at));
+    }
+    this.index.insert(tag, address);
+    return address;
+  }
+
+  /** The same for a record that is in its slot already; false when the key is there. */
+  adoptPlaced(address: number): boolean {
+    this.read(address);
+    const tag = this.tagOf(this.bytes, this.keyFrom, this.valueFrom);
+    if (this.index.find(tag, this.bytes, this.keyFrom, this.valueFrom) !== 0) return false;
+    this.index.reserve(tag);
+    for (let i = this.valueTo; (i & 7) !== 0; i++) this.bytes[i] = 0;
+    if (this.expireAt !== 0) this.arena.noteExpiry(this.arena.segmentOf(address), this.expireAt);
+    this.index.insert(tag, address);
+    return true;
+  }
+
+  /** Copies the record at `address` to another slot and lets the index name that. */
+  relocate(address: number): void {
+    const arena = this.arena;
+    this.read(address);
+    const tag = this.tagOf(this.bytes, this.keyFrom, this.valueFrom);
+    if (!this.index.findAddress(tag, address)) throw new Error("a live record is in the index");
+    const keyBytes = this.valueFrom - this.keyFrom;
+    const valueBytes = this.valueTo - this.valueFrom;
+    const to = arena.allocate(layout.recordBytes(keyBytes, valueBytes, this.expireAt));
+    const start = this.#head(to, keyBytes, valueBytes, this.expireAt);
+    const target = arena.bytes[to >>> arena.unitShift]!;
+    this.#fill(target, start, this.bytes, this.keyFrom, this.valueTo);
+    this.index.setAddress(to);
+    arena.kill(address);
+  }
+
+  /** Reads what finds of these keys will read, so that the waits for memory overlap (D20). */
+  touch(tags: Int32Array, n: number): void {
+    this.#placed ^= this.index.touch(tags, n);
+  }
+
+  /** May the record be rewritten with `size` bytes where it is? */
+  #mayChange(address: number, size: number): boolean {
+    const arena = this.arena;
+    const segment = arena.segmentOf(address);
+    const birth = segment.memory.words[((address & arena.unitMask) << 1) + BIRTH]!;
+    return arena.isUnseen(birth) && segment.fits(size) && !segment.closed;
+  }
+
+  /** Writes a new record's lengths and expiry; returns where in its segment the key goes. */
+  #head(address: number, keyBytes: number, valueBytes: number, expireAt: number): number {
+    const arena = this.arena;
+    const at = (address & arena.unitMask) << 1;
+    const words = arena.words[address >>> arena.unitShift]!;
+    if (expireAt !== 0) arena.noteExpiry(arena.segmentOf(address), expireAt);
+    return (at << 2) + layout.writeLengths(words, at, keyBytes, valueBytes, expireAt);
+  }
+
+  /** Copies source[from, to) to target[at, ...), the end of a record, and zeros the padding. */
+  #fill(target: Buffer, at: number, source: Uint8Array, from: number, to: number): void {
+    copyBytes(target, at, source, from, to);
+    const end = at + (to - from);
+    for (let i = end; (i & 7) !== 0; i++) target[i] = 0;
+  }
+
+  #splice(
+    target: Buffer,
+    valueFrom: number,
+    before: number,
+    after: number,
+    valueAt: number,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): void {
+    if (valueAt > before) target.fill(0, valueFrom + before, valueFrom + valueAt);
+    copyBytes(target, valueFrom + valueAt, bytes, from, to);
+    for (let i = valueFrom + after; (i & 7) !== 0; i++) target[i] = 0;
+  }
+
+  #create(
+    tag: number,
+    bytes: Uint8Array,
+    from: number,
+    keyTo: number,
+    to: number,
+    valueAt: number,
+  ): void {
+    const keyBytes = keyTo - from;
+    const end = valueAt + (to - keyTo);
+    this.index.reserve(tag);
+    const address = this.arena.allocate(layout.recordBytes(keyBytes, end, 0));
+    const start = this.#head(address, keyBytes, end, 0);
+    const target = this.arena.bytes[address >>> this.arena.unitShift]!;
+    copyBytes(target, start, bytes, from, keyTo);
+    this.#splice(target, start + keyBytes, 0, end, valueAt, bytes, keyTo, to);
+    this.#publish(tag, address, 0);
+  }
+
+  /** The key that find() looked for is now at `address`; `old`, if there was one, dies. */
+  #publish(tag: number, address: number, old: number): void {
+    if (old === 0) {
+      this.index.insert(tag, address);
+      return;
+    }
+    this.index.setAddress(address);
+    this.arena.kill(old);
+  }
+}

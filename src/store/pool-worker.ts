@@ -1,0 +1,108 @@
+/**
+ * One serializer thread as the pool sees it: starts with its first job, does one at a time, and is
+ * replaced by a new thread after a crash.
+ *
+ *   idle --job--> busy --done | digested | stopped | failed--> idle
+ *                   +---- crash (error, exit) ----------------> no thread; idle at the next job
+ *
+ * An idle thread does not keep the process alive.
+ * Owns: the thread, sending segments in slices. Does not own: which job comes next (pool.ts).
+ */
+import assert from "node:assert/strict";
+import { Worker } from "node:worker_threads";
+import type { Snapshot } from "./snapshot.ts";
+import type { FromWorker, Job, ToWorker } from "./worker-protocol.ts";
+
+/** Buffers in one message and turn of the loop: sending one costs about a microsecond. */
+const SEGMENTS_PER_TURN = 64;
+
+/** A job with the ways to hear of it. */
+export interface PoolJob {
+  /** Called when it starts. */
+  message(): Job;
+  readonly snapshot: Snapshot;
+  /** Wakes the worker when segments were sent to it. */
+  signal(): void;
+  /** A ring slot was filled. */
+  ready(): void;
+  /** The worker is through with it. */
+  ended(result: Exclude<FromWorker, { kind: "ready" }>): void;
+}
+
+export class PoolWorker {
+  readonly #url: URL | string;
+  readonly #idle: () => void;
+  #thread: Worker | null = null;
+  #job: PoolJob | null = null;
+
+  /** `idle` is called when it can take another job. */
+  constructor(url: URL | string, idle: () => void) {
+    this.#url = url;
+    this.#idle = idle;
+  }
+
+  get busy(): boolean {
+    return this.#job !== null;
+  }
+
+  start(job: PoolJob): void {
+    assert(this.#job === null, "one job at a time");
+    this.#job = job;
+    const thread = this.#thread ?? this.#spawn();
+    thread.ref();
+    const message = job.message();
+    thread.postMessage(message satisfies ToWorker);
+    this.#sendSegments(thread, job, 0);
+  }
+
+  /** Ends the thread; a job that it has ends with "failed". */
+  async close(reason: string): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = null;
+    if (thread !== null) await thread.terminate();
+    this.#end({ kind: "failed", reason });
+  }
+
+  #spawn(): Worker {
+    const thread = new Worker(this.#url, { name: "hawser-serializer" });
+    this.#thread = thread;
+    thread.on("message", (message: FromWorker) => this.#onMessage(thread, message));
+    thread.on("error", (error) => this.#onCrash(thread, `worker crashed: ${String(error)}`));
+    thread.on("exit", (code) => this.#onCrash(thread, `worker exited with code ${code}`));
+    return thread;
+  }
+
+  #sendSegments(thread: Worker, job: PoolJob, from: number): void {
+    if (this.#thread !== thread || this.#job !== job) return;
+    const segments = job.snapshot.segments.slice(from, from + SEGMENTS_PER_TURN);
+    if (segments.length === 0) return;
+    thread.postMessage({
+      kind: "segments",
+      buffers: segments.map((segment) => segment.words.buffer as unknown as SharedArrayBuffer),
+      slotBytes: segments.map((segment) => segment.slotBytes),
+      slots: segments.map((segment) => segment.slots),
+    } satisfies ToWorker);
+    job.signal();
+    setImmediate(() => this.#sendSegments(thread, job, from + SEGMENTS_PER_TURN));
+  }
+
+  #onMessage(thread: Worker, message: FromWorker): void {
+    if (this.#thread !== thread) return;
+    if (message.kind === "ready") this.#job?.ready();
+    else this.#end(message);
+  }
+
+  #onCrash(thread: Worker, reason: string): void {
+    if (this.#thread !== thread) return;
+    this.#thread = null;
+    this.#end({ kind: "failed", reason });
+  }
+
+  #end(result: Exclude<FromWorker, { kind: "ready" }>): void {
+    const job = this.#job;
+    this.#job = null;
+    this.#thread?.unref();
+    job?.ended(result);
+    this.#idle();
+  }
+}

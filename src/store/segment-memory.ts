@@ -1,0 +1,102 @@
+/**
+ * The memory of arena segments: shared buffers, recycled through a free list.
+ *
+ * Why recycled: V8 does not count SharedArrayBuffers, so dropped ones stay resident until a
+ * collection happens by chance. What is dropped here (surplus, and segments of a single large
+ * record) is counted, and collect() runs one explicit collection for it.
+ *
+ * Owns: buffers and their count. Does not own: what lies in them (arena.ts).
+ */
+import v8 from "node:v8";
+import vm from "node:vm";
+import { StoreError } from "../errors.ts";
+
+/** Free segments that are always kept. */
+const FREE_MIN = 8;
+/** Segments dropped in one slice. */
+const RELEASE_MAX = 64;
+/** Dropped memory that is worth a collection. */
+const COLLECT_BYTES = 32 * 1024 * 1024;
+
+export interface SegmentMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly words: Uint32Array;
+  readonly bytes: Buffer;
+}
+
+export class SegmentPool {
+  /** Bytes of a regular arena segment. */
+  readonly segmentBytes: number;
+  /** Bytes of all memory that is in use or in the free list. */
+  heldBytes = 0;
+  /** Bytes dropped since the last collection. */
+  droppedBytes = 0;
+  readonly #free: SegmentMemory[] = [];
+
+  constructor(segmentBytes: number) {
+    this.segmentBytes = segmentBytes;
+  }
+
+  get freeCount(): number {
+    return this.#free.length;
+  }
+
+  /** A regular arena segment's memory; what is in it is left over. */
+  take(): SegmentMemory {
+    return this.#free.pop() ?? this.#allocate(this.segmentBytes);
+  }
+
+  /** Memory for a single record of `bytes`, a multiple of 8. */
+  takeOwn(bytes: number): SegmentMemory {
+    return this.#allocate(bytes);
+  }
+
+  /** Takes memory back that nothing reads any more. */
+  give(memory: SegmentMemory): void {
+    if (memory.buffer.byteLength === this.segmentBytes) this.#free.push(memory);
+    else this.#drop(memory);
+  }
+
+  /**
+   * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use,
+   * and when all is dropped, and enough, runs one collection (3 to 7 ms), which returns it.
+   * @returns true when there is more to do
+   */
+  release(segmentsInUse: number): boolean {
+    const keep = Math.max(FREE_MIN, segmentsInUse >>> 3);
+    for (let n = 0; n < RELEASE_MAX && this.#free.length > keep; n++) this.#drop(this.#free.pop()!);
+    if (this.#free.length > keep) return true;
+    if (this.droppedBytes >= COLLECT_BYTES) {
+      this.droppedBytes = 0;
+      collectGarbage();
+    }
+    return false;
+  }
+
+  #allocate(bytes: number): SegmentMemory {
+    let buffer: SharedArrayBuffer;
+    try {
+      buffer = new SharedArrayBuffer(bytes);
+    } catch (cause) {
+      throw new StoreError("ERR_STORE_FULL", `no memory for ${bytes} more bytes`, { cause });
+    }
+    this.heldBytes += bytes;
+    return { buffer, words: new Uint32Array(buffer), bytes: Buffer.from(buffer) };
+  }
+
+  #drop(memory: SegmentMemory): void {
+    this.heldBytes -= memory.buffer.byteLength;
+    this.droppedBytes += memory.buffer.byteLength;
+  }
+}
+
+let collector: (() => void) | null = null;
+
+/** A full garbage collection; V8 has no other way to be told of dead shared memory. */
+export function collectGarbage(): void {
+  if (collector === null) {
+    v8.setFlagsFromString("--expose-gc");
+    collector = vm.runInNewContext("gc") as () => void;
+  }
+  collector();
+}
