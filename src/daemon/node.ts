@@ -45,6 +45,8 @@ import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 const MIB = 1024 * 1024;
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
+/** A writer that waits looks again after this: the pace may have changed. */
+const PAUSE_MS_MAX = 100;
 
 /** Builds a node; start() opens its replication port. */
 export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
@@ -189,11 +191,12 @@ export class DaemonNode implements HawserNode, RoleOwner {
   }
 
   writersPaused(): boolean {
-    return false;
+    return this.feeder.pacing.paused(this.now());
   }
 
   onWritersResumed(resume: () => void): void {
-    resume();
+    const waitMs = this.feeder.pacing.waitMs(this.now());
+    setTimeout(resume, Math.max(1, Math.min(waitMs, PAUSE_MS_MAX)));
   }
 
   waitForReplicas(
@@ -392,6 +395,7 @@ function feederOptions(options: NodeOptions): FeederOptions {
     shipWindowBytes: options.shipWindowBytes,
     shipRateBytes: options.shipRate,
     shipGatherMs: options.shipGatherMs,
+    throttleMaxMs: options.throttleMaxMs,
     holdBytes: options.holdBytes,
     password: options.replPassword,
   };

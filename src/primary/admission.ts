@@ -42,6 +42,12 @@ export function admit(feeder: Feeder, link: Link, hello: Hello, nowMs: number): 
     link.refuse(outcome.reject, rejectText(decision.case), nowMs);
     return;
   }
+  const quarantineMs = feeder.quarantine.waitMs(hello.replicaId, nowMs);
+  if (quarantineMs > 0 && SHIPS.has(decision.case)) {
+    const text = "its last sync failed; the next may start later";
+    link.refuse("quarantined", text, nowMs, Math.ceil(quarantineMs));
+    return;
+  }
   welcome(feeder, link, hello, decision, nowMs);
 }
 
@@ -164,6 +170,9 @@ const FAILED_PARTIAL: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
   "diverged",
   "reset",
 ]);
+
+/** Cases that cost a ship. */
+const SHIPS: ReadonlySet<ResumeCase> = new Set<ResumeCase>([...FAILED_PARTIAL, "new"]);
 
 const LOUD: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
   "ahead_of_primary",

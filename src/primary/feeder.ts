@@ -20,14 +20,16 @@ import { Cursor } from "./cursor.ts";
 import type { HistoryState } from "./history.ts";
 import { Holds } from "./holds.ts";
 import { Counters, FEEDER_COUNTERS, type Journal } from "./journal.ts";
-import { feed, hasMore, type FeedContext } from "./link-feed.ts";
 import type { CloseReason } from "./link-state.ts";
 import { Link, type LinkOut, type LinkOwner } from "./link.ts";
 import type { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
+import { Pacing } from "./pacing.ts";
 import { Parking } from "./parking.ts";
+import { Pump } from "./pump.ts";
+import { Quarantine } from "./quarantine.ts";
 import { Ship } from "./ship.ts";
-import { beginShip, fellBehind, finishShip, park } from "./ship-life.ts";
+import { park } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "./source.ts";
 import { Waiters } from "./waiters.ts";
@@ -76,13 +78,14 @@ export class Feeder implements LinkOwner, ShippingOwner {
   readonly parking: Parking;
   readonly waiters: Waiters = new Waiters();
   readonly shipping: Shipping;
+  readonly quarantine: Quarantine = new Quarantine();
+  readonly pacing: Pacing = new Pacing(this);
   readonly links: Link[] = [];
+  private readonly pump: Pump = new Pump(this);
   /** End of the log at the last turn. */
   fedTo = 0;
   private nextLinkId = 1;
-  private rotation = 0;
   private stopping = false;
-  private readonly fed = { streamBytes: 0, chunkBytes: 0, chunks: 0 };
 
   constructor(deps: FeederDeps) {
     this.deps = deps;
@@ -150,93 +153,14 @@ export class Feeder implements LinkOwner, ShippingOwner {
     this.backlog.seal();
     this.fedTo = this.backlog.next;
     this.shipping.poll(nowMs);
-    const more = this.pump(nowMs);
-    return this.trim() || more;
+    const more = this.pump.run(nowMs);
+    return this.retain(nowMs) || more;
   }
 
-  private pump(nowMs: number): boolean {
-    const { links } = this;
-    const count = links.length;
-    if (count === 0) return false;
-    const context = this.feedContext(nowMs);
-    let left = this.options.runBytes;
-    // Why a copy: feeding may close a link, which takes it out of the list.
-    const order = links.slice();
-    const start = this.rotation % count;
-    for (let i = 0; i < count && left > 0; i++) {
-      const link = order[(start + i) % count]!;
-      if (link.isClosed || link.hello === null) continue;
-      left -= feed(link, Math.min(this.options.budgetBytes, left), context);
-      this.rotation = start + i + 1;
-    }
-    this.countFed();
-    return left <= 0 || links.some(hasMore);
-  }
-
-  private feedContext(nowMs: number): FeedContext {
-    return {
-      nowMs,
-      counters: this.fed,
-      ping: (link) => this.ping(link, nowMs),
-      shipTokens: () => this.shipping.tokensNow(nowMs),
-      takeShipTokens: (bytes) => this.shipping.takeTokens(bytes),
-      beginShip: (link, ship) => beginShip(this, link, ship, nowMs),
-      finishShip: (link, ship) => finishShip(this, link, ship, nowMs),
-      fellBehind: (link) => fellBehind(this, link, nowMs),
-    };
-  }
-
-  private countFed(): void {
-    const { fed } = this;
-    this.counters.bump("stream_bytes_sent", fed.streamBytes);
-    this.counters.bump("snapshot_bytes_sent", fed.chunkBytes);
-    this.counters.bump("snapshot_chunks_sent", fed.chunks);
-    fed.streamBytes = 0;
-    fed.chunkBytes = 0;
-    fed.chunks = 0;
-  }
-
-  private trim(): boolean {
-    this.moveHolds();
-    const cap = this.options.holdBytes === 0 ? 4 * this.backlog.sizeBytes : this.options.holdBytes;
-    for (const hold of this.holds.enforce(this.backlog.next, cap))
-      this.deps.journal("warn", "hold_dropped", {
-        offset: hold.offset,
-        next: this.backlog.next,
-        cap,
-      });
+  /** Holds move, then the backlog is trimmed to them. */
+  private retain(nowMs: number): boolean {
+    this.pacing.moveHolds(nowMs);
     return this.backlog.trim(this.holds.lowest());
-  }
-
-  /** A hold moves with what its replica has applied and ends when that is well inside the backlog. */
-  private moveHolds(): void {
-    if (this.holds.count === 0) return;
-    for (const link of this.links) {
-      const { hold } = link;
-      if (hold === null || link.confirmed < 0) continue;
-      hold.offset = Math.max(hold.offset, link.confirmed);
-      if (this.backlog.next - hold.offset >= this.backlog.sizeBytes / 2) continue;
-      this.holds.drop(hold);
-      link.hold = null;
-    }
-  }
-
-  private ping(link: Link, nowMs: number): void {
-    link.pingDue = false;
-    link.lastPingMs = nowMs;
-    const { node } = this.deps;
-    link.say(
-      {
-        type: "ping",
-        sentUs: Math.round(nowMs * 1000),
-        rootClockMs: node.rootClockMs(),
-        awayMs: Math.round(node.awayMs()),
-        next: this.backlog.next,
-        ackNow: link.ackWanted,
-      },
-      nowMs,
-    );
-    link.ackWanted = false;
   }
 
   // --- ships ---------------------------------------------------------------------------------
@@ -316,6 +240,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
     }
     for (const replica of this.parking.expire(nowMs))
       this.deps.journal("info", "parking_expired", { replica });
+    this.pacing.tick(nowMs);
     this.settleWaiters(nowMs);
     this.wakeWaiting(nowMs);
     this.wantPump();

@@ -45,6 +45,7 @@ export type CloseReason =
   | "history_changed"
   | "upstream_resync"
   | "ship_failed"
+  | "sync_given_up"
   | "cycle"
   | "shutdown";
 

@@ -90,6 +90,8 @@ export class Link implements DecoderSink {
   ship: Ship | null = null;
   /** The ship whose END is out and whose swap is not confirmed. */
   finishing: Ship | null = null;
+  /** When a ship to it was last confirmed, ms; -1 for never on this connection. */
+  shippedAtMs = -1;
   lastReceivedMs: number;
   lastAckMs = -1;
   /** Newest echo and how long it took, us and ms. */

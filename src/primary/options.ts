@@ -26,6 +26,8 @@ export interface FeederOptions {
   readonly parkMs: number;
   /** Most bytes of backlog a hold may pin; 0 is four times the backlog. */
   readonly holdBytes: number;
+  /** How long one sync may keep writers below the pace floor. */
+  readonly throttleMaxMs: number;
   readonly handshakeMs: number;
   readonly silenceMs: number;
   readonly stallMs: number;
@@ -53,6 +55,7 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   shipSplitMs: 1_000,
   parkMs: 60_000,
   holdBytes: 0,
+  throttleMaxMs: 60_000,
   handshakeMs: 10_000,
   silenceMs: 60_000,
   stallMs: 30_000,

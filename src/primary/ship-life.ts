@@ -67,6 +67,7 @@ export function shipDone(feeder: Feeder, link: Link): void {
   if (ship === null) return;
   link.finishing = null;
   ship.state = "done";
+  link.shippedAtMs = feeder.deps.now();
   ship.snapshot?.release();
   feeder.deps.journal("info", "ship_done", {
     remote: link.remote,
@@ -85,8 +86,15 @@ export function fellBehind(feeder: Feeder, link: Link, nowMs: number): void {
     first: feeder.backlog.first,
     next: feeder.backlog.next,
   });
-  feeder.requestShip(link, nowMs);
+  // Why not a ship at once: a replica that was shipped to just now and could not keep up would get
+  // ship after ship.
+  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < RELAPSE_MS;
+  if (fresh) feeder.pacing.giveUp(link, "it fell behind again right after its sync", nowMs);
+  else feeder.requestShip(link, nowMs);
 }
+
+/** Falling behind this soon after a ship counts as a failure of the ship. */
+const RELAPSE_MS = 60_000;
 
 /** Keeps the snapshot and the hold of a link that ended, when its replica can use them. */
 export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: boolean): void {
@@ -113,4 +121,5 @@ const UNPARKED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   "upstream_resync",
   "shutdown",
   "rejected",
+  "sync_given_up",
 ]);

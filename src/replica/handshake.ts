@@ -4,40 +4,52 @@
  *
  * Pure. Owns: HELLO's content, the judgement. Does not own: what follows (session.ts).
  */
-import { PROTOCOL, type Hello, type Welcome } from "../wire/messages.ts";
+import { WireError } from "../errors.ts";
+import { PROTOCOL, type Greeting, type Hello, type Welcome } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
-import type { ReplicaNode } from "./deps.ts";
+import type { ReceivingLog, ReplicaNode } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
 
-/** Where the replica's log ends. */
+/** What the replica holds. */
 export interface Claim {
-  /** End and chain of the last completely received batch. */
-  readonly offset: number;
-  readonly chain: number;
-  readonly partialBytes: number;
-  readonly partialCrc: number;
+  readonly log: ReceivingLog;
+  /** Chain at the end of the last completely received batch. */
+  readonly receivedChain: number;
   readonly restore: Restore | null;
 }
 
-export function helloOf(node: ReplicaNode, nonce: string, proof: string, claim: Claim): Hello {
-  const { offset, chain, partialBytes, partialCrc, restore } = claim;
+/**
+ * The HELLO that answers `greeting`.
+ * @throws {WireError} ERR_WIRE_STATE when the feeder wants a password that was not configured
+ */
+export function answerGreeting(
+  node: ReplicaNode,
+  options: SessionOptions,
+  greeting: Greeting,
+  nonce: string,
+  claim: Claim,
+): Hello {
+  const { password } = options;
+  if (greeting.authRequired && password === "")
+    throw new WireError("ERR_WIRE_STATE", "the upstream requires a password (--repl-password)");
+  const { log, receivedChain: chain, restore } = claim;
   return {
     type: "hello",
     version: PROTOCOL.max,
     nonce,
-    proof,
+    proof: password === "" ? "" : hmacProof(password, "replica", greeting.nonce, nonce),
     format: node.format,
     replicaId: node.replicaId,
     instanceId: node.instanceId,
     nodeId: node.nodeId,
     address: node.address(),
-    position: { history: node.history, offset, chain },
+    position: { history: node.history, offset: log.tail - log.partialBytes, chain },
     lineage: node.lineage,
     hasData: node.hasData(),
     consent: node.consent(),
-    partialBytes,
-    partialCrc,
+    partialBytes: log.partialBytes,
+    partialCrc: log.partialHeadCrc,
     resume:
       restore === null
         ? null

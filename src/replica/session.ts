@@ -22,16 +22,16 @@ import {
   type Control,
   type Greeting,
   type Ping,
+  type Reject,
   type SnapshotBegin,
   type SnapshotEnd,
   type Welcome,
 } from "../wire/messages.ts";
-import { hmacProof } from "../wire/proof.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
-import { helloOf, judgeWelcome, relatedTo } from "./handshake.ts";
+import { answerGreeting, judgeWelcome, relatedTo } from "./handshake.ts";
 import type { SessionOptions } from "./options.ts";
 import { goesOn, Restore } from "./restore.ts";
 import { assertSessionMove, type SessionState } from "./session-state.ts";
@@ -204,9 +204,8 @@ export class Session implements DecoderSink {
   }
 
   private expireRestore(nowMs: number): void {
-    const { restore } = this;
-    if (restore !== null && restore.parkedAtMs >= 0)
-      if (nowMs - restore.parkedAtMs >= this.options.parkMs) this.dropRestore();
+    const sinceMs = this.restore?.parkedAtMs ?? -1;
+    if (sinceMs >= 0 && nowMs - sinceMs >= this.options.parkMs) this.dropRestore();
   }
 
   // --- decoder events ------------------------------------------------------------------------
@@ -220,9 +219,7 @@ export class Session implements DecoderSink {
         this.onWelcome(message);
         return;
       case "reject":
-        this.retryAfterMs = message.retryAfterMs;
-        this.fail(`rejected: ${message.code}: ${message.message}`, this.nowMs);
-        this.deps.counters.bump(`rejected_${message.code}`);
+        this.onReject(message);
         return;
       case "ping":
         this.onPing(message);
@@ -288,19 +285,11 @@ export class Session implements DecoderSink {
     const { state } = this;
     if (state.kind !== "handshake" || this.welcome !== null)
       throw new WireError("ERR_WIRE_STATE", `a GREETING while ${state.kind}`);
-    const { password } = this.options;
-    if (greeting.authRequired && password === "")
-      throw new WireError("ERR_WIRE_STATE", "the upstream requires a password (--repl-password)");
-    const proof =
-      password === "" ? "" : hmacProof(password, "replica", greeting.nonce, state.nonce);
     this.feederNonce = greeting.nonce;
-    const { log } = this.deps;
     this.say(
-      helloOf(this.node, state.nonce, proof, {
-        offset: log.tail - log.partialBytes,
-        chain: this.receivedChain,
-        partialBytes: log.partialBytes,
-        partialCrc: log.partialHeadCrc,
+      answerGreeting(this.node, this.options, greeting, state.nonce, {
+        log: this.deps.log,
+        receivedChain: this.receivedChain,
         restore: this.restore,
       }),
     );
@@ -349,6 +338,12 @@ export class Session implements DecoderSink {
     else if (welcome.skipBytes === log.partialBytes)
       decoder.resumeBatch(log.bytes, log.partialAt, log.partialBytes);
     else throw new WireError("ERR_WIRE_BODY", `WELCOME skips ${welcome.skipBytes} bytes`);
+  }
+
+  private onReject(reject: Reject): void {
+    this.deps.counters.bump(`rejected_${reject.code}`);
+    this.retryAfterMs = reject.retryAfterMs;
+    this.fail(`rejected: ${reject.code}: ${reject.message}`, this.nowMs);
   }
 
   private refuse(why: string, forGood: boolean): void {

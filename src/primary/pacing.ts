@@ -1,0 +1,221 @@
+/**
+ * Holds, their cap, and what writers have to give way to: looks at every link ten times a second.
+ *
+ *   hold moves with what its replica applied; ends below half the backlog
+ *   hold at its cap       connected: the sync is given up, the replica is quarantined
+ *                         parked:    the hold is dropped, nobody is slowed for it
+ *   writers               paced by the slowest connected, advancing sync (pace.ts)
+ *   throttleMaxMs below the floor: that sync is given up, the replica is quarantined
+ *
+ * Also the warnings at 50 % and 80 % of the backlog, for links without a hold.
+ * Owns: rates of links, the pace. Does not own: the bucket's arithmetic (pace.ts).
+ */
+import type { Feeder } from "./feeder.ts";
+import type { Link } from "./link.ts";
+import { Pace, PACE_FLOOR_BYTES, paceOf, type PaceClaim } from "./pace.ts";
+import { Rate } from "./rate.ts";
+
+/** A sync that did not move for this long slows nobody. */
+const ADVANCING_MS = 3_000;
+/** A link that kept up for this long after its sync is forgiven. */
+const PROBATION_MS = 60_000;
+/** Shares of the backlog at which a lagging replica is warned of, and the one below which it is well again. */
+const WARN_AT = [0.5, 0.8] as const;
+const WELL_BELOW = 0.25;
+/** What a resumed ship's earlier chunks are taken to have held; only the pace depends on it. */
+const CHUNK_BYTES_USUAL = 256 * 1024;
+
+/** What pacing remembers of a link. */
+interface Watch {
+  readonly chunks: Rate;
+  readonly applied: Rate;
+  warned: number;
+}
+
+export class Pacing {
+  readonly pace: Pace = new Pace();
+  /** Log bytes written per second. */
+  readonly writes: Rate = new Rate(0, 0);
+  private readonly feeder: Feeder;
+  private readonly watches = new WeakMap<Link, Watch>();
+  private slowestSinceMs = -1;
+  private slowing = false;
+
+  constructor(feeder: Feeder) {
+    this.feeder = feeder;
+  }
+
+  get holdCapBytes(): number {
+    const { holdBytes } = this.feeder.options;
+    return holdBytes === 0 ? 4 * this.feeder.backlog.sizeBytes : holdBytes;
+  }
+
+  /** Seconds of history that the backlog holds when full, at the present write rate; -1 when idle. */
+  get backlogSeconds(): number {
+    const { perSecond } = this.writes;
+    return perSecond < 1 ? -1 : this.feeder.backlog.sizeBytes / perSecond;
+  }
+
+  /** Whether writers have to wait now. */
+  paused(nowMs: number): boolean {
+    return this.pace.paused(this.feeder.backlog.tail, nowMs);
+  }
+
+  /** How long until the next write may run, ms. */
+  waitMs(nowMs: number): number {
+    return this.pace.waitMs(this.feeder.backlog.tail, nowMs);
+  }
+
+  // --- holds -----------------------------------------------------------------------------------
+
+  moveHolds(nowMs: number): void {
+    const { holds, backlog, links } = this.feeder;
+    if (holds.count === 0) return;
+    for (const link of links) {
+      const { hold } = link;
+      if (hold === null || link.confirmed < 0) continue;
+      hold.offset = Math.max(hold.offset, link.confirmed);
+      if (backlog.next - hold.offset >= backlog.sizeBytes / 2) continue;
+      holds.drop(hold);
+      link.hold = null;
+    }
+    this.enforceCap(nowMs);
+  }
+
+  private enforceCap(nowMs: number): void {
+    const { holds, backlog, links, deps } = this.feeder;
+    for (const hold of holds.enforce(backlog.next, this.holdCapBytes)) {
+      const link = links.find((other) => other.hold === hold);
+      const fields = { offset: hold.offset, next: backlog.next, cap: this.holdCapBytes };
+      deps.journal("warn", "hold_dropped", {
+        ...fields,
+        replica: link?.hello?.replicaId ?? "parked",
+      });
+      if (link !== undefined) this.giveUp(link, "its hold reached the cap", nowMs);
+    }
+  }
+
+  /** Ends a sync that cannot succeed; the replica has to wait before the next. */
+  giveUp(link: Link, why: string, nowMs: number): void {
+    const { backlog, deps, quarantine, counters } = this.feeder;
+    const replica = link.hello?.replicaId ?? "";
+    const waitMs = quarantine.fail(replica, nowMs);
+    counters.bump("syncs_given_up");
+    deps.journal("warn", "sync_given_up", {
+      replica,
+      why,
+      lag_bytes: backlog.next - Math.max(link.confirmed, link.hold?.offset ?? 0),
+      cap_bytes: this.holdCapBytes,
+      ship_bytes_left: shipBytesLeft(link),
+      pace: Number.isFinite(this.pace.limit) ? Math.round(this.pace.limit) : -1,
+      quarantine_ms: waitMs,
+    });
+    link.bye("ship", why, "sync_given_up", nowMs);
+  }
+
+  // --- ten times a second ----------------------------------------------------------------------
+
+  tick(nowMs: number): void {
+    const { links, backlog } = this.feeder;
+    this.writes.observe(backlog.tail, nowMs);
+    let slowest: Link | null = null;
+    let limit = Number.POSITIVE_INFINITY;
+    for (const link of links) {
+      const watch = this.watch(link, nowMs);
+      const claim = this.claimOf(link, watch, nowMs);
+      if (claim === null) {
+        this.lookAfter(link, watch, nowMs);
+        continue;
+      }
+      const own = paceOf(claim);
+      if (own < limit) {
+        limit = own;
+        slowest = link;
+      }
+    }
+    this.pace.set(limit, backlog.tail, nowMs);
+    this.judgeSlowest(slowest, nowMs);
+  }
+
+  private watch(link: Link, nowMs: number): Watch {
+    let watch = this.watches.get(link);
+    if (watch === undefined) {
+      watch = { chunks: new Rate(0, nowMs), applied: new Rate(link.applied, nowMs), warned: 0 };
+      this.watches.set(link, watch);
+    }
+    watch.chunks.observe((link.ship ?? link.finishing)?.bytesAcked ?? 0, nowMs);
+    watch.applied.observe(Math.max(0, link.confirmed), nowMs);
+    return watch;
+  }
+
+  /** What a connected, advancing sync asks of writers. */
+  private claimOf(link: Link, watch: Watch, nowMs: number): PaceClaim | null {
+    const { hold } = link;
+    if (hold === null || nowMs - link.progressMs > ADVANCING_MS) return null;
+    const left = shipBytesLeft(link);
+    const capBytes = this.holdCapBytes;
+    return {
+      roomBytes: capBytes - (this.feeder.backlog.tail - hold.offset),
+      capBytes,
+      shipBytesLeft: left,
+      drainPerSecond: left > 0 ? watch.chunks.perSecond : watch.applied.perSecond,
+    };
+  }
+
+  private judgeSlowest(slowest: Link | null, nowMs: number): void {
+    const { counters, deps, options } = this.feeder;
+    const biting = slowest !== null && this.paused(nowMs);
+    counters.values["writes_delayed"] = this.pace.delayed;
+    counters.values["write_delay_ms_max"] = Math.round(this.pace.delayMsMax);
+    if (biting && !this.slowing)
+      deps.journal("warn", "writers_slowed", {
+        replica: slowest.hello?.replicaId ?? "",
+        pace: Math.round(this.pace.limit),
+      });
+    if (slowest === null && this.slowing) deps.journal("info", "writers_released", {});
+    this.slowing = slowest !== null && (this.slowing || biting);
+    if (slowest === null || this.pace.limit >= PACE_FLOOR_BYTES || !this.slowing) {
+      this.slowestSinceMs = -1;
+      return;
+    }
+    if (this.slowestSinceMs < 0) this.slowestSinceMs = nowMs;
+    if (nowMs - this.slowestSinceMs < options.throttleMaxMs) return;
+    this.slowestSinceMs = -1;
+    this.giveUp(slowest, `writers were held below ${PACE_FLOOR_BYTES} bytes/s for it`, nowMs);
+  }
+
+  // --- links without a hold --------------------------------------------------------------------
+
+  private lookAfter(link: Link, watch: Watch, nowMs: number): void {
+    if (link.state.kind !== "streaming" || link.confirmed < 0 || link.hold !== null) return;
+    const { backlog, quarantine, deps } = this.feeder;
+    const lag = backlog.next - link.confirmed;
+    const share = lag / backlog.sizeBytes;
+    if (share < WELL_BELOW) {
+      watch.warned = 0;
+      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > PROBATION_MS)
+        quarantine.forgive(link.hello?.replicaId ?? "");
+      return;
+    }
+    const next = WARN_AT[watch.warned];
+    if (next === undefined || share < next) return;
+    watch.warned += 1;
+    const growth = this.writes.perSecond - watch.applied.perSecond;
+    deps.journal("warn", "replica_lags", {
+      replica: link.hello?.replicaId ?? "",
+      percent_of_backlog: Math.round(share * 100),
+      lag_bytes: lag,
+      seconds_left: growth > 0 ? Math.round((backlog.sizeBytes - lag) / growth) : -1,
+    });
+    this.feeder.counters.bump(`replica_lag_warnings_${next * 100}`);
+  }
+}
+
+/** Chunk payload that the replica still has to load; estimates, for the pace only. */
+function shipBytesLeft(link: Link): number {
+  const { ship } = link;
+  if (ship?.state !== "sending" || ship.snapshot === null) return 0;
+  const done = ship.firstChunk * CHUNK_BYTES_USUAL + ship.bytesAcked;
+  // Why at least one chunk: the estimate may be short, and the ship is not over.
+  return Math.max(CHUNK_BYTES_USUAL, ship.snapshot.frozen.bytes - done);
+}
