@@ -5,6 +5,7 @@
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
 import type { Store } from "../store/store.ts";
+import type { KeptEvent } from "./event-log.ts";
 import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
 
 /** The primary's log, for writing. */
@@ -57,6 +58,8 @@ export interface HawserNode {
   /** Digest of the whole state at the node's present position, computed by the worker. */
   digest(): Promise<StateDigest>;
   status(): NodeStatus;
+  /** The newest events worth remembering, oldest first. */
+  events(): readonly KeptEvent[];
   /** Settings that CONFIG SET may change at runtime; returns an error text or null. */
   applySetting(name: RuntimeSetting, value: number): string | null;
   /** Graceful stop: BYE, drain, close. Resolves when the sockets are closed. */
@@ -113,6 +116,15 @@ export interface LinkStatus {
   readonly ship: ShipStatus | null;
 }
 
+/** A disconnected replica whose snapshot or hold is kept for a while. */
+export interface ParkedStatus {
+  readonly replicaId: Id;
+  readonly snapshotId: Id;
+  /** Bytes of backlog that its hold pins. */
+  readonly heldBytes: number;
+  readonly leftMs: number;
+}
+
 /** The session to the upstream, as the replica sees it. */
 export interface UpstreamStatus {
   readonly host: string;
@@ -156,7 +168,16 @@ export interface NodeStatus {
     readonly heldBytes: number;
     readonly pinnedBytes: number;
     readonly segments: number;
+    /** Seconds of history that it holds when full, at the present write rate; -1 when idle. */
+    readonly seconds: number;
   };
+  /** Ships waiting for a place, and replicas refused a ship for now. */
+  readonly shipsQueued: number;
+  readonly quarantined: number;
+  /** What is kept of disconnected replicas. */
+  readonly parked: readonly ParkedStatus[];
+  /** Log bytes per second that writers are held to, -1 while they are not. */
+  readonly writePace: number;
   readonly links: readonly LinkStatus[];
   readonly upstream: UpstreamStatus | null;
   /** sync_full, sync_partial_ok, link_drops_<reason>, ...: snake_case name to count. */

@@ -8,7 +8,7 @@ import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
 import type { Target } from "../replica/net.ts";
 import { batchClockMs } from "../wire/frame.ts";
-import type { LinkStatus, ShipStatus, UpstreamStatus } from "./node-api.ts";
+import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./node-api.ts";
 
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
 export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: number): LinkStatus {
@@ -58,6 +58,16 @@ function shipStatus(link: Link, nowMs: number, wallMs: number): ShipStatus | nul
     bytesTotal: ship.snapshot?.frozen.bytes ?? 0,
     startedAtMs: Math.round(wallMs - (nowMs - ship.queuedAtMs)),
   };
+}
+
+/** What is kept of disconnected replicas. */
+export function parkedStatus(feeder: Feeder, nowMs: number): readonly ParkedStatus[] {
+  return feeder.parking.list().map((parked) => ({
+    replicaId: parked.replicaId,
+    snapshotId: parked.snapshot?.id ?? "",
+    heldBytes: parked.hold === null ? 0 : Math.max(0, feeder.backlog.next - parked.hold.offset),
+    leftMs: Math.max(0, Math.round(parked.untilMs - nowMs)),
+  }));
 }
 
 /** The session to the upstream. */

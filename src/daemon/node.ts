@@ -27,6 +27,7 @@ import { Store } from "../store/store.ts";
 import { chainStart } from "../wire/frame.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, Id, NodeAddress } from "../wire/messages.ts";
+import { EventLog, type KeptEvent } from "./event-log.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
 import type {
@@ -37,7 +38,7 @@ import type {
   WritableLog,
   WriteRefusal,
 } from "./node-api.ts";
-import { linkStatus, upstreamStatus } from "./node-status.ts";
+import { linkStatus, parkedStatus, upstreamStatus } from "./node-status.ts";
 import type { NodeOptions } from "./options.ts";
 import { FeederView, SessionView, type RoleOwner } from "./roles.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
@@ -60,6 +61,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
   readonly backlog: Backlog;
   readonly feeder: Feeder;
   readonly session: Session;
+  readonly eventLog: EventLog = new EventLog();
   everSynced: boolean;
   stateGeneration = 0;
   readonly now = (): number => performance.now();
@@ -141,6 +143,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
   }
 
   private readonly journal = (level: Level, event: string, fields: Fields): void => {
+    this.eventLog.note(this.wallClock(), level, event, fields);
     this.logger[level](event, fields);
   };
 
@@ -222,7 +225,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
     this.identity.giveConsent(consent);
     const wasPrimary = this.role === "primary";
     this.role = "replica";
-    this.logger.info("role_changed", { role: "replica", upstream: `${host}:${port}` });
+    this.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
     if (wasPrimary) this.session.resetToLog();
     this.session.start(nowMs);
   }
@@ -257,7 +260,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
     this.seeding = false;
     this.everSynced = true;
     this.targets = [];
-    this.logger.info("role_changed", {
+    this.journal("info", "role_changed", {
       role: "primary",
       history: this.identity.history,
       offset: this.backlog.next,
@@ -316,7 +319,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
   private onSuperseded(history: Id, remote: string): void {
     if (this.identity.supersededBy === history) return;
     this.identity.supersededBy = history;
-    this.logger.warn("superseded", { by_history: history, remote });
+    this.journal("warn", "superseded", { by_history: history, remote });
   }
 
   // --- figures ---------------------------------------------------------------------------------
@@ -333,6 +336,10 @@ export class DaemonNode implements HawserNode, RoleOwner {
     } finally {
       snapshot.close();
     }
+  }
+
+  events(): readonly KeptEvent[] {
+    return this.eventLog.list();
   }
 
   status(): NodeStatus {
@@ -358,7 +365,12 @@ export class DaemonNode implements HawserNode, RoleOwner {
         heldBytes: backlog.next - backlog.first,
         pinnedBytes: backlog.pinnedBytes,
         segments: backlog.segmentCount,
+        seconds: feeder.pacing.backlogSeconds,
       },
+      shipsQueued: feeder.shipping.queued,
+      quarantined: feeder.quarantine.count(nowMs),
+      parked: parkedStatus(feeder, nowMs),
+      writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
       links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
       upstream: this.role === "primary" ? null : this.upstream(nowMs, wallMs),
       counters: feeder.counters.values,
