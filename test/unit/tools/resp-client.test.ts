@@ -36,6 +36,7 @@ const REPLIES = [
 
 test("resp client: every reply type, split at every byte", async () => {
   const socket = await peer;
+  socket.setNoDelay(true);
   for (let at = 1; at < WIRE.length; at++) {
     const replies = client.raw("PING\r\n", REPLIES.length);
     socket.write(WIRE.slice(0, at));

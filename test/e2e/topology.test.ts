@@ -1,0 +1,201 @@
+/** Replicas of replicas, changes of place, and the ways a topology can be wrong. */
+import { expect, test } from "vitest";
+import { converge, count } from "../tools/converge.ts";
+import { fill } from "../tools/fill.ts";
+import { useFleet } from "../tools/fleet.ts";
+import type { Daemon } from "../tools/processes.ts";
+import { until } from "../tools/wait.ts";
+
+const follow = (node: Daemon, upstream: Daemon): Promise<unknown> =>
+  node.call("REPLICAOF", "127.0.0.1", upstream.replPort);
+const promote = (node: Daemon): Promise<unknown> => node.call("REPLICAOF", "NO", "ONE");
+
+async function lastError(node: Daemon, text: string | RegExp): Promise<void> {
+  await until(async () => new RegExp(text).test((await node.status()).upstream?.lastError ?? ""), {
+    what: `${node.name} to show an error like ${String(text)}`,
+    describe: () => node.status(),
+  });
+}
+
+test("e2e: topology: cascade of four => one offset and one state, each fed by the one before", async () => {
+  const fleet = useFleet();
+  const root = await fleet.primary();
+  const nodes = [root];
+  for (let i = 0; i < 3; i++) nodes.push(await fleet.replica(nodes.at(-1)!));
+  await fill(root, { keys: 20_000 });
+  await converge(nodes);
+  for (const [i, node] of nodes.entries()) {
+    const { links, counters } = await node.status();
+    expect(links).toHaveLength(i === 3 ? 0 : 1);
+    expect(count(counters, "sync_full")).toBe(i === 3 ? 0 : 1);
+  }
+});
+
+test("e2e: topology: the middle is promoted => its replica follows by partial resync", async () => {
+  const fleet = useFleet();
+  const root = await fleet.primary();
+  const middle = await fleet.replica(root);
+  const leaf = await fleet.replica(middle);
+  await fill(root, { keys: 1000 });
+  await converge([root, middle, leaf]);
+  await root.kill();
+  await promote(middle);
+  await fill(middle, { keys: 100, prefix: "new" });
+  const { counters, records } = await converge([middle, leaf]);
+  expect(records).toBe(1100);
+  expect(count(counters[0]!, "sync_full")).toBe(1);
+  expect(count(counters[0]!, "sync_partial_ok")).toBe(1);
+});
+
+test("e2e: topology: re-parent a leaf from the middle to the root and to a sibling => partial", async () => {
+  const fleet = useFleet();
+  const root = await fleet.primary();
+  const middle = await fleet.replica(root);
+  const sibling = await fleet.replica(root);
+  const leaf = await fleet.replica(middle);
+  await fill(root, { keys: 1000 });
+  await converge([root, middle, sibling, leaf]);
+  await follow(leaf, root);
+  await fill(root, { keys: 100, prefix: "second" });
+  const one = await converge([root, middle, sibling, leaf]);
+  expect(count(one.counters[0]!, "sync_full")).toBe(2);
+  expect(count(one.counters[0]!, "sync_partial_ok")).toBe(1);
+  await follow(leaf, sibling);
+  await fill(root, { keys: 100, prefix: "third" });
+  const two = await converge([root, sibling, middle, leaf]);
+  expect(count(two.counters[1]!, "sync_full")).toBe(0);
+  expect(count(two.counters[1]!, "sync_partial_ok")).toBe(1);
+});
+
+test("e2e: topology: re-parent to a sibling that is behind => waits for it, no full sync", async () => {
+  const fleet = useFleet();
+  const root = await fleet.primary();
+  const proxy = await fleet.proxy(root);
+  const behind = await fleet.replica(proxy);
+  const ahead = await fleet.replica(root);
+  await fill(root, { keys: 1000 });
+  await converge([root, behind, ahead]);
+  proxy.down.stall();
+  await root.call("SET", "k", "only one of them has this");
+  await converge([root, ahead]);
+  await follow(ahead, behind);
+  await until(
+    async () => count((await behind.status()).counters, "resume_ahead_of_replica") === 1,
+    {
+      what: "the decision to wait",
+      describe: () => behind.status(),
+    },
+  );
+  expect(await ahead.text("GET", "k")).toBe("only one of them has this");
+  proxy.down.resume();
+  const { counters } = await converge([root, behind, ahead]);
+  expect(count(counters[1]!, "sync_full")).toBe(0);
+});
+
+test("e2e: topology: the fallen primary comes back as a replica of its successor", async () => {
+  const fleet = useFleet();
+  const old = await fleet.primary();
+  const one = await fleet.replica(old);
+  const two = await fleet.replica(old);
+  await fill(old, { keys: 1000 });
+  await converge([old, one, two]);
+  old.pause();
+  await promote(one);
+  await follow(two, one);
+  await fill(one, { keys: 50, prefix: "new era" });
+  await converge([one, two]);
+  old.resume();
+  await old.call("SET", "lost", "written after its time");
+  await follow(old, one);
+  const { counters, records } = await converge([one, two, old]);
+  expect(records).toBe(1050);
+  expect(count(counters[0]!, "resume_diverged")).toBe(1);
+  expect(await old.call("EXISTS", "lost")).toBe(0);
+});
+
+test("e2e: topology: a primary that a newer one descends from => says superseded_by", async () => {
+  const fleet = useFleet();
+  const old = await fleet.primary();
+  const one = await fleet.replica(old);
+  await fill(old, { keys: 10 });
+  await converge([old, one]);
+  await promote(one);
+  const { history } = (await one.status()).position;
+  await follow(one, old);
+  await until(async () => (await old.status()).supersededBy === history, {
+    what: "the old primary to know",
+    describe: () => old.status(),
+  });
+  expect((await old.info()).text("superseded_by")).toBe(history);
+  expect(old.find("superseded")).toMatchObject({ level: "warn", by_history: history });
+});
+
+test("e2e: topology: three rotations of the primary without writes => never a full sync more", async () => {
+  const fleet = useFleet();
+  const nodes = [await fleet.primary()];
+  nodes.push(await fleet.replica(nodes[0]!), await fleet.replica(nodes[0]!));
+  await fill(nodes[0]!, { keys: 500 });
+  await converge(nodes);
+  for (let round = 0; round < 3; round++) {
+    const next = nodes[1]!;
+    const others = [nodes[2]!, nodes[0]!] as const;
+    await promote(next);
+    for (const other of others) await follow(other, next);
+    nodes.splice(0, 3, next, ...others);
+    await converge(nodes);
+  }
+  const all = await Promise.all(nodes.map(async (node) => (await node.status()).counters));
+  expect(all.reduce((sum, counters) => sum + count(counters, "sync_full"), 0)).toBe(2);
+});
+
+test("e2e: topology: a node that follows itself => refused, it keeps its data", async () => {
+  const fleet = useFleet();
+  const node = await fleet.primary();
+  await fill(node, { keys: 10 });
+  await follow(node, node);
+  await lastError(node, "self|itself");
+  expect(await node.call("DBSIZE")).toBe(10);
+  await promote(node);
+  expect(await node.call("SET", "k", "v")).toBe("OK");
+});
+
+test("e2e: topology: two nodes that follow each other => refused as a cycle, until one is promoted", async () => {
+  const fleet = useFleet();
+  const one = await fleet.primary();
+  const two = await fleet.replica(one);
+  await fill(one, { keys: 10 });
+  await converge([one, two]);
+  await follow(one, two);
+  await lastError(one, "cycle");
+  expect(await one.call("DBSIZE")).toBe(10);
+  await promote(two);
+  const { records } = await converge([two, one]);
+  expect(records).toBe(10);
+});
+
+test("e2e: topology: two replicas with one --dir => the second is turned away, the first stays", async () => {
+  const { mkdtemp, rm } = await import("node:fs/promises");
+  const { tmpdir } = await import("node:os");
+  const fleet = useFleet();
+  const dir = await mkdtemp(`${tmpdir()}/hawser-`);
+  fleet.defer(() => rm(dir, { recursive: true }));
+  const primary = await fleet.primary();
+  const first = await fleet.replica(primary, "--dir", dir);
+  await converge([primary, first]);
+  const second = await fleet.replica(primary, "--dir", dir);
+  await lastError(second, "duplicate_id");
+  expect((await primary.status()).links).toHaveLength(1);
+  expect(first.findAll("welcomed")).toHaveLength(1);
+  await first.kill();
+  await fill(primary, { keys: 10 });
+  await converge([primary, second]);
+});
+
+test("e2e: topology: upstream given by its client port or its replication port => both work", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  await fill(primary, { keys: 10 });
+  const byClientPort = await fleet.replica({ port: primary.port });
+  const byReplPort = await fleet.replica({ replPort: primary.replPort });
+  await converge([primary, byClientPort, byReplPort]);
+});

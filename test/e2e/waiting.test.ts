@@ -1,0 +1,81 @@
+/** WAIT: a count of replicas that really have it. */
+import { expect, test } from "vitest";
+import { converge } from "../tools/converge.ts";
+import { fill } from "../tools/fill.ts";
+import { useFleet } from "../tools/fleet.ts";
+import { RespClient } from "../tools/resp-client.ts";
+import { until } from "../tools/wait.ts";
+
+test("e2e: WAIT: as many as there are => the count, and they have it", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replicas = [await fleet.replica(primary), await fleet.replica(primary)];
+  await converge([primary, ...replicas]);
+  for (let i = 0; i < 200; i++) {
+    await primary.call("SET", "k", i);
+    expect(await primary.call("WAIT", 2, 30_000)).toBe(2);
+    for (const replica of replicas) expect(await replica.text("GET", "k")).toBe(String(i));
+  }
+});
+
+test("e2e: WAIT: more than there are => the real count, after its timeout", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  expect(await primary.call("WAIT", 1, 50)).toBe(0);
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  await primary.call("SET", "k", "v");
+  expect(await primary.call("WAIT", 3, 300)).toBe(1);
+});
+
+test("e2e: WAIT: replica stopped => 0 until it goes on, other clients are not held up", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  replica.pause();
+  await primary.call("SET", "k", "v");
+  expect(await primary.call("WAIT", 1, 200)).toBe(0);
+  const waiting = primary.call("WAIT", 1, 0);
+  const other = await RespClient.connect(primary.port);
+  fleet.defer(() => other.close());
+  expect(await other.call("SET", "other", "v")).toBe("OK");
+  replica.resume();
+  expect(await waiting).toBe(1);
+});
+
+test("e2e: WAIT: link cut while waiting => the resumed position counts as an ACK", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const proxy = await fleet.proxy(primary);
+  const replica = await fleet.replica(proxy);
+  await fill(primary, { keys: 10 });
+  await converge([primary, replica]);
+  proxy.up.stall();
+  await primary.call("SET", "k", "v");
+  const waiting = primary.call("WAIT", 1, 60_000);
+  await until(
+    async () =>
+      (await replica.status()).position.offset === (await primary.status()).position.offset,
+    { what: "the write on the replica" },
+  );
+  proxy.heal();
+  proxy.cutAll("reset");
+  expect(await waiting).toBe(1);
+});
+
+test("e2e: WAIT: a replica that is being shipped counts for nobody", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--ship-rate", "4mb");
+  await fill(primary, { keys: 2000, valueBytes: [4000, 8000] });
+  const replica = await fleet.replica(primary);
+  await until(async () => (await primary.status()).links[0]?.ship?.state === "sending", {
+    what: "a ship under way",
+    everyMs: 5,
+  });
+  await primary.call("SET", "k", "v");
+  expect(await primary.call("WAIT", 1, 50)).toBe(0);
+  await primary.call("CONFIG", "SET", "ship-rate", "0");
+  expect(await primary.call("WAIT", 1, 30_000)).toBe(1);
+  await converge([primary, replica]);
+});
