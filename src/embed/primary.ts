@@ -1,0 +1,104 @@
+/**
+ * A primary inside your process: keys in memory, every change in the log, replicas fed from it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Keyspace } from "../daemon/keyspace.ts";
+import type { DaemonNode } from "../daemon/node.ts";
+import type { NodeStatus } from "../daemon/node-api.ts";
+import type { Position } from "../wire/messages.ts";
+import { type Bytes, readValue, toBuffer } from "./bytes.ts";
+import { type NodeSettings, openNode } from "./open.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+export type PrimaryOptions = NodeSettings;
+
+export class Primary {
+  /** Port replicas connect to. */
+  readonly replPort: number;
+  private readonly node: DaemonNode;
+  private readonly keys: Keyspace;
+  private readonly stopUpkeep: () => void;
+
+  private constructor(node: DaemonNode, replPort: number) {
+    this.node = node;
+    this.replPort = replPort;
+    this.keys = new Keyspace(node);
+    this.stopUpkeep = startUpkeep(node, this.keys);
+  }
+
+  /**
+   * Opens a primary with an empty state and listens for replicas.
+   * @throws {UsageError} naming a wrong option and what is allowed
+   */
+  static async open(options: PrimaryOptions = {}): Promise<Primary> {
+    const { node, replPort } = await openNode("primary", options, []);
+    return new Primary(node, replPort);
+  }
+
+  /** A copy of the value, or null when the key is not there or expired. */
+  get(key: Bytes): Buffer | null {
+    this.keys.refresh(Date.now());
+    return readValue(this.keys, toBuffer(key));
+  }
+
+  /** Sets a key. `expireAt` is absolute, ms since 1970; without it the key does not expire. */
+  set(key: Bytes, value: Bytes, options: { readonly expireAt?: number } = {}): void {
+    const keyBytes = toBuffer(key);
+    const valueBytes = toBuffer(value);
+    this.keys.refresh(Date.now());
+    const expireAt = options.expireAt ?? 0;
+    this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
+    this.node.afterClientRead();
+  }
+
+  /** Deletes a key. False when it was not there. */
+  delete(key: Bytes): boolean {
+    const bytes = toBuffer(key);
+    this.keys.refresh(Date.now());
+    if (!this.keys.find(bytes, 0, bytes.length)) return false;
+    this.keys.remove(bytes, 0, bytes.length);
+    this.node.afterClientRead();
+    return true;
+  }
+
+  /** Keys, those expired and not deleted yet included. */
+  get size(): number {
+    return this.node.store.size;
+  }
+
+  /**
+   * Resolves when writing is welcome: at once, but while a syncing replica needs writers to slow
+   * down. Await it in loops that write much.
+   */
+  async ready(): Promise<void> {
+    while (this.node.writersPaused())
+      await new Promise<void>((resolve) => this.node.onWritersResumed(resolve));
+  }
+
+  /**
+   * Waits until `replicas` have applied everything written so far.
+   * @returns how many have, when they are enough or the time is over; timeoutMs 0 waits for ever
+   */
+  waitForReplicas(replicas: number, timeoutMs: number): Promise<number> {
+    const { tail } = this.node.log;
+    return new Promise((resolve) => {
+      this.node.waitForReplicas(tail, replicas, timeoutMs, resolve);
+    });
+  }
+
+  /** The newest sealed position of the log. */
+  get position(): Position {
+    return this.node.status().position;
+  }
+
+  status(): NodeStatus {
+    return this.node.status();
+  }
+
+  /** Says BYE to replicas, sends what is left, closes. */
+  async close(): Promise<void> {
+    this.stopUpkeep();
+    await sleep(0);
+    await this.node.stop();
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A replica inside your process: a copy of the primary's state that keeps itself up to date, read
+ * without a network.
+ */
+import { Keyspace } from "../daemon/keyspace.ts";
+import type { DaemonNode } from "../daemon/node.ts";
+import type { NodeStatus } from "../daemon/node-api.ts";
+import type { Position } from "../wire/messages.ts";
+import { type Bytes, readValue, toBuffer } from "./bytes.ts";
+import { type NodeSettings, openNode } from "./open.ts";
+import { startUpkeep } from "./upkeep.ts";
+
+export interface ReplicaOptions extends NodeSettings {
+  /** HOST:PORT of the node to follow: its replication port, or a daemon's client port. */
+  readonly of: string;
+  /** Once: let an unrelated or empty primary replace what this replica holds. */
+  readonly allowReset?: boolean;
+}
+
+const POLL_MS = 5;
+
+export class Replica {
+  /** Port that replicas of this replica connect to. */
+  readonly replPort: number;
+  private readonly node: DaemonNode;
+  private readonly keys: Keyspace;
+  private readonly stopUpkeep: () => void;
+  private closed = false;
+
+  private constructor(node: DaemonNode, replPort: number) {
+    this.node = node;
+    this.replPort = replPort;
+    this.keys = new Keyspace(node);
+    this.stopUpkeep = startUpkeep(node, this.keys);
+  }
+
+  /**
+   * Opens a replica, which begins to follow at once; synced() tells when it has a state.
+   * @throws {UsageError} naming a wrong option and what is allowed
+   */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const more = ["--of", options.of, ...(options.allowReset === true ? ["--allow-reset"] : [])];
+    const { node, replPort } = await openNode("replica", options, more);
+    return new Replica(node, replPort);
+  }
+
+  /** A copy of the value, or null when the key is not there or expired. */
+  get(key: Bytes): Buffer | null {
+    this.keys.refresh(Date.now());
+    return readValue(this.keys, toBuffer(key));
+  }
+
+  get size(): number {
+    return this.node.store.size;
+  }
+
+  /** Resolves once the replica is connected and has all that its upstream had said it has. */
+  async synced(timeoutMs = 0): Promise<boolean> {
+    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
+    while (!this.isSynced()) {
+      if (this.closed || Date.now() >= untilMs) return false;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    return true;
+  }
+
+  private isSynced(): boolean {
+    const { upstream } = this.node.status();
+    return upstream === null || (upstream.state === "streaming" && upstream.lagBytes === 0);
+  }
+
+  /** What is applied: never beyond it, and equal to the primary's state there. */
+  get position(): Position {
+    return this.node.status().position;
+  }
+
+  status(): NodeStatus {
+    return this.node.status();
+  }
+
+  /** Stops following and lets others follow this node's new history. Its state stays readable. */
+  promote(): Promise<void> {
+    return new Promise((resolve) => this.node.promote(resolve));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.stopUpkeep();
+    await this.node.stop();
+  }
+}

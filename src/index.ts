@@ -1,0 +1,15 @@
+/**
+ * hawser, embedded: the public list.
+ *
+ *   Primary   a key-value state in this process that feeds replicas
+ *   Replica   a copy of a primary's state in this process
+ *
+ * @see docs/ARCHITECTURE.md for guarantees
+ */
+export { Primary, type PrimaryOptions } from "./embed/primary.ts";
+export { Replica, type ReplicaOptions } from "./embed/replica.ts";
+export type { Bytes } from "./embed/bytes.ts";
+export type { NodeSettings } from "./embed/open.ts";
+export type { LinkStatus, NodeStatus, ShipStatus, UpstreamStatus } from "./daemon/node-api.ts";
+export { HawserError, type ErrorCode } from "./errors.ts";
+export type { Position } from "./wire/messages.ts";
