@@ -352,6 +352,8 @@ export class Arena {
 
   /** Gives the memory of an empty, unpinned segment back. */
   #close(segment: Segment): void {
+    // Slots that died while pinned may not have been swept yet.
+    this.deadBytes -= segment.dead * segment.slotBytes;
     this.freeBytes -= segment.free * segment.slotBytes;
     if (segment.classIndex !== OWN_CLASS) {
       const sizeClass = this.classes[segment.classIndex]!;

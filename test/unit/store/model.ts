@@ -1,0 +1,182 @@
+/** A Map that does what a store must do, records for both, and comparison of the two. */
+import assert from "node:assert/strict";
+import { InlineSource } from "../../../src/store/inline-source.ts";
+import * as record from "../../../src/store/record.ts";
+import type { Snapshot } from "../../../src/store/snapshot.ts";
+import { Store, type StoreOptions } from "../../../src/store/store.ts";
+import { CHUNK_HEAD_BYTES } from "../../../src/wire/frame.ts";
+
+export interface Entry {
+  readonly value: Buffer;
+  readonly expireAt: number;
+}
+/** By key, as latin1. */
+export type Model = Map<string, Entry>;
+
+/** Tiny sizes, so that every boundary is hit. */
+export const TINY: StoreOptions = {
+  arenaSegmentBytes: 512,
+  indexPageEntries: 8,
+  hashSeed: [1, 2],
+};
+
+export function setRecord(key: Buffer, value: Buffer, expireAt = 0): Buffer {
+  const bytes = Buffer.alloc(record.setBytes(key.length, value.length, expireAt));
+  const at = record.encodeSetHead(bytes, 0, key.length, expireAt);
+  key.copy(bytes, at);
+  value.copy(bytes, at + key.length);
+  return bytes;
+}
+
+export function delRecord(key: Buffer): Buffer {
+  const bytes = Buffer.alloc(record.delBytes(key.length));
+  key.copy(bytes, record.encodeDelHead(bytes, 0, key.length));
+  return bytes;
+}
+
+export function expireRecord(key: Buffer, expireAt: number): Buffer {
+  const bytes = Buffer.alloc(record.expireBytes(key.length));
+  key.copy(bytes, record.encodeExpireHead(bytes, 0, key.length, expireAt));
+  return bytes;
+}
+
+export function patchRecord(key: Buffer, valueAt: number, data: Buffer): Buffer {
+  const bytes = Buffer.alloc(record.patchBytes(key.length, data.length));
+  const at = record.encodePatchHead(bytes, 0, key.length, valueAt);
+  key.copy(bytes, at);
+  data.copy(bytes, at + key.length);
+  return bytes;
+}
+
+export function moveRecord(op: "rename" | "copy", key: Buffer, newKey: Buffer): Buffer {
+  const bytes = Buffer.alloc(record.moveBytes(key.length, newKey.length));
+  const at = record.encodeMoveHead(bytes, 0, record.OP[op], key.length);
+  key.copy(bytes, at);
+  newKey.copy(bytes, at + key.length);
+  return bytes;
+}
+
+export function flushRecord(): Buffer {
+  const bytes = Buffer.alloc(record.FLUSH_BYTES);
+  record.encodeFlush(bytes, 0);
+  return bytes;
+}
+
+/** Each with its length before it, as in a batch and in a GROUP. */
+export function withLengths(records: readonly Buffer[]): Buffer {
+  return Buffer.concat(
+    records.flatMap((bytes) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytes.length);
+      return [length, bytes];
+    }),
+  );
+}
+
+export function groupRecord(records: readonly Buffer[]): Buffer {
+  const head = Buffer.alloc(record.GROUP_HEAD_BYTES);
+  record.encodeGroupHead(head, 0);
+  return Buffer.concat([head, withLengths(records)]);
+}
+
+/** What the record does, said again in the plainest way. */
+export function applyToModel(model: Model, bytes: Buffer): void {
+  const op = bytes[0];
+  if (op === record.OP.flush) return model.clear();
+  if (op === record.OP.group) {
+    for (let at = 2; at < bytes.length; ) {
+      const length = bytes.readUInt32LE(at);
+      applyToModel(model, bytes.subarray(at + 4, at + 4 + length));
+      at += 4 + length;
+    }
+    return;
+  }
+  const keyBytes = bytes.readUInt32LE(2);
+  const extra = op === record.OP.patch ? 4 : op === record.OP.expire || bytes[1] === 1 ? 8 : 0;
+  const keyAt = 6 + extra;
+  const key = bytes.toString("latin1", keyAt, keyAt + keyBytes);
+  const rest = Buffer.from(bytes.subarray(keyAt + keyBytes));
+  const old = model.get(key);
+  if (op === record.OP.set) {
+    model.set(key, { value: rest, expireAt: extra === 0 ? 0 : record.readU64(bytes, 6) });
+  } else if (op === record.OP.del) {
+    model.delete(key);
+  } else if (op === record.OP.expire) {
+    if (old) model.set(key, { value: old.value, expireAt: record.readU64(bytes, 6) });
+  } else if (op === record.OP.patch) {
+    const at = bytes.readUInt32LE(6);
+    const before = old?.value ?? Buffer.alloc(0);
+    const value = Buffer.alloc(Math.max(before.length, at + rest.length));
+    before.copy(value);
+    rest.copy(value, at);
+    model.set(key, { value, expireAt: old?.expireAt ?? 0 });
+  } else if (old) {
+    const newKey = rest.toString("latin1");
+    if (op === record.OP.rename) model.delete(key);
+    model.set(newKey, old);
+  }
+}
+
+/** Every key of the store with its value, found through SCAN. */
+export function contentOf(store: Store): Model {
+  const keys: { key: Buffer; expireAt: number }[] = [];
+  let cursor = 0;
+  do {
+    cursor = store.scan(cursor, 10, (bytes, from, to, expireAt) => {
+      keys.push({ key: Buffer.from(bytes.subarray(from, to)), expireAt });
+    });
+  } while (cursor !== 0);
+  const content: Model = new Map();
+  for (const { key, expireAt } of keys) {
+    assert.equal(store.find(key, 0, key.length), true);
+    assert.equal(store.hitExpireAt, expireAt);
+    const value = Buffer.from(store.hitBytes.subarray(store.hitFrom, store.hitTo));
+    assert.equal(content.has(key.toString("latin1")), false);
+    content.set(key.toString("latin1"), { value, expireAt });
+  }
+  return content;
+}
+
+/** Cheaper than toEqual on Maps of Buffers, with a readable difference. */
+export function expectSame(content: Model, model: Model): void {
+  const text = (map: Model): string[] =>
+    [...map].map(([key, e]) => `${key} = ${e.value.toString("latin1")} @${e.expireAt}`).sort();
+  assert.deepEqual(text(content), text(model));
+}
+
+/** All chunk payloads of a snapshot, read in this thread from chunk `from` on. */
+export function readChunks(
+  snapshot: Snapshot,
+  slotBytes: number,
+  from = 0,
+): { payloads: Buffer[]; records: number; digest: string } {
+  const source = new InlineSource(snapshot, { slotBytes, slots: 2 });
+  const failures: string[] = [];
+  const reader = source.read(from, { ready: () => undefined, failed: (r) => failures.push(r) });
+  const payloads: Buffer[] = [];
+  while (reader.totals === null) {
+    assert.equal(source.step(), true);
+    for (let chunk = reader.take(); chunk !== null; chunk = reader.take()) {
+      payloads.push(Buffer.from(chunk.frame.subarray(CHUNK_HEAD_BYTES)));
+      reader.release(chunk);
+    }
+    assert.deepEqual(failures, []);
+  }
+  const { records, digest } = reader.totals;
+  reader.close();
+  return { payloads, records, digest };
+}
+
+/** A fresh store filled with the chunks. */
+export function loadStore(
+  payloads: readonly Buffer[],
+  records: number,
+  options: StoreOptions,
+): Store {
+  const store = new Store(options);
+  const staged = store.stage({ records, bytes: 0 });
+  for (const payload of payloads) staged.load(payload, 0, payload.length);
+  staged.finish({ records });
+  store.swap(staged);
+  return store;
+}
