@@ -1,0 +1,52 @@
+/**
+ * Times to live as arguments, in any of redis's four forms, to absolute ms since 1970.
+ *
+ * Owns: units, overflow, redis's verdicts. Does not own: what is done with the time.
+ */
+import type { Args } from "../args.ts";
+import { readBigInteger } from "../numbers.ts";
+import { ERR } from "./command.ts";
+
+export interface ExpireUnit {
+  /** ms in one unit. */
+  readonly ms: bigint;
+  /** Counted from now on, not from 1970. */
+  readonly relative: boolean;
+}
+
+export const UNIT: Readonly<Record<"ex" | "px" | "exat" | "pxat", ExpireUnit>> = {
+  ex: { ms: 1000n, relative: true },
+  px: { ms: 1n, relative: true },
+  exat: { ms: 1000n, relative: false },
+  pxat: { ms: 1n, relative: false },
+};
+
+/** 2^63 - 1 ms is redis's bound; ours is what a record's time and a double hold. */
+const EXPIRE_AT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+
+/**
+ * The absolute time that argument `index` means.
+ * @param positive redis's rule for SET and GETEX: zero and negative times are refused
+ * @returns ms since 1970, or an error text; negative and past times are possible
+ */
+export function readExpireAt(
+  args: Args,
+  index: number,
+  unit: ExpireUnit,
+  now: number,
+  command: string,
+  positive: boolean,
+): number | string {
+  const value = readBigInteger(args.bytes, args.from(index), args.to(index));
+  if (value === null) return ERR.notInteger;
+  const invalid = `ERR invalid expire time in '${command}' command`;
+  if (positive && value <= 0n) return invalid;
+  const at = value * unit.ms + (unit.relative ? BigInt(now) : 0n);
+  if (at > EXPIRE_AT_MAX) return invalid;
+  if (positive && at <= 0n) return invalid;
+  return at < -EXPIRE_AT_MAX
+    ? value * unit.ms < -0x8000_0000_0000_0000n
+      ? invalid
+      : -1
+    : Number(at);
+}

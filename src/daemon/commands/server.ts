@@ -1,0 +1,44 @@
+/**
+ * The process: INFO, TIME, SHUTDOWN.
+ *
+ * Owns: which sections are asked for. Does not own: their fields (info.ts), the end (main.ts).
+ */
+import type { Call } from "../context.ts";
+import { infoText } from "../info.ts";
+import { ERR, NO_KEYS, row, type Command } from "./command.ts";
+
+export const SERVER_COMMANDS: readonly Command[] = [
+  row("info", -1, "loading stale", NO_KEYS, info),
+  row("time", 1, "loading stale fast", NO_KEYS, time),
+  row("shutdown", -1, "admin noscript loading stale no_multi allow_busy", NO_KEYS, shutdown),
+];
+
+const SHUTDOWN_WORDS = ["NOSAVE", "SAVE", "NOW", "FORCE"];
+
+function info(call: Call): void {
+  const { args, port, reply } = call;
+  const sections: string[] = [];
+  for (let i = 1; i < args.count; i++) sections.push(args.latin1(i).toLowerCase());
+  reply.verbatim(infoText(port, sections));
+}
+
+function time(call: Call): void {
+  const { reply } = call;
+  const now = performance.timeOrigin + performance.now();
+  reply.array(2);
+  reply.bulkText(String(Math.floor(now / 1000)));
+  reply.bulkText(String(Math.floor((now % 1000) * 1000)));
+}
+
+function shutdown(call: Call): void {
+  const { args, client, port, reply } = call;
+  for (let i = 1; i < args.count; i++) {
+    const index = i;
+    if (SHUTDOWN_WORDS.some((word) => args.is(index, word))) continue;
+    reply.error(ERR.syntax);
+    return;
+  }
+  port.log.info("shutdown_asked", { client: client.address });
+  client.closeAfterReply();
+  port.shutdown();
+}

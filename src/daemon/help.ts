@@ -1,0 +1,69 @@
+/**
+ * The help texts.
+ *
+ * Owns: words. Does not own: options and their defaults (option-table.ts).
+ */
+import { OPTION_ROWS, variableOf, type OptionRow } from "./option-table.ts";
+
+const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their
+data. To bring it back, start it with --seed-from REPLICA, or promote a replica (REPLICAOF NO ONE).`;
+
+const USAGE = `hawser: replicates a key-value state from one primary to many replicas
+
+  hawser primary [--port 6380] [--repl-port 16380] [--bind 127.0.0.1] [--backlog 256mb] ...
+  hawser replica --of HOST:PORT [--port 6381] [--repl-port 16381] ...
+  hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
+  hawser help [primary|replica|status]
+  hawser version
+
+Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
+`;
+
+const STATUS = `hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
+
+Asks a node on its client port (127.0.0.1:6380) for role, position, backlog, and for each replica
+its state and lag. During a full sync it shows progress: chunks, MB, MB/s, ETA.
+
+  --watch      again every second until Ctrl-C
+  --json       the node's status as one JSON object, one line for each time with --watch
+  --password   the node's --requirepass (or HAWSER_REQUIREPASS)
+`;
+
+export function helpText(topic: "" | "primary" | "replica" | "status"): string {
+  if (topic === "") return USAGE;
+  if (topic === "status") return STATUS;
+  const rows = OPTION_ROWS.filter((row) => row.of === "both" || row.of === topic);
+  const usage =
+    topic === "primary"
+      ? "hawser primary: the node that takes writes"
+      : "hawser replica --of HOST:PORT: follows a node, answers reads, feeds replicas of its own";
+  return `${usage}
+
+${NO_PERSISTENCE}
+
+Every option is a flag, a variable (${variableOf("repl-port")} for --repl-port) or a key of the JSON file named
+by --config; a flag beats a variable, a variable the file. Sizes: kb mb gb. Times: ms s m.
+
+${rows.map(line).join("\n")}
+  --config FILE               JSON object of options, e.g. {"port": 6380, "backlog": "1gb"}
+`;
+}
+
+function line(row: OptionRow): string {
+  const flag = `--${row.name}${PLACEHOLDERS[row.kind]}`;
+  const shown = row.choices === undefined ? "" : ` (${row.choices.join(" or ")})`;
+  const quiet = ["", "false"].includes(row.fallback);
+  return `  ${flag.padEnd(27)} ${row.help}${shown}${quiet ? "" : ` [${row.fallback}]`}`;
+}
+
+const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
+  port: " PORT",
+  size: " SIZE",
+  time: " TIME",
+  text: " TEXT",
+  secret: " SECRET",
+  switch: "",
+  choice: " WORD",
+  address: " HOST:PORT",
+  addresses: " HOST:PORT,..",
+};

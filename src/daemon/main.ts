@@ -1,0 +1,132 @@
+#!/usr/bin/env node
+/**
+ * The `hawser` command: reads the command line, runs a node until a signal, or asks one for status.
+ *
+ * Exit codes: 0 stopped cleanly, 1 failed, 2 wrong command line.
+ * Owns: process, signals, exit. Does not own: options (options.ts), the node (node.ts), clients.
+ */
+import { readFileSync } from "node:fs";
+import { ClientServer } from "./client-server.ts";
+import { helpText } from "./help.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { createLogger, type Logger } from "./logger.ts";
+import { createNode, type DaemonNode } from "./node.ts";
+import { UsageError } from "./option-values.ts";
+import { readCommandLine, type CommandLine, type NodeOptions } from "./options.ts";
+import { showProgress } from "./progress.ts";
+import { runStatus } from "./status.ts";
+import { VERSION } from "./version.ts";
+
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+/** Longest wait for a clean stop; then the process ends anyway. */
+const STOP_MS_MAX = 10_000;
+
+async function main(): Promise<void> {
+  const line = readArguments();
+  switch (line.kind) {
+    case "help":
+      process.stdout.write(helpText(line.topic));
+      return;
+    case "version":
+      process.stdout.write(`hawser ${VERSION}\n`);
+      return;
+    case "status":
+      process.exitCode = await runStatus(line.options);
+      return;
+    case "node":
+      await runNode(line.options, line.warnings);
+      return;
+    default:
+      line satisfies never;
+  }
+}
+
+function readArguments(): CommandLine {
+  try {
+    return readCommandLine(process.argv.slice(2), process.env, (path) =>
+      readFileSync(path, "utf8"),
+    );
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`hawser: ${error.message}\n`);
+    process.exit(EXIT.usage);
+  }
+}
+
+async function runNode(options: NodeOptions, warnings: readonly string[]): Promise<void> {
+  const log = createLogger({
+    level: options.logLevel,
+    format: options.logFormat,
+    colour: options.logFormat === "pretty" && process.stderr.isTTY,
+    sink: (text) => process.stderr.write(text),
+  });
+  dieLoudly(log);
+  for (const variable of warnings) log.warn("unknown_variable", { variable });
+  const node = createNode(options, log);
+  let stop = (): void => process.exit(EXIT.ok);
+  const clients = new ClientServer(node, options, log, () => stop());
+  const housekeeping = new Housekeeping(clients.context);
+  stop = onceStopped(log, node, clients, housekeeping);
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  try {
+    // Replicas and upstreams are told the client port, so it comes first.
+    const port = await clients.listen(options.port, options.bind);
+    node.announceClientPort(port);
+    const replPort = await node.start();
+    log.info("ready", { port, replPort, role: node.role, pid: process.pid, version: VERSION });
+  } catch (error) {
+    log.error("cannot_listen", { message: error instanceof Error ? error.message : String(error) });
+    process.exit(EXIT.failed);
+  }
+  housekeeping.start();
+  if (process.stderr.isTTY) showProgress(node, process.stderr);
+}
+
+/** SIGTERM, SIGINT and SHUTDOWN: stop once; a second time means now. */
+function onceStopped(
+  log: Logger,
+  node: DaemonNode,
+  clients: ClientServer,
+  housekeeping: Housekeeping,
+): () => void {
+  let stopping = false;
+  return () => {
+    if (stopping) process.exit(EXIT.failed);
+    stopping = true;
+    log.info("stopping");
+    setTimeout(() => {
+      log.warn("stopped", { clean: false });
+      process.exit(EXIT.ok);
+    }, STOP_MS_MAX + 1000).unref();
+    housekeeping.stop();
+    // Clients go in a turn of its own: SHUTDOWN runs inside one of them.
+    setImmediate(() => {
+      void Promise.all([clients.close(), node.stop()]).then(
+        () => {
+          log.info("stopped", { clean: true });
+          process.exit(EXIT.ok);
+        },
+        (error: unknown) => {
+          log.error("stop_failed", { message: String(error) });
+          process.exit(EXIT.failed);
+        },
+      );
+    });
+  };
+}
+
+/** A programmer's error must end the process: its state is not to be trusted. */
+function dieLoudly(log: Logger): void {
+  const die = (error: unknown): void => {
+    log.error("crashed", {
+      message: error instanceof Error ? error.message : String(error),
+      stack: error instanceof Error ? (error.stack ?? "") : "",
+    });
+    process.exit(EXIT.failed);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+}
+
+await main();

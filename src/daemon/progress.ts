@@ -1,0 +1,53 @@
+/**
+ * The progress of a full sync as one line: chunks, MB, MB/s, time left.
+ *
+ * Owns: arithmetic and words. Does not own: terminals of other commands (status.ts).
+ */
+import type { HawserNode, LinkStatus, NodeStatus } from "./node-api.ts";
+
+const MB = 1024 * 1024;
+const TICK_MS = 200;
+
+/** One line about the sync that this node receives, or "" when there is none. */
+export function progressLine(status: NodeStatus, nowMs: number = Date.now()): string {
+  const restore = status.upstream?.restore ?? null;
+  if (restore === null) return "";
+  return `full sync: ${amounts(restore.chunks, restore.bytes, restore.bytesTotal, nowMs - restore.startedAtMs)}`;
+}
+
+/** One line about a sync that this node sends, or "" when that link has none. */
+export function shipLine(link: LinkStatus, nowMs: number = Date.now()): string {
+  const { ship } = link;
+  if (ship === null || ship.state === "done") return "";
+  if (ship.state === "queued") return "full sync: queued";
+  return `full sync: ${amounts(ship.chunksSent, ship.bytesSent, ship.bytesTotal, nowMs - ship.startedAtMs)}`;
+}
+
+function amounts(chunks: number, bytes: number, total: number, elapsedMs: number): string {
+  const perSecond = elapsedMs <= 0 ? 0 : (bytes * 1000) / elapsedMs;
+  const known = total > 0;
+  const left = known && perSecond > 0 ? Math.max(total - bytes, 0) / perSecond : -1;
+  const size = known ? `${mb(bytes)}/${mb(total)} MB` : `${mb(bytes)} MB`;
+  const eta = left < 0 ? "" : `, ETA ${seconds(left)}`;
+  return `${chunks} chunks, ${size}, ${mb(perSecond)} MB/s${eta}`;
+}
+
+function mb(bytes: number): string {
+  return (bytes / MB).toFixed(1);
+}
+
+function seconds(value: number): string {
+  return value < 100 ? `${value.toFixed(0)} s` : `${(value / 60).toFixed(1)} min`;
+}
+
+/** Keeps a line on a terminal up to date while this node restores; the process may end meanwhile. */
+export function showProgress(node: HawserNode, terminal: NodeJS.WriteStream): void {
+  let shown = false;
+  const timer = setInterval(() => {
+    const line = progressLine(node.status());
+    if (line !== "") terminal.write(`\r\u001b[K${line}`);
+    else if (shown) terminal.write("\r\u001b[K");
+    shown = line !== "";
+  }, TICK_MS);
+  timer.unref();
+}
