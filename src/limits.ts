@@ -25,6 +25,8 @@ export const LIMITS = {
   linksMax: 1000,
   /** Histories a lineage keeps; older ones are forgotten and then count as unrelated. */
   lineageEntriesMax: 64,
+  /** Key buckets in one DIGEST: as many u32 as a control frame holds. */
+  digestBucketsMax: 512,
   /** Nodes between a replica and the root. Threat: cycles, unbounded HELLO. */
   pathNodesMax: 16,
   /** Bytes (utf-8) of a host name, code, version or format name in a control frame. */

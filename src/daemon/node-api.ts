@@ -5,6 +5,7 @@
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
 import type { Store } from "../store/store.ts";
+import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
 import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
 
@@ -57,6 +58,8 @@ export interface HawserNode {
   promote(done: () => void): void;
   /** Digest of the whole state at the node's present position, computed by the worker. */
   digest(): Promise<StateDigest>;
+  /** Compares every streaming replica with this node at its present position. */
+  verify(timeoutMs: number): Promise<VerifyReport>;
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */
   events(): readonly KeptEvent[];

@@ -26,7 +26,7 @@ import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import { chainStart } from "../wire/frame.ts";
 import { randomId } from "../wire/id.ts";
-import type { Consent, Id, NodeAddress } from "../wire/messages.ts";
+import type { Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
@@ -42,10 +42,13 @@ import { linkStatus, parkedStatus, upstreamStatus } from "./node-status.ts";
 import type { NodeOptions } from "./options.ts";
 import { FeederView, SessionView, type RoleOwner } from "./roles.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
+import { Verifier, type VerifyReport } from "./verifier.ts";
 
 const MIB = 1024 * 1024;
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
+/** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
+const SERIALIZERS = 4;
 /** A writer that waits looks again after this: the pace may have changed. */
 const PAUSE_MS_MAX = 100;
 
@@ -69,7 +72,8 @@ export class DaemonNode implements HawserNode, RoleOwner {
   private readonly options: NodeOptions;
   private readonly feederOptions: FeederOptions;
   private readonly logger: Logger;
-  private readonly pool: SerializerPool = new SerializerPool();
+  private readonly pool: SerializerPool = new SerializerPool({ size: SERIALIZERS });
+  private readonly verifier: Verifier = new Verifier(this.pool);
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly view: FeederView = new FeederView(this);
@@ -117,7 +121,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
       wantTurn,
       now: this.now,
       onSuperseded: (history, remote) => this.onSuperseded(history, remote),
-      onDigest: () => undefined,
+      onDigest: (link, answer) => this.verifier.onAnswer(link, answer),
     });
   }
 
@@ -138,7 +142,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
       random: Math.random,
       randomId,
       onApplied: () => this.onApplied(),
-      onVerify: () => undefined,
+      onVerify: (message) => this.onVerify(message),
     });
   }
 
@@ -336,6 +340,20 @@ export class DaemonNode implements HawserNode, RoleOwner {
     } finally {
       snapshot.close();
     }
+  }
+
+  async verify(timeoutMs: number): Promise<VerifyReport> {
+    while (!this.view.atBoundary) await nextTurn();
+    this.backlog.seal();
+    const { next: offset, chain } = this.backlog;
+    const position = { history: this.identity.history, offset, chain };
+    return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
+  }
+
+  private onVerify(message: Verify): void {
+    this.verifier.answer(this.session, message, this.store.freeze()).catch((error: unknown) => {
+      this.logger.error("verify_failed", { why: String(error) });
+    });
   }
 
   events(): readonly KeptEvent[] {

@@ -11,7 +11,7 @@
  * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Ack, ByeCode, DigestAnswer, Hello, Id } from "../wire/messages.ts";
+import type { Ack, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
 import { admit } from "./admission.ts";
 import type { Backlog } from "./backlog.ts";
@@ -65,7 +65,8 @@ export interface FeederDeps {
   readonly now: () => number;
   /** A replica of ours knows that our history was left behind by a newer primary. */
   readonly onSuperseded: (history: Id, remote: string) => void;
-  readonly onDigest: (replicaId: Id, answer: DigestAnswer) => void;
+  /** A replica answered a VERIFY. */
+  readonly onDigest: (link: Link, answer: DigestAnswer) => void;
 }
 
 export class Feeder implements LinkOwner, ShippingOwner {
@@ -121,7 +122,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   }
 
   onDigest(link: Link, answer: DigestAnswer): void {
-    this.deps.onDigest(link.hello?.replicaId ?? "", answer);
+    this.deps.onDigest(link, answer);
   }
 
   onLinkClosed(link: Link, detail: string): void {
@@ -193,6 +194,16 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   private linkOf(ship: Ship): Link | undefined {
     return this.links.find((link) => link.id === ship.linkId);
+  }
+
+  // --- verifying -----------------------------------------------------------------------------
+
+  /** Marks the present position on every streaming link. Returns those that will answer. */
+  verify(message: Verify): readonly Link[] {
+    const marked = this.links.filter((link) => link.state.kind === "streaming");
+    for (const link of marked) link.mark = message;
+    this.wantPump();
+    return marked;
   }
 
   // --- waiters -------------------------------------------------------------------------------

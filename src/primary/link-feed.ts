@@ -8,6 +8,7 @@
  * Owns: the arithmetic of one link. Does not own: rotation over links (feeder.ts).
  */
 import type { Cursor } from "./cursor.ts";
+import type { Verify } from "../wire/messages.ts";
 import type { Link } from "./link.ts";
 import type { Ship } from "./ship.ts";
 
@@ -56,6 +57,7 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   while (left > 0) {
     const available = cursor.available();
     if (link.pingDue && cursor.atBoundary) context.ping(link);
+    if (link.mark?.position.offset === link.sent) sayMark(link, link.mark, context.nowMs);
     if (available === 0) {
       if (cursor.tooOld) context.fellBehind(link);
       break;
@@ -70,9 +72,16 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   return bytes;
 }
 
-/** The next slice: within the window, and up to a batch boundary when a PING is due. */
+/** VERIFY goes out when everything up to its position has been sent, and nothing more. */
+function sayMark(link: Link, mark: Verify, nowMs: number): void {
+  link.mark = null;
+  link.say(mark, nowMs);
+}
+
+/** The next slice: within the window, up to a mark, and to a batch boundary when a PING is due. */
 function sliceBytes(link: Link, cursor: Cursor, most: number): number {
-  const slice = Math.min(most, sendLimit(link, cursor) - link.sent);
+  const end = link.mark?.position.offset ?? Number.POSITIVE_INFINITY;
+  const slice = Math.min(most, sendLimit(link, cursor) - link.sent, end - link.sent);
   if (!link.pingDue || slice <= 0) return slice;
   const cut = cursor.cutAtBoundary(cursor.at + slice) - cursor.at;
   return cut > 0 ? cut : slice;

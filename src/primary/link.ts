@@ -30,6 +30,7 @@ import {
   type Hello,
   type Id,
   type RejectCode,
+  type Verify,
 } from "../wire/messages.ts";
 import { Cursor } from "./cursor.ts";
 import type { Hold } from "./holds.ts";
@@ -97,6 +98,8 @@ export class Link implements DecoderSink {
   /** Newest echo and how long it took, us and ms. */
   echoUs = 0;
   roundTripMs = -1;
+  /** VERIFY to be said when exactly the log up to its position has been sent. */
+  mark: Verify | null = null;
   pingDue = false;
   ackWanted = false;
   lastPingMs: number;

@@ -19,10 +19,13 @@ export class Applier {
   private readonly log: ReceivingLog;
   private readonly state: StateTarget;
   private readonly sliceBytes: number;
+  /** Called between batches, before anything more is applied. */
+  private readonly atBatch: () => void;
   /** Bytes of the batch at log.next that are applied, its head included; 0 between batches. */
   private done = 0;
 
-  constructor(log: ReceivingLog, state: StateTarget, sliceBytes: number) {
+  constructor(log: ReceivingLog, state: StateTarget, sliceBytes: number, atBatch: () => void) {
+    this.atBatch = atBatch;
     this.log = log;
     this.state = state;
     this.sliceBytes = sliceBytes;
@@ -45,6 +48,7 @@ export class Applier {
   step(): boolean {
     let budget = this.sliceBytes;
     for (;;) {
+      if (this.done === 0) this.atBatch();
       const found = this.log.pending();
       if (found === null) return false;
       if (budget <= 0) return true;

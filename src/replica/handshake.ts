@@ -5,7 +5,13 @@
  * Pure. Owns: HELLO's content, the judgement. Does not own: what follows (session.ts).
  */
 import { WireError } from "../errors.ts";
-import { PROTOCOL, type Greeting, type Hello, type Welcome } from "../wire/messages.ts";
+import {
+  PROTOCOL,
+  type Greeting,
+  type Hello,
+  type SnapshotEnd,
+  type Welcome,
+} from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
 import type { ReceivingLog, ReplicaNode } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
@@ -58,7 +64,7 @@ export function answerGreeting(
 }
 
 /** The two have a history in common. */
-export function relatedTo(node: ReplicaNode, welcome: Welcome): boolean {
+function relatedTo(node: ReplicaNode, welcome: Welcome): boolean {
   const theirs = new Set([welcome.position.history, ...welcome.lineage.map((e) => e.history)]);
   return theirs.has(node.history) || node.lineage.some((entry) => theirs.has(entry.history));
 }
@@ -91,6 +97,13 @@ export function judgeWelcome(
       forGood: true,
     };
   return null;
+}
+
+/** REPLICAOF consents to another state, not to none: why an empty snapshot is not acceptable, or null. */
+export function judgeEmpty(node: ReplicaNode, welcome: Welcome, end: SnapshotEnd): string | null {
+  if (end.records > 0 || !node.hasData() || node.consent() !== "replicaof") return null;
+  if (relatedTo(node, welcome)) return null;
+  return "the upstream is empty and unrelated: only --allow-reset discards our data";
 }
 
 const OWN_WAY: ReadonlySet<string> = new Set(["ship_diverged", "ship_ahead", "ship_chain"]);

@@ -15,23 +15,27 @@
  * snapshot (restore.ts), cutting batches into slices (apply.ts).
  */
 import { HawserError, WireError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
 import {
   FRAME,
   type Control,
+  type DigestAnswer,
   type Greeting,
   type Ping,
   type Reject,
   type SnapshotBegin,
   type SnapshotEnd,
+  type Verify,
   type Welcome,
 } from "../wire/messages.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
+import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
-import { answerGreeting, judgeWelcome, relatedTo } from "./handshake.ts";
+import { answerGreeting, judgeEmpty, judgeWelcome } from "./handshake.ts";
 import type { SessionOptions } from "./options.ts";
 import { goesOn, Restore } from "./restore.ts";
 import { assertSessionMove, type SessionState } from "./session-state.ts";
@@ -78,6 +82,8 @@ export class Session implements DecoderSink {
   private receivedChain = 0;
   private nowMs = 0;
   private readonly acks: AckClock;
+  /** The newest VERIFY that was not reached yet. */
+  private mark: Verify | null = null;
   private plannedReturn = false;
   private retryAfterMs = 0;
 
@@ -87,7 +93,7 @@ export class Session implements DecoderSink {
     this.node = deps.node;
     this.shell = deps.shell;
     this.acks = new AckClock(deps.log, deps.options);
-    this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes);
+    this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes, () => this.atBatch());
     this.backoff = new Backoff(deps.options.backoffMinMs, deps.options.backoffMaxMs, deps.random);
     this.receivedChain = deps.log.chain;
   }
@@ -182,24 +188,12 @@ export class Session implements DecoderSink {
   tick(nowMs: number): void {
     const { state, options } = this;
     this.nowMs = nowMs;
-    switch (state.kind) {
-      case "connecting":
-      case "handshake":
-        if (nowMs - state.sinceMs >= options.handshakeMs)
-          this.fail(`no answer for ${options.handshakeMs} ms (${state.kind})`, nowMs);
-        break;
-      case "restoring":
-      case "streaming":
-        if (nowMs - this.lastReceivedMs >= options.silenceMs)
-          this.fail(`nothing received for ${options.silenceMs} ms`, nowMs);
-        else if (this.acks.heartbeatDue(nowMs)) this.ack(nowMs);
-        break;
-      case "retrying":
-        this.expireRestore(nowMs);
-        if (nowMs >= state.atMs) this.dial(nowMs);
-        break;
-      case "stopped":
-        break;
+    const late = lateBecause(state, this.lastReceivedMs, options, nowMs);
+    if (late !== null) this.fail(late, nowMs);
+    else if (this.connected && this.acks.heartbeatDue(nowMs)) this.ack(nowMs);
+    else if (state.kind === "retrying") {
+      this.expireRestore(nowMs);
+      if (nowMs >= state.atMs) this.dial(nowMs);
     }
   }
 
@@ -235,11 +229,30 @@ export class Session implements DecoderSink {
         this.fail(`upstream said bye: ${message.code}: ${message.message}`, this.nowMs);
         return;
       case "verify":
-        this.deps.onVerify(message);
+        this.onMark(message);
         return;
       default:
         throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);
     }
+  }
+
+  /** Exactly the log up to a mark is applied: the state is digested as it is now. */
+  private atBatch(): void {
+    const { mark } = this;
+    if (mark === null || this.deps.log.next < mark.position.offset) return;
+    this.mark = null;
+    if (this.deps.log.next === mark.position.offset) this.deps.onVerify(mark);
+  }
+
+  private onMark(message: Verify): void {
+    if (message.buckets > LIMITS.digestBucketsMax)
+      throw new WireError("ERR_WIRE_BODY", `VERIFY asks for ${message.buckets} buckets`);
+    this.mark = message;
+  }
+
+  /** Answers a VERIFY, when the connection still stands. */
+  answerVerify(answer: DigestAnswer): void {
+    if (this.state.kind === "streaming") this.say(answer);
   }
 
   batchHead(head: Buffer, at: number, length: number): void {
@@ -400,16 +413,12 @@ export class Session implements DecoderSink {
   private onEnd(end: SnapshotEnd): void {
     const restore = this.restoring();
     restore.verify(end);
-    const wipe = end.records === 0 && this.node.hasData();
-    if (wipe && this.node.consent() === "replicaof" && !relatedTo(this.node, this.welcome!)) {
+    const refusal = judgeEmpty(this.node, this.welcome!, end);
+    if (refusal === null) this.swap(restore, end);
+    else {
       this.dropRestore();
-      this.refuse(
-        "the upstream is empty and unrelated: only --allow-reset discards our data",
-        false,
-      );
-      return;
+      this.refuse(refusal, false);
     }
-    this.swap(restore, end);
   }
 
   /** All verified: from here to the end nothing can fail. */
@@ -470,6 +479,7 @@ export class Session implements DecoderSink {
     this.decoder?.stop();
     this.decoder = null;
     this.welcome = null;
+    this.mark = null;
     this.feederNonce = "";
     if (this.downSinceMs < 0) this.downSinceMs = nowMs;
     if (this.restore !== null) this.restore.parkedAtMs = nowMs;

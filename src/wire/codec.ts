@@ -23,9 +23,6 @@ const GREETING_MAGIC = "hawser";
 /** Bytes of a proof. */
 const PROOF_BYTES = 32;
 
-/** Most sums in a DIGEST: they fill half a control frame. */
-const DIGEST_BUCKETS_MAX = 512;
-
 /** Most buckets that a VERIFY may ask for. */
 const VERIFY_BUCKETS_MAX = 65_536;
 
@@ -204,7 +201,7 @@ const digest = f.struct<m.DigestAnswer>({
   verifyId: f.id,
   records: f.u53,
   sum: f.hex(8),
-  buckets: f.list(f.u32, DIGEST_BUCKETS_MAX),
+  buckets: f.list(f.u32, LIMITS.digestBucketsMax),
 });
 
 type Bodies = { readonly [T in m.Control["type"]]: Field<Extract<m.Control, { type: T }>> };

@@ -1,0 +1,133 @@
+/**
+ * Verification: whether replicas hold exactly what the primary holds, at one position, while writes
+ * go on.
+ *
+ *   primary   freeze at position p, VERIFY(p) into every stream after exactly p bytes
+ *   replica   has applied exactly p: freeze, sum in the worker, DIGEST
+ *   primary   its own sum, the answers side by side
+ *
+ * Owns: running verifications and their answers. Does not own: sums (store/digest.ts).
+ */
+import { performance } from "node:perf_hooks";
+import type { Feeder } from "../primary/feeder.ts";
+import type { Link } from "../primary/link.ts";
+import type { Session } from "../replica/session.ts";
+import type { Digest, SerializerPool } from "../store/pool.ts";
+import type { Snapshot } from "../store/snapshot.ts";
+import { randomId } from "../wire/id.ts";
+import type { DigestAnswer, Id, Position, Verify } from "../wire/messages.ts";
+
+/** Buckets that fit into one DIGEST. */
+const BUCKETS = 512;
+const POLL_MS = 20;
+
+export interface ReplicaVerdict {
+  readonly replicaId: Id;
+  readonly remote: string;
+  readonly host: string;
+  readonly clientPort: number;
+  readonly verdict: "equal" | "differs" | "no_answer";
+  readonly records: number;
+  readonly sum: string;
+  /** Numbers of the key buckets whose sums differ. */
+  readonly buckets: readonly number[];
+}
+
+export interface VerifyReport {
+  readonly position: Position;
+  readonly seed: Id;
+  readonly bucketCount: number;
+  readonly records: number;
+  readonly sum: string;
+  readonly replicas: readonly ReplicaVerdict[];
+}
+
+export class Verifier {
+  private readonly pool: SerializerPool;
+  /** Answers of the verification under way, by verify id and link. */
+  private readonly answers = new Map<Id, Map<Link, DigestAnswer>>();
+
+  constructor(pool: SerializerPool) {
+    this.pool = pool;
+  }
+
+  /** A replica answered; answers nobody waits for are dropped. */
+  onAnswer(link: Link, answer: DigestAnswer): void {
+    this.answers.get(answer.verifyId)?.set(link, answer);
+  }
+
+  /** Compares all streaming replicas with `freeze()` at `position`, both taken in this turn. */
+  async run(
+    feeder: Feeder,
+    position: Position,
+    freeze: () => Snapshot,
+    timeoutMs: number,
+  ): Promise<VerifyReport> {
+    const message: Verify = {
+      type: "verify",
+      verifyId: randomId(),
+      position,
+      buckets: BUCKETS,
+      seed: randomId(),
+    };
+    const got = new Map<Link, DigestAnswer>();
+    this.answers.set(message.verifyId, got);
+    const snapshot = freeze();
+    const asked = feeder.verify(message);
+    try {
+      const own = await this.pool.digest(snapshot, { seed: message.seed, buckets: BUCKETS });
+      await allAnswered(asked, got, timeoutMs);
+      const replicas = asked.map((link) => verdictOf(link, own, got.get(link)));
+      const { records, sum } = own;
+      return { position, seed: message.seed, bucketCount: BUCKETS, records, sum, replicas };
+    } finally {
+      snapshot.close();
+      this.answers.delete(message.verifyId);
+    }
+  }
+
+  /** The replica's side: `snapshot` is the state at the message's position. */
+  async answer(session: Session, message: Verify, snapshot: Snapshot): Promise<void> {
+    try {
+      const { seed, buckets } = message;
+      const digest = await this.pool.digest(snapshot, { seed, buckets });
+      session.answerVerify({
+        type: "digest",
+        verifyId: message.verifyId,
+        records: digest.records,
+        sum: digest.sum,
+        buckets: [...digest.buckets],
+      });
+    } finally {
+      snapshot.close();
+    }
+  }
+}
+
+async function allAnswered(
+  asked: readonly Link[],
+  got: ReadonlyMap<Link, DigestAnswer>,
+  timeoutMs: number,
+): Promise<void> {
+  const untilMs = performance.now() + timeoutMs;
+  while (asked.some((link) => !link.isClosed && !got.has(link)) && performance.now() < untilMs)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+function verdictOf(link: Link, own: Digest, answer: DigestAnswer | undefined): ReplicaVerdict {
+  const { hello } = link;
+  const who = {
+    replicaId: hello?.replicaId ?? "",
+    remote: link.remote,
+    host: hello?.address.host || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    clientPort: hello?.address.clientPort ?? 0,
+  };
+  if (answer === undefined)
+    return { ...who, verdict: "no_answer", records: -1, sum: "", buckets: [] };
+  const { records, sum } = answer;
+  const equal = sum === own.sum && records === own.records;
+  const buckets: number[] = [];
+  for (let i = 0; i < own.buckets.length; i++)
+    if (own.buckets[i] !== answer.buckets[i]) buckets.push(i);
+  return { ...who, verdict: equal ? "equal" : "differs", records, sum, buckets };
+}
