@@ -19,6 +19,7 @@ import { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
 import { FeederServer } from "../primary/net.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
+import { PartFile } from "../replica/part-file.ts";
 import { SessionSocket, type Target } from "../replica/net.ts";
 import { SESSION_DEFAULTS } from "../replica/options.ts";
 import { Session } from "../replica/session.ts";
@@ -76,6 +77,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
   private readonly verifier: Verifier = new Verifier(this.pool);
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
+  private readonly partFile: PartFile | null;
   private readonly view: FeederView = new FeederView(this);
   private targets: readonly Target[];
   private targetIndex = 0;
@@ -103,6 +105,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
     this.server = new FeederServer((wantTurn) => this.makeFeeder(wantTurn));
     this.feeder = this.server.core;
     this.socket = new SessionSocket(() => this.nextTarget(), CLIENT_PORT_PROBE);
+    this.partFile = this.role === "replica" ? this.openPartFile() : null;
     this.session = this.makeSession();
     this.socket.attach(this.session);
   }
@@ -125,6 +128,13 @@ export class DaemonNode implements HawserNode, RoleOwner {
     });
   }
 
+  /** Keeps a half received snapshot in --dir, when there is one. */
+  private openPartFile(): PartFile | null {
+    const { dir } = this.options;
+    if (dir === "") return null;
+    return new PartFile(dir, (event, fields) => this.journal("info", event, fields));
+  }
+
   private makeSession(): Session {
     return new Session({
       options: {
@@ -137,6 +147,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
       log: this.backlog,
       state: this.store,
       shell: this.socket,
+      keeper: this.partFile,
       counters: this.feeder.counters,
       journal: this.journal,
       random: Math.random,
@@ -167,10 +178,11 @@ export class DaemonNode implements HawserNode, RoleOwner {
   }
 
   async stop(): Promise<void> {
-    this.session.stop("shutting down", this.now());
+    this.session.stop("shutting down", this.now(), true);
     this.socket.close();
     await this.server.close(DRAIN_MS);
     await this.pool.close();
+    await this.partFile?.close();
   }
 
   // --- the log, for clients --------------------------------------------------------------------

@@ -234,6 +234,8 @@ function welcomeShip(
     sayWelcome(feeder, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
     const ship = new Ship(link.id, nowMs);
     ship.resumed = true;
+    // It says when it is ready: it may have to read what it kept first.
+    ship.room = 0;
     link.ship = ship;
     link.move({ kind: "shipping", ship });
     feeder.shipping.resume(ship, snapshot, resume.nextChunk);

@@ -11,7 +11,7 @@
 import type { Ack } from "../wire/messages.ts";
 import type { ReceivingLog } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
-import type { Restore } from "./restore.ts";
+import type { Restorer } from "./restorer.ts";
 
 export class AckClock {
   /** An ACK goes out at the end of this turn, whatever was said before. */
@@ -21,10 +21,12 @@ export class AckClock {
   private applied = 0;
   private chunk = 0;
   private readonly log: ReceivingLog;
+  private readonly restorer: Restorer;
   private readonly options: SessionOptions;
 
-  constructor(log: ReceivingLog, options: SessionOptions) {
+  constructor(log: ReceivingLog, restorer: Restorer, options: SessionOptions) {
     this.log = log;
+    this.restorer = restorer;
     this.options = options;
   }
 
@@ -33,7 +35,8 @@ export class AckClock {
   }
 
   /** At the end of a turn; `more`: complete batches still wait to be applied. */
-  turnDue(more: boolean, restore: Restore | null): boolean {
+  turnDue(more: boolean): boolean {
+    const restore = this.restorer.current;
     if (this.due) return true;
     if (this.log.tail - this.received >= this.options.ackBytes) return true;
     if (restore !== null && restore.nextChunk !== this.chunk) return true;
@@ -49,7 +52,8 @@ export class AckClock {
     return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
   }
 
-  restoring(restore: Restore | null, echo: number, nowMs: number): Ack {
+  restoring(echo: number, nowMs: number): Ack {
+    const restore = this.restorer.current;
     this.said(nowMs);
     this.chunk = restore?.nextChunk ?? 0;
     return {
@@ -57,7 +61,7 @@ export class AckClock {
       mode: "restoring",
       snapshotId: restore?.begin.snapshotId ?? NO_ID,
       nextChunk: this.chunk,
-      room: this.options.roomBytes,
+      room: this.restorer.room,
       echo,
     };
   }

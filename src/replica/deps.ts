@@ -3,6 +3,7 @@
  * the shell that does what it says.
  */
 import type { Format, Consent, Id, Lineage, NodeAddress, Verify } from "../wire/messages.ts";
+import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { StateTarget } from "./target.ts";
 
@@ -65,6 +66,8 @@ export interface SessionDeps {
   readonly log: ReceivingLog;
   readonly state: StateTarget;
   readonly shell: SessionShell;
+  /** Keeps received chunks for the next process; null keeps them in memory only. */
+  readonly keeper: ChunkKeeper | null;
   readonly counters: { bump(name: string, by?: number): void };
   readonly journal: (
     level: "debug" | "info" | "warn" | "error",

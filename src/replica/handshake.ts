@@ -59,7 +59,7 @@ export function answerGreeting(
     resume:
       restore === null
         ? null
-        : { snapshotId: restore.begin.snapshotId, nextChunk: restore.nextChunk },
+        : { snapshotId: restore.begin.snapshotId, nextChunk: restore.resumeChunk },
   };
 }
 

@@ -18,6 +18,8 @@ export class Restore {
   readonly startedAtMs: number;
   /** First chunk that is not loaded. */
   nextChunk = 0;
+  /** Chunks that an earlier process left in a file; loaded from there first. */
+  readonly keptChunks: number;
   /** Chunk payload bytes loaded. */
   bytes = 0;
   /** When the connection was lost, ms; -1 while it stands. */
@@ -28,10 +30,21 @@ export class Restore {
   private filled = 0;
   private expected = 0;
 
-  constructor(begin: SnapshotBegin, target: StateTarget, nowMs: number) {
+  constructor(begin: SnapshotBegin, target: StateTarget, nowMs: number, keptChunks = 0) {
     this.begin = begin;
     this.staging = target.stage({ records: begin.records, bytes: begin.bytes });
     this.startedAtMs = nowMs;
+    this.keptChunks = keptChunks;
+  }
+
+  /** The chunk at which a feeder should go on. */
+  get resumeChunk(): number {
+    return Math.max(this.nextChunk, this.keptChunks);
+  }
+
+  /** Chunks of an earlier process are still being read. */
+  get isLoadingKept(): boolean {
+    return this.nextChunk < this.keptChunks;
   }
 
   /** The ship goes on, on a new connection. */
@@ -56,11 +69,21 @@ export class Restore {
 
   /** All bytes are in and match their crc: loads them. Throws StoreError when they do not parse. */
   chunkEnd(digest: number): void {
-    this.staging.load(this.chunk, 0, this.expected);
+    this.load(this.chunk, 0, this.expected, digest);
+  }
+
+  /** Payload of the newest chunk: what a keeper copies, valid until the next chunkHead(). */
+  get payload(): Buffer {
+    return this.chunk.subarray(0, this.expected);
+  }
+
+  /** The next chunk's payload, verified by the caller. Throws StoreError when it does not parse. */
+  load(bytes: Buffer, from: number, to: number, digest: number): void {
+    this.staging.load(bytes, from, to);
     this.digestBytes.writeUInt32LE(digest);
     this.digest.update(this.digestBytes);
     this.nextChunk += 1;
-    this.bytes += this.expected;
+    this.bytes += to - from;
   }
 
   /** Compares everything END says with what was loaded. Throws WireError or StoreError when they differ. */
@@ -95,7 +118,7 @@ export function goesOn(restore: Restore | null, begin: SnapshotBegin, own: Forma
   const { format, firstChunk, snapshotId } = begin;
   if (format.name !== own.name || format.version !== own.version)
     throw new WireError("ERR_WIRE_BODY", `a snapshot in ${format.name}/${format.version}`);
-  const same = restore?.begin.snapshotId === snapshotId && restore.nextChunk === firstChunk;
+  const same = restore?.begin.snapshotId === snapshotId && restore.resumeChunk === firstChunk;
   if (firstChunk > 0 && !same)
     throw new WireError("ERR_WIRE_STATE", `a snapshot from chunk ${firstChunk}`);
   return firstChunk > 0;

@@ -37,7 +37,8 @@ import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
 import { answerGreeting, judgeEmpty, judgeWelcome } from "./handshake.ts";
 import type { SessionOptions } from "./options.ts";
-import { goesOn, Restore } from "./restore.ts";
+import type { Restore } from "./restore.ts";
+import { Restorer } from "./restorer.ts";
 import { assertSessionMove, type SessionState } from "./session-state.ts";
 
 /** Frame types an upstream may send. */
@@ -58,8 +59,6 @@ export class Session implements DecoderSink {
   state: SessionState = { kind: "stopped", why: "not started" };
   readonly deps: SessionDeps;
   readonly options: SessionOptions;
-  /** The snapshot being received, kept while the connection is away. */
-  restore: Restore | null = null;
   /** Why the newest connection ended, "" while all is well. */
   lastError = "";
   /** When anything was last received, -1 for never. */
@@ -74,6 +73,7 @@ export class Session implements DecoderSink {
   private readonly node: ReplicaNode;
   private readonly shell: SessionShell;
   private readonly applier: Applier;
+  private readonly restorer: Restorer;
   private readonly backoff: Backoff;
   private decoder: Decoder | null = null;
   /** The welcome this connection runs under. */
@@ -92,7 +92,8 @@ export class Session implements DecoderSink {
     this.options = deps.options;
     this.node = deps.node;
     this.shell = deps.shell;
-    this.acks = new AckClock(deps.log, deps.options);
+    this.restorer = new Restorer(deps.state, deps.options, deps.keeper);
+    this.acks = new AckClock(deps.log, this.restorer, deps.options);
     this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes, () => this.atBatch());
     this.backoff = new Backoff(deps.options.backoffMinMs, deps.options.backoffMaxMs, deps.random);
     this.receivedChain = deps.log.chain;
@@ -103,9 +104,9 @@ export class Session implements DecoderSink {
     return this.applier.atBoundary;
   }
 
-  /** Log offset after the last byte received. */
-  get received(): number {
-    return this.deps.log.tail;
+  /** The snapshot being received, kept while the connection is away. */
+  get restore(): Restore | null {
+    return this.restorer.current;
   }
 
   get connected(): boolean {
@@ -118,18 +119,33 @@ export class Session implements DecoderSink {
   /** Dials the shell's target. */
   start(nowMs: number): void {
     this.downSinceMs = nowMs;
+    this.restorer.takeUpKept(nowMs, (error) => this.onKeptLoaded(error));
     this.dial(nowMs);
   }
 
-  /** Ends for good, says BYE; what was received stays to be applied by step(). */
-  stop(why: string, nowMs: number): void {
+  /** What an earlier process had received is loaded, or of no use. */
+  private onKeptLoaded(error: Error | null): void {
+    if (error !== null) {
+      this.deps.journal("warn", "part_file_unusable", { why: error.message });
+      if (this.state.kind === "restoring") this.fail(error.message, this.nowMs);
+      return;
+    }
+    this.acks.due = true;
+    this.shell.wantStep();
+  }
+
+  /**
+   * Ends for good, says BYE; what was received stays to be applied by step(). A half loaded snapshot
+   * is dropped, unless the process ends and the next may go on with it (`keep`).
+   */
+  stop(why: string, nowMs: number, keep = false): void {
     if (this.state.kind === "stopped") return;
     if (this.decoder !== null && this.state.kind !== "connecting") {
       this.say({ type: "bye", code: "shutdown", message: why });
       this.shell.end();
     } else this.shell.destroy();
     this.leaveConnection(nowMs);
-    this.dropRestore();
+    if (!keep) this.restorer.drop();
     this.move({ kind: "stopped", why });
   }
 
@@ -180,7 +196,7 @@ export class Session implements DecoderSink {
       return false;
     }
     this.deps.onApplied();
-    if (this.connected && this.acks.turnDue(more, this.restore)) this.ack(nowMs);
+    if (this.connected && this.acks.turnDue(more)) this.ack(nowMs);
     return more;
   }
 
@@ -192,14 +208,9 @@ export class Session implements DecoderSink {
     if (late !== null) this.fail(late, nowMs);
     else if (this.connected && this.acks.heartbeatDue(nowMs)) this.ack(nowMs);
     else if (state.kind === "retrying") {
-      this.expireRestore(nowMs);
+      this.restorer.expire(nowMs);
       if (nowMs >= state.atMs) this.dial(nowMs);
     }
-  }
-
-  private expireRestore(nowMs: number): void {
-    const sinceMs = this.restore?.parkedAtMs ?? -1;
-    if (sinceMs >= 0 && nowMs - sinceMs >= this.options.parkMs) this.dropRestore();
   }
 
   // --- decoder events ------------------------------------------------------------------------
@@ -280,7 +291,7 @@ export class Session implements DecoderSink {
   }
 
   chunkEnd(digest: number): void {
-    this.restore!.chunkEnd(digest);
+    this.restorer.chunkEnd(digest);
     this.deps.counters.bump("snapshot_chunks_received");
   }
 
@@ -303,7 +314,7 @@ export class Session implements DecoderSink {
       answerGreeting(this.node, this.options, greeting, state.nonce, {
         log: this.deps.log,
         receivedChain: this.receivedChain,
-        restore: this.restore,
+        restore: this.restorer.current,
       }),
     );
   }
@@ -343,7 +354,7 @@ export class Session implements DecoderSink {
     const decoder = this.decoder!;
     if (welcome.decision === "continue") {
       this.node.adopt(welcome.position.history, welcome.lineage);
-      this.dropRestore();
+      this.restorer.drop();
     }
     this.move({ kind: "streaming" });
     decoder.expect(log.tail - log.partialBytes, this.receivedChain);
@@ -378,14 +389,15 @@ export class Session implements DecoderSink {
     this.pingAtMs = this.nowMs;
     this.upstreamNext = Math.max(this.upstreamNext, ping.next);
     if (this.state.kind === "streaming") this.backoff.reset();
-    if (ping.ackNow) this.acks.due = true;
+    // Why always: the echo is the feeder's round trip, and one ACK a second costs nothing.
+    this.acks.due = true;
   }
 
   private ack(nowMs: number): void {
     const echo = this.ping?.sentUs ?? 0;
-    const { acks, restore } = this;
+    const { acks } = this;
     const restoring = this.state.kind === "restoring";
-    this.say(restoring ? acks.restoring(restore, echo, nowMs) : acks.streaming(echo, nowMs));
+    this.say(restoring ? acks.restoring(echo, nowMs) : acks.streaming(echo, nowMs));
   }
 
   // --- restoring -----------------------------------------------------------------------------
@@ -394,11 +406,7 @@ export class Session implements DecoderSink {
     const { state } = this;
     if (state.kind !== "restoring" && state.kind !== "streaming")
       throw new WireError("ERR_WIRE_STATE", `a SNAPSHOT while ${state.kind}`);
-    if (goesOn(this.restore, begin, this.node.format)) this.restore!.resume(begin);
-    else {
-      this.dropRestore();
-      this.restore = new Restore(begin, this.deps.state, this.nowMs);
-    }
+    this.restorer.begin(begin, this.node.format, this.nowMs);
     this.move({ kind: "restoring", begin });
     this.acks.due = true;
     this.deps.journal("info", "restore_begins", {
@@ -411,12 +419,12 @@ export class Session implements DecoderSink {
   }
 
   private onEnd(end: SnapshotEnd): void {
-    const restore = this.restoring();
-    restore.verify(end);
+    this.restoring();
+    const restore = this.restorer.verify(end);
     const refusal = judgeEmpty(this.node, this.welcome!, end);
     if (refusal === null) this.swap(restore, end);
     else {
-      this.dropRestore();
+      this.restorer.drop();
       this.refuse(refusal, false);
     }
   }
@@ -430,7 +438,7 @@ export class Session implements DecoderSink {
     log.reset(position.offset, position.chain);
     this.receivedChain = position.chain;
     this.decoder!.expect(position.offset, position.chain);
-    this.restore = null;
+    this.restorer.swapped();
     this.move({ kind: "streaming" });
     this.deps.counters.bump("snapshots_restored");
     this.deps.journal("info", "restored", {
@@ -444,16 +452,11 @@ export class Session implements DecoderSink {
     this.acks.due = true;
   }
 
-  private dropRestore(): void {
-    this.restore?.discard();
-    this.restore = null;
-  }
-
   // --- ending and trying again ---------------------------------------------------------------
 
   private onFault(error: unknown, nowMs: number): void {
     if (!(error instanceof HawserError)) throw error;
-    if (error.code === "ERR_WIRE_CHAIN" || error.remedy === "resync") this.dropRestore();
+    if (error.code === "ERR_WIRE_CHAIN" || error.remedy === "resync") this.restorer.drop();
     if (error.remedy === "stop") {
       this.refuse(error.message, true);
       return;
@@ -482,7 +485,7 @@ export class Session implements DecoderSink {
     this.mark = null;
     this.feederNonce = "";
     if (this.downSinceMs < 0) this.downSinceMs = nowMs;
-    if (this.restore !== null) this.restore.parkedAtMs = nowMs;
+    this.restorer.park(nowMs);
   }
 
   private dial(nowMs: number): void {

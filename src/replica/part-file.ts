@@ -1,0 +1,223 @@
+/**
+ * A half received snapshot on disk, so that a replica that is killed goes on where it was.
+ *
+ *   snapshot.part   ( payloadBytes:u32 digest:u32 | number:u32 payload )*    little-endian
+ *   snapshot.json   { version, begin, chunks, fileBytes }                     the checkpoint
+ *
+ * Order of a checkpoint, every CHECKPOINT_BYTES:
+ *   1 the chunks are written   2 the part file is synced   3 the checkpoint is written aside, synced
+ *   4 renamed                  5 the directory is synced
+ * so a checkpoint never names bytes that a crash could lose. What the file has beyond its checkpoint
+ * is cut off at the next start.
+ *
+ * A disk that fails costs the keeping, not the sync: one log line, and the rest is not kept.
+ * Owns: two files in one directory. Does not own: what chunks mean (restorer.ts).
+ */
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { LIMITS } from "../limits.ts";
+import type { SnapshotBegin } from "../wire/messages.ts";
+import type { ChunkKeeper, KeptChunkVisitor, KeptSnapshot } from "./keeper.ts";
+import { type Checkpoint, readCheckpoint } from "./part-checkpoint.ts";
+
+const HEAD_BYTES = 8;
+const NUMBER_BYTES = 4;
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
+export type PartFileLog = (
+  event: string,
+  fields: Readonly<Record<string, string | number>>,
+) => void;
+
+export class PartFile implements ChunkKeeper {
+  kept: KeptSnapshot | null = null;
+  pendingBytes = 0;
+  private readonly dir: string;
+  private readonly partPath: string;
+  private readonly checkpointPath: string;
+  private readonly log: PartFileLog;
+  private file: FileHandle | null = null;
+  /** Ends with everything that was asked for so far. */
+  private work: Promise<void> = Promise.resolve();
+  private fileBytes = 0;
+  private chunks = 0;
+  private sinceCheckpoint = 0;
+  /** Grows with begin() and clear(): work for an earlier snapshot does nothing. */
+  private generation = 0;
+  /** The snapshot that the file holds chunks of. */
+  private held: SnapshotBegin | null = null;
+  private broken = false;
+
+  /** Looks for what an earlier process left in `dir`, and cuts it to its checkpoint. */
+  constructor(dir: string, log: PartFileLog) {
+    this.dir = dir;
+    this.log = log;
+    this.partPath = join(dir, "snapshot.part");
+    this.checkpointPath = join(dir, "snapshot.json");
+    mkdirSync(dir, { recursive: true });
+    const checkpoint = this.findCheckpoint();
+    if (checkpoint === null) this.removeFiles();
+    else {
+      this.kept = { begin: checkpoint.begin, chunks: checkpoint.chunks };
+      this.fileBytes = checkpoint.fileBytes;
+      this.chunks = checkpoint.chunks;
+    }
+  }
+
+  private findCheckpoint(): Checkpoint | null {
+    try {
+      const checkpoint = readCheckpoint(readFileSync(this.checkpointPath, "utf8"));
+      const part = openSync(this.partPath, "r+");
+      try {
+        ftruncateSync(part, checkpoint.fileBytes);
+      } finally {
+        closeSync(part);
+      }
+      this.log("part_file_found", { chunks: checkpoint.chunks, bytes: checkpoint.fileBytes });
+      return checkpoint;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+        this.log("part_file_unusable", { why: String(error) });
+      return null;
+    }
+  }
+
+  replay(visit: KeptChunkVisitor, done: (error: Error | null) => void): void {
+    const { generation } = this;
+    this.run(generation, async () => {
+      let failure: Error | null = null;
+      try {
+        await this.readChunks(visit, generation);
+      } catch (error) {
+        failure = error instanceof Error ? error : new Error(String(error));
+      }
+      if (generation === this.generation) done(failure);
+    });
+  }
+
+  private async readChunks(visit: KeptChunkVisitor, generation: number): Promise<void> {
+    const file = await open(this.partPath, "r");
+    try {
+      const head = Buffer.alloc(HEAD_BYTES);
+      let at = 0;
+      while (at < this.fileBytes && generation === this.generation) {
+        await readFully(file, head, HEAD_BYTES, at);
+        const payloadBytes = head.readUInt32LE(0);
+        if (payloadBytes > LIMITS.chunkBytesMax)
+          throw new Error(`a chunk of ${payloadBytes} bytes in the part file`);
+        const body = Buffer.allocUnsafe(NUMBER_BYTES + payloadBytes);
+        await readFully(file, body, body.length, at + HEAD_BYTES);
+        if (!visit(body, 0, payloadBytes, head.readUInt32LE(4))) return;
+        at += HEAD_BYTES + body.length;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  begin(begin: SnapshotBegin): void {
+    this.clear();
+    const { generation } = this;
+    this.run(generation, async () => {
+      this.file = await open(this.partPath, "w");
+      await this.checkpoint(begin);
+    });
+  }
+
+  keep(number: number, digest: number, payload: Buffer, begin: SnapshotBegin): void {
+    if (this.broken) return;
+    const record = Buffer.allocUnsafe(HEAD_BYTES + NUMBER_BYTES + payload.length);
+    record.writeUInt32LE(payload.length, 0);
+    record.writeUInt32LE(digest, 4);
+    record.writeUInt32LE(number, HEAD_BYTES);
+    payload.copy(record, HEAD_BYTES + NUMBER_BYTES);
+    this.pendingBytes += record.length;
+    this.run(this.generation, async () => {
+      this.file ??= await open(this.partPath, "r+");
+      await this.file.write(record, 0, record.length, this.fileBytes);
+      this.pendingBytes -= record.length;
+      this.fileBytes += record.length;
+      this.chunks = number + 1;
+      this.held = begin;
+      this.sinceCheckpoint += record.length;
+      if (this.sinceCheckpoint >= CHECKPOINT_BYTES) await this.checkpoint(begin);
+    });
+  }
+
+  private async checkpoint(begin: SnapshotBegin): Promise<void> {
+    await this.file!.datasync();
+    const { chunks, fileBytes } = this;
+    const aside = `${this.checkpointPath}.tmp`;
+    const file = await open(aside, "w");
+    try {
+      await file.writeFile(JSON.stringify({ version: 1, begin, chunks, fileBytes }));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, this.checkpointPath);
+    const directory = await open(this.dir, "r");
+    await directory.sync().finally(() => directory.close());
+    this.sinceCheckpoint = 0;
+  }
+
+  clear(): void {
+    this.generation += 1;
+    this.kept = null;
+    this.pendingBytes = 0;
+    this.run(this.generation, async () => {
+      await this.file?.close();
+      this.file = null;
+      this.removeFiles();
+      this.fileBytes = 0;
+      this.chunks = 0;
+      this.sinceCheckpoint = 0;
+      this.held = null;
+    });
+  }
+
+  private removeFiles(): void {
+    rmSync(this.checkpointPath, { force: true });
+    rmSync(this.partPath, { force: true });
+  }
+
+  /** Writes a last checkpoint and closes the file, after everything that was asked for so far. */
+  async close(): Promise<void> {
+    const { generation } = this;
+    this.run(generation, async () => {
+      if (this.file !== null && this.held !== null) await this.checkpoint(this.held);
+    });
+    await this.work;
+    await this.file?.close();
+    this.file = null;
+  }
+
+  /** Does `step` after all that was asked for before, unless another snapshot began meanwhile. */
+  private run(generation: number, step: () => Promise<void>): void {
+    this.work = this.work.then(async () => {
+      if (generation !== this.generation || this.broken) return;
+      try {
+        await step();
+      } catch (error) {
+        this.broken = true;
+        this.pendingBytes = 0;
+        this.log("part_file_failed", { why: String(error) });
+      }
+    });
+  }
+}
+
+async function readFully(
+  file: FileHandle,
+  into: Buffer,
+  length: number,
+  at: number,
+): Promise<void> {
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(into, done, length - done, at + done);
+    if (bytesRead === 0) throw new Error("the part file is shorter than its checkpoint says");
+    done += bytesRead;
+  }
+}
