@@ -456,12 +456,10 @@ export class Session implements DecoderSink {
 
   private onFault(error: unknown, nowMs: number): void {
     if (!(error instanceof HawserError)) throw error;
-    if (error.code === "ERR_WIRE_CHAIN" || error.remedy === "resync") this.restorer.drop();
-    if (error.remedy === "stop") {
-      this.refuse(error.message, true);
-      return;
-    }
-    this.fail(error.message, nowMs);
+    if (error.code === "ERR_WIRE_CHAIN") this.deps.log.dropIncoming();
+    if (error.remedy === "resync") this.restorer.drop();
+    if (error.remedy === "stop") this.refuse(error.message, true);
+    else this.fail(error.message, nowMs);
   }
 
   private fail(why: string, nowMs: number): void {
