@@ -137,16 +137,15 @@ export class Client {
    * @param start returns what to call when the client goes away first
    */
   block(start: (done: (write: (reply: ReplyWriter) => void) => void) => () => void): void {
-    let answered = false;
-    let inside = true;
+    const wait = { answered: false, inside: true };
     const cancel = start((write) => {
-      if (answered) return;
-      answered = true;
-      if (inside) write(this.#port.reply);
+      if (wait.answered) return;
+      wait.answered = true;
+      if (wait.inside) write(this.#port.reply);
       else this.#unblock(write);
     });
-    inside = false;
-    if (answered) return;
+    wait.inside = false;
+    if (wait.answered) return;
     this.#blocked = cancel;
     this.#transport.pause();
   }
@@ -217,9 +216,10 @@ export class Client {
     const parser = this.#parser;
     while (true) {
       if (this.#next < parser.count && !this.#executeParsed()) return;
-      const read = this.#parseMore() ? null : this.#waiting.shift();
-      if (read === undefined || parser.error !== "") return;
-      if (read !== null) parser.feed(read);
+      if (this.#parseMore()) continue;
+      const read = parser.error === "" ? this.#waiting.shift() : undefined;
+      if (read === undefined) return;
+      parser.feed(read);
     }
   }
 
@@ -228,8 +228,7 @@ export class Client {
     if (this.#next < parser.count) return true;
     parser.authenticated = this.authenticated;
     this.#next = 0;
-    if (!parser.parse(this.authenticated ? PARSE_COMMANDS_MAX : 1)) return false;
-    return true;
+    return parser.parse(this.authenticated ? PARSE_COMMANDS_MAX : 1);
   }
 
   /** The commands of one parse(); false when it must stop in between. */

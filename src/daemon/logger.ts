@@ -59,7 +59,6 @@ export function escapeText(text: string): string {
   const cut = text.length > FIELD_CHARS_MAX ? `${text.slice(0, FIELD_CHARS_MAX)}...` : text;
   return cut.replace(
     // C0, DEL, C1, line and paragraph separators, bidirectional overrides, byte order mark.
-    // eslint-disable-next-line no-control-regex
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

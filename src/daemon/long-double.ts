@@ -36,6 +36,8 @@ export function addLongDoubles(a: string, b: string): string {
 function parse(text: string): LongDouble | "infinite" | null {
   if (text.length > TEXT_CHARS_MAX) return null;
   if (/^[+-]?inf(inity)?$/i.test(text)) return "infinite";
+  const hex = /^([+-]?)0x([\da-f]*)(?:\.([\da-f]*))?(?:p([+-]?\d+))?$/i.exec(text);
+  if (hex !== null) return parseHex(hex);
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i.exec(text);
   const whole = match?.[2] ?? "";
   const fraction = match?.[3] ?? "";
@@ -48,6 +50,21 @@ function parse(text: string): LongDouble | "infinite" | null {
   const signed = match[1] === "-" ? -digits : digits;
   const value =
     power >= 0 ? round(signed * 10n ** BigInt(power), 1n) : round(signed, 10n ** BigInt(-power));
+  return value === "infinite" || value.mantissa === 0n ? null : value;
+}
+
+/** strtold takes C's hexadecimal floats, too: sign, whole, fraction, binary exponent. */
+function parseHex(match: RegExpExecArray): LongDouble | "infinite" | null {
+  const whole = match[2] ?? "";
+  const fraction = match[3] ?? "";
+  if (whole.length + fraction.length === 0) return null;
+  const digits = BigInt(`0x${whole}${fraction}`);
+  if (digits === 0n) return { mantissa: 0n, exponent: 0 };
+  const power = Number(match[4] ?? 0) - 4 * fraction.length;
+  if (Math.abs(power) > DECIMAL_EXPONENT_MAX) return null;
+  const signed = match[1] === "-" ? -digits : digits;
+  const value =
+    power >= 0 ? round(signed << BigInt(power), 1n) : round(signed, 1n << BigInt(-power));
   return value === "infinite" || value.mantissa === 0n ? null : value;
 }
 

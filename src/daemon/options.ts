@@ -79,6 +79,7 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** A log or window smaller than this could not hold a turn's worth. */
 const BACKLOG_BYTES_MIN = 16 * 1024;
+const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
 
@@ -250,40 +251,42 @@ function assemble(
   command: "primary" | "replica",
   values: ReadonlyMap<string, unknown>,
 ): NodeOptions {
-  // The reader of the row's kind made the value: the cast restates the table's type.
-  const get = <T>(name: OptionName): T => values.get(name) as T;
-  const port =
-    get<number>("port") === -1 ? (command === "primary" ? 6380 : 6381) : get<number>("port");
-  const backlogBytes = get<number>("backlog");
+  // The reader of the row's kind made the value: the casts restate the table's types.
+  const number = (name: OptionName) => values.get(name) as number;
+  const text = (name: OptionName) => values.get(name) as string;
+  const flag = (name: OptionName) => values.get(name) as boolean;
+  const given = number("port");
+  const port = given === -1 ? DEFAULT_PORT[command] : given;
+  const backlogBytes = number("backlog");
   return {
     command,
     port,
-    replPort: replPortOf(port, get<number>("repl-port")),
-    bind: get("bind"),
-    of: values.has("of") ? get<Address | null>("of") : null,
-    seedFrom: values.has("seed-from") ? get<readonly Address[]>("seed-from") : [],
-    requirepass: get("requirepass"),
-    replPassword: get("repl-password"),
-    insecure: get("insecure"),
-    announceHost: get("announce-host"),
-    announcePort: get("announce-port"),
-    announceReplPort: get("announce-repl-port"),
+    replPort: replPortOf(port, number("repl-port")),
+    bind: text("bind"),
+    of: (values.get("of") as Address | null | undefined) ?? null,
+    seedFrom: (values.get("seed-from") as readonly Address[] | undefined) ?? [],
+    requirepass: text("requirepass"),
+    replPassword: text("repl-password"),
+    insecure: flag("insecure"),
+    announceHost: text("announce-host"),
+    announcePort: number("announce-port"),
+    announceReplPort: number("announce-repl-port"),
     backlogBytes,
-    backlogTtlMs: get("backlog-ttl"),
-    holdBytes: get<number>("hold") === 0 ? 4 * backlogBytes : get<number>("hold"),
-    throttleMaxMs: get("throttle-max"),
-    windowBytes: get("window"),
-    shipRate: get("ship-rate"),
-    shipWindowBytes: get("ship-window"),
-    shipGatherMs: get("ship-gather"),
-    load: get("load"),
-    onDivergence: get("on-divergence"),
-    allowReset: get("allow-reset"),
-    maxmemory: get("maxmemory"),
-    maxclients: get("maxclients"),
-    dir: get("dir"),
-    logLevel: get("log-level"),
-    logFormat: get("log-format"),
+    backlogTtlMs: number("backlog-ttl"),
+    holdBytes: number("hold") === 0 ? 4 * backlogBytes : number("hold"),
+    throttleMaxMs: number("throttle-max"),
+    windowBytes: number("window"),
+    shipRate: number("ship-rate"),
+    shipWindowBytes: number("ship-window"),
+    shipGatherMs: number("ship-gather"),
+    load: text("load") as NodeOptions["load"],
+    onDivergence: text("on-divergence") as NodeOptions["onDivergence"],
+    allowReset: flag("allow-reset"),
+    maxmemory: number("maxmemory"),
+    maxclients: number("maxclients"),
+    dir: text("dir"),
+    logLevel: text("log-level") as LogLevel,
+    logFormat: text("log-format") as LogFormat,
   };
 }
 

@@ -101,14 +101,10 @@ export class RespParser implements WordSink {
     this.#dropExecuted();
     let count = 0;
     while (count < max && this.error === "") {
-      if (this.#missing === 0) {
-        this.#start = this.#at;
-        if (!this.#beginCommand()) break;
-        // Empty lines and empty arrays are no command.
-        if (this.#missing === 0 && this.#slots === this.first[count]) continue;
-      }
+      if (this.#missing === 0 && !this.#beginCommand()) break;
       if (this.#missing > 0 && !this.#readArguments()) break;
-      this.first[++count] = this.#slots;
+      // Empty lines and empty arrays are no command.
+      if (this.#slots !== this.first[count]) this.first[++count] = this.#slots;
     }
     this.count = count;
     return count > 0;
@@ -139,6 +135,7 @@ export class RespParser implements WordSink {
   /** Reads "*N" or a whole inline line. False: more bytes are needed, or `error`. */
   #beginCommand(): boolean {
     const at = this.#at;
+    this.#start = at;
     if (at >= this.#end) return false;
     const bytes = this.bytes;
     if (bytes[at] !== STAR) return this.#readInline();

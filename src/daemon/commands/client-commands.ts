@@ -93,7 +93,7 @@ function list(call: Call): void {
     const ids = new Set<number>();
     for (let i = 3; i < args.count; i++) {
       const id = readInteger(args.bytes, args.from(i), args.to(i));
-      if (id === null || id < 1) {
+      if (id === null) {
         reply.error("ERR Invalid client ID");
         return;
       }

@@ -87,6 +87,7 @@ export function hasArity(command: Command, count: number): boolean {
 export const ERR = {
   syntax: "ERR syntax error",
   notInteger: "ERR value is not an integer or out of range",
+  notInt: "ERR value is out of range, value must between -2147483648 and 2147483647",
   notFloat: "ERR value is not a valid float",
   tooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
   noSuchKey: "ERR no such key",

@@ -6,7 +6,7 @@
 import { matchesGlob } from "../glob.ts";
 import type { Call, PortContext } from "../context.ts";
 import { formatAddress, readSize, UsageError } from "../option-values.ts";
-import { NO_KEYS, row, type Command } from "./command.ts";
+import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 
 const ADMIN = "admin noscript loading stale";
@@ -121,7 +121,7 @@ function get(call: Call): void {
 function set(call: Call): void {
   const { args, reply } = call;
   if (args.count % 2 === 1) {
-    reply.error("ERR wrong number of arguments for 'config|set' command");
+    reply.error(ERR.syntax);
     return;
   }
   const chosen: [Setting, string][] = [];

@@ -12,6 +12,7 @@ import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 export const REDIS_VERSION = "7.0.15";
 
 const WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+const INT_MAX = 0x7fff_ffff;
 const AUTH_FLAGS = "noscript loading stale fast no_auth allow_busy";
 
 export const CONNECTION_COMMANDS: readonly Command[] = [
@@ -167,7 +168,8 @@ export function isPlainName(name: string): boolean {
 function select(call: Call): void {
   const { args, reply } = call;
   const index = readInteger(args.bytes, args.from(1), args.to(1));
-  if (typeof index !== "number" || Math.abs(index) > 0x7fff_ffff) reply.error(ERR.notInteger);
+  if (index === null) reply.error(ERR.notInteger);
+  else if (index > INT_MAX || index < -INT_MAX - 1) reply.error(ERR.notInt);
   else if (index !== 0) reply.error("ERR DB index is out of range");
   else reply.ok();
 }

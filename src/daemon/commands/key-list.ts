@@ -42,4 +42,9 @@ export class KeyList {
       from = to;
     }
   }
+
+  /** Writes the first key as a bulk string. */
+  replyFirst(reply: ReplyWriter): void {
+    reply.bulk(this.#bytes, 0, this.#ends[0]!);
+  }
 }

@@ -18,6 +18,7 @@ const COUNT_MAX = 10_000;
 const KEYS_SLICE = 1000;
 /** Tries of RANDOMKEY to find one that has not expired. */
 const RANDOM_TRIES = 100;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
 const MATCH_ALL = Buffer.from("*");
 
 export const SCAN_COMMANDS: readonly Command[] = [
@@ -35,9 +36,8 @@ interface ScanOptions {
 
 function scan(call: Call): void {
   const { args, keys, reply } = call;
-  const text = args.latin1(1);
-  const cursor = /^[\t-\r ]*\+?(\d{1,20})$/.exec(text)?.[1];
-  if (cursor === undefined || BigInt(cursor) > 0xffff_ffff_ffff_ffffn) {
+  const from = readCursor(args.latin1(1));
+  if (from === null) {
     reply.error("ERR invalid cursor");
     return;
   }
@@ -48,7 +48,6 @@ function scan(call: Call): void {
   }
   const found = new KeyList();
   const all = options.pattern.equals(MATCH_ALL);
-  const from = Math.min(Number(cursor), Number.MAX_SAFE_INTEGER);
   const next = keys.store.scan(from, options.count, (bytes, keyFrom, keyTo, expireAt) => {
     if (expireAt !== 0 && expireAt < keys.now) return;
     if (options.strings && (all || matchesGlob(options.pattern, bytes, keyFrom, keyTo))) {
@@ -58,6 +57,16 @@ function scan(call: Call): void {
   reply.array(2);
   reply.bulkText(String(next));
   found.reply(reply);
+}
+
+/** A cursor as strtoul takes it: empty is 0, negative ones wrap around. Ours are below 2^53. */
+function readCursor(text: string): number | null {
+  const match = /^(?:([+-]?)(\d{1,32}))?$/.exec(text);
+  if (match === null) return null;
+  const digits = BigInt(match[2] ?? "0");
+  if (digits > U64_MAX) return null;
+  const value = match[1] === "-" && digits > 0n ? U64_MAX + 1n - digits : digits;
+  return value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(value);
 }
 
 /** COUNT, MATCH and TYPE after the cursor, or an error text. */
@@ -97,15 +106,13 @@ function keysCommand(call: Call): void {
 
 function randomkey(call: Call): void {
   const { keys, reply } = call;
-  let chosen: Buffer | null = null;
-  for (let i = 0; i < RANDOM_TRIES && chosen === null; i++) {
+  const found = new KeyList();
+  for (let i = 0; i < RANDOM_TRIES && found.count === 0; i++) {
     const any = keys.store.randomKey((bytes, from, to, expireAt) => {
-      if (expireAt !== 0 && expireAt < keys.now) return;
-      chosen = Buffer.from(bytes.subarray(from, to));
+      if (expireAt === 0 || expireAt >= keys.now) found.add(bytes, from, to);
     });
     if (!any) break;
   }
-  const key = chosen as Buffer | null;
-  if (key === null) reply.nil();
-  else reply.bulk(key, 0, key.length);
+  if (found.count === 0) reply.nil();
+  else found.replyFirst(reply);
 }

@@ -5,8 +5,9 @@
  */
 import type { Call } from "../context.ts";
 import { setBytes } from "../../store/record.ts";
-import { ALL_KEYS, ERR, ONE_KEY, row, type Command, type KeyRange } from "./command.ts";
+import { ALL_KEYS, ONE_KEY, row, type Command, type KeyRange } from "./command.ts";
 import { readExpireAt, UNIT, type ExpireUnit } from "./expire-time.ts";
+import { readOptions, readTtl } from "./string-options.ts";
 
 const PAIRS: KeyRange = [1, -1, 2];
 /** Nothing said about expiry. */
@@ -41,9 +42,10 @@ function set(call: Call): void {
     reply.ok();
     return;
   }
-  const options = readSetOptions(call);
-  if (typeof options === "string") {
-    reply.error(options);
+  const options = readOptions(args, 3, "set");
+  const expireAt = typeof options === "string" ? options : readTtl(call, options, "set");
+  if (typeof options === "string" || typeof expireAt === "string") {
+    reply.error(String(expireAt));
     return;
   }
   const { store } = keys;
@@ -57,47 +59,8 @@ function set(call: Call): void {
     if (!options.get) reply.nil();
     return;
   }
-  setValue(call, 2, options.keepTtl ? keptExpiry : options.expireAt);
+  setValue(call, 2, options.keepTtl ? keptExpiry : expireAt);
   if (!options.get) reply.ok();
-}
-
-interface SetOptions {
-  condition: "always" | "nx" | "xx";
-  get: boolean;
-  keepTtl: boolean;
-  expireAt: number;
-}
-
-const EXPIRE_WORDS: readonly (readonly [string, ExpireUnit])[] = [
-  ["EX", UNIT.ex],
-  ["PX", UNIT.px],
-  ["EXAT", UNIT.exat],
-  ["PXAT", UNIT.pxat],
-];
-
-/** The words after SET key value, or an error text. */
-function readSetOptions(call: Call): SetOptions | string {
-  const { args } = call;
-  const options: SetOptions = { condition: "always", get: false, keepTtl: false, expireAt: 0 };
-  let ttl: { readonly unit: ExpireUnit; readonly index: number } | null = null;
-  for (let i = 3; i < args.count; i++) {
-    const word = EXPIRE_WORDS.find(([name]) => args.is(i, name));
-    if (word !== undefined) {
-      // A unit may come again (the last one counts), but not two different ones.
-      const other = ttl !== null && ttl.unit !== word[1];
-      if (other || options.keepTtl || i + 1 >= args.count) return ERR.syntax;
-      ttl = { unit: word[1], index: ++i };
-    } else if (args.is(i, "NX") && options.condition !== "xx") options.condition = "nx";
-    else if (args.is(i, "XX") && options.condition !== "nx") options.condition = "xx";
-    else if (args.is(i, "GET")) options.get = true;
-    else if (args.is(i, "KEEPTTL") && ttl === null) options.keepTtl = true;
-    else return ERR.syntax;
-  }
-  if (ttl === null) return options;
-  const at = readExpireAt(args, ttl.index, ttl.unit, call.keys.now, "set", true);
-  if (typeof at === "string") return at;
-  options.expireAt = at;
-  return options;
 }
 
 function setnx(call: Call): void {
@@ -138,10 +101,9 @@ function getdel(call: Call): void {
 
 function getex(call: Call): void {
   const { args, keys, reply } = call;
-  const persist = args.count === 3 && args.is(2, "PERSIST");
-  const unit = args.count === 4 ? EXPIRE_WORDS.find(([name]) => args.is(2, name)) : undefined;
-  if (args.count > 2 && !persist && unit === undefined) {
-    reply.error(ERR.syntax);
+  const options = readOptions(args, 2, "getex");
+  if (typeof options === "string") {
+    reply.error(options);
     return;
   }
   const { store } = keys;
@@ -151,16 +113,16 @@ function getex(call: Call): void {
     return;
   }
   const hadExpiry = store.hitExpireAt !== 0;
-  const at = unit === undefined ? 0 : readExpireAt(args, 3, unit[1], keys.now, "getex", true);
+  const at = readTtl(call, options, "getex");
   if (typeof at === "string") {
     reply.error(at);
     return;
   }
   reply.bulk(store.hitBytes, store.hitFrom, store.hitTo);
-  if (unit !== undefined) {
+  if (options.ttl !== null) {
     if (at <= keys.now) keys.remove(args.bytes, from, to);
     else keys.expire(args.bytes, from, to, at);
-  } else if (persist && hadExpiry) keys.expire(args.bytes, from, to, 0);
+  } else if (options.persist && hadExpiry) keys.expire(args.bytes, from, to, 0);
 }
 
 function mget(call: Call): void {
