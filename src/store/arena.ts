@@ -37,10 +37,10 @@ export const OWN_CLASS = -1;
 export class Segment {
   readonly id: number;
   readonly memory: SegmentMemory;
+  readonly words: Uint32Array;
+  readonly bytes: Buffer;
   readonly classIndex: number;
   readonly slotBytes: number;
-  /** Largest record that belongs into smaller slots. */
-  readonly smallerMax: number;
   /** Slots that fit. */
   readonly capacity: number;
   /** Epoch in which it was taken into use. */
@@ -52,7 +52,7 @@ export class Segment {
   freeHead = 0;
   /** Live records with an expiry, and a lower bound of the earliest. */
   expires = 0;
-  expireAtMin = Number.POSITIVE_INFINITY;
+  expireAtMin: number = Number.POSITIVE_INFINITY;
   /** It is in its class's list of segments with free slots. */
   listed = false;
   /** It is being emptied, or gone: nothing is put into it. */
@@ -67,17 +67,12 @@ export class Segment {
   ) {
     this.id = id;
     this.memory = memory;
+    this.words = memory.words;
+    this.bytes = memory.bytes;
     this.classIndex = classIndex;
     this.slotBytes = slotBytes;
-    const ofSize = classOf(slotBytes);
-    this.smallerMax = ofSize === 0 ? 0 : classBytes(ofSize - 1);
     this.capacity = classIndex === OWN_CLASS ? 1 : Math.floor(memory.bytes.length / slotBytes);
     this.created = created;
-  }
-
-  /** Would a record of `bytes` be put into slots of this size? */
-  fits(bytes: number): boolean {
-    return bytes <= this.slotBytes && bytes > this.smallerMax;
   }
 
   /** Slots that are dead and not free. */
@@ -124,6 +119,9 @@ export class Arena {
   segmentCount = 0;
   /** Bytes of the memory of its segments. */
   heldBytes = 0;
+  /** Where allocate() placed its record last: the segment, and the word in it. */
+  placed: Segment | null = null;
+  placedAt = 0;
   readonly open: Snapshot[] = [];
   /** The segment that compaction.ts empties, closed for new records, and the slot it is at. */
   victim: Segment | null = null;
@@ -161,11 +159,6 @@ export class Arena {
     return this.segments[address >>> this.unitShift]!;
   }
 
-  /** May the record, whose birth is given, be changed in place? */
-  isUnseen(birth: number): boolean {
-    return birth >= this.pin;
-  }
-
   /** A slot for `bytes` of record, born now; the caller writes the rest. Returns its address. */
   allocate(bytes: number): number {
     if (bytes > this.#classedMax) return this.#allocateOwn(bytes);
@@ -179,9 +172,9 @@ export class Arena {
   /** The record at `address` is overwritten or deleted now. */
   kill(address: number): void {
     const segment = this.segments[address >>> this.unitShift]!;
-    const words = segment.memory.words;
+    const words = segment.words;
     const at = (address & this.unitMask) << 1;
-    assert(words[at + DEATH] === 0, "a record dies once");
+    if (words[at + DEATH] !== 0) throw new assert.AssertionError({ message: "a second death" });
     words[at + DEATH] = this.epoch;
     if (hasExpiry(words[at + LENGTHS]!)) this.forgetExpiry(segment);
     segment.live--;
@@ -270,7 +263,7 @@ export class Arena {
   }
 
   #place(segment: Segment): number {
-    const words = segment.memory.words;
+    const words = segment.words;
     let slot: number;
     if (segment.freeHead !== 0 && segment.created >= this.pin) {
       slot = segment.freeHead - 1;
@@ -286,6 +279,8 @@ export class Arena {
     segment.live++;
     this.records++;
     this.liveBytes += segment.slotBytes;
+    this.placed = segment;
+    this.placedAt = at;
     return (segment.id << this.unitShift) | (at >>> 1);
   }
 
@@ -378,7 +373,7 @@ export class Arena {
 
   /** Rebuilds the free list of an unpinned segment from the stamps. */
   #freeDead(segment: Segment): void {
-    const words = segment.memory.words;
+    const words = segment.words;
     this.deadBytes -= segment.dead * segment.slotBytes;
     this.freeBytes -= segment.free * segment.slotBytes;
     segment.free = 0;
@@ -405,7 +400,7 @@ export class Arena {
 
 /** Recomputes the earliest expiry of a segment exactly. */
 export function refreshExpiry(segment: Segment): void {
-  const words = segment.memory.words;
+  const words = segment.words;
   let earliest = Number.POSITIVE_INFINITY;
   for (let slot = 0; slot < segment.used; slot++) {
     const at = (slot * segment.slotBytes) >>> 2;

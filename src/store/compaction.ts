@@ -53,7 +53,7 @@ function isSparse(sizeClass: SizeClass): boolean {
 
 function empty(space: KeySpace, victim: Segment): void {
   const arena = space.arena;
-  const words = victim.memory.words;
+  const words = victim.words;
   const records = Math.min(RECORDS_MAX, Math.ceil(BYTES_MAX / victim.slotBytes));
   let moved = 0;
   for (let n = 0; n < SLOTS_MAX && moved < records && arena.victimSlot < victim.used; n++) {

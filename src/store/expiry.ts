@@ -70,7 +70,7 @@ export class ExpirySearch {
   }
 
   #expiryOf(segment: Segment, at: number): number {
-    const words = segment.memory.words;
+    const words = segment.words;
     if (words[at + DEATH] !== 0 || !hasExpiry(words[at + LENGTHS]!)) return 0;
     return expireAtOf(words, at);
   }

@@ -9,11 +9,12 @@
  * when a state is replaced (store.ts).
  */
 import { Arena } from "./arena.ts";
-import { copyBytes } from "./copy.ts";
+import { copyBytes, copyTail } from "./copy.ts";
 import { halfSipHash } from "./hash.ts";
 import { KeyIndex } from "./key-index.ts";
 import * as layout from "./layout.ts";
 import type { SegmentPool } from "./segment-memory.ts";
+import { classOf } from "./size-classes.ts";
 
 const { BIRTH, LENGTHS } = layout;
 
@@ -72,19 +73,20 @@ export class KeySpace {
     const size = layout.recordBytes(keyTo - from, to - keyTo, expireAt);
     const old = this.index.find(tag, bytes, from, keyTo);
     if (old !== 0 && this.#mayChange(old, size)) {
-      const segment = arena.segmentOf(old);
-      const words = segment.memory.words;
+      const id = old >>> arena.unitShift;
+      const words = arena.words[id]!;
       const at = (old & arena.unitMask) << 1;
-      if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(segment);
+      if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(arena.segments[id]!);
       const head = layout.writeLengths(words, at, keyTo - from, to - keyTo, expireAt);
-      if (expireAt !== 0) arena.noteExpiry(segment, expireAt);
-      this.#fill(segment.memory.bytes, (at << 2) + head, bytes, from, to);
+      if (expireAt !== 0) arena.noteExpiry(arena.segments[id]!, expireAt);
+      copyTail(words, arena.bytes[id]!, (at << 2) + head, bytes, from, to);
       return;
     }
     if (old === 0) this.index.reserve(tag);
     const address = arena.allocate(size);
-    const start = this.#head(address, keyTo - from, to - keyTo, expireAt);
-    this.#fill(arena.bytes[address >>> arena.unitShift]!, start, bytes, from, to);
+    const start = this.#head(keyTo - from, to - keyTo, expireAt);
+    const { words, bytes: target } = arena.placed!;
+    copyTail(words, target, start, bytes, from, to);
     this.#publish(tag, address, old);
   }
 
@@ -112,13 +114,13 @@ export class KeySpace {
       arena.forgetExpiry(segment);
       arena.noteExpiry(segment, expireAt);
       const at = (old & arena.unitMask) << 1;
-      layout.writeLengths(segment.memory.words, at, keyBytes, valueBytes, expireAt);
+      layout.writeLengths(segment.words, at, keyBytes, valueBytes, expireAt);
       return;
     }
     const address = arena.allocate(size);
-    const start = this.#head(address, keyBytes, valueBytes, expireAt);
-    const target = arena.bytes[address >>> arena.unitShift]!;
-    this.#fill(target, start, this.bytes, this.keyFrom, this.valueTo);
+    const start = this.#head(keyBytes, valueBytes, expireAt);
+    const { words, bytes: target } = arena.placed!;
+    copyTail(words, target, start, this.bytes, this.keyFrom, this.valueTo);
     this.#publish(tag, address, old);
   }
 
@@ -156,8 +158,8 @@ export class KeySpace {
       return;
     }
     const address = arena.allocate(size);
-    const start = this.#head(address, keyBytes, after, this.expireAt);
-    const target = arena.bytes[address >>> arena.unitShift]!;
+    const start = this.#head(keyBytes, after, this.expireAt);
+    const target = arena.placed!.bytes;
     copyBytes(target, start, this.bytes, this.keyFrom, this.valueTo);
     this.#splice(target, start + keyBytes, before, after, valueAt, bytes, keyTo, to);
     this.#publish(tag, address, old);
@@ -183,8 +185,8 @@ export class KeySpace {
     const keyBytes = to - keyTo;
     const valueBytes = this.valueTo - this.valueFrom;
     const address = arena.allocate(layout.recordBytes(keyBytes, valueBytes, this.expireAt));
-    const start = this.#head(address, keyBytes, valueBytes, this.expireAt);
-    const target = arena.bytes[address >>> arena.unitShift]!;
+    const start = this.#head(keyBytes, valueBytes, this.expireAt);
+    const target = arena.placed!.bytes;
     copyBytes(target, start, bytes, keyTo, to);
     this.#fill(target, start + keyBytes, this.bytes, this.valueFrom, this.valueTo);
     this.#publish(newTag, address, old);
@@ -205,11 +207,9 @@ export class KeySpace {
     const address = arena.allocate(to - from);
     const id = address >>> arena.unitShift;
     const at = (address & arena.unitMask) << 1;
-    copyBytes(arena.bytes[id]!, (at + 2) << 2, bytes, from + 8, to);
-    const end = (at << 2) + (keyTo - from);
-    const valueBytes = layout.valueBytesOf(lengths, arena.words[id]![at + LENGTHS + 1]!);
-    // The padding is zero in our chunks; a peer's may not be.
-    for (let i = end + valueBytes; (i & 7) !== 0; i++) arena.bytes[id]![i] = 0;
+    // Up to the value's end: the padding is zero in our chunks, but a peer's may not be.
+    const end = keyTo + layout.valueBytesOf(lengths, bytes.readUInt32LE(from + 12));
+    copyTail(arena.words[id]!, arena.bytes[id]!, (at + 2) << 2, bytes, from + 8, end);
     if (layout.hasExpiry(lengths)) {
       arena.noteExpiry(arena.segments[id]!, layout.expireAtOf(arena.words[id]!, at));
     }
@@ -238,9 +238,9 @@ export class KeySpace {
     const keyBytes = this.valueFrom - this.keyFrom;
     const valueBytes = this.valueTo - this.valueFrom;
     const to = arena.allocate(layout.recordBytes(keyBytes, valueBytes, this.expireAt));
-    const start = this.#head(to, keyBytes, valueBytes, this.expireAt);
-    const target = arena.bytes[to >>> arena.unitShift]!;
-    this.#fill(target, start, this.bytes, this.keyFrom, this.valueTo);
+    const start = this.#head(keyBytes, valueBytes, this.expireAt);
+    const { words, bytes } = arena.placed!;
+    copyTail(words, bytes, start, this.bytes, this.keyFrom, this.valueTo);
     this.index.setAddress(to);
     arena.kill(address);
   }
@@ -253,18 +253,20 @@ export class KeySpace {
   /** May the record be rewritten with `size` bytes where it is? */
   #mayChange(address: number, size: number): boolean {
     const arena = this.arena;
-    const segment = arena.segmentOf(address);
-    const birth = segment.memory.words[((address & arena.unitMask) << 1) + BIRTH]!;
-    return arena.isUnseen(birth) && segment.fits(size) && !segment.closed;
+    const words = arena.words[address >>> arena.unitShift]!;
+    const at = (address & arena.unitMask) << 1;
+    if (words[at + BIRTH]! < arena.pin) return false;
+    const before = layout.recordBytesAt(words, at);
+    return before === size || classOf(before) === classOf(size);
   }
 
-  /** Writes a new record's lengths and expiry; returns where in its segment the key goes. */
-  #head(address: number, keyBytes: number, valueBytes: number, expireAt: number): number {
+  /** Writes lengths and expiry of the record just placed; returns where in its segment its key goes. */
+  #head(keyBytes: number, valueBytes: number, expireAt: number): number {
     const arena = this.arena;
-    const at = (address & arena.unitMask) << 1;
-    const words = arena.words[address >>> arena.unitShift]!;
-    if (expireAt !== 0) arena.noteExpiry(arena.segmentOf(address), expireAt);
-    return (at << 2) + layout.writeLengths(words, at, keyBytes, valueBytes, expireAt);
+    const segment = arena.placed!;
+    const at = arena.placedAt;
+    if (expireAt !== 0) arena.noteExpiry(segment, expireAt);
+    return (at << 2) + layout.writeLengths(segment.words, at, keyBytes, valueBytes, expireAt);
   }
 
   /** Copies source[from, to) to target[at, ...), the end of a record, and zeros the padding. */
@@ -301,8 +303,8 @@ export class KeySpace {
     const end = valueAt + (to - keyTo);
     this.index.reserve(tag);
     const address = this.arena.allocate(layout.recordBytes(keyBytes, end, 0));
-    const start = this.#head(address, keyBytes, end, 0);
-    const target = this.arena.bytes[address >>> this.arena.unitShift]!;
+    const start = this.#head(keyBytes, end, 0);
+    const target = this.arena.placed!.bytes;
     copyBytes(target, start, bytes, from, keyTo);
     this.#splice(target, start + keyBytes, 0, end, valueAt, bytes, keyTo, to);
     this.#publish(tag, address, 0);

@@ -10,11 +10,12 @@
  */
 import { StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { TOUCH_MAX } from "./key-index.ts";
 import type { KeySpace } from "./key-space.ts";
 import * as layout from "./layout.ts";
 
 /** Records handled together, so that the waits for memory overlap. */
-const GROUP = 64;
+const GROUP = TOUCH_MAX;
 
 export class StagedStore {
   readonly #space: KeySpace;

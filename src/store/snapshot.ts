@@ -42,8 +42,8 @@ export class Snapshot {
     this.records = arena.records;
     this.bytes = arena.liveBytes;
     this.segments = segments.map((segment) => ({
-      words: segment.memory.words,
-      bytes: segment.memory.bytes,
+      words: segment.words,
+      bytes: segment.bytes,
       slotBytes: segment.slotBytes,
       slots: segment.used,
     }));

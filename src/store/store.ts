@@ -19,6 +19,7 @@ import { ExpirySearch } from "./expiry.ts";
 import { type HashSeed, KeySpace } from "./key-space.ts";
 import { DEATH } from "./layout.ts";
 import { StagedStore } from "./loader.ts";
+import { TOUCH_MAX } from "./key-index.ts";
 import { applyKeyed, checkRecord, eachOfGroup, keyEnd, keyStart } from "./mutations.ts";
 import { OP } from "./record.ts";
 import { scanIndex } from "./scan.ts";
@@ -59,7 +60,7 @@ export type KeyVisitor = (bytes: Buffer, keyFrom: number, keyTo: number) => void
 export type ScanVisitor = (bytes: Buffer, keyFrom: number, keyTo: number, expireAt: number) => void;
 
 /** Records handled together, so that the waits for memory overlap (D20). */
-const GROUP = 64;
+const GROUP = TOUCH_MAX;
 /** Entries that a staged index is made for at once, whatever is announced: 16 MiB of pages. */
 const PRESIZE_MAX = 1_000_000;
 const NO_BYTES = Buffer.alloc(0);
