@@ -1,0 +1,65 @@
+/** The documents name only what exists: links, headings, files, scripts, flags. */
+import { describe, expect, test } from "vitest";
+import { OPTION_ROWS } from "../../../src/daemon/option-table.ts";
+import {
+  anchors,
+  documents,
+  exists,
+  filesUnder,
+  inlineCode,
+  readText,
+  relativeLinks,
+} from "./documents.ts";
+
+/** A path from the top of the repository; dist is what src becomes. */
+const PATH = /(?<![\w./-])(?:src|test|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
+
+/** Flags of `hawser status` and of the tools that the documents show. */
+const OTHER_FLAGS = new Set(["config", "watch", "json", "password", "help", "check", "keys"]);
+
+function isThere(path: string): boolean {
+  if (!path.startsWith("dist/")) return exists(path);
+  return exists(path.replace(/^dist/, "src").replace(/(\.d\.ts|\.js)$/, ".ts"));
+}
+
+describe.each(documents)("docs: $path", (document) => {
+  test("every relative link leads to a file, and to a heading in it", () => {
+    const broken = relativeLinks(document).filter(({ path, anchor }) => {
+      if (!exists(path)) return true;
+      return anchor !== "" && !anchors(readText(path)).has(anchor);
+    });
+    expect(broken.map((link) => link.target)).toEqual([]);
+  });
+
+  test("every file and folder that is named exists", () => {
+    const named = new Set(document.text.match(PATH) ?? []);
+    expect([...named].filter((path) => !isThere(path))).toEqual([]);
+  });
+
+  test("every npm script that is named exists", () => {
+    const { scripts } = JSON.parse(readText("package.json")) as { scripts: object };
+    const named = [...document.text.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].map(
+      (m) => m[1]!,
+    );
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  test("every flag that is named exists", () => {
+    const known = new Set<string>([...OTHER_FLAGS, ...OPTION_ROWS.map((row) => row.name)]);
+    const code = [...inlineCode(document), ...(document.text.match(/^```[\s\S]*?^```/gm) ?? [])];
+    const named = code.flatMap((text) =>
+      [...text.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map((match) => match[1]!),
+    );
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test("nothing is left to be written", () => {
+    expect(document.text.match(/\b(TODO|FIXME|TBD)\b|@@\w+@@/g) ?? []).toEqual([]);
+  });
+});
+
+test("docs: every source file has its line in docs/ARCHITECTURE.md", () => {
+  const architecture = readText("docs/ARCHITECTURE.md");
+  const missing = filesUnder("src").filter((path) => !architecture.includes(`| \`${path}\` |`));
+  expect(missing, "a row: | `path` | its subject |").toEqual([]);
+});

@@ -1,0 +1,87 @@
+/** Tables of the documents against those of the code: limits, states, codes, counters, events. */
+import { expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
+import { FEEDER_COUNTERS } from "../../../src/primary/journal.ts";
+import { LINK_MOVES } from "../../../src/primary/link-state.ts";
+import { SESSION_MOVES } from "../../../src/replica/session-state.ts";
+import {
+  document,
+  filesUnder,
+  namesIn,
+  readText,
+  section,
+  sourceText,
+  tableRows,
+} from "./documents.ts";
+
+const architecture = document("docs/ARCHITECTURE.md").text;
+const operations = document("docs/OPERATIONS.md").text;
+
+/** The words of a union of strings in a source file. */
+function wordsOf(path: string, type: string): string[] {
+  const found = new RegExp(`export type ${type} =((?:\\s*\\|? ?"\\w+")+);`).exec(readText(path));
+  if (found === null) throw new Error(`no union ${type} in ${path}`);
+  return [...found[1]!.matchAll(/"(\w+)"/g)].map((match) => match[1]!);
+}
+
+test("docs: limits => every one with its value, and no other", () => {
+  const told = tableRows(section(architecture, "8. Limits")).map(([name, value]) => [
+    name,
+    Number(value),
+  ]);
+  expect(Object.fromEntries(told)).toEqual(LIMITS);
+});
+
+test.each([
+  ["5.1 The link, as the feeder sees it", LINK_MOVES],
+  ["5.2 The session, as the replica sees it", SESSION_MOVES],
+] as const)("docs: states: %s => every move, and no other", (heading, moves) => {
+  const told = tableRows(section(architecture, heading)).map(([name = "", , to = ""]) => [
+    name,
+    to === "" ? [] : to.split(", "),
+  ]);
+  expect(Object.fromEntries(told)).toEqual(moves);
+});
+
+test("docs: every code of REJECT has its row", () => {
+  const told = namesIn(section(operations, "When a replica is rejected"));
+  expect(told.sort()).toEqual(wordsOf("src/wire/messages.ts", "RejectCode").sort());
+});
+
+test("docs: every reason for which a link ends has its row", () => {
+  const told = namesIn(section(operations, "Why links end"));
+  expect(told.sort()).toEqual(wordsOf("src/primary/link-state.ts", "CloseReason").sort());
+});
+
+test("docs: every case of the resume decision has its row", () => {
+  const heading = "D8. Lineage decides, never offsets of different histories";
+  const told = tableRows(section(architecture, heading)).map(([name]) => name);
+  expect(told.sort()).toEqual(wordsOf("src/primary/resume.ts", "ResumeCase").sort());
+});
+
+test("docs: every counter has its row, and every row is a counter or a field", () => {
+  const told = namesIn(section(operations, "4. INFO"));
+  expect(FEEDER_COUNTERS.filter((name) => !told.includes(name))).toEqual([]);
+  const source = sourceText();
+  const unknown = told.filter((name) => {
+    const stem = name.replace(/(<\w+>|\d+)$/, "");
+    return !source.includes(`"${name}"`) && !source.includes(`\`${stem}$`);
+  });
+  expect(unknown).toEqual([]);
+});
+
+/** The first name after a level or a condition over levels: how every line is logged. */
+const LOGGED =
+  /(?:journal|log|logger)(?:\.(?:debug|info|warn|error))?\(\s*(?:[^";]*\? )?(?:"(?:debug|info|warn|error)"(?: : "\w+")?,\s*)?"([a-z_]+)"/g;
+
+test("docs: every log event has its row, and every row is an event", () => {
+  const told = namesIn(section(operations, "5. Log events"));
+  const levels = new Set(["debug", "info", "warn", "error"]);
+  const logged = filesUnder("src")
+    .flatMap((path) => [...readText(path).matchAll(LOGGED)].map((match) => match[1]!))
+    .filter((name) => !levels.has(name));
+  expect(logged).toEqual(expect.arrayContaining(["ready", "link_closed", "resume", "restored"]));
+  expect([...new Set(logged)].filter((name) => !told.includes(name))).toEqual([]);
+  const source = sourceText();
+  expect(told.filter((name) => !source.includes(`"${name}"`))).toEqual([]);
+});
