@@ -4,7 +4,7 @@
  * reaches its cap and the sync never has to start again.
  *
  *   shipping   (room to half the cap) / (time the ship still needs)
- *   catching   4/5 of what the replica drains, plus what is left of the room spread over 10 s
+ *   catching   3/4 of what the replica drains, so that its lag always shrinks
  *   none       no limit
  *
  *   bytes/s  ^ no limit ....                       .... no limit
@@ -25,16 +25,15 @@ export interface PaceClaim {
   readonly capBytes: number;
   /** Chunk payload still to be loaded by the replica; 0 once it has swapped. */
   readonly shipBytesLeft: number;
-  /** What the replica takes: chunk bytes per second while shipping, log bytes after. */
+  /** What the replica takes: chunk bytes per second while shipping, log bytes after; -1 not known yet. */
   readonly drainPerSecond: number;
 }
 
 /** Below this the pace counts as a stop in all but name. */
 export const PACE_FLOOR_BYTES: number = 1024 * 1024;
-/** A drain that was not measured yet counts as this, so that a ship's first second slows nobody much. */
+/** A slower drain counts as this: the pace never becomes a full stop. */
 const DRAIN_MIN_BYTES = 64 * 1024;
-const CATCH_UP_SHARE = 0.8;
-const CATCH_UP_SPREAD_S = 10;
+const CATCH_UP_SHARE = 0.75;
 /** Writers may run this far ahead of an even pace. */
 const BURST_S = 0.1;
 const BURST_BYTES_MIN = 256 * 1024;
@@ -44,9 +43,10 @@ export function paceOf(claim: PaceClaim): number {
   const drain = Math.max(claim.drainPerSecond, DRAIN_MIN_BYTES);
   if (claim.shipBytesLeft > 0) {
     const room = Math.max(0, claim.roomBytes - claim.capBytes / 2);
-    return room / (claim.shipBytesLeft / drain);
+    // Before the drain is known a second may use half of the room: nobody is stopped on a guess.
+    return claim.drainPerSecond < 0 ? room / 2 : room / (claim.shipBytesLeft / drain);
   }
-  return drain * CATCH_UP_SHARE + Math.max(0, claim.roomBytes) / CATCH_UP_SPREAD_S;
+  return drain * CATCH_UP_SHARE;
 }
 
 export class Pace {

@@ -1,10 +1,12 @@
 /**
  * Holds, their cap, and what writers have to give way to: looks at every link ten times a second.
  *
- *   hold moves with what its replica applied; ends below half the backlog
+ *   hold moves with what its replica applied; ends below half the backlog, when the probation
+ *                         (throttleMaxMs after the swap) is over
  *   hold at its cap       connected: the sync is given up, the replica is quarantined
  *                         parked:    the hold is dropped, nobody is slowed for it
- *   writers               paced by the slowest connected, advancing sync (pace.ts)
+ *   writers               paced by the slowest connected, advancing sync (pace.ts); after the swap
+ *                         only while its lag is above half the backlog
  *   throttleMaxMs below the floor: that sync is given up, the replica is quarantined
  *
  * Also the warnings at 50 % and 80 % of the backlog, for links without a hold.
@@ -17,8 +19,10 @@ import { Rate } from "./rate.ts";
 
 /** A sync that did not move for this long slows nobody. */
 const ADVANCING_MS = 3_000;
-/** A link that kept up for this long after its sync is forgiven. */
-const PROBATION_MS = 60_000;
+/** Writers count as released when nobody had to wait for this long. */
+const RELEASED_MS = 3_000;
+/** A drain is believed after this. */
+const MEASURED_MS = 1_000;
 /** Shares of the backlog at which a lagging replica is warned of, and the one below which it is well again. */
 const WARN_AT = [0.5, 0.8] as const;
 const WELL_BELOW = 0.25;
@@ -27,8 +31,11 @@ const CHUNK_BYTES_USUAL = 256 * 1024;
 
 /** What pacing remembers of a link. */
 interface Watch {
+  /** When chunks began to flow on this link. */
+  shipSinceMs: number;
   readonly chunks: Rate;
-  readonly applied: Rate;
+  /** Null until the stream was first confirmed: a swap jumps to its offset. */
+  applied: Rate | null;
   warned: number;
 }
 
@@ -40,6 +47,8 @@ export class Pacing {
   private readonly watches = new WeakMap<Link, Watch>();
   private slowestSinceMs = -1;
   private slowing = false;
+  /** When a writer last had to wait. */
+  private bitMs = 0;
 
   constructor(feeder: Feeder) {
     this.feeder = feeder;
@@ -48,6 +57,11 @@ export class Pacing {
   get holdCapBytes(): number {
     const { holdBytes } = this.feeder.options;
     return holdBytes === 0 ? 4 * this.feeder.backlog.sizeBytes : holdBytes;
+  }
+
+  /** Falling behind this soon after a ship counts as a failure of the ship. */
+  get relapseMs(): number {
+    return 3 * this.feeder.options.throttleMaxMs;
   }
 
   /** Seconds of history that the backlog holds when full, at the present write rate; -1 when idle. */
@@ -69,13 +83,16 @@ export class Pacing {
   // --- holds -----------------------------------------------------------------------------------
 
   moveHolds(nowMs: number): void {
-    const { holds, backlog, links } = this.feeder;
+    const { holds, backlog, links, options } = this.feeder;
     if (holds.count === 0) return;
     for (const link of links) {
       const { hold } = link;
       if (hold === null || link.confirmed < 0) continue;
       hold.offset = Math.max(hold.offset, link.confirmed);
       if (backlog.next - hold.offset >= backlog.sizeBytes / 2) continue;
+      // Why not at once: a replica that is slower than its writers would fall off the backlog
+      // seconds after its sync. For a while it is still held, and writers give way to it.
+      if (nowMs - link.shippedAtMs < options.throttleMaxMs) continue;
       holds.drop(hold);
       link.hold = null;
     }
@@ -140,11 +157,16 @@ export class Pacing {
   private watch(link: Link, nowMs: number): Watch {
     let watch = this.watches.get(link);
     if (watch === undefined) {
-      watch = { chunks: new Rate(0, nowMs), applied: new Rate(link.applied, nowMs), warned: 0 };
+      watch = { chunks: new Rate(0, nowMs), applied: null, warned: 0, shipSinceMs: -1 };
       this.watches.set(link, watch);
     }
+    if (link.ship?.state !== "sending") watch.shipSinceMs = -1;
+    else if (watch.shipSinceMs < 0) watch.shipSinceMs = nowMs;
     watch.chunks.observe((link.ship ?? link.finishing)?.bytesAcked ?? 0, nowMs);
-    watch.applied.observe(Math.max(0, link.confirmed), nowMs);
+    if (link.confirmed < 0) watch.applied = null;
+    else if (watch.applied !== null) watch.applied.observe(link.confirmed, nowMs);
+    // Why the chunks' rate: what took chunks at that rate a moment ago takes the log at it now.
+    else watch.applied = new Rate(link.confirmed, nowMs, watch.chunks.perSecond);
     return watch;
   }
 
@@ -152,13 +174,18 @@ export class Pacing {
   private claimOf(link: Link, watch: Watch, nowMs: number): PaceClaim | null {
     const { hold } = link;
     if (hold === null || nowMs - link.progressMs > ADVANCING_MS) return null;
+    const { backlog } = this.feeder;
     const left = shipBytesLeft(link);
+    const lag = backlog.tail - hold.offset;
+    if (left === 0 && lag < backlog.sizeBytes / 2) return null;
     const capBytes = this.holdCapBytes;
+    const measured = left === 0 || nowMs - watch.shipSinceMs >= MEASURED_MS;
+    const drain = left > 0 ? watch.chunks : (watch.applied ?? watch.chunks);
     return {
-      roomBytes: capBytes - (this.feeder.backlog.tail - hold.offset),
+      roomBytes: capBytes - lag,
       capBytes,
       shipBytesLeft: left,
-      drainPerSecond: left > 0 ? watch.chunks.perSecond : watch.applied.perSecond,
+      drainPerSecond: measured ? drain.perSecond : -1,
     };
   }
 
@@ -172,8 +199,10 @@ export class Pacing {
         replica: slowest.hello?.replicaId ?? "",
         pace: Math.round(this.pace.limit),
       });
-    if (slowest === null && this.slowing) deps.journal("info", "writers_released", {});
-    this.slowing = slowest !== null && (this.slowing || biting);
+    if (biting) this.bitMs = nowMs;
+    const over = this.slowing && nowMs - this.bitMs > RELEASED_MS;
+    if (over) deps.journal("info", "writers_released", {});
+    this.slowing = !over && (this.slowing || biting);
     if (slowest === null || this.pace.limit >= PACE_FLOOR_BYTES || !this.slowing) {
       this.slowestSinceMs = -1;
       return;
@@ -187,20 +216,20 @@ export class Pacing {
   // --- links without a hold --------------------------------------------------------------------
 
   private lookAfter(link: Link, watch: Watch, nowMs: number): void {
-    if (link.state.kind !== "streaming" || link.confirmed < 0 || link.hold !== null) return;
+    if (link.state.kind !== "streaming" || link.confirmed < 0) return;
     const { backlog, quarantine, deps } = this.feeder;
     const lag = backlog.next - link.confirmed;
     const share = lag / backlog.sizeBytes;
     if (share < WELL_BELOW) {
       watch.warned = 0;
-      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > PROBATION_MS)
+      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > this.relapseMs)
         quarantine.forgive(link.hello?.replicaId ?? "");
       return;
     }
     const next = WARN_AT[watch.warned];
     if (next === undefined || share < next) return;
     watch.warned += 1;
-    const growth = this.writes.perSecond - watch.applied.perSecond;
+    const growth = this.writes.perSecond - (watch.applied?.perSecond ?? 0);
     deps.journal("warn", "replica_lags", {
       replica: link.hello?.replicaId ?? "",
       percent_of_backlog: Math.round(share * 100),

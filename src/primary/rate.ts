@@ -5,11 +5,13 @@ const HALF_LIFE_MS = 2_000;
 
 export class Rate {
   /** Units per second. */
-  perSecond = 0;
+  perSecond: number;
   private value: number;
   private atMs: number;
 
-  constructor(value: number, nowMs: number) {
+  /** `perSecond` is what it is taken to be before it was observed. */
+  constructor(value: number, nowMs: number, perSecond = 0) {
+    this.perSecond = perSecond;
     this.value = value;
     this.atMs = nowMs;
   }

@@ -88,13 +88,10 @@ export function fellBehind(feeder: Feeder, link: Link, nowMs: number): void {
   });
   // Why not a ship at once: a replica that was shipped to just now and could not keep up would get
   // ship after ship.
-  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < RELAPSE_MS;
+  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < feeder.pacing.relapseMs;
   if (fresh) feeder.pacing.giveUp(link, "it fell behind again right after its sync", nowMs);
   else feeder.requestShip(link, nowMs);
 }
-
-/** Falling behind this soon after a ship counts as a failure of the ship. */
-const RELAPSE_MS = 60_000;
 
 /** Keeps the snapshot and the hold of a link that ended, when its replica can use them. */
 export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: boolean): void {
