@@ -30,6 +30,8 @@ const BACKLOG_BYTES = 4 * MIB;
 const SHIP_RATE = "12mb";
 /** What is in flight unconfirmed stays well inside the backlog. */
 const PACE_BYTES = MIB;
+/** A link may always finish the batch it is in, of about 1 MiB or one large value. */
+const BATCH_BYTES_MAX = 3 * MIB;
 /** Share of a ship after which its replica is killed. */
 const KILL_AT = 0.3;
 
@@ -195,7 +197,7 @@ class MainJob {
         const shown = info.replicas.find((replica) => replica.get("port") === String(this.#b.port));
         applied = Number(shown?.get("offset") ?? applied);
         const sent = linkOf(await this.#primary.status(), this.#b)?.sent ?? 0;
-        if (Math.max(applied, sent) < first) return applied;
+        if (Math.max(applied, sent) + BATCH_BYTES_MAX < first) return applied;
       }
     }
     throw new Error("the backlog never moved past the stopped replica");

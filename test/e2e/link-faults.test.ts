@@ -34,11 +34,16 @@ async function healed({ primary, replica }: Scene, partial: number): Promise<voi
   expect(count(counters[0]!, "sync_partial_ok")).toBe(partial);
 }
 
-async function streaming(replica: Daemon): Promise<void> {
-  await until(async () => (await replica.status()).upstream?.state === "streaming", {
-    what: "the stream to be back",
-    describe: () => replica.status(),
-  });
+/** The link came back by its `times`-th partial resync. */
+async function resumed({ primary, replica }: Scene, times: number): Promise<void> {
+  await until(
+    async () => {
+      const { counters } = await primary.status();
+      const { upstream } = await replica.status();
+      return count(counters, "sync_partial_ok") === times && upstream?.state === "streaming";
+    },
+    { what: `partial resync ${times}`, describe: () => replica.status() },
+  );
 }
 
 describe("e2e: link: ends in mid-stream", () => {
@@ -85,7 +90,7 @@ describe("e2e: link: ends in mid-stream", () => {
       const cut = direction.cutAfter(bytes, kind);
       await writeLog(at.primary, 500_000, random.between(10, 30_000));
       await within(cut, `cut ${round}: ${direction.name} ${kind} after ${bytes} bytes`);
-      await streaming(at.replica);
+      await resumed(at, round);
     }
     await healed(at, 30);
   });

@@ -76,7 +76,7 @@ describe("e2e: peers: strangers on the replication port", () => {
   const NOISE: readonly (readonly [string, Buffer | string, RegExp])[] = [
     ["64 KiB of random bytes", random.bytes(65_536), /malformed/],
     ["an HTTP request", HTTP, /malformed/],
-    ["a RESP command", "*1\r\n$4\r\nPING\r\n", /malformed/],
+    ["a RESP command", "*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n", /malformed/],
     ["zeros", Buffer.alloc(1024), /malformed/],
     [
       "a TLS ClientHello",

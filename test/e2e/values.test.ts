@@ -90,7 +90,8 @@ test("e2e: values: 64 MiB, link cut twice in its middle => goes on from there, n
   await holds(replica, "big", value);
   expect(count(counters[0]!, "sync_full")).toBe(1);
   expect(count(counters[0]!, "sync_partial_ok")).toBe(2);
-  expect(proxy.down.bytes - before).toBeLessThan(64 * MIB + 64 * 1024);
+  // A reset also loses what the kernel had not delivered; beginning again would be 100 MiB.
+  expect(proxy.down.bytes - before).toBeLessThan(72 * MIB);
 });
 
 test("e2e: values: 64 MiB in a ship, cut twice in its middle => resumed, not begun again", async () => {

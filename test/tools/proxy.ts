@@ -27,7 +27,10 @@ export interface Shape {
   readonly oneByteWrites: boolean;
 }
 
-/** How a connection ends: both sockets closed, both reset, or only this direction ended (FIN). */
+/**
+ * How a connection ends: both sockets closed after what was sent, both reset (which also loses what
+ * the kernel has not delivered yet), or only this direction ended (FIN).
+ */
 export type CutKind = "destroy" | "reset" | "halfClose";
 
 export interface ProxyOptions {
@@ -111,21 +114,25 @@ export class Direction {
     this.resume();
   }
 
-  /** Bytes that may pass now; 0 means ask again in `msUntilTokens()`. */
-  tokens(): number {
+  /**
+   * Bytes of `wanted` that may pass now; 0 means ask again in `msUntilTokens()`. Never a few only:
+   * a loop that sends what trickles in meanwhile would never end.
+   */
+  tokens(wanted: number): number {
     const rate = this.shape.bytesPerSecond;
     if (rate === Infinity) return SLICE_BYTES;
     const now = performance.now();
     const refill = ((now - this.#refilledAt) * rate) / 1000;
     this.#tokens = Math.min(burstOf(rate), this.#tokens + refill);
     this.#refilledAt = now;
-    return Math.floor(this.#tokens);
+    const worthwhile = Math.min(wanted, burstOf(rate));
+    return this.#tokens < worthwhile ? 0 : Math.floor(this.#tokens);
   }
 
-  msUntilTokens(): number {
+  msUntilTokens(wanted: number): number {
     const rate = this.shape.bytesPerSecond;
-    const wanted = Math.min(burstOf(rate), 1460) - this.#tokens;
-    return Math.max(1, (wanted * 1000) / rate);
+    const missing = Math.min(wanted, burstOf(rate)) - this.#tokens;
+    return Math.max(1, (missing * 1000) / rate);
   }
 
   spend(bytes: number): void {
@@ -219,9 +226,10 @@ class Pipe {
         this.#finish(item.kind);
         return;
       }
-      const allowed = this.#direction.tokens();
+      const wanted = this.#direction.shape.oneByteWrites ? 1 : item.bytes.length;
+      const allowed = this.#direction.tokens(wanted);
       if (allowed <= 0) {
-        this.#later(this.#direction.msUntilTokens());
+        this.#later(this.#direction.msUntilTokens(wanted));
         return;
       }
       this.#move(item, allowed);

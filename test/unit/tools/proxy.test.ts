@@ -334,3 +334,17 @@ test("proxy: close() ends every connection and frees the port", async () => {
   const late = new Peer(connect(was, "127.0.0.1"));
   await late.ends("reset");
 });
+
+test("proxy: a rate limit leaves the event loop to others", async () => {
+  const proxy = await proxied();
+  const { client, target } = await pair(proxy);
+  proxy.up.set({ bytesPerSecond: 1_000_000 });
+  client.socket.write(sample(400_000));
+  await target.has(1000);
+  let turns = 0;
+  while (target.count < 300_000) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    turns++;
+  }
+  expect(turns).toBeGreaterThan(20);
+});
