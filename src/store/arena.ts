@@ -16,13 +16,14 @@
  *   Until then it stays dead (not free), and sweep() makes it free once nothing pins it.
  * - Slots beyond the `used` that a snapshot took are never read by it: they may always be given out.
  * - used = live + dead + free, for each segment.
+ * - A segment that is not the current one of its class is full: used = capacity (snapshot.ts).
  *
  * Owns: slots, their liveness, the pins. Does not own: keys (key-index.ts), records' form
  * (layout.ts), memory (segment-memory.ts), which segments to empty (compaction.ts).
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
-import { BIRTH, DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
+import { BIRTH, DEATH, hasExpiry, LENGTHS } from "./layout.ts";
 import type { SegmentMemory, SegmentPool } from "./segment-memory.ts";
 import { classBytes, classOf } from "./size-classes.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -53,8 +54,8 @@ export class Segment {
   /** Live records with an expiry, and a lower bound of the earliest. */
   expires = 0;
   expireAtMin: number = Number.POSITIVE_INFINITY;
-  /** It is in its class's list of segments with free slots. */
-  listed = false;
+  /** The listing of its arena in which it is in its class's list of segments with free slots. */
+  listedIn = 0;
   /** It is being emptied, or gone: nothing is put into it. */
   closed = false;
 
@@ -131,6 +132,8 @@ export class Arena {
   readonly #classedMax: number;
   /** Next segment id that sweep() looks at; past the end when nothing is to be swept. */
   #sweepAt = Number.POSITIVE_INFINITY;
+  /** Counts freezes: each begins the lists of segments with free slots anew. */
+  #listing = 1;
   #retired = false;
 
   constructor(pool: SegmentPool) {
@@ -208,15 +211,11 @@ export class Arena {
     }
     this.epoch++;
     this.pin = this.epoch;
-    const segments: Segment[] = [];
-    for (const segment of this.segments) if (segment !== null) segments.push(segment);
-    const snapshot = new Snapshot(this, this.epoch, segments);
+    const snapshot = new Snapshot(this, this.epoch);
     this.open.push(snapshot);
-    // All of them are pinned now; sweep() lists them again.
-    for (const sizeClass of this.classes) {
-      for (const segment of sizeClass.partial) segment.listed = false;
-      sizeClass.partial = [];
-    }
+    // All that are listed are pinned now; sweep() lists them again.
+    for (const sizeClass of this.classes) sizeClass.partial = [];
+    this.#listing++;
     return snapshot;
   }
 
@@ -296,13 +295,12 @@ export class Arena {
     const sizeClass = this.classes[index]!;
     if (this.#sweepAt < this.segments.length) this.sweep(8);
     const before = sizeClass.current;
-    let next: Segment | null = null;
+    let next = before !== null && this.#hasRoom(before) ? before : null; // It was just swept.
     while (next === null && sizeClass.partial.length > 0) {
       const segment = sizeClass.partial.pop()!;
-      segment.listed = false;
+      segment.listedIn = 0;
       if (this.#hasRoom(segment)) next = segment;
     }
-    if (next === null && before !== null && this.#hasRoom(before)) next = before; // Just swept.
     if (next === null) {
       next = this.#open(this.pool.take(), index, sizeClass.slotBytes);
       sizeClass.slots += next.capacity;
@@ -340,8 +338,9 @@ export class Arena {
       this.#close(segment);
       return;
     }
-    if (segment.listed || segment.closed || sizeClass?.current === segment) return;
-    segment.listed = true;
+    const isListed = segment.listedIn === this.#listing;
+    if (isListed || segment.closed || sizeClass?.current === segment) return;
+    segment.listedIn = this.#listing;
     sizeClass!.partial.push(segment);
   }
 
@@ -396,16 +395,4 @@ export class Arena {
     this.heldBytes = 0;
     this.segmentCount = 0;
   }
-}
-
-/** Recomputes the earliest expiry of a segment exactly. */
-export function refreshExpiry(segment: Segment): void {
-  const words = segment.words;
-  let earliest = Number.POSITIVE_INFINITY;
-  for (let slot = 0; slot < segment.used; slot++) {
-    const at = (slot * segment.slotBytes) >>> 2;
-    if (words[at + DEATH] !== 0 || !hasExpiry(words[at + LENGTHS]!)) continue;
-    earliest = Math.min(earliest, expireAtOf(words, at));
-  }
-  segment.expireAtMin = earliest;
 }

@@ -57,7 +57,7 @@ export class KeyIndex {
   constructor(arena: Arena, pageEntries: number) {
     assert(pageEntries >= 4 && (pageEntries & (pageEntries - 1)) === 0);
     this.#arena = arena;
-    this.pages = new PageTable(pageEntries);
+    this.pages = new PageTable(pageEntries, (bytes) => arena.pool.noteDropped(bytes));
     this.#chunks = this.pages.chunks;
     this.#chunkShift = this.pages.chunkShift;
     this.#chunkMask = this.pages.chunkMask;
@@ -71,12 +71,21 @@ export class KeyIndex {
     this.hitChunk = this.pages.chunks[0]!;
   }
 
-  /** Splits the empty pages until `entries` keys fit without a split. */
+  /** Makes an empty index ready for `entries` keys. */
   presize(entries: number): void {
     assert(this.size === 0);
     const perPage = (this.#entriesMax * 3) >>> 2;
-    while (2 ** this.#depth * perPage < entries) {
-      for (const page of [...this.#directory]) this.#split(page);
+    let depth = this.#depth;
+    while (2 ** depth * perPage < entries) depth++;
+    for (const page of new Set(this.#directory)) {
+      this.#pagesOfDepth[this.pages.depths[page]!]!--;
+      this.pages.free(page);
+    }
+    this.#directory = new Int32Array(2 ** depth);
+    this.#depth = depth;
+    this.#prefixShift = 32 - depth;
+    for (let i = 0; i < this.#directory.length; i++) {
+      this.#directory[i] = this.#newPage(depth, i << this.#prefixShift);
     }
   }
 

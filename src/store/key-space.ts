@@ -42,6 +42,12 @@ export class KeySpace {
     this.bytes = this.arena.bytes[0]!;
   }
 
+  /** Nothing will be looked up or written any more; open snapshots stay readable. */
+  retire(): void {
+    this.arena.retire();
+    this.index.pages.dispose();
+  }
+
   tagOf(key: Uint8Array, from: number, to: number): number {
     return halfSipHash(key, from, to, this.#k0, this.#k1);
   }
@@ -193,39 +199,21 @@ export class KeySpace {
     if (removeSource) this.remove(tag, bytes, from, keyTo);
   }
 
-  /**
-   * Places a checked record in chunk form, bytes[from, to), whose key must be new.
-   * @returns its address, or 0 when the key is there
-   */
-  adopt(tag: number, bytes: Buffer, from: number, to: number): number {
-    const lengths = bytes.readUInt32LE(from + 8);
-    const keyFrom = from + layout.headOf(lengths);
-    const keyTo = keyFrom + layout.keyBytesOf(lengths);
-    if (this.index.find(tag, bytes, keyFrom, keyTo) !== 0) return 0;
+  /** Lets the index name a record that is in its slot; false when the key is there already. */
+  adopt(tag: number, key: Uint8Array, from: number, to: number, address: number): boolean {
+    if (this.index.find(tag, key, from, to) !== 0) return false;
     this.index.reserve(tag);
-    const arena = this.arena;
-    const address = arena.allocate(to - from);
-    const id = address >>> arena.unitShift;
-    const at = (address & arena.unitMask) << 1;
-    // Up to the value's end: the padding is zero in our chunks, but a peer's may not be.
-    const end = keyTo + layout.valueBytesOf(lengths, bytes.readUInt32LE(from + 12));
-    copyTail(arena.words[id]!, arena.bytes[id]!, (at + 2) << 2, bytes, from + 8, end);
-    if (layout.hasExpiry(lengths)) {
-      arena.noteExpiry(arena.segments[id]!, layout.expireAtOf(arena.words[id]!, at));
-    }
     this.index.insert(tag, address);
-    return address;
+    return true;
   }
 
-  /** The same for a record that is in its slot already; false when the key is there. */
+  /** The same for a record whose bytes have all arrived in its slot: counts its expiry too. */
   adoptPlaced(address: number): boolean {
     this.read(address);
     const tag = this.tagOf(this.bytes, this.keyFrom, this.valueFrom);
-    if (this.index.find(tag, this.bytes, this.keyFrom, this.valueFrom) !== 0) return false;
-    this.index.reserve(tag);
-    for (let i = this.valueTo; (i & 7) !== 0; i++) this.bytes[i] = 0;
+    if (!this.adopt(tag, this.bytes, this.keyFrom, this.valueFrom, address)) return false;
+    for (let i = this.valueTo; (i & 7) !== 0; i++) this.bytes[i] = 0; // A peer's may not be.
     if (this.expireAt !== 0) this.arena.noteExpiry(this.arena.segmentOf(address), this.expireAt);
-    this.index.insert(tag, address);
     return true;
   }
 

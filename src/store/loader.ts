@@ -10,6 +10,8 @@
  */
 import { StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { u32 } from "./bytes.ts";
+import { copyTail } from "./copy.ts";
 import { TOUCH_MAX } from "./key-index.ts";
 import type { KeySpace } from "./key-space.ts";
 import * as layout from "./layout.ts";
@@ -27,6 +29,8 @@ export class StagedStore {
   #partBytes = 0;
   readonly #starts = new Uint32Array(GROUP);
   readonly #sizes = new Uint32Array(GROUP);
+  readonly #lengths = new Uint32Array(GROUP);
+  readonly #addresses = new Int32Array(GROUP);
   readonly #tags = new Int32Array(GROUP);
 
   /** Called by Store.stage only. */
@@ -57,7 +61,9 @@ export class StagedStore {
       while (n < GROUP && at < to) {
         const size = checkHead(bytes, at, to);
         if (size > to - at) break;
+        checkPadding(bytes, at, size);
         this.#starts[n] = at;
+        this.#lengths[n] = u32(bytes, at + 8);
         this.#sizes[n++] = size;
         at += size;
       }
@@ -83,7 +89,7 @@ export class StagedStore {
   discard(): void {
     if (this.#state === "taken" || this.#state === "discarded") return;
     this.#state = "discarded";
-    this.#space.arena.retire();
+    this.#space.retire();
   }
 
   /** Called by Store.swap only: hands the loaded state over. */
@@ -95,21 +101,50 @@ export class StagedStore {
     return this.#space;
   }
 
+  /** Places the `n` whole records at #starts, then lets the index name them. */
   #place(bytes: Buffer, n: number): void {
     const space = this.#space;
     for (let i = 0; i < n; i++) {
-      const start = this.#starts[i]!;
-      const lengths = bytes.readUInt32LE(start + 8);
-      const key = start + layout.headOf(lengths);
-      this.#tags[i] = space.tagOf(bytes, key, key + layout.keyBytesOf(lengths));
+      const key = this.#starts[i]! + layout.headOf(this.#lengths[i]!);
+      this.#tags[i] = space.tagOf(bytes, key, key + layout.keyBytesOf(this.#lengths[i]!));
     }
     space.touch(this.#tags, n);
+    for (let i = 0; i < n; ) i = this.#copyRun(bytes, i, n);
     for (let i = 0; i < n; i++) {
-      const start = this.#starts[i]!;
-      const address = space.adopt(this.#tags[i]!, bytes, start, start + this.#sizes[i]!);
-      if (address === 0) refuse("a key that the snapshot had before");
+      const key = this.#starts[i]! + layout.headOf(this.#lengths[i]!);
+      const keyTo = key + layout.keyBytesOf(this.#lengths[i]!);
+      if (!space.adopt(this.#tags[i]!, bytes, key, keyTo, this.#addresses[i]!)) {
+        refuse("a key that the snapshot had before");
+      }
     }
     this.#records += n;
+  }
+
+  /**
+   * Copies record `first` and those after it that go into the slots after its own, in one piece.
+   * @returns the first record that was not copied
+   */
+  #copyRun(bytes: Buffer, first: number, n: number): number {
+    const arena = this.#space.arena;
+    const size = this.#sizes[first]!;
+    this.#addresses[first] = arena.allocate(size);
+    const segment = arena.placed!;
+    const word = arena.placedAt;
+    let next = first + 1;
+    if (size === segment.slotBytes && segment.freeHead === 0) {
+      while (next < n && this.#sizes[next] === size && segment.used < segment.capacity) {
+        this.#addresses[next++] = arena.allocate(size);
+      }
+    }
+    const from = this.#starts[first]!;
+    const to = from + (next - first) * size;
+    copyTail(segment.words, segment.bytes, word << 2, bytes, from, to);
+    for (let i = first, at = word; i < next; i++, at += size >>> 2) {
+      segment.words[at] = arena.epoch; // The copy brought the stamps of the chunk, which are zero.
+      if (!layout.hasExpiry(this.#lengths[i]!)) continue;
+      arena.noteExpiry(segment, layout.expireAtOf(segment.words, at));
+    }
+    return next;
   }
 
   /** The head of a record larger than what is left of the chunk: reserves its slot. */
@@ -144,23 +179,34 @@ export class StagedStore {
 /** Checks the head of the record at `at`; returns its size, which may reach beyond `to`. */
 function checkHead(bytes: Buffer, at: number, to: number): number {
   if (to - at < 16) refuse(`${to - at} bytes are no record`);
-  if (bytes.readUInt32LE(at) !== 0 || bytes.readUInt32LE(at + 4) !== 0) refuse("a stamped record");
-  const lengths = bytes.readUInt32LE(at + 8);
+  if (u32(bytes, at) !== 0 || u32(bytes, at + 4) !== 0) refuse("a stamped record");
+  const lengths = u32(bytes, at + 8);
   const head = layout.headOf(lengths);
   const wide = layout.isWide(lengths);
   const keyBytes = layout.keyBytesOf(lengths);
-  const valueBytes = layout.valueBytesOf(lengths, bytes.readUInt32LE(at + 12));
+  const valueBytes = layout.valueBytesOf(lengths, u32(bytes, at + 12));
   if (!layout.isCanonical(keyBytes, valueBytes, wide)) refuse("lengths of another form");
   if (keyBytes > LIMITS.keyBytesMax || valueBytes > LIMITS.valueBytesMax) {
     refuse(`a key of ${keyBytes} and a value of ${valueBytes} bytes`);
   }
   if (layout.hasExpiry(lengths)) {
     if (to - at < head) refuse("a record that ends in its head");
-    const low = bytes.readUInt32LE(at + head - 8);
-    const high = bytes.readUInt32LE(at + head - 4);
+    const low = u32(bytes, at + head - 8);
+    const high = u32(bytes, at + head - 4);
     if ((low === 0 && high === 0) || high > 0x1f_ffff) refuse("an expiry that is no time");
   }
   return layout.align8(head + keyBytes + valueBytes);
+}
+
+/** The bytes after the value of a record that is here as a whole. */
+function checkPadding(bytes: Buffer, at: number, size: number): void {
+  const lengths = u32(bytes, at + 8);
+  const end =
+    at +
+    layout.headOf(lengths) +
+    layout.keyBytesOf(lengths) +
+    layout.valueBytesOf(lengths, u32(bytes, at + 12));
+  for (let i = end; i < at + size; i++) if (bytes[i] !== 0) refuse("padding that is not zero");
 }
 
 function refuse(detail: string): never {

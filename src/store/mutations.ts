@@ -9,22 +9,13 @@
  */
 import { StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { u32, u64 } from "./bytes.ts";
 import type { KeySpace } from "./key-space.ts";
 import { OP, SET_HAS_EXPIRY } from "./record.ts";
 
 const HEAD = 6;
 const HEAD_EXPIRY = 14;
 const HEAD_PATCH = 10;
-
-function u32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
-  );
-}
-
-function u64(bytes: Uint8Array, at: number): number {
-  return u32(bytes, at) + u32(bytes, at + 4) * 0x1_0000_0000;
-}
 
 function refuse(detail: string): never {
   throw new StoreError("ERR_STORE_RECORD", detail);

@@ -64,7 +64,7 @@ export class PoolWorker {
   }
 
   #spawn(): Worker {
-    const thread = new Worker(this.#url, { name: "hawser-serializer" });
+    const thread = new Worker(this.#url, { name: "hawser-serializer", execArgv: [] });
     this.#thread = thread;
     thread.on("message", (message: FromWorker) => this.#onMessage(thread, message));
     thread.on("error", (error) => this.#onCrash(thread, `worker crashed: ${String(error)}`));

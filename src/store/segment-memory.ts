@@ -17,6 +17,8 @@ const FREE_MIN = 8;
 const RELEASE_MAX = 64;
 /** Dropped memory that is worth a collection. */
 const COLLECT_BYTES = 32 * 1024 * 1024;
+/** Dropped memory that is not let grow further. */
+const DROPPED_BYTES_MAX = 256 * 1024 * 1024;
 
 export interface SegmentMemory {
   readonly buffer: SharedArrayBuffer;
@@ -30,7 +32,7 @@ export class SegmentPool {
   /** Bytes of all memory that is in use or in the free list. */
   heldBytes = 0;
   /** Bytes dropped since the last collection. */
-  droppedBytes = 0;
+  #droppedBytes = 0;
   readonly #free: SegmentMemory[] = [];
 
   constructor(segmentBytes: number) {
@@ -48,6 +50,8 @@ export class SegmentPool {
 
   /** Memory for a single record of `bytes`, a multiple of 8. */
   takeOwn(bytes: number): SegmentMemory {
+    // Large values that replace each other in a tight loop must not outrun maintain().
+    if (this.#droppedBytes >= DROPPED_BYTES_MAX) this.#collect();
     return this.#allocate(bytes);
   }
 
@@ -55,6 +59,11 @@ export class SegmentPool {
   give(memory: SegmentMemory): void {
     if (memory.buffer.byteLength === this.segmentBytes) this.#free.push(memory);
     else this.#drop(memory);
+  }
+
+  /** Shared memory from elsewhere was dropped. */
+  noteDropped(bytes: number): void {
+    this.#droppedBytes += bytes;
   }
 
   /**
@@ -66,11 +75,13 @@ export class SegmentPool {
     const keep = Math.max(FREE_MIN, segmentsInUse >>> 3);
     for (let n = 0; n < RELEASE_MAX && this.#free.length > keep; n++) this.#drop(this.#free.pop()!);
     if (this.#free.length > keep) return true;
-    if (this.droppedBytes >= COLLECT_BYTES) {
-      this.droppedBytes = 0;
-      collectGarbage();
-    }
+    if (this.#droppedBytes >= COLLECT_BYTES) this.#collect();
     return false;
+  }
+
+  #collect(): void {
+    this.#droppedBytes = 0;
+    collectGarbage();
   }
 
   #allocate(bytes: number): SegmentMemory {
@@ -86,7 +97,7 @@ export class SegmentPool {
 
   #drop(memory: SegmentMemory): void {
     this.heldBytes -= memory.buffer.byteLength;
-    this.droppedBytes += memory.buffer.byteLength;
+    this.#droppedBytes += memory.buffer.byteLength;
   }
 }
 

@@ -1,6 +1,8 @@
 /**
- * One open snapshot: which arena segments it sees, how far each was used, and its epoch. Taking it
- * costs one pass over the list of arena segments (thousands at tens of millions of keys), no more.
+ * One open snapshot: which arena segments it sees, how far each was used, and its epoch.
+ *
+ * Taking it copies the list of arena segments (5,600 references at 40 million keys) and notes how far
+ * the current segment of each size class is used; all others are full. The rest waits for a reader.
  *
  * It pins its arena until it is closed and nobody reads it any more: a reader in another thread
  * cannot be stopped at once, so readers retain it.
@@ -27,26 +29,32 @@ export class Snapshot {
   readonly records: number;
   /** Estimated chunk payload, bytes. */
   readonly bytes: number;
-  /** In the order in which they are serialized. */
-  readonly segments: readonly FrozenSegment[];
   /** What is known of its chunks, for each chunk size in use. */
   readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
   readonly #arena: Arena;
+  readonly #list: readonly (Segment | null)[];
+  /** Slots in use at the freeze, of the segments that were not full. */
+  readonly #partlyUsed = new Map<Segment, number>();
+  #segments: FrozenSegment[] | null = null;
   #readers = 0;
   #closed = false;
 
   /** Called by Arena.freeze only. */
-  constructor(arena: Arena, epoch: number, segments: readonly Segment[]) {
+  constructor(arena: Arena, epoch: number) {
     this.#arena = arena;
     this.epoch = epoch;
     this.records = arena.records;
     this.bytes = arena.liveBytes;
-    this.segments = segments.map((segment) => ({
-      words: segment.words,
-      bytes: segment.bytes,
-      slotBytes: segment.slotBytes,
-      slots: segment.used,
-    }));
+    this.#list = arena.segments.slice();
+    for (const { current } of arena.classes) {
+      if (current !== null) this.#partlyUsed.set(current, current.used);
+    }
+  }
+
+  /** In the order in which they are serialized. */
+  get segments(): readonly FrozenSegment[] {
+    this.#segments ??= this.#freezeSegments();
+    return this.#segments;
   }
 
   get closed(): boolean {
@@ -80,6 +88,17 @@ export class Snapshot {
       this.chunkMaps.set(payloadMax, map);
     }
     return map;
+  }
+
+  #freezeSegments(): FrozenSegment[] {
+    const segments: FrozenSegment[] = [];
+    for (const segment of this.#list) {
+      if (segment === null) continue;
+      const slots = this.#partlyUsed.get(segment) ?? segment.capacity;
+      const { words, bytes, slotBytes } = segment;
+      segments.push({ words, bytes, slotBytes, slots });
+    }
+    return segments;
   }
 
   #maybeUnpin(): void {

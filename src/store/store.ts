@@ -282,9 +282,9 @@ export class Store {
   }
 
   #replace(space: KeySpace): void {
-    const old = this.#space.arena;
+    const old = this.#space;
     this.#space = space;
-    if (old.open.length > 0) this.#retired.push(old);
+    if (old.arena.open.length > 0) this.#retired.push(old.arena);
     old.retire();
   }
 

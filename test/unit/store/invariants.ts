@@ -87,6 +87,19 @@ function checkSegment(
   return { live, expires };
 }
 
+/** After all housekeeping, with no snapshot open: every free slot can be found. */
+export function checkSettled(store: Store): void {
+  const { arena } = store.parts.space;
+  assert.equal(arena.deadBytes, 0);
+  for (const segment of arena.segments) {
+    if (segment === null) continue;
+    const sizeClass = arena.classes[segment.classIndex];
+    assert.equal(segment.dead, 0);
+    if (segment.free === 0 || sizeClass?.current === segment) continue;
+    assert(sizeClass!.partial.includes(segment));
+  }
+}
+
 function checkIndex(store: Store, live: Set<number>): void {
   const { space } = store.parts;
   const { index } = space;

@@ -82,7 +82,10 @@ export function groupRecord(records: readonly Buffer[]): Buffer {
 /** What the record does, said again in the plainest way. */
 export function applyToModel(model: Model, bytes: Buffer): void {
   const op = bytes[0];
-  if (op === record.OP.flush) return model.clear();
+  if (op === record.OP.flush) {
+    model.clear();
+    return;
+  }
   if (op === record.OP.group) {
     for (let at = 2; at < bytes.length; ) {
       const length = bytes.readUInt32LE(at);

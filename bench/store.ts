@@ -1,0 +1,410 @@
+/**
+ * What the store costs. One JSON line for each question, CPU time (user and system, all threads)
+ * beside every rate.
+ *
+ *   npx tsx bench/store.ts [--keys 1000000] [--only ops,growth,...] [--churn 20000000]
+ *
+ *   ops      set of a new key, overwrite, get, delete: one at a time and in groups of 64
+ *   growth   the longest slice of user CPU while growing, beside idle and page-touch controls
+ *   memory   bytes per key after a fresh load, and what deleting 90 % gives back
+ *   churn    memory after random overwrites with mixed sizes
+ *   freeze   how long a freeze takes
+ *   ship     serializing in the worker, loading
+ *   beside   writers beside two open snapshots that are being serialized
+ *
+ * Keys are 16 bytes, values 100. "control" is the same loop without the store.
+ */
+import { parseArgs } from "node:util";
+import { setImmediate as turn } from "node:timers/promises";
+import { CHUNK_HEAD_BYTES } from "../src/wire/frame.ts";
+import { SerializerPool } from "../src/store/pool.ts";
+import * as record from "../src/store/record.ts";
+import type { Snapshot } from "../src/store/snapshot.ts";
+import { Store } from "../src/store/store.ts";
+
+const { values: args } = parseArgs({
+  options: {
+    keys: { type: "string", default: "1000000" },
+    only: { type: "string", default: "ops,growth,memory,churn,freeze,ship,beside" },
+    churn: { type: "string", default: "20000000" },
+    worker: { type: "string" },
+  },
+});
+const KEYS = Number(args.keys);
+const CHURN = Number(args.churn);
+const KEY_BYTES = 16;
+const VALUE_BYTES = 100;
+const SET_BYTES = record.setBytes(KEY_BYTES, VALUE_BYTES, 0);
+const GROUP = 64;
+
+function report(name: string, fields: Record<string, number | string>): void {
+  const rounded = Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key,
+      typeof value === "number" ? Number(value.toPrecision(4)) : value,
+    ]),
+  );
+  console.log(
+    JSON.stringify({ bench: `store.${name}`, keys: KEYS, ...rounded, node: process.version }),
+  );
+}
+
+/** xorshift: the same sequence in every run. In an array, because a number above 2^31 is boxed. */
+const random = new Int32Array([88172645]);
+function nextRandom(below: number): number {
+  let state = random[0]!;
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  random[0] = state;
+  return (state >>> 0) % below;
+}
+
+/** "key:" and 12 digits. */
+function writeKey(into: Buffer, at: number, n: number): void {
+  into[at] = 107;
+  into[at + 1] = 101;
+  into[at + 2] = 121;
+  into[at + 3] = 58;
+  for (let i = at + 15; i > at + 3; i--) {
+    const rest = (n / 10) | 0;
+    into[i] = 48 + (n - rest * 10);
+    n = rest;
+  }
+}
+
+const one = Buffer.alloc(SET_BYTES, 120);
+const KEY_AT = record.encodeSetHead(one, 0, KEY_BYTES, 0);
+const del = Buffer.alloc(record.delBytes(KEY_BYTES));
+record.encodeDelHead(del, 0, KEY_BYTES);
+
+function setOne(store: Store, n: number): void {
+  writeKey(one, KEY_AT, n);
+  one[KEY_AT + 20] = n & 0xff;
+  store.apply(one, 0, SET_BYTES);
+}
+
+interface Cost {
+  readonly perOp: number;
+  readonly cpuPerOp: number;
+}
+
+/** Runs `step` n times in three parts; the median part, us per operation. */
+function timed(n: number, step: (i: number) => void): Cost {
+  const parts: Cost[] = [];
+  const part = Math.ceil(n / 3);
+  for (let p = 0; p < 3; p++) {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    for (let i = 0; i < part; i++) step(p * part + i);
+    const used = process.cpuUsage(cpu);
+    parts.push({
+      perOp: ((performance.now() - start) * 1000) / part,
+      cpuPerOp: (used.user + used.system) / part,
+    });
+  }
+  return parts.sort((a, b) => a.cpuPerOp - b.cpuPerOp)[1]!;
+}
+
+function reportOp(name: string, cost: Cost): void {
+  report(name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp });
+}
+
+function fill(store: Store, keys: number): Cost {
+  return timed(keys, (i) => setOne(store, i));
+}
+
+const groupBytes = Buffer.alloc(GROUP * (SET_BYTES + 4), 120);
+const groupKeys = Buffer.alloc(GROUP * KEY_BYTES);
+const froms = new Uint32Array(GROUP);
+const tos = new Uint32Array(GROUP);
+for (let i = 0; i < GROUP; i++) {
+  groupBytes.writeUInt32LE(SET_BYTES, i * (SET_BYTES + 4));
+  record.encodeSetHead(groupBytes, i * (SET_BYTES + 4) + 4, KEY_BYTES, 0);
+  froms[i] = i * KEY_BYTES;
+  tos[i] = (i + 1) * KEY_BYTES;
+}
+
+let sink = 0;
+
+function ops(): void {
+  const n = Math.min(KEYS, 3_000_000);
+  reportOp(
+    "control.key",
+    timed(n, () => (writeKey(one, KEY_AT, nextRandom(KEYS)), (sink += one[9]!))),
+  );
+  const store = new Store();
+  reportOp("set.new", fill(store, KEYS));
+  const overwrite = (): void => setOne(store, nextRandom(KEYS));
+  reportOp("overwrite.one", timed(n, overwrite));
+  store.freeze().close();
+  reportOp("overwrite.afterFreeze", timed(n, overwrite));
+  const get = (): void => {
+    writeKey(one, KEY_AT, nextRandom(KEYS));
+    if (store.find(one, KEY_AT, KEY_AT + KEY_BYTES)) sink += store.hitBytes[store.hitFrom]!;
+  };
+  reportOp("get.one", timed(n, get));
+  const getGroup = (): void => {
+    for (let i = 0; i < GROUP; i++) writeKey(groupKeys, i * KEY_BYTES, nextRandom(KEYS));
+    store.touch(groupKeys, froms, tos, GROUP);
+    for (let i = 0; i < GROUP; i++) {
+      if (store.find(groupKeys, froms[i]!, tos[i]!)) sink += store.hitBytes[store.hitFrom]!;
+    }
+  };
+  const perKey = (cost: Cost): Cost => ({
+    perOp: cost.perOp / GROUP,
+    cpuPerOp: cost.cpuPerOp / GROUP,
+  });
+  reportOp("get.group64", perKey(timed(n / GROUP, getGroup)));
+  const setGroup = (): void => {
+    for (let i = 0; i < GROUP; i++) {
+      writeKey(groupBytes, i * (SET_BYTES + 4) + 4 + record.RECORD_HEAD_BYTES, nextRandom(KEYS));
+    }
+    store.applyRange(groupBytes, 0, groupBytes.length);
+  };
+  reportOp("overwrite.group64", perKey(timed(n / GROUP, setGroup)));
+  const remove = (i: number): void => {
+    writeKey(del, record.RECORD_HEAD_BYTES, (i * 7) % KEYS);
+    store.apply(del, 0, del.length);
+  };
+  reportOp("delete", timed(n, remove));
+}
+
+/** The longest user CPU time between two looks, ms. */
+function longest(slices: number, slice: (i: number) => void): { user: number; wall: number } {
+  let user = 0;
+  let wall = 0;
+  for (let i = 0; i < slices; i++) {
+    const start = performance.now();
+    const before = process.cpuUsage().user;
+    slice(i);
+    user = Math.max(user, process.cpuUsage().user - before);
+    wall = Math.max(wall, performance.now() - start);
+  }
+  return { user: user / 1000, wall };
+}
+
+function growth(): void {
+  const slices = Math.ceil(KEYS / 256);
+  const idle = longest(Math.min(slices, 20_000), () => {
+    for (let i = 0; i < 4000; i++) sink += nextRandom(1000);
+  });
+  report("growth.control.idle", { unit: "ms", value: idle.user, wall: idle.wall });
+  const pages = new SharedArrayBuffer(Math.min(KEYS * 128, 1 << 30));
+  const bytes = new Uint8Array(pages);
+  const touching = longest(bytes.length / 32768, (i) => {
+    for (let at = i * 32768; at < (i + 1) * 32768; at += 4096) bytes[at] = 1;
+  });
+  report("growth.control.pages", { unit: "ms", value: touching.user, wall: touching.wall });
+  const store = new Store();
+  const grown = longest(slices, (i) => {
+    for (let n = i * 256; n < (i + 1) * 256; n++) setOne(store, n);
+  });
+  report("growth", { unit: "ms", value: grown.user, wall: grown.wall });
+}
+
+async function memory(): Promise<void> {
+  const rssBefore = process.memoryUsage.rss();
+  const store = new Store();
+  fill(store, KEYS);
+  const used = store.stats().usedBytes;
+  report("memory.fresh", {
+    unit: "bytes/key",
+    value: used / KEYS,
+    rssOverUsed: (process.memoryUsage.rss() - rssBefore) / used,
+  });
+  for (let n = 0; n < KEYS; n++) {
+    if (n % 10 === 0) continue;
+    writeKey(del, record.RECORD_HEAD_BYTES, n);
+    store.apply(del, 0, del.length);
+  }
+  const start = performance.now();
+  const cpu = process.cpuUsage();
+  let longestMs = 0;
+  for (let more = true; more; ) {
+    const at = process.cpuUsage().user;
+    more = store.maintain();
+    longestMs = Math.max(longestMs, (process.cpuUsage().user - at) / 1000);
+    await turn();
+  }
+  const spent = process.cpuUsage(cpu);
+  report("memory.afterDelete90", {
+    unit: "bytes/key left",
+    value: store.stats().usedBytes / (KEYS / 10),
+    rssLeftMb: (process.memoryUsage.rss() - rssBefore) / 1e6,
+    seconds: (performance.now() - start) / 1000,
+    cpuSeconds: (spent.user + spent.system) / 1e6,
+    longestSliceMs: longestMs,
+  });
+}
+
+function churn(): void {
+  const keys = Math.min(KEYS, 1_000_000);
+  const value = Buffer.alloc(1200, 120);
+  const bytes = Buffer.alloc(1400);
+  const store = new Store();
+  const put = (n: number, size: number): void => {
+    const at = record.encodeSetHead(bytes, 0, KEY_BYTES, 0);
+    writeKey(bytes, at, n);
+    value.copy(bytes, at + KEY_BYTES, 0, size);
+    store.apply(bytes, 0, at + KEY_BYTES + size);
+  };
+  for (let n = 0; n < keys; n++) put(n, 10 + nextRandom(1000));
+  const fresh = store.stats().usedBytes;
+  let i = 0;
+  const cost = timed(CHURN, () => {
+    put(nextRandom(keys), 10 + nextRandom(1000));
+    if ((++i & 0xfff) === 0) store.maintain();
+  });
+  report("churn.mixed", {
+    unit: "x of fresh",
+    value: store.stats().usedBytes / fresh,
+    overwrites: CHURN,
+    cpuUsPerOp: cost.cpuPerOp,
+    usedOverDataset: store.stats().usedBytes / store.stats().datasetBytes,
+  });
+}
+
+function freeze(): void {
+  const store = new Store();
+  fill(store, KEYS);
+  const times: number[] = [];
+  for (let n = 0; n < 9; n++) {
+    const start = performance.now();
+    const snapshot = store.freeze();
+    times.push(performance.now() - start);
+    snapshot.close();
+  }
+  times.sort((a, b) => a - b);
+  report("freeze", { unit: "ms", value: times[4]!, worst: times[8]! });
+}
+
+/** Reads all chunks of the snapshot as fast as they come; resolves with its totals. */
+function drain(
+  pool: SerializerPool,
+  snapshot: Snapshot,
+  each: (bytes: Buffer) => void = () => undefined,
+): Promise<{ bytes: number; records: number }> {
+  return new Promise((resolve, reject) => {
+    const reader = pool.frozen(snapshot).read(0, {
+      ready: () => {
+        for (let chunk = reader.take(); chunk !== null; chunk = reader.take()) {
+          each(chunk.frame as Buffer);
+          reader.release(chunk);
+        }
+        if (reader.totals !== null) resolve(reader.totals);
+      },
+      failed: (reason) => reject(new Error(reason)),
+    });
+  });
+}
+
+function newPool(): SerializerPool {
+  return new SerializerPool(args.worker === undefined ? {} : { workerUrl: new URL(args.worker) });
+}
+
+async function ship(): Promise<void> {
+  const store = new Store();
+  const keys = Math.min(KEYS, 3_000_000);
+  fill(store, keys);
+  const pool = newPool();
+  const snapshot = store.freeze();
+  await drain(pool, snapshot);
+  const rates: number[] = [];
+  let cpuPerMb = 0;
+  for (let n = 0; n < 3; n++) {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    const { bytes } = await drain(pool, snapshot);
+    rates.push(bytes / 1e3 / (performance.now() - start));
+    const used = process.cpuUsage(cpu);
+    cpuPerMb = (used.user + used.system) / 1e3 / (bytes / 1e6);
+  }
+  report("serialize", {
+    unit: "MB/s",
+    value: rates.sort((a, b) => a - b)[1]!,
+    cpuMsPerMb: cpuPerMb,
+  });
+  const chunks: Buffer[] = [];
+  const totals = await drain(pool, snapshot, (bytes) => chunks.push(Buffer.from(bytes)));
+  for (let n = 0; n < 3; n++) {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    const staged = new Store().stage({ records: totals.records, bytes: totals.bytes });
+    let longestMs = 0;
+    for (const bytes of chunks) {
+      const before = performance.now();
+      staged.load(bytes, CHUNK_HEAD_BYTES, bytes.length);
+      longestMs = Math.max(longestMs, performance.now() - before);
+    }
+    staged.finish(totals);
+    const used = process.cpuUsage(cpu);
+    report("load", {
+      unit: "records/s",
+      value: totals.records / ((performance.now() - start) / 1000),
+      cpuUsPerRecord: (used.user + used.system) / totals.records,
+      longestChunkMs: longestMs,
+    });
+    staged.discard();
+  }
+  snapshot.close();
+  await pool.close();
+}
+
+async function beside(): Promise<void> {
+  const store = new Store();
+  fill(store, KEYS);
+  const n = Math.min(KEYS, 2_000_000);
+  const write = async (): Promise<Cost> => {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    let working = 0;
+    for (let i = 0; i < n; i += 500) {
+      const before = performance.now();
+      for (let k = 0; k < 500; k++) setOne(store, nextRandom(KEYS));
+      working += performance.now() - before;
+      await turn();
+    }
+    const used = process.cpuUsage(cpu);
+    sink += working;
+    return {
+      perOp: ((performance.now() - start) * 1000) / n,
+      cpuPerOp: (used.user + used.system) / n,
+    };
+  };
+  await write();
+  const alone = await write();
+  const pool = newPool();
+  const snapshots = [store.freeze(), store.freeze()];
+  const reading = Promise.all(
+    snapshots.map(async (s) => {
+      const start = performance.now();
+      const totals = await drain(pool, s);
+      return totals.bytes / 1e3 / (performance.now() - start);
+    }),
+  );
+  const together = await write();
+  const rates = await reading;
+  report("beside.two", {
+    unit: "x of alone",
+    value: alone.perOp / together.perOp,
+    aloneUs: alone.perOp,
+    besideUs: together.perOp,
+    shipMbPerS: rates[0]! + rates[1]!,
+    note: "three threads on the machine's cores; ships end before the writer does at small sizes",
+  });
+  for (const snapshot of snapshots) snapshot.close();
+  await pool.close();
+}
+
+const QUESTIONS: Record<string, () => void | Promise<void>> = {
+  ops,
+  growth,
+  memory,
+  churn,
+  freeze,
+  ship,
+  beside,
+};
+for (const name of args.only.split(",")) await QUESTIONS[name]!();
+if (sink === Number.MIN_VALUE) console.log(sink);
