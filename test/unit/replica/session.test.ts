@@ -1,0 +1,161 @@
+/** The session against a scripted upstream: what survives a connection, what must not. */
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
+import { batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
+import { chunk, Harness, id, OWN, UPSTREAM } from "./tools.ts";
+
+const AT_500 = { history: UPSTREAM, offset: 500, chain: 7 };
+
+function endOf(digests: readonly number[], bytes: number, wrong = false) {
+  const sum = createHash("sha256");
+  for (const digest of digests) {
+    const word = Buffer.alloc(4);
+    word.writeUInt32LE(digest);
+    sum.update(word);
+  }
+  const digest = wrong ? "00".repeat(32) : sum.digest("hex");
+  const type = "end" as const;
+  return { type, snapshotId: id(70), chunks: digests.length, records: 1, bytes, digest };
+}
+
+describe("restoring", () => {
+  test.fails("restoring + END with a wrong digest => nothing swapped, begun anew, and no crash at the next END", () => {
+    const harness = new Harness();
+    const part = chunk(0, Buffer.from("abcdefgh"));
+    harness.greet();
+    harness.welcome({ decision: "ship_too_old" });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(part.frame);
+    harness.hear(endOf([part.digest], 8, true));
+    expect(harness.session.state.kind).toBe("retrying");
+    expect(harness.state.swaps).toBe(0);
+    harness.greet();
+    const { resume } = harness.last("hello");
+    expect(resume).toBeNull();
+    harness.welcome({ decision: "ship_too_old" });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(part.frame);
+    harness.hear(endOf([part.digest], 8));
+    expect(harness.state.swaps).toBe(1);
+    expect(harness.log.next).toBe(500);
+  });
+
+  test.fails("restoring + END naming more chunks than came => begun anew", () => {
+    const harness = new Harness();
+    harness.greet();
+    harness.welcome({ decision: "ship_too_old" });
+    harness.snapshot({ position: AT_500 });
+    harness.hear({ ...endOf([], 0), chunks: 3 });
+    harness.greet();
+    expect(harness.last("hello").resume).toBeNull();
+  });
+
+  test.fails("a parked restore => let go parkMs after the cut, however often dialling fails meanwhile", () => {
+    const harness = new Harness({ parkMs: 5_000, backoffMinMs: 100, backoffMaxMs: 200 });
+    const part = chunk(0, Buffer.from("abcdefgh"));
+    harness.greet();
+    harness.welcome({ decision: "ship_too_old" });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(part.frame);
+    harness.session.onClosed("cut", harness.nowMs);
+    for (let ms = 0; ms < 7_000; ms += 100) {
+      harness.tick(100);
+      if (harness.session.state.kind === "connecting")
+        harness.session.onClosed("connection refused", harness.nowMs);
+    }
+    expect(harness.state.discarded).toBe(1);
+    expect(harness.session.restore).toBeNull();
+  });
+
+  test("restoring + cut after two chunks => HELLO asks for the third, which completes it", () => {
+    const harness = new Harness();
+    const parts = ["one", "two", "three"].map((text, n) => chunk(n, Buffer.from(text.padEnd(8))));
+    harness.greet();
+    harness.welcome({ decision: "ship_new" });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(parts[0]!.frame, 3);
+    harness.bytes(parts[1]!.frame);
+    harness.bytes(parts[2]!.frame.subarray(0, 22));
+    harness.session.onClosed("cut", harness.nowMs);
+    harness.greet();
+    expect(harness.last("hello").resume).toEqual({ snapshotId: id(70), nextChunk: 2 });
+    harness.welcome({ decision: "ship_resume" });
+    harness.snapshot({ position: { ...AT_500, history: id(3) }, firstChunk: 2 });
+    harness.bytes(parts[2]!.frame);
+    harness.hear(
+      endOf(
+        parts.map((part) => part.digest),
+        24,
+      ),
+    );
+    expect(harness.state).toMatchObject({ swaps: 1, staged: 1 });
+    expect(harness.history).toBe(id(3));
+  });
+});
+
+describe("streaming", () => {
+  const source = makeBacklog({ sizeBytes: 1 << 20, segmentBytes: 1 << 16 });
+  // The replica's own history begins with the same chain: it is the same log.
+  for (let n = 0; n < 4; n++) batch(source, 300, n + 1);
+
+  function streaming(): { harness: Harness; batches: Buffer[] } {
+    const harness = new Harness();
+    harness.log.reset(0, source.chainAt(0));
+    harness.session.resetToLog();
+    harness.greet();
+    harness.welcome();
+    return { harness, batches: batchesFrom(source, 0) };
+  }
+
+  test("a bit flipped in a batch that came in pieces => fetched anew whole, not from where it was cut", () => {
+    const { harness, batches } = streaming();
+    const flipped = Buffer.from(batches[0]!);
+    flipped[BATCH_HEAD_BYTES + 10]! ^= 4;
+    harness.bytes(flipped, 50);
+    expect(harness.session.state.kind).toBe("retrying");
+    harness.greet();
+    expect(harness.last("hello")).toMatchObject({ partialBytes: 0, position: { offset: 0 } });
+    harness.welcome();
+    harness.bytes(batches[0]!, 50);
+    harness.session.step(harness.nowMs);
+    expect(harness.log.next).toBe(300);
+  });
+
+  test("cut inside a batch => HELLO says how much of it is here, the rest completes it", () => {
+    const { harness, batches } = streaming();
+    harness.bytes(batches[0]!.subarray(0, 120), 7);
+    harness.session.onClosed("cut", harness.nowMs);
+    harness.greet();
+    expect(harness.last("hello")).toMatchObject({
+      partialBytes: 120,
+      partialCrc: batches[0]!.readUInt32LE(0),
+    });
+    harness.welcome({ skipBytes: 120 });
+    harness.bytes(batches[0]!.subarray(120), 11);
+    harness.session.step(harness.nowMs);
+    expect([harness.log.next, harness.log.chain]).toEqual([300, source.chainAt(300)]);
+  });
+
+  test.fails("WELCOME wait from a feeder in a newer history => what is streamed later counts in that history", () => {
+    const { harness, batches } = streaming();
+    harness.bytes(batches[0]!);
+    harness.session.step(harness.nowMs);
+    harness.session.onClosed("cut", harness.nowMs);
+    harness.greet();
+    const lineage = [{ history: OWN, left: 300 }];
+    harness.welcome({
+      decision: "wait",
+      position: { history: UPSTREAM, offset: 100, chain: 1 },
+      lineage,
+    });
+    harness.bytes(batches[1]!);
+    harness.session.step(harness.nowMs);
+    harness.session.onClosed("cut", harness.nowMs);
+    harness.greet();
+    expect(harness.last("hello")).toMatchObject({
+      position: { history: UPSTREAM, offset: 600 },
+      lineage,
+    });
+  });
+});

@@ -1,0 +1,221 @@
+/** A session with a scripted upstream: what it says, what it does to log and state, no network. */
+import { Backlog } from "../../../src/primary/backlog.ts";
+import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
+import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";
+import { Session } from "../../../src/replica/session.ts";
+import type { Staging, StateTarget } from "../../../src/replica/target.ts";
+import { encode } from "../../../src/wire/codec.ts";
+import { Decoder } from "../../../src/wire/decoder.ts";
+import { chainStart, sealChunkHead } from "../../../src/wire/frame.ts";
+import {
+  FRAME,
+  type Consent,
+  type Control,
+  type Id,
+  type Lineage,
+  type Position,
+  type SnapshotBegin,
+  type Welcome,
+} from "../../../src/wire/messages.ts";
+
+export const id = (n: number): Id => n.toString(16).padStart(32, "0");
+export const OWN = id(1);
+export const UPSTREAM = id(2);
+const FORMAT = { name: "test", version: 1 };
+
+/** Counts what is applied and loaded; parses nothing. */
+class CountingState implements StateTarget {
+  applied: Buffer[] = [];
+  staged = 0;
+  discarded = 0;
+  swaps = 0;
+  empty = false;
+  isEmpty(): boolean {
+    return this.empty;
+  }
+  applyRange(bytes: Buffer, from: number, to: number): void {
+    this.applied.push(Buffer.from(bytes.subarray(from, to)));
+  }
+  stage(): Staging {
+    this.staged += 1;
+    return {
+      load: () => undefined,
+      finish: () => undefined,
+      discard: () => {
+        this.discarded += 1;
+      },
+    };
+  }
+  swap(): void {
+    this.swaps += 1;
+  }
+}
+
+export class Harness {
+  readonly log: Backlog = new Backlog(0, chainStart(OWN), {
+    sizeBytes: 1 << 20,
+    segmentBytes: 4096,
+    clock: () => 0,
+  });
+  readonly state: CountingState = new CountingState();
+  readonly counters: Record<string, number> = {};
+  readonly said: Control[] = [];
+  readonly events: string[] = [];
+  readonly session: Session;
+  history: Id = OWN;
+  lineage: Lineage = [];
+  consentGiven: Consent = "none";
+  nowMs = 0;
+  dials = 0;
+  private decoder = this.listen();
+
+  constructor(options: Partial<SessionOptions> = {}) {
+    const shell: SessionShell = {
+      dial: () => {
+        this.dials += 1;
+        this.decoder = this.listen();
+      },
+      write: (bytes) => this.decoder.push(bytes, 0, bytes.length),
+      end: () => this.events.push("end"),
+      destroy: () => this.events.push("destroy"),
+      wantStep: () => undefined,
+    };
+    let minted = 100;
+    this.session = new Session({
+      options: { ...SESSION_DEFAULTS, ...options },
+      node: this.node(),
+      log: this.log,
+      state: this.state,
+      shell,
+      counters: {
+        bump: (name, by = 1) => {
+          this.counters[name] = (this.counters[name] ?? 0) + by;
+        },
+      },
+      journal: (_level, event) => this.events.push(event),
+      random: () => 0.5,
+      randomId: () => id(minted++),
+      onApplied: () => undefined,
+      onVerify: () => undefined,
+      keeper: null,
+    });
+  }
+
+  private node(): ReplicaNode {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const harness = this;
+    return {
+      nodeId: id(11),
+      replicaId: id(12),
+      instanceId: id(13),
+      format: FORMAT,
+      get history() {
+        return harness.history;
+      },
+      get lineage() {
+        return harness.lineage;
+      },
+      address: () => ({ host: "", clientPort: 0, replPort: 0 }),
+      hasData: () => !harness.state.empty,
+      consent: () => harness.consentGiven,
+      adopt: (history, lineage) => {
+        this.history = history;
+        this.lineage = lineage;
+        this.events.push("adopted");
+      },
+      onSwapped: (history, lineage) => {
+        this.history = history;
+        this.lineage = lineage;
+      },
+      onPath: () => undefined,
+    };
+  }
+
+  private listen(): Decoder {
+    const none = (): void => undefined;
+    return new Decoder(new Set([FRAME.hello, FRAME.ack, FRAME.bye, FRAME.digest]), {
+      control: (message) => this.said.push(message),
+      batchHead: none,
+      batchBytes: none,
+      batchEnd: none,
+      chunkHead: none,
+      chunkBytes: none,
+      chunkEnd: none,
+    });
+  }
+
+  /** The upstream's bytes arrive, in pieces of at most `piece`. */
+  bytes(whole: Buffer, piece = whole.length): void {
+    for (let at = 0; at < whole.length; at += piece)
+      this.session.onBytes(
+        Buffer.from(whole.subarray(at, at + piece)),
+        0,
+        Math.min(piece, whole.length - at),
+        this.nowMs,
+      );
+  }
+
+  hear(...messages: readonly Control[]): void {
+    for (const message of messages) this.bytes(encode(message));
+  }
+
+  tick(ms: number): void {
+    this.nowMs += ms;
+    this.session.tick(this.nowMs);
+  }
+
+  /** Dials and is greeted. */
+  greet(): void {
+    if (this.session.state.kind === "stopped") this.session.start(this.nowMs);
+    while (this.session.state.kind === "retrying") this.tick(100);
+    this.session.onConnected(this.nowMs);
+    this.hear({
+      type: "greeting",
+      versionMin: 1,
+      versionMax: 1,
+      nonce: id(50),
+      authRequired: false,
+    });
+  }
+
+  welcome(given: Partial<Welcome> = {}): void {
+    this.hear({
+      type: "welcome",
+      decision: "continue",
+      proof: "",
+      nodeId: id(60),
+      path: [id(60)],
+      position: { history: this.history, offset: this.log.tail, chain: 0 },
+      lineage: [],
+      skipBytes: 0,
+      discardBytes: 0,
+      windowBytes: 1 << 20,
+      ...given,
+    });
+  }
+
+  snapshot(given: Partial<SnapshotBegin> & { readonly position: Position }): void {
+    this.hear({
+      type: "snapshot",
+      snapshotId: id(70),
+      lineage: [],
+      format: FORMAT,
+      firstChunk: 0,
+      records: 1,
+      bytes: 1,
+      ...given,
+    });
+  }
+
+  last<T extends Control["type"]>(type: T): Extract<Control, { type: T }> {
+    const found = this.said.findLast((message) => message.type === type);
+    if (found === undefined) throw new Error(`it never said ${type}`);
+    return found as Extract<Control, { type: T }>;
+  }
+}
+
+export function chunk(number: number, payload: Buffer): { frame: Buffer; digest: number } {
+  const frame = Buffer.alloc(20 + payload.length);
+  payload.copy(frame, 20);
+  return { frame, digest: sealChunkHead(frame, 0, number, payload.length) };
+}
