@@ -1,0 +1,229 @@
+/**
+ * One run: a cluster, a workload, faults for a while, then peace, in which everything must become
+ * equal. Every choice comes from the seed.
+ */
+import { createHash } from "node:crypto";
+import type { Fields } from "../../src/primary/journal.ts";
+import type { Consent, Id } from "../../src/wire/messages.ts";
+import { Random } from "../tools/random.ts";
+import { Checker } from "./checker.ts";
+import { Clock, SimError } from "./clock.ts";
+import { drawPlan, type Plan } from "./draw.ts";
+import { injectFault } from "./faults.ts";
+import { Network } from "./network.ts";
+import { SimNode, type NodeSettings, type World } from "./sim-node.ts";
+import { drawRecord } from "./workload.ts";
+
+/** Virtual time in which a healed cluster must have become equal. */
+const PEACE_MS_MAX = 1_800_000;
+/** Parkings, probations and lingering sockets are over by then. */
+const AFTERMATH_MS = 80_000;
+const TRACE_LINES_KEPT = 400;
+
+export class Simulation implements World {
+  readonly seed: number;
+  readonly random: Random;
+  readonly clock: Clock = new Clock();
+  readonly plan: Plan;
+  readonly settings: NodeSettings;
+  readonly net: Network;
+  readonly nodes = new Map<string, SimNode>();
+  readonly checker: Checker;
+  readonly marks = new Map<string, number>();
+  readonly lines: string[] = [];
+  /** Print every line as it happens. */
+  verbose = false;
+  /** Faults are over. */
+  peace = false;
+  peaceMs = 0;
+  private readonly traceHash = createHash("sha256");
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    this.plan = drawPlan(this.random);
+    this.settings = this.plan.settings;
+    this.net = new Network(this.clock, this.random, { ...this.plan.quality }, (what) =>
+      this.mark(what),
+    );
+    this.checker = new Checker(this);
+  }
+
+  // --- as World --------------------------------------------------------------------------------
+
+  node(name: string): SimNode | undefined {
+    return this.nodes.get(name);
+  }
+
+  randomId(): Id {
+    return this.random.bytes(16).toString("hex");
+  }
+
+  trace(node: SimNode, event: string, fields: Fields): void {
+    this.mark(event);
+    const text = Object.entries(fields)
+      .map(([name, value]) => `${name}=${short(value)}`)
+      .join(" ");
+    this.say(`${node.name} ${event} ${text}`);
+    this.checker.onEvent(node, event, fields);
+  }
+
+  observe(node: SimNode): void {
+    this.checker.observe(node);
+  }
+
+  mark(what: string): void {
+    this.marks.set(what, (this.marks.get(what) ?? 0) + 1);
+  }
+
+  say(text: string): void {
+    const line = `${this.clock.nowMs.toFixed(3).padStart(12)} ${text}`;
+    this.traceHash.update(line);
+    this.lines.push(line);
+    if (this.lines.length > 2 * TRACE_LINES_KEPT) this.lines.splice(0, TRACE_LINES_KEPT);
+    if (this.verbose) console.log(line);
+  }
+
+  // --- the run ---------------------------------------------------------------------------------
+
+  /** Runs to the end. Throws SimError, or whatever the cores throw. @returns the trace's digest */
+  run(): string {
+    this.say(`seed ${this.seed} plan ${JSON.stringify(this.plan)}`);
+    this.addNode("n0", "primary", this.randomId());
+    for (let n = 1; n < this.plan.nodes; n++) {
+      const node = this.addNode(`n${n}`, "replica", this.randomId());
+      node.start(this.random.fraction() < 0.7 ? "n0" : `n${this.random.between(0, n)}`);
+    }
+    this.scheduleWrites();
+    this.scheduleFaults();
+    this.clock.run(this.plan.faultMs);
+    this.heal();
+    const startMs = this.clock.nowMs;
+    const equal = this.clock.run(startMs + PEACE_MS_MAX, () => this.settled());
+    this.peaceMs = this.clock.nowMs - startMs;
+    if (!equal)
+      throw new SimError(`not equal ${PEACE_MS_MAX} ms after the last fault: ${this.figures()}`);
+    this.clock.run(this.clock.nowMs + AFTERMATH_MS);
+    this.checker.final();
+    return this.traceHash.digest("hex");
+  }
+
+  addNode(name: string, role: "primary" | "replica", replicaId: Id): SimNode {
+    const node = new SimNode(this, name, role, replicaId);
+    this.nodes.set(name, node);
+    this.checker.onStart(node);
+    this.say(`${name} starts as ${role} ${short(node.identity.nodeId)}`);
+    return node;
+  }
+
+  follow(node: SimNode, upstream: string, consent: Consent): void {
+    this.say(`${node.name} follows ${upstream} (${consent})`);
+    this.checker.onFollow(node, consent);
+    node.follow(upstream, consent);
+  }
+
+  private scheduleWrites(): void {
+    const next = (): void => {
+      if (this.peace && this.clock.nowMs > this.plan.faultMs + 2_000) return;
+      for (const node of this.nodes.values())
+        if (this.random.fraction() < 0.8) this.writeBurst(node);
+      this.clock.in(this.plan.writeEveryMs * (0.2 + 1.6 * this.random.fraction()), next);
+    };
+    this.clock.in(1, next);
+  }
+
+  private writeBurst(node: SimNode): void {
+    if (node.dead || node.stopped) return;
+    node.run(() => {
+      if (node.role !== "primary") return;
+      if (node.feeder.pacing.paused(node.now())) {
+        this.mark("writer_waits");
+        return;
+      }
+      const count = this.random.between(1, this.plan.burstMax + 1);
+      for (let n = 0; n < count; n++) {
+        const draft = drawRecord(this.random, this.plan.workload, node.wallClock());
+        node.write(draft.length, draft.fill);
+        this.checker.onWrite(node);
+      }
+      if (this.random.fraction() < 0.1) this.checker.wait(node);
+    });
+  }
+
+  private scheduleFaults(): void {
+    const next = (): void => {
+      if (this.peace) return;
+      injectFault(this);
+      this.clock.in(-Math.log(1 - this.random.fraction()) * this.plan.faultEveryMs, next);
+    };
+    this.clock.in(this.random.fraction() * 2_000, next);
+  }
+
+  /** No more faults; one primary, everybody else below it. */
+  private heal(): void {
+    this.peace = true;
+    this.say("--- peace");
+    this.net.blocked.clear();
+    Object.assign(this.net.quality, {
+      latencyMs: Math.min(this.net.quality.latencyMs, 5),
+      rate: Math.max(this.net.quality.rate, 100),
+      capacity: Math.max(this.net.quality.capacity, 5000),
+    });
+    for (const node of this.nodes.values()) if (node.stopped) node.cont();
+    const alive = [...this.nodes.values()];
+    const primaries = alive.filter((node) => node.role === "primary");
+    const root = this.random.pick(primaries.length > 0 ? primaries : alive);
+    root.promote();
+    const placed = [root];
+    for (const node of alive) {
+      if (node === root) continue;
+      const above = this.random.fraction() < 0.6 ? root : this.random.pick(placed);
+      const stays = node.role === "replica" && node.upstream === above.name;
+      if (!stays || this.random.fraction() < 0.5) this.follow(node, above.name, "reset");
+      else this.checker.onConsentNeeded(node, root);
+      placed.push(node);
+    }
+  }
+
+  /** Somebody reads the log line and types REPLICAOF with consent: an earlier one was used up. */
+  operatorConsents(node: SimNode): void {
+    this.clock.in(1_000, () => {
+      if (!node.dead && node.role === "replica") this.follow(node, node.upstream, "reset");
+    });
+  }
+
+  /** Everybody is where the one primary is, and streams. */
+  private settled(): boolean {
+    if (this.clock.nowMs < this.plan.faultMs + 3_000) return false;
+    let root: SimNode | null = null;
+    for (const node of this.nodes.values())
+      if (node.role === "primary") {
+        if (root !== null) return false;
+        root = node;
+      }
+    if (root === null || root.backlog.openBytes > 0) return false;
+    for (const node of this.nodes.values()) {
+      if (node.backlog.next !== root.backlog.next || node.backlog.chain !== root.backlog.chain)
+        return false;
+      if (node !== root && node.session.state.kind !== "streaming") return false;
+      if (node.identity.history !== root.identity.history) return false;
+    }
+    return true;
+  }
+
+  figures(): string {
+    return [...this.nodes.values()]
+      .map((node) => {
+        const { backlog, session } = node;
+        const up =
+          node.role === "primary" ? "primary" : `${session.state.kind} of ${node.upstream}`;
+        return `${node.name} ${up} [${backlog.first},${backlog.next}) tail ${backlog.tail} ${session.lastError}`;
+      })
+      .join("; ");
+  }
+}
+
+function short(value: string | number | boolean): string {
+  const text = String(value);
+  return /^[0-9a-f]{32}$/.test(text) ? text.slice(0, 6) : text;
+}

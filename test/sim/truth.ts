@@ -1,0 +1,108 @@
+/**
+ * What really was written: a tree of batch boundaries over all histories, with the digest of the
+ * state at each boundary and after each record in between.
+ *
+ *   (offset, chain) ---batch---> (offset, chain) ---batch---> ...
+ *          \-------batch---> (another primary's)
+ *
+ * A boundary is named by offset and chain: the chain sums up everything before it, so equal names
+ * are equal logs. Primaries add to the tree as they seal; everybody else is compared with it.
+ */
+import type { Backlog } from "../../src/primary/backlog.ts";
+import { digestArena } from "../../src/store/digest.ts";
+import { frozenArena } from "../../src/store/inline-source.ts";
+import type { Store } from "../../src/store/store.ts";
+import { batchChain, batchLength } from "../../src/wire/frame.ts";
+import { SimError } from "./clock.ts";
+
+export interface Boundary {
+  readonly offset: number;
+  readonly chain: number;
+  readonly parent: Boundary | null;
+  readonly depth: number;
+  /** Digest of the state here. */
+  readonly digest: string;
+  /** Digests after each record of the batch that ends here, the last one being `digest`. */
+  readonly steps: readonly string[];
+  readonly children: Boundary[];
+}
+
+export function digestOf(store: Store): string {
+  const snapshot = store.freeze();
+  const { records, sum } = digestArena(frozenArena(snapshot))!;
+  snapshot.close();
+  return `${records}:${sum}`;
+}
+
+const nameOf = (offset: number, chain: number): string => `${offset}:${chain}`;
+
+/** A primary's writing end in the tree. */
+export class Writer {
+  at: Boundary;
+  /** Digest after each record that is not sealed yet, by the log's tail after it. */
+  pending: { readonly tail: number; readonly digest: string }[] = [];
+  constructor(at: Boundary) {
+    this.at = at;
+  }
+}
+
+export class Truth {
+  private readonly boundaries = new Map<string, Boundary>();
+
+  get size(): number {
+    return this.boundaries.size;
+  }
+
+  find(offset: number, chain: number): Boundary | undefined {
+    return this.boundaries.get(nameOf(offset, chain));
+  }
+
+  /** The beginning of a history: an empty state. */
+  root(offset: number, chain: number, digest: string): Boundary {
+    const known = this.find(offset, chain);
+    if (known !== undefined) return known;
+    const root = { offset, chain, parent: null, depth: 0, digest, steps: [], children: [] };
+    this.boundaries.set(nameOf(offset, chain), root);
+    return root;
+  }
+
+  /** Adds what `log` sealed since. */
+  seal(writer: Writer, log: Backlog): void {
+    while (writer.at.offset < log.next) {
+      const { offset } = writer.at;
+      if (offset < log.first)
+        throw new SimError(`the batch at ${offset} was trimmed in the turn in which it was sealed`);
+      const segment = log.segmentAt(offset);
+      const end = offset + batchLength(segment.bytes, offset - segment.start);
+      const chain = batchChain(segment.bytes, offset - segment.start);
+      const steps: string[] = [];
+      while (writer.pending.length > 0 && writer.pending[0]!.tail <= end)
+        steps.push(writer.pending.shift()!.digest);
+      const digest = steps.at(-1);
+      if (digest === undefined)
+        throw new SimError(`a batch without records was sealed at ${offset}`);
+      writer.at = this.add(writer.at, end, chain, steps);
+    }
+  }
+
+  private add(parent: Boundary, offset: number, chain: number, steps: string[]): Boundary {
+    const known = this.find(offset, chain);
+    const digest = steps.at(-1)!;
+    if (known !== undefined) {
+      if (known.digest !== digest) throw new SimError(`two states at ${offset} of one log`);
+      return known;
+    }
+    const depth = parent.depth + 1;
+    const fresh = { offset, chain, parent, depth, digest, steps, children: [] };
+    this.boundaries.set(nameOf(offset, chain), fresh);
+    parent.children.push(fresh);
+    return fresh;
+  }
+}
+
+/** `below` is `above`, or a boundary on the way to it. */
+export function isPrefix(below: Boundary, above: Boundary): boolean {
+  let at: Boundary | null = above;
+  while (at !== null && at.depth > below.depth) at = at.parent;
+  return at === below;
+}
