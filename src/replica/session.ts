@@ -170,9 +170,13 @@ export class Session implements DecoderSink {
     this.lastReceivedMs = nowMs;
     try {
       this.decoder.push(bytes, from, to);
+      // Why at once: a reader on this loop must not overtake what has arrived. One read is bounded,
+      // and so is what is applied for it; the rest waits for step().
+      this.applier.step();
     } catch (error) {
       this.onFault(error, nowMs);
     }
+    this.deps.onApplied();
     this.shell.wantStep();
   }
 

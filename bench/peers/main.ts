@@ -1,0 +1,101 @@
+/**
+ * hawser beside redis-server, from outside over RESP, in alternating pairs: medians, extremes, and
+ * ratios pair by pair.
+ *
+ *   npm run bench:peers -- [--pairs 7] [--only stream1,lag0] [--quick] [--json] [--plot FILE.svg]
+ *                          [--anyway]   measure although another process is busy; the result says so
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { busyStrangers } from "../lib/process.ts";
+import { median } from "../lib/stats.ts";
+import { hawserPeer, type Peer, redisPeer } from "./peers.ts";
+import { plot } from "./plot.ts";
+import { type Figures, lessIsBetter, QUESTIONS, type Question } from "./questions.ts";
+
+/** More than this share of a CPU in another process spoils a measurement. */
+const BUSY_SHARE = 0.05;
+const QUICK_SHARE = 0.1;
+
+export interface Row {
+  readonly question: string;
+  readonly figure: string;
+  readonly redis: readonly number[];
+  readonly hawser: readonly number[];
+  /** hawser / redis, pair by pair. */
+  readonly ratios: readonly number[];
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      pairs: { type: "string", default: "7" },
+      only: { type: "string" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      plot: { type: "string" },
+      anyway: { type: "boolean", default: false },
+    },
+  });
+  const busy = await busyStrangers(BUSY_SHARE);
+  if (busy.length > 0) process.stderr.write(`busy besides us: ${busy.join("; ")}\n`);
+  if (busy.length > 0 && !values.anyway) process.exit(1);
+  const only = values.only?.split(",");
+  const asked = QUESTIONS.filter((question) => only === undefined || only.includes(question.id));
+  const peers: readonly Peer[] = [redisPeer(), hawserPeer("0.1.0")];
+  const share = values.quick ? QUICK_SHARE : 1;
+  const rows: Row[] = [];
+  for (const question of asked)
+    rows.push(...(await ask(question, peers, Number(values.pairs), share)));
+  if (values.json) console.log(JSON.stringify({ busy, peers: peers.map(versionOf), rows }));
+  else printTable(rows);
+  if (values.plot !== undefined) writeFileSync(values.plot, plot(rows));
+}
+
+const versionOf = (peer: Peer): string => `${peer.name} ${peer.version}`;
+
+async function ask(
+  question: Question,
+  peers: readonly Peer[],
+  pairs: number,
+  share: number,
+): Promise<Row[]> {
+  const got: Record<string, Figures[]> = { redis: [], hawser: [] };
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const peer of peers) got[peer.name]!.push(await question.ask(peer, { share }));
+    process.stderr.write(`${question.id} pair ${pair + 1}/${pairs}\r`);
+  }
+  process.stderr.write("\n");
+  const [redis, hawser] = [got["redis"]!, got["hawser"]!];
+  return Object.keys(hawser[0] ?? {}).map((figure) => ({
+    question: question.id,
+    figure,
+    redis: redis.map((figures) => figures[figure]!),
+    hawser: hawser.map((figures) => figures[figure]!),
+    ratios: hawser.map((figures, i) => figures[figure]! / redis[i]![figure]!),
+  }));
+}
+
+function printTable(rows: readonly Row[]): void {
+  console.log(
+    "| question | figure | redis median (min..max) | hawser median (min..max) | ratio median (min..max) | better |",
+  );
+  console.log("| --- | --- | --- | --- | --- | --- |");
+  for (const row of rows) {
+    const wins = median(row.ratios) < 1 === lessIsBetter(row.figure);
+    const cells = [row.question, row.figure, spread(row.redis), spread(row.hawser)];
+    cells.push(spread(row.ratios), wins ? "hawser" : "redis");
+    console.log(`| ${cells.join(" | ")} |`);
+  }
+}
+
+function spread(values: readonly number[]): string {
+  return `${short(median(values))} (${short(Math.min(...values))}..${short(Math.max(...values))})`;
+}
+
+function short(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString("en").replaceAll(",", " ");
+  return value >= 10 ? value.toFixed(1) : value.toFixed(3);
+}
+
+void main();
