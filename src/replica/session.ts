@@ -15,7 +15,6 @@
  * snapshot (restore.ts), cutting batches into slices (apply.ts).
  */
 import { HawserError, WireError } from "../errors.ts";
-import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
 import {
@@ -27,7 +26,6 @@ import {
   type Reject,
   type SnapshotBegin,
   type SnapshotEnd,
-  type Verify,
   type Welcome,
 } from "../wire/messages.ts";
 import { AckClock } from "./ack-clock.ts";
@@ -36,6 +34,7 @@ import { Backoff } from "./backoff.ts";
 import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
 import { answerGreeting, judgeEmpty, judgeWelcome } from "./handshake.ts";
+import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
 import { Restorer } from "./restorer.ts";
@@ -82,8 +81,7 @@ export class Session implements DecoderSink {
   private receivedChain = 0;
   private nowMs = 0;
   private readonly acks: AckClock;
-  /** The newest VERIFY that was not reached yet. */
-  private mark: Verify | null = null;
+  private readonly mark = new Mark();
   private plannedReturn = false;
   private retryAfterMs = 0;
 
@@ -244,25 +242,17 @@ export class Session implements DecoderSink {
         this.fail(`upstream said bye: ${message.code}: ${message.message}`, this.nowMs);
         return;
       case "verify":
-        this.onMark(message);
+        this.mark.set(message);
         return;
       default:
         throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);
     }
   }
 
-  /** Exactly the log up to a mark is applied: the state is digested as it is now. */
+  /** Between batches: exactly the log up to a mark may be applied now. */
   private atBatch(): void {
-    const { mark } = this;
-    if (mark === null || this.deps.log.next < mark.position.offset) return;
-    this.mark = null;
-    if (this.deps.log.next === mark.position.offset) this.deps.onVerify(mark);
-  }
-
-  private onMark(message: Verify): void {
-    if (message.buckets > LIMITS.digestBucketsMax)
-      throw new WireError("ERR_WIRE_BODY", `VERIFY asks for ${message.buckets} buckets`);
-    this.mark = message;
+    const message = this.mark.reached(this.deps.log.next);
+    if (message !== null) this.deps.onVerify(message);
   }
 
   /** Answers a VERIFY, when the connection still stands. */
@@ -484,7 +474,7 @@ export class Session implements DecoderSink {
     this.decoder?.stop();
     this.decoder = null;
     this.welcome = null;
-    this.mark = null;
+    this.mark.clear();
     this.feederNonce = "";
     if (this.downSinceMs < 0) this.downSinceMs = nowMs;
     this.restorer.park(nowMs);
