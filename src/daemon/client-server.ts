@@ -22,7 +22,8 @@ const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
 
 export class ClientServer {
   readonly context: PortContext;
-  readonly #call: Call;
+  /** Pointed at one client and command after the other; tests make clients of their own with it. */
+  readonly call: Call;
   readonly #server: Server;
   #nextId = 1;
 
@@ -45,7 +46,7 @@ export class ClientServer {
       shutdown,
     };
     // The client is set before any command runs.
-    this.#call = {
+    this.call = {
       args: new Args(),
       client: undefined as unknown as Client,
       reply,
@@ -99,7 +100,7 @@ export class ClientServer {
     });
     const local = formatAddress({ host: socket.localAddress ?? "?", port: socket.localPort ?? 0 });
     const transport = new SocketTransport(socket, address, this.context);
-    const client = new Client(id, this.#call, transport, address, local);
+    const client = new Client(id, this.call, transport, address, local);
     clients.set(id, client);
     log.debug("client_connected", { client: address, id });
     socket.on("data", (read) => client.receive(read));

@@ -50,11 +50,17 @@ ${rows.map(line).join("\n")}
 }
 
 function line(row: OptionRow): string {
-  const flag = `--${row.name}${PLACEHOLDERS[row.kind]}`;
-  const shown = row.choices === undefined ? "" : ` (${row.choices.join(" or ")})`;
+  const word = row.choices === undefined ? PLACEHOLDERS[row.kind] : ` ${row.choices.join("|")}`;
+  // The longest choices get a line of their own.
+  const flag = `--${row.name}${word}`;
+  const column =
+    flag.length < FLAG_CHARS ? flag.padEnd(FLAG_CHARS) : `${flag}\n  ${" ".repeat(FLAG_CHARS)}`;
   const quiet = ["", "false"].includes(row.fallback);
-  return `  ${flag.padEnd(27)} ${row.help}${shown}${quiet ? "" : ` [${row.fallback}]`}`;
+  return `  ${column} ${row.help}${quiet ? "" : ` [${row.fallback}]`}`;
 }
+
+/** Width of the column of flags. */
+const FLAG_CHARS = 27;
 
 const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
   port: " PORT",
@@ -63,7 +69,7 @@ const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
   text: " TEXT",
   secret: " SECRET",
   switch: "",
-  choice: " WORD",
+  choice: "",
   address: " HOST:PORT",
   addresses: " HOST:PORT,..",
 };

@@ -8,6 +8,7 @@
  * Invariant: what reaches a sink is a copy; nothing points into the store.
  * Owns: encoding and the buffer. Does not own: sockets (client.ts), texts of errors (commands/).
  */
+import { writeDecimal } from "./decimal.ts";
 
 /** Takes finished bytes; true when it needs them no longer, false when it keeps them. */
 export type ReplySink = (bytes: Buffer) => boolean;
@@ -24,7 +25,6 @@ const HEAD_BYTES_MAX = 32;
 
 const CR = 0x0d;
 const LF = 0x0a;
-const ZERO = 0x30;
 const TYPE = {
   simple: 0x2b,
   error: 0x2d,
@@ -202,17 +202,7 @@ export class ReplyWriter {
     const buffer = this.#buffer;
     let at = this.#at;
     buffer[at++] = type;
-    if (value >= 0 && value < 10) {
-      buffer[at++] = ZERO + value;
-    } else if (value >= 10 && value < 100) {
-      const tens = (value / 10) | 0;
-      buffer[at++] = ZERO + tens;
-      buffer[at++] = ZERO + value - tens * 10;
-    } else if (value >= 100 && value < 1_000_000_000) {
-      at = writeDigits(buffer, at, value);
-    } else {
-      at += buffer.write(String(value), at, "latin1");
-    }
+    at = writeDecimal(buffer, at, value);
     buffer[at] = CR;
     buffer[at + 1] = LF;
     this.#at = at + 2;
@@ -245,18 +235,4 @@ export class ReplyWriter {
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;
   }
-}
-
-/** `value` is an integer in [100, 10^9). */
-function writeDigits(buffer: Buffer, at: number, value: number): number {
-  let digits = 3;
-  for (let bound = 1000; value >= bound; bound *= 10) digits++;
-  const end = at + digits;
-  let rest = value;
-  for (let place = end - 1; place >= at; place--) {
-    const next = (rest / 10) | 0;
-    buffer[place] = ZERO + rest - next * 10;
-    rest = next;
-  }
-  return end;
 }

@@ -14,7 +14,7 @@ export type Words = readonly (string | Buffer)[];
 
 /** A command as an array of bulk strings. */
 export function encodeRequest(words: Words): Buffer {
-  const parts = [Buffer.from(`*${words.length}\r\n`)];
+  const parts: Buffer[] = [Buffer.from(`*${words.length}\r\n`)];
   for (const word of words) {
     const bytes = typeof word === "string" ? Buffer.from(word, "latin1") : word;
     parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from("\r\n"));

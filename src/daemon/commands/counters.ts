@@ -4,6 +4,7 @@
  * Owns: their range checks and errors. Does not own: syntax of numbers (numbers.ts, long-double.ts).
  */
 import type { Call } from "../context.ts";
+import { writeDecimal } from "../decimal.ts";
 import { addLongDoubles } from "../long-double.ts";
 import { I64_MAX, I64_MIN, readInteger } from "../numbers.ts";
 import { ERR, ONE_KEY, row, type Command } from "./command.ts";
@@ -64,8 +65,10 @@ function add(call: Call, delta: number | bigint): void {
 
 function storeNumber(call: Call, value: number | bigint, expireAt: number): void {
   const { args, keys } = call;
-  // -0 prints as 0.
-  const end = digits.write(String(value), "latin1");
+  const end =
+    typeof value === "number"
+      ? writeDecimal(digits, 0, value)
+      : digits.write(String(value), "latin1");
   keys.set(args.bytes, args.from(1), args.to(1), digits, 0, end, expireAt);
 }
 

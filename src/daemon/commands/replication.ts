@@ -22,7 +22,12 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("repl.info", 1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),
+  row("repl.events", -1, INFO_FLAGS, NO_KEYS, replEvents),
+  row("repl.verify", -1, "loading stale", NO_KEYS, replVerify),
 ];
+
+/** How long REPL.VERIFY waits for replicas when it is not told. */
+const VERIFY_MS = 30_000;
 
 /** redis's words for what a session does. */
 const ROLE_STATES: Readonly<Record<SessionStateName, string>> = {
@@ -153,38 +158,68 @@ function replInfo(call: Call): void {
 
 /** [history, offset, records, sum] of the whole state, once the worker has read it. */
 function replDigest(call: Call): void {
-  const { client, port, reply } = call;
-  if (client.executing) {
-    reply.error("ERR REPL.DIGEST is not allowed in transactions");
+  answerLater(call, call.port.node.digest(), (reply, { position, records, sum }) => {
+    reply.array(4);
+    reply.bulkText(position.history);
+    reply.integer(position.offset);
+    reply.integer(records);
+    reply.bulkText(sum);
+  });
+}
+
+/** REPL.VERIFY [timeout ms]: every streaming replica compared with this node, as JSON. */
+function replVerify(call: Call): void {
+  const { args, port, reply } = call;
+  const timeout = args.count === 1 ? VERIFY_MS : readInteger(args.bytes, args.from(1), args.to(1));
+  if (typeof timeout !== "number" || timeout < 0 || args.count > 2) {
+    reply.error("ERR timeout is not an integer or out of range");
     return;
   }
-  client.block((done) => {
+  answerLater(call, port.node.verify(timeout), (later, report) => {
+    later.bulkText(JSON.stringify(report));
+  });
+}
+
+/** Blocks the client until `asked` is there. */
+function answerLater<T>(
+  call: Call,
+  asked: Promise<T>,
+  write: (reply: ReplyWriter, value: T) => void,
+): void {
+  // In a transaction nothing can wait: its replies are one array, written in one step.
+  if (call.client.executing) {
+    asked.catch(() => undefined);
+    call.reply.error("ERR this command is not allowed in transactions");
+    return;
+  }
+  call.client.block((done) => {
     let wanted = true;
-    void digestReply(port.node.digest()).then((write) => {
-      if (wanted) done(write);
-    });
+    asked.then(
+      (value) => {
+        if (wanted) done((reply) => write(reply, value));
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        if (wanted) done((reply) => reply.error(`ERR ${message}`));
+      },
+    );
     return () => {
       wanted = false;
     };
   });
 }
 
-async function digestReply(
-  asked: ReturnType<Call["port"]["node"]["digest"]>,
-): Promise<(reply: ReplyWriter) => void> {
-  try {
-    const { position, records, sum } = await asked;
-    return (reply) => {
-      reply.array(4);
-      reply.bulkText(position.history);
-      reply.integer(position.offset);
-      reply.integer(records);
-      reply.bulkText(sum);
-    };
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return (reply) => reply.error(`ERR no digest: ${message}`);
+/** REPL.EVENTS [count]: the newest events, oldest first, as JSON. */
+function replEvents(call: Call): void {
+  const { args, port, reply } = call;
+  const count = args.count === 1 ? 0 : readInteger(args.bytes, args.from(1), args.to(1));
+  if (typeof count !== "number" || count < 0 || args.count > 2) {
+    reply.error(ERR.notInteger);
+    return;
   }
+  reply.bulkText(
+    JSON.stringify(count === 0 ? port.node.events() : port.node.events().slice(-count)),
+  );
 }
 
 function replStatus(call: Call): void {

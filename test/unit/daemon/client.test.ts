@@ -1,0 +1,184 @@
+import { describe, expect, test } from "vitest";
+import { FakeClient, FakePort, request } from "./fake-node.ts";
+
+describe("client: order and blocking", () => {
+  test("one read with many commands => one write", () => {
+    const client = new FakeClient(new FakePort());
+    expect(client.send(request("PING").repeat(500))).toBe("+PONG\r\n".repeat(500));
+    expect(client.writes).toBe(1);
+  });
+
+  test("WAIT in a pipeline => later commands run only after it is answered", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    const sent = request("SET", "k", "1") + request("WAIT", "1", "0") + request("GET", "k");
+    expect(client.send(sent)).toBe("+OK\r\n");
+    expect(client.paused).toBe(true);
+    // Reads that were under way are kept in order.
+    expect(client.send(request("ECHO", "late"))).toBe("");
+    expect(port.node.waits).toMatchObject([{ replicas: 1, offset: port.node.log.tail }]);
+    port.node.waits[0]!.done(1);
+    expect(client.taken()).toBe(":1\r\n$1\r\n1\r\n$4\r\nlate\r\n");
+    expect(client.paused).toBe(false);
+  });
+
+  test("WAIT answered at once => no blocking", () => {
+    const port = new FakePort();
+    port.node.waitForReplicas = (_offset, _replicas, _timeout, done) => {
+      done(3);
+      return () => undefined;
+    };
+    const client = new FakeClient(port);
+    expect(client.send(request("WAIT", "1", "0") + request("PING"))).toBe(":3\r\n+PONG\r\n");
+  });
+
+  test("a blocked client that goes away => its wait is cancelled, a late answer is ignored", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    client.call("WAIT", "1", "0");
+    client.client.close();
+    expect(port.node.waits[0]!.cancelled).toBe(true);
+    port.node.waits[0]!.done(1);
+    expect(client.taken()).toBe("");
+  });
+
+  test("a wait that ends inside another client's run => its reply comes in a later turn", async () => {
+    const port = new FakePort();
+    const [waiting, other] = [new FakeClient(port, 1), new FakeClient(port, 2)];
+    waiting.call("WAIT", "1", "0");
+    port.node.role = "replica";
+    port.node.promote = (done) => {
+      port.node.waits[0]!.done(7);
+      done();
+    };
+    expect(other.send(request("PING") + request("REPLICAOF", "NO", "ONE"))).toBe(
+      "+PONG\r\n+OK\r\n",
+    );
+    expect(waiting.taken()).toBe("");
+    await new Promise(setImmediate);
+    expect(waiting.taken()).toBe(":7\r\n");
+  });
+
+  test("writers paused => reads go on, the write and all after it wait", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    port.node.paused = true;
+    const sent = request("GET", "k") + request("SET", "k", "1") + request("GET", "k");
+    expect(client.send(sent)).toBe("$-1\r\n");
+    expect(client.paused).toBe(true);
+    const reader = new FakeClient(port, 2);
+    expect(reader.call("PING")).toBe("+PONG\r\n");
+    port.node.resumeWriters();
+    expect(client.taken()).toBe("+OK\r\n$1\r\n1\r\n");
+  });
+
+  test("writers paused + MULTI => queued, and EXEC with writes waits", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    port.node.paused = true;
+    const sent = request("MULTI") + request("SET", "k", "1") + request("EXEC");
+    expect(client.send(sent)).toBe("+OK\r\n+QUEUED\r\n");
+    port.node.resumeWriters();
+    expect(client.taken()).toBe("*1\r\n+OK\r\n");
+  });
+
+  test("REPL.DIGEST => blocked until the node has it", async () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    expect(client.send(request("REPL.DIGEST") + request("PING"))).toBe("");
+    const position = { history: "ab", offset: 42, chain: 1 };
+    port.node.digests[0]!({ position, records: 3, sum: "0123" });
+    await new Promise(setImmediate);
+    expect(client.taken()).toBe("*4\r\n$2\r\nab\r\n:42\r\n:3\r\n$4\r\n0123\r\n+PONG\r\n");
+  });
+
+  test("REPL.EVENTS and REPL.VERIFY => JSON; a bad argument is refused", async () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    const events = (reply: string) =>
+      (JSON.parse(reply.split("\r\n")[1]!) as { event: string }[]).map((event) => event.event);
+    expect(events(client.call("REPL.EVENTS"))).toEqual(["event1", "event2", "event3"]);
+    expect(events(client.call("REPL.EVENTS", "2"))).toEqual(["event2", "event3"]);
+    expect(client.call("REPL.EVENTS", "x")).toMatch(/^-ERR value is not an integer/);
+    expect(client.send(request("REPL.VERIFY", "500") + request("PING"))).toBe("");
+    await new Promise(setImmediate);
+    expect(client.taken()).toMatch(/"offset":500.*\r\n\+PONG\r\n$/s);
+    expect(client.call("REPL.VERIFY", "-1")).toMatch(/^-ERR timeout/);
+  });
+
+  test("QUIT => what came before is answered, what comes after is not read", () => {
+    const client = new FakeClient(new FakePort());
+    expect(client.send("PING\r\nQUIT\r\nPING\r\n")).toBe("+PONG\r\n+OK\r\n");
+    expect(client.ended).toBe(true);
+    expect(client.send("PING\r\n")).toBe("");
+  });
+
+  test("a protocol error after good commands => answered, logged once, closed", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    expect(client.send("PING\r\n*x\r\nPING\r\n")).toBe(
+      "+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n",
+    );
+    expect(client.ended).toBe(true);
+    expect(port.logged.filter((line) => line.includes("client_dropped"))).toHaveLength(1);
+  });
+
+  test("an HTTP request => closed without an answer", () => {
+    const client = new FakeClient(new FakePort());
+    expect(client.send("POST / HTTP/1.1\r\nHost: x\r\n\r\n")).toBe("");
+    expect(client.ended).toBe(true);
+  });
+
+  test("SHUTDOWN => asked of the process, no reply", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    expect(client.call("SHUTDOWN", "NOSAVE")).toBe("");
+    expect([port.shutdowns, client.ended]).toEqual([1, true]);
+  });
+});
+
+describe("client: passwords", () => {
+  test("without AUTH => only AUTH, HELLO, QUIT, RESET", () => {
+    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    const refused = "-NOAUTH Authentication required.\r\n";
+    for (const command of ["PING", "GET k", "INFO", "REPL.INFO", "MULTI", "CLIENT ID"]) {
+      expect(client.call(...command.split(" ")), command).toBe(refused);
+    }
+    expect(client.call("AUTH", "wrong")).toContain("-WRONGPASS");
+    expect(client.call("AUTH", "default", "secret")).toBe("+OK\r\n");
+    expect(client.call("PING")).toBe("+PONG\r\n");
+    expect(client.call("RESET")).toBe("+RESET\r\n");
+    expect(client.call("PING")).toBe(refused);
+    expect(client.call("HELLO", "3")).toContain("-NOAUTH HELLO must be called");
+    expect(client.call("HELLO", "3", "AUTH", "default", "secret")).toMatch(/^%7\r\n/);
+  });
+
+  test("AUTH and a large command in one read => the large one has the authenticated limits", () => {
+    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    const big = request("SET", "k", "v".repeat(20_000));
+    expect(client.send(request("AUTH", "secret") + big)).toBe("+OK\r\n+OK\r\n");
+  });
+
+  test("a stranger's large command => protocol error, closed", () => {
+    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    expect(client.send("*100\r\n")).toBe(
+      "-ERR Protocol error: unauthenticated multibulk length\r\n",
+    );
+    expect(client.ended).toBe(true);
+  });
+});
+
+describe("client: RESP3", () => {
+  test("HELLO 3 => maps, nulls and sets from then on", () => {
+    const client = new FakeClient(new FakePort());
+    expect(client.call("HELLO", "3", "SETNAME", "me")).toMatch(
+      /^%7\r\n\$6\r\nserver\r\n\$5\r\nredis\r\n.*\$5\r\nproto\r\n:3\r\n/s,
+    );
+    expect(client.call("GET", "missing")).toBe("_\r\n");
+    expect(client.call("CONFIG", "GET", "maxmemory")).toBe("%1\r\n$9\r\nmaxmemory\r\n$1\r\n0\r\n");
+    expect(client.call("INFO", "keyspace")).toMatch(/^=\d+\r\ntxt:# Keyspace/);
+    expect(client.call("COMMAND", "INFO", "get")).toContain("~2\r\n+readonly\r\n+fast\r\n");
+    expect(client.call("CLIENT", "GETNAME")).toBe("$2\r\nme\r\n");
+    expect(client.send(request("HELLO", "2") + request("GET", "missing"))).toMatch(/\$-1\r\n$/);
+  });
+});
