@@ -220,7 +220,7 @@ export class KeyIndex {
     this.size--;
     const page = this.pageOf(tag);
     const left = --this.pages.counts[page]!;
-    if (left < this.#mergeMax >>> 1) this.#maybeMerge(page);
+    if (left * 2 <= this.#mergeMax) this.#maybeMerge(page);
   }
 
   /** One bounded step of giving pages back; true when there is more to do. */

@@ -27,6 +27,7 @@ export function scanIndex(
   count: number,
   visit: (address: number) => void,
 ): number {
+  if (cursor >= TAGS_END) return 0; // Nobody got that one from us.
   let from = cursor;
   let seen = 0;
   for (let n = 0; n < PAGES_MAX && seen < count; n++) {
