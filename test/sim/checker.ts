@@ -236,7 +236,6 @@ export class Checker {
         sources: node.sources.size,
         snapshots: store.stats().snapshotsOpen,
         pinned: backlog.pinnedBytes,
-        output: feeder.links.reduce((sum, link) => sum + link.output.bytes, 0),
         restore: session.restore === null ? 0 : 1,
         partial: backlog.partialBytes,
       };

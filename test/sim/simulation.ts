@@ -17,7 +17,7 @@ import { drawRecord } from "./workload.ts";
 /** Virtual time in which a healed cluster must have become equal. */
 const PEACE_MS_MAX = 1_800_000;
 /** Parkings, probations and lingering sockets are over by then. */
-const AFTERMATH_MS = 80_000;
+const AFTERMATH_MS = 150_000;
 const TRACE_LINES_KEPT = 400;
 
 export class Simulation implements World {
