@@ -1,5 +1,6 @@
 /** Tables of the documents against those of the code: limits, states, codes, counters, events. */
 import { expect, test } from "vitest";
+import { allCommands } from "../../../src/daemon/commands/table.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FEEDER_COUNTERS } from "../../../src/primary/journal.ts";
 import { LINK_MOVES } from "../../../src/primary/link-state.ts";
@@ -84,4 +85,15 @@ test("docs: every log event has its row, and every row is an event", () => {
   expect([...new Set(logged)].filter((name) => !told.includes(name))).toEqual([]);
   const source = sourceText();
   expect(told.filter((name) => !source.includes(`"${name}"`))).toEqual([]);
+});
+
+test("docs: README.md has every command, and no other", () => {
+  const told = tableRows(section(document("README.md").text, "Run")).flatMap(([, words = ""]) =>
+    words.toLowerCase().split(" "),
+  );
+  // What a browser sends to a port that it was tricked to; answered, but no command.
+  const commands = allCommands()
+    .map((command) => command.name)
+    .filter((name) => name !== "post" && name !== "host:");
+  expect(told.sort()).toEqual([...commands].sort());
 });
