@@ -2,10 +2,13 @@
  * The store against a Map, with tiny arena segments and pages: any sequence of records, freezes, reads
  * of snapshots one chunk at a time, closes, housekeeping, expiry and swaps.
  */
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { ChunkReader } from "../../../src/store/chunks.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
+import { DEATH } from "../../../src/store/layout.ts";
+import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store } from "../../../src/store/store.ts";
 import { CHUNK_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import { checkInvariants, checkSettled } from "./invariants.ts";
@@ -91,21 +94,61 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 /** One open snapshot with what it must contain and how far it was read. */
 class Opened {
   readonly model: m.Model;
-  readonly source: InlineSource;
-  readonly reader: ChunkReader;
   readonly payloads: Buffer[] = [];
   readonly slotBytes: number;
-  readonly snapshot;
+  readonly snapshot: Snapshot;
+  /** The frozen part of each segment's memory, as it was at the freeze. */
+  readonly memory: Uint32Array[];
+  #read: { source: InlineSource; reader: ChunkReader } | null = null;
 
   constructor(store: Store, model: m.Model, slotBytes: number) {
     this.snapshot = store.freeze();
     expect(this.snapshot.records).toBe(model.size);
     this.model = new Map(model);
     this.slotBytes = slotBytes;
-    this.source = new InlineSource(this.snapshot, { slots: 2, slotBytes });
-    this.reader = this.source.read(0, {
-      ready: () => undefined,
-      failed: (reason) => expect.fail(reason),
+    const { segments } = store.parts.space.arena;
+    this.memory = segments.flatMap((segment) =>
+      segment === null ? [] : [segment.words.slice(0, (segment.used * segment.slotBytes) >>> 2)],
+    );
+  }
+
+  /** Begins reading at the first use: what the snapshot sees must not depend on when. */
+  get source(): InlineSource {
+    return this.#open().source;
+  }
+
+  get reader(): ChunkReader {
+    return this.#open().reader;
+  }
+
+  #open(): { source: InlineSource; reader: ChunkReader } {
+    if (this.#read === null) {
+      const source = new InlineSource(this.snapshot, { slots: 2, slotBytes: this.slotBytes });
+      const reader = source.read(0, {
+        ready: () => undefined,
+        failed: (reason) => expect.fail(reason),
+      });
+      this.#read = { source, reader };
+    }
+    return this.#read;
+  }
+
+  /**
+   * What makes reading in another thread safe: nothing in the frozen part changes but the death of
+   * records that were live, from 0 to an epoch that leaves them visible.
+   */
+  checkMemory(): void {
+    const { segments, epoch } = this.snapshot;
+    assert.equal(segments.length, this.memory.length);
+    this.memory.forEach((before, index) => {
+      const { words, slots, slotBytes } = segments[index]!;
+      assert.equal(before.length, (slots * slotBytes) >>> 2);
+      for (let word = 0; word < before.length; word++) {
+        if (words[word] === before[word]) continue;
+        assert.equal(word % (slotBytes >>> 2), DEATH);
+        assert.equal(before[word], 0);
+        assert(words[word]! >= epoch);
+      }
     });
   }
 
@@ -119,6 +162,7 @@ class Opened {
 
   /** Reads to the end and compares. */
   finish(): Store {
+    this.checkMemory();
     while (this.reader.totals === null) this.step();
     const { records } = this.reader.totals;
     expect(records).toBe(this.model.size);
