@@ -31,7 +31,7 @@ const SHIP_RATE = "12mb";
 /** What is in flight unconfirmed stays well inside the backlog. */
 const PACE_BYTES = MIB;
 /** A link may always finish the batch it is in, of about 1 MiB or one large value. */
-const BATCH_BYTES_MAX = 3 * MIB;
+const BATCH_BYTES_MAX = 4 * MIB;
 /** Share of a ship after which its replica is killed. */
 const KILL_AT = 0.3;
 
@@ -189,6 +189,7 @@ class MainJob {
    */
   async #overtake(): Promise<number> {
     let applied = 0;
+    let sent = 0;
     for (let edition = 3; edition < 100; edition++) {
       for (let from = 0; from < KEYS; from += 5000) {
         await this.#writer.write(from, from + 5000, edition, { replicas: 1, bytes: PACE_BYTES });
@@ -196,7 +197,8 @@ class MainJob {
         const first = info.number("repl_backlog_first_byte_offset");
         const shown = info.replicas.find((replica) => replica.get("port") === String(this.#b.port));
         applied = Number(shown?.get("offset") ?? applied);
-        const sent = linkOf(await this.#primary.status(), this.#b)?.sent ?? 0;
+        // The primary may give the link up meanwhile; what it had sent is in the kernel then.
+        sent = linkOf(await this.#primary.status(), this.#b)?.sent ?? sent;
         if (Math.max(applied, sent) + BATCH_BYTES_MAX < first) return applied;
       }
     }

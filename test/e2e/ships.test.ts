@@ -148,11 +148,12 @@ test("e2e: ship: writes go on during it, within the hold => caught up, no second
   const primary = await filled(fleet, "--backlog", "2mb", "--ship-rate", "12mb");
   const replica = await fleet.replica(primary, "--backlog", "2mb");
   await restoring(replica, 5);
+  // Writers may be slowed meanwhile; nothing is refused, and the hold never reaches its cap.
   for (let round = 0; round < 10; round++) await writeLog(primary, 600_000);
-  const { upstream } = await replica.status();
-  expect(upstream?.state).toBe("restoring");
   const { counters } = await converge([primary, replica]);
   expect(count(counters[0]!, "sync_full")).toBe(1);
+  expect(primary.find("hold_dropped")).toBeUndefined();
+  expect(replica.findAll("welcomed")).toHaveLength(1);
 });
 
 test("e2e: ship: four replicas at once => equal, and they share a freeze", async () => {

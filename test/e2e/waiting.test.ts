@@ -53,7 +53,11 @@ test("e2e: WAIT: link cut while waiting => the resumed position counts as an ACK
   await converge([primary, replica]);
   proxy.up.stall();
   await primary.call("SET", "k", "v");
-  const waiting = primary.call("WAIT", 1, 60_000);
+  // On a connection of its own that has written: a blocked client is asked nothing else.
+  const writer = await RespClient.connect(primary.port);
+  fleet.defer(() => writer.close());
+  await writer.call("SET", "k2", "v");
+  const waiting = writer.call("WAIT", 1, 60_000);
   await until(
     async () =>
       (await replica.status()).position.offset === (await primary.status()).position.offset,

@@ -1,0 +1,90 @@
+/**
+ * The complaint of this field: writers outrun a full sync, the replica is cut, and starts again for
+ * ever. Here writers give way.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { converge, count } from "../tools/converge.ts";
+import { fill } from "../tools/fill.ts";
+import { useFleet } from "../tools/fleet.ts";
+import type { Daemon } from "../tools/processes.ts";
+import { RespClient } from "../tools/resp-client.ts";
+import { until } from "../tools/wait.ts";
+
+const VALUE = Buffer.alloc(1000, "w");
+
+/** Writes as fast as `bytesPerSecond` until stopped; never more than 2 MB unanswered. */
+async function writeAt(node: Daemon, bytesPerSecond: () => number): Promise<() => Promise<number>> {
+  const client = await RespClient.connect(node.port);
+  let written = 0;
+  let running = true;
+  const loop = (async () => {
+    while (running) {
+      const keys = Math.ceil(bytesPerSecond() / 1000 / 50);
+      const commands = Array.from({ length: keys }, (_, i) => [
+        "SET",
+        `w:${(written + i) % 20_000}`,
+        VALUE,
+      ]);
+      const replies = await client.pipeline(commands);
+      for (const reply of replies) expect(reply).toBe("OK");
+      written += keys;
+      await sleep(20);
+    }
+  })();
+  return async () => {
+    running = false;
+    await loop;
+    client.close();
+    return written;
+  };
+}
+
+test("e2e: resync: writers faster than the replica's line during a ship => slowed, one full sync", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--backlog", "2mb");
+  await fill(primary, { keys: 3000, valueBytes: [7_900, 8_100], pipeline: 50 });
+  const proxy = await fleet.proxy(primary);
+  proxy.down.shape({ bytesPerSecond: 4_000_000 });
+  let wanted = 10_000_000;
+  const stop = await writeAt(primary, () => wanted);
+  const replica = await fleet.replica(proxy);
+  await until(async () => (await replica.status()).upstream?.state === "streaming", {
+    what: "the swap",
+    timeoutMs: 60_000,
+    describe: () => primary.status(),
+  });
+  await sleep(3000);
+  wanted = 1_000_000;
+  await sleep(2000);
+  await stop();
+  const { counters } = await converge([primary, replica]);
+  expect(count(counters[0]!, "sync_full")).toBe(1);
+  expect(count(counters[0]!, "syncs_given_up")).toBe(0);
+  expect(count(counters[0]!, "writes_delayed")).toBeGreaterThan(0);
+  expect(primary.find("writers_slowed")).toBeDefined();
+});
+
+test("e2e: resync: a replica that stays slower than the writers => let go, quarantined, nobody waits", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--backlog", "1mb", "--throttle-max", "2s");
+  await fill(primary, { keys: 2000, valueBytes: [7_900, 8_100], pipeline: 50 });
+  const proxy = await fleet.proxy(primary);
+  proxy.down.shape({ bytesPerSecond: 400_000 });
+  const stop = await writeAt(primary, () => 5_000_000);
+  const replica = await fleet.replica(proxy);
+  await until(() => primary.find("sync_given_up") !== undefined, {
+    what: "the sync to be given up",
+    timeoutMs: 60_000,
+    describe: () => primary.status(),
+  });
+  await until(async () => /quarantined/.test((await replica.status()).upstream?.lastError ?? ""), {
+    what: "the replica to be told",
+    describe: () => replica.status(),
+  });
+  await stop();
+  const { counters, writePace } = await primary.status();
+  expect(count(counters, "syncs_given_up")).toBeGreaterThanOrEqual(1);
+  expect(writePace).toBe(-1);
+  expect(primary.find("sync_given_up")?.["quarantine_ms"]).toBeGreaterThanOrEqual(1000);
+});
