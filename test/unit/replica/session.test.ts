@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import { batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
-import { chunk, Harness, id, OWN, UPSTREAM } from "./tools.ts";
+import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 
 const AT_500 = { history: UPSTREAM, offset: 500, chain: 7 };
 
@@ -135,27 +135,5 @@ describe("streaming", () => {
     harness.bytes(batches[0]!.subarray(120), 11);
     harness.session.step(harness.nowMs);
     expect([harness.log.next, harness.log.chain]).toEqual([300, source.chainAt(300)]);
-  });
-
-  test.fails("WELCOME wait from a feeder in a newer history => what is streamed later counts in that history", () => {
-    const { harness, batches } = streaming();
-    harness.bytes(batches[0]!);
-    harness.session.step(harness.nowMs);
-    harness.session.onClosed("cut", harness.nowMs);
-    harness.greet();
-    const lineage = [{ history: OWN, left: 300 }];
-    harness.welcome({
-      decision: "wait",
-      position: { history: UPSTREAM, offset: 100, chain: 1 },
-      lineage,
-    });
-    harness.bytes(batches[1]!);
-    harness.session.step(harness.nowMs);
-    harness.session.onClosed("cut", harness.nowMs);
-    harness.greet();
-    expect(harness.last("hello")).toMatchObject({
-      position: { history: UPSTREAM, offset: 600 },
-      lineage,
-    });
   });
 });
