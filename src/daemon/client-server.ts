@@ -1,8 +1,8 @@
 /**
  * The client port: accepts sockets, moves bytes between them and clients, and bounds both ways.
  *
- * A client whose replies pile up above OUTPUT_PAUSE_BYTES is not read until they are gone; above
- * LIMITS.clientOutputBytesMax it is dropped. A bad client costs one connection and one log line.
+ * A client whose replies pile up above OUTPUT_PAUSE_BYTES executes nothing until they are gone; one
+ * command that alone exceeds LIMITS.clientOutputBytesMax on top drops it. A bad client costs one connection and one log line.
  * Owns: sockets. Does not own: order of execution (client.ts), commands.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -104,7 +104,10 @@ export class ClientServer {
     clients.set(id, client);
     log.debug("client_connected", { client: address, id });
     socket.on("data", (read) => client.receive(read));
-    socket.on("drain", () => transport.drained());
+    socket.on("drain", () => {
+      transport.isFull = false;
+      client.drained();
+    });
     socket.on("close", () => {
       clients.delete(id);
       client.close();
@@ -114,13 +117,11 @@ export class ClientServer {
 }
 
 class SocketTransport implements ClientTransport {
+  isFull = false;
   readonly #socket: Socket;
   readonly #address: string;
   readonly #context: PortContext;
-  /** Whether the client wants to be read. */
-  #wanted = true;
-  /** Whether its output allows it. */
-  #full = false;
+  #paused = false;
 
   constructor(socket: Socket, address: string, context: PortContext) {
     this.#socket = socket;
@@ -138,33 +139,25 @@ class SocketTransport implements ClientTransport {
     this.#context.counters.writes++;
     socket.write(bytes);
     const waiting = socket.writableLength;
+    this.isFull = waiting > OUTPUT_PAUSE_BYTES;
     if (waiting > LIMITS.clientOutputBytesMax) {
       this.#context.log.warn("client_dropped", { client: this.#address, reason: "output_limit" });
       socket.destroy();
-    } else if (waiting > OUTPUT_PAUSE_BYTES && !this.#full) {
-      this.#full = true;
-      socket.pause();
     }
     // Nothing queued: the kernel has taken it all.
     return waiting === 0;
   }
 
-  drained(): void {
-    if (!this.#full) return;
-    this.#full = false;
-    if (this.#wanted) this.#socket.resume();
-  }
-
   pause(): void {
-    if (!this.#wanted) return;
-    this.#wanted = false;
+    if (this.#paused) return;
+    this.#paused = true;
     this.#socket.pause();
   }
 
   resume(): void {
-    if (this.#wanted) return;
-    this.#wanted = true;
-    if (!this.#full) this.#socket.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
   }
 
   end(): void {

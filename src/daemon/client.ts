@@ -3,8 +3,8 @@
  *
  *   receive(read) -> parser -> dispatch, one by one -> replies of the whole read in one write
  *
- * A client stops between two commands when it is blocked (WAIT, REPL.DIGEST) or when writers are
- * paused and its next command writes; what was read stays parsed, later reads wait in line.
+ * A client stops between two commands when it is blocked (WAIT, REPL.DIGEST), when its output is
+ * full, or when writers are paused and its next command writes; what was read stays parsed, later reads wait in line.
  * Owns: order, blocking, the state a connection has. Does not own: sockets (client-server.ts).
  */
 import { Args } from "./args.ts";
@@ -22,6 +22,8 @@ export interface ClientTransport {
   write(bytes: Buffer): boolean;
   /** Bytes written and not taken yet. */
   readonly outputBytes: number;
+  /** So much of it that no more commands should run; the client's drained() is called afterwards. */
+  readonly isFull: boolean;
   /** Stop and go on reading; calls need not be paired. */
   pause(): void;
   resume(): void;
@@ -84,6 +86,8 @@ export class Client {
   #next = 0;
   /** Cancels what the client waits for; null when it runs. */
   #blocked: (() => void) | null = null;
+  /** Blocked until the socket took what was written. */
+  #draining = false;
   #closing = false;
   /** Reads that arrived while blocked. */
   #waiting: Buffer[] = [];
@@ -151,6 +155,13 @@ export class Client {
     if (wait.answered) return;
     this.#blocked = cancel;
     this.#transport.pause();
+  }
+
+  /** The socket took all that was written. */
+  drained(): void {
+    if (!this.#draining) return;
+    this.#draining = false;
+    this.#unblock(null);
   }
 
   /** Replies that were written still go out. */
@@ -256,6 +267,7 @@ export class Client {
       call.args.point(parser.bytes, parser.from, parser.to, base, parser.first[index + 1]! - base);
       counters.commands++;
       dispatch(call, entry);
+      if (this.#transport.isFull) this.#waitForOutput();
       if (this.#blocked !== null || this.#closing) break;
     }
     const last = entries[this.#next - 1];
@@ -266,6 +278,14 @@ export class Client {
   #writes(entry: Command): boolean {
     const bits = entry.name === "exec" ? this.queueBits : this.queue === null ? entry.bits : 0;
     return (bits & FLAG.write) !== 0;
+  }
+
+  /** The commands of one read may ask for far more than the read's size. */
+  #waitForOutput(): void {
+    if (this.#blocked !== null) return;
+    this.#draining = true;
+    this.#blocked = () => undefined;
+    this.#transport.pause();
   }
 
   #waitForWriters(): void {

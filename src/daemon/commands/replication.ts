@@ -88,7 +88,9 @@ function replicaof(call: Call): void {
   }
   const host = args.text(1);
   const upstream = port.node.role === "replica" ? port.node.status().upstream : null;
-  if (upstream?.host === host && upstream.port === target) {
+  // Why not by the address alone: typed again it is consent, which a session that is refused needs.
+  const standing = upstream?.state === "streaming" || upstream?.state === "restoring";
+  if (standing && upstream.host === host && upstream.port === target) {
     reply.simple("OK Already connected to specified master");
     return;
   }

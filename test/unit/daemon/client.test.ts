@@ -82,6 +82,21 @@ describe("client: order and blocking", () => {
     expect(client.taken()).toBe("*1\r\n+OK\r\n");
   });
 
+  test("output full in the middle of a read => the rest waits until it is gone", () => {
+    const client = new FakeClient(new FakePort());
+    client.isFull = true;
+    expect(client.send(request("PING") + request("ECHO", "a") + request("ECHO", "b"))).toBe(
+      "+PONG\r\n",
+    );
+    client.client.drained();
+    expect(client.taken()).toBe("$1\r\na\r\n");
+    client.isFull = false;
+    client.client.drained();
+    expect(client.taken()).toBe("$1\r\nb\r\n");
+    client.client.drained();
+    expect(client.paused).toBe(false);
+  });
+
   test("REPL.DIGEST => blocked until the node has it", async () => {
     const port = new FakePort();
     const client = new FakeClient(port);

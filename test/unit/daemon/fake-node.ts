@@ -160,6 +160,7 @@ export class FakeNode implements HawserNode {
 export class FakeClient implements ClientTransport {
   output = "";
   outputBytes = 0;
+  isFull = false;
   writes = 0;
   paused = false;
   ended = false;

@@ -1,0 +1,75 @@
+/** Verification with real nodes in this process: equal under writes, and a planted difference found. */
+import { afterEach, expect, test } from "vitest";
+import { createLogger } from "../../../src/daemon/logger.ts";
+import { createNode, type DaemonNode } from "../../../src/daemon/node.ts";
+import { readCommandLine } from "../../../src/daemon/options.ts";
+import { Keyspace } from "../../../src/daemon/keyspace.ts";
+import { delBytes, encodeDelHead } from "../../../src/store/record.ts";
+import { until } from "../../tools/wait.ts";
+
+const nodes: DaemonNode[] = [];
+
+afterEach(async () => {
+  for (const node of nodes.splice(0).reverse()) await node.stop();
+});
+
+async function node(...args: string[]): Promise<{ node: DaemonNode; port: number }> {
+  const line = readCommandLine([...args, "--port", "0", "--repl-port", "0"], {}, () => "");
+  if (line.kind !== "node") throw new Error(line.kind);
+  const made = createNode(
+    line.options,
+    createLogger({ level: "error", format: "json", sink: (text) => process.stderr.write(text) }),
+  );
+  nodes.push(made);
+  return { node: made, port: await made.start() };
+}
+
+function write(target: DaemonNode, from: number, to: number): void {
+  const keys = new Keyspace(target);
+  keys.refresh(Date.now());
+  for (let i = from; i < to; i++) {
+    const key = Buffer.from(`key:${i}`);
+    const value = Buffer.from(`value ${i}`);
+    keys.set(key, 0, key.length, value, 0, value.length, 0);
+  }
+  target.afterClientRead();
+}
+
+async function pair(): Promise<[DaemonNode, DaemonNode]> {
+  const primary = await node("primary");
+  write(primary.node, 0, 1000);
+  const replica = await node("replica", "--of", `127.0.0.1:${primary.port}`);
+  await until(() => replica.node.store.size === 1000, { what: "the first sync" });
+  return [primary.node, replica.node];
+}
+
+test("verify: writes before, between and after the mark => equal at the marked position", async () => {
+  const [primary] = await pair();
+  write(primary, 1000, 5000);
+  const running = primary.verify(10_000);
+  write(primary, 3000, 9000);
+  const report = await running;
+  expect(report.records).toBe(5000);
+  expect(report.replicas.map((each) => each.verdict)).toEqual(["equal"]);
+  expect(report.replicas[0]?.sum).toBe(report.sum);
+});
+
+test("verify: a key missing on the replica => differs, in one bucket", async () => {
+  const [primary, replica] = await pair();
+  const key = Buffer.from("key:7");
+  const record = Buffer.alloc(delBytes(key.length));
+  key.copy(record, encodeDelHead(record, 0, key.length));
+  replica.store.apply(record, 0, record.length);
+  const report = await primary.verify(10_000);
+  expect(report.replicas[0]?.verdict).toBe("differs");
+  expect(report.replicas[0]?.records).toBe(999);
+  expect(report.replicas[0]?.buckets).toHaveLength(1);
+});
+
+test("verify: a replica that goes away => no_answer, the rest is reported", async () => {
+  const [primary, replica] = await pair();
+  const running = primary.verify(2_000);
+  replica.session.stop("test", performance.now());
+  const report = await running;
+  expect(["no_answer", "equal"]).toContain(report.replicas[0]?.verdict);
+});
