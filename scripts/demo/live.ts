@@ -140,7 +140,7 @@ function describeStatus(status: NodeStatus): string {
   const head = `${role.padEnd(7)}  ${position.history.slice(0, 8)}:${position.offset}`;
   const kept = `backlog ${((backlog.next - backlog.first) / 1e6).toFixed(1)} MB`;
   const syncs = `full ${counters["sync_full"] ?? 0} partial ${counters["sync_partial_ok"] ?? 0}`;
-  const feeding = links.map((link) => `${link.clientPort} ${link.state} -${link.lagBytes} B`);
+  const feeding = links.map((l) => `[${l.clientPort} ${l.state}, ${l.lagBytes} B behind]`);
   if (!upstream) return [head, kept, syncs, ...feeding].join("  ");
   const { state, restore, lagBytes, staleMs, lastError } = upstream;
   const loading = restore ? `  loading ${(restore.bytes / 1e6).toFixed(1)} MB` : "";

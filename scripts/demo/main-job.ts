@@ -237,7 +237,8 @@ class MainJob {
     );
     console.log(
       `demo: ${this.#writer.recordsWritten} records, ${megabytes(this.#writer.bytesWritten)}, ` +
-        `${full} full syncs, ${partial} partial syncs, ${this.checks.seconds} s`,
+        `${full} full syncs, ${partial} partial sync${partial === 1 ? "" : "s"}, ` +
+        `${this.checks.seconds} s`,
     );
   }
 
