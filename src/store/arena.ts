@@ -56,6 +56,8 @@ export class Segment {
   expireAtMin: number = Number.POSITIVE_INFINITY;
   /** The listing of its arena in which it is in its class's list of segments with free slots. */
   listedIn = 0;
+  /** Where in that list. */
+  listedAt = 0;
   /** It is being emptied, or gone: nothing is put into it. */
   closed = false;
 
@@ -90,7 +92,7 @@ export interface SizeClass {
   readonly slotBytes: number;
   readonly slotsPerSegment: number;
   current: Segment | null;
-  /** Segments with free slots; may hold closed ones. */
+  /** Segments with free slots, none of them gone: a reference would keep its memory. */
   partial: Segment[];
   /** Slots of all its segments, and live records in them. */
   slots: number;
@@ -341,6 +343,7 @@ export class Arena {
     const isListed = segment.listedIn === this.#listing;
     if (isListed || segment.closed || sizeClass?.current === segment) return;
     segment.listedIn = this.#listing;
+    segment.listedAt = sizeClass!.partial.length;
     sizeClass!.partial.push(segment);
   }
 
@@ -353,7 +356,10 @@ export class Arena {
       const sizeClass = this.classes[segment.classIndex]!;
       sizeClass.slots -= segment.capacity;
       if (sizeClass.current === segment) sizeClass.current = null;
+      this.#unlist(sizeClass, segment);
     }
+    if (this.victim === segment) this.victim = null;
+    if (this.placed === segment) this.placed = null;
     segment.closed = true;
     this.segments[segment.id] = null;
     this.words[segment.id] = NO_WORDS;
@@ -362,6 +368,15 @@ export class Arena {
     this.segmentCount--;
     this.heldBytes -= segment.memory.bytes.length;
     this.pool.give(segment.memory);
+  }
+
+  #unlist(sizeClass: SizeClass, segment: Segment): void {
+    if (segment.listedIn !== this.#listing) return;
+    segment.listedIn = 0;
+    const last = sizeClass.partial.pop()!;
+    if (last === segment) return;
+    sizeClass.partial[segment.listedAt] = last;
+    last.listedAt = segment.listedAt;
   }
 
   #sweepSegment(segment: Segment): void {
