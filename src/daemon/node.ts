@@ -235,6 +235,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
     this.backlog.seal();
     this.session.stop("REPLICAOF another node", nowMs);
     this.seeding = false;
+    for (const done of this.promoting ?? []) done();
     this.promoting = null;
     this.targets = [{ host, port }];
     this.targetIndex = 0;

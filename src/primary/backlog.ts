@@ -250,7 +250,8 @@ export class Backlog implements SegmentPool {
 
   /** The received batch at `next`: its block and index, or null when none is complete. */
   pending(): { readonly segment: LogSegment; readonly at: number } | null {
-    const complete = this.incomingBytes === 0 ? this.tail : this.newest.start + this.openAt;
+    // Why not by incomingBytes: on a primary that was a replica, openAt is the open batch.
+    const complete = this.openAt < 0 ? this.tail : this.newest.start + this.openAt;
     if (this.next >= complete) return null;
     const segment = this.segmentAt(this.next);
     return { segment, at: this.next - segment.start };
@@ -370,8 +371,14 @@ export class Backlog implements SegmentPool {
   // --- memory ---------------------------------------------------------------------------------
 
   private addSegment(start: number, chain: number, bytes: number): LogSegment {
-    const recycled = bytes === this.segmentBytes ? this.freeList.pop() : undefined;
-    const segment = new LogSegment(recycled ?? Buffer.allocUnsafeSlow(bytes), start, chain, this);
+    const { newest } = this;
+    if (this.segments.length > 0 && newest.used === 0) {
+      // Why not a block behind it: one that stays empty stops readers and trimming for ever.
+      this.keepMemory(newest.bytes);
+      newest.bytes = this.takeMemory(bytes);
+      return newest;
+    }
+    const segment = new LogSegment(this.takeMemory(bytes), start, chain, this);
     const before = this.segments.at(-1);
     if (before !== undefined) before.next = segment;
     this.segments.push(segment);
@@ -379,7 +386,17 @@ export class Backlog implements SegmentPool {
     return segment;
   }
 
-  recycle(bytes: Buffer): void {
+  private takeMemory(bytes: number): Buffer {
+    const recycled = bytes === this.segmentBytes ? this.freeList.pop() : undefined;
+    return recycled ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  recycle(bytes: Buffer, segment: LogSegment): void {
+    this.detached.delete(segment);
+    this.keepMemory(bytes);
+  }
+
+  private keepMemory(bytes: Buffer): void {
     if (bytes.length === this.segmentBytes && this.freeList.length < FREE_SEGMENTS_MAX)
       this.freeList.push(bytes);
   }

@@ -99,7 +99,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   // --- connections ---------------------------------------------------------------------------
 
-  /** A connection arrived. Null when there are too many: the shell closes it. */
+  /** A connection arrived; one too many is told so and closed. */
   accept(remote: string, out: LinkOut, nowMs: number): Link {
     const link = new Link(this.nextLinkId++, remote, out, this, this.deps.randomId(), nowMs);
     this.links.push(link);
@@ -227,6 +227,11 @@ export class Feeder implements LinkOwner, ShippingOwner {
     return () => this.waiters.cancel(waiter);
   }
 
+  /** Answers every waiter with what is confirmed now: this node stops being what they asked. */
+  answerWaiters(): void {
+    this.waiters.settle(Number.POSITIVE_INFINITY, (offset) => this.confirmedBy(offset));
+  }
+
   /** Links that stream and have confirmed `offset`. */
   confirmedBy(offset: number): number {
     let count = 0;
@@ -263,8 +268,11 @@ export class Feeder implements LinkOwner, ShippingOwner {
       const { state, hello } = link;
       if (state.kind !== "waiting" || hello === null || state.offset > this.backlog.next) continue;
       const chain = this.backlog.chainAt(state.offset);
-      if (chain !== hello.position.chain) {
-        link.bye("history_changed", "the logs differ", "history_changed", nowMs);
+      // Why also in another history: only WELCOME continue tells the replica which one it is in now.
+      const same = hello.position.history === this.deps.node.history;
+      if (chain !== hello.position.chain || !same) {
+        const why = same ? "the logs differ" : "this node is in another history now";
+        link.bye("history_changed", why, "history_changed", nowMs);
         continue;
       }
       link.stream(new Cursor(this.backlog, state.offset), state.offset, nowMs);
@@ -284,6 +292,8 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   /** The log was replaced by another: snapshots and holds of the old one mean nothing any more. */
   upstreamResync(): void {
+    // Why first: offsets they wait for mean other bytes from now on.
+    this.answerWaiters();
     this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");
     this.parking.clear();
   }
@@ -307,6 +317,10 @@ export class Feeder implements LinkOwner, ShippingOwner {
   sealedPosition(): { readonly offset: number; readonly chain: number } {
     this.backlog.seal();
     return { offset: this.backlog.next, chain: this.backlog.chain };
+  }
+
+  mayStreamFrom(offset: number): boolean {
+    return offset >= this.backlog.first;
   }
 
   mayFreeze(): boolean {

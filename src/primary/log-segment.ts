@@ -17,7 +17,7 @@ import assert from "node:assert/strict";
 
 /** Takes back memory of dead blocks, to be used again. */
 export interface SegmentPool {
-  recycle(bytes: Buffer): void;
+  recycle(bytes: Buffer, segment: LogSegment): void;
 }
 
 export class LogSegment {
@@ -73,7 +73,7 @@ export class LogSegment {
   private free(): void {
     const bytes = this.bytes;
     this.bytes = EMPTY;
-    this.pool.recycle(bytes);
+    this.pool.recycle(bytes, this);
   }
 }
 

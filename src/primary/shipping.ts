@@ -23,6 +23,8 @@ export interface ShippingOwner {
   readonly source: StateSource;
   /** Seals the open batch; the answer is the log's newest position. */
   sealedPosition(): { readonly offset: number; readonly chain: number };
+  /** The backlog still holds the log from `offset` on. */
+  mayStreamFrom(offset: number): boolean;
   /** The state is at a batch boundary (always on a primary). */
   mayFreeze(): boolean;
   randomId(): Id;
@@ -61,7 +63,8 @@ export class Shipping {
   request(ship: Ship, nowMs: number): void {
     for (const reading of this.readings) {
       const snapshot = [...reading.sharers][0]?.snapshot;
-      if (!reading.joinable || snapshot == null || reading.sharers.size === 0) continue;
+      if (!reading.joinable || snapshot == null) continue;
+      if (!this.owner.mayStreamFrom(snapshot.offset)) continue;
       this.enlist(ship, snapshot, reading, 0);
       return;
     }

@@ -48,7 +48,7 @@ export class AckClock {
     this.said(nowMs);
     this.received = log.tail;
     this.applied = log.next;
-    const room = Math.max(0, this.options.roomBytes - (log.tail - log.next));
+    const { roomBytes: room } = this.options;
     return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
   }
 

@@ -84,7 +84,13 @@ export class Restorer {
   verify(end: SnapshotEnd): Restore {
     const restore = this.current;
     if (restore === null) throw new WireError("ERR_WIRE_STATE", "END without a snapshot");
-    restore.verify(end);
+    try {
+      restore.verify(end);
+    } catch (error) {
+      // Why: its sum is closed, and what was loaded is not what was sent.
+      this.drop();
+      throw error;
+    }
     return restore;
   }
 
@@ -103,7 +109,8 @@ export class Restorer {
 
   /** The connection is over. */
   park(nowMs: number): void {
-    if (this.current !== null) this.current.parkedAtMs = nowMs;
+    // Why not every time: a dial that fails does not begin the grace anew.
+    if (this.current !== null && this.current.parkedAtMs < 0) this.current.parkedAtMs = nowMs;
   }
 
   /** Lets a restore go that no feeder can still have parked. */
