@@ -24,6 +24,7 @@
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
 import { BIRTH, DEATH, hasExpiry, LENGTHS } from "./layout.ts";
+import { OWN_CLASS, Segment, type SizeClass } from "./segment.ts";
 import type { SegmentMemory, SegmentPool } from "./segment-memory.ts";
 import { classBytes, classOf } from "./size-classes.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -31,73 +32,8 @@ import { Snapshot } from "./snapshot.ts";
 /** Freezes that one arena allows; at one a second they last 136 years. */
 const EPOCH_MAX = 0xffff_ffff;
 
-/** The class of arena segments with a single large record. */
-export const OWN_CLASS = -1;
-
-/** One arena segment in use. */
-export class Segment {
-  readonly id: number;
-  readonly memory: SegmentMemory;
-  readonly words: Uint32Array;
-  readonly bytes: Buffer;
-  readonly classIndex: number;
-  readonly slotBytes: number;
-  /** Slots that fit. */
-  readonly capacity: number;
-  /** Epoch in which it was taken into use. */
-  readonly created: number;
-  used = 0;
-  live = 0;
-  free = 0;
-  /** Slot number + 1 of the first free slot; the next one is in the slot's lengths word. */
-  freeHead = 0;
-  /** Live records with an expiry, and a lower bound of the earliest. */
-  expires = 0;
-  expireAtMin: number = Number.POSITIVE_INFINITY;
-  /** The listing of its arena in which it is in its class's list of segments with free slots. */
-  listedIn = 0;
-  /** Where in that list. */
-  listedAt = 0;
-  /** It is being emptied, or gone: nothing is put into it. */
-  closed = false;
-
-  constructor(
-    id: number,
-    memory: SegmentMemory,
-    classIndex: number,
-    slotBytes: number,
-    created: number,
-  ) {
-    this.id = id;
-    this.memory = memory;
-    this.words = memory.words;
-    this.bytes = memory.bytes;
-    this.classIndex = classIndex;
-    this.slotBytes = slotBytes;
-    this.capacity = classIndex === OWN_CLASS ? 1 : Math.floor(memory.bytes.length / slotBytes);
-    this.created = created;
-  }
-
-  /** Slots that are dead and not free. */
-  get dead(): number {
-    return this.used - this.live - this.free;
-  }
-}
-
 const NO_WORDS = new Uint32Array(0);
 const NO_BYTES = Buffer.alloc(0);
-
-/** One size class. */
-export interface SizeClass {
-  readonly slotBytes: number;
-  readonly slotsPerSegment: number;
-  current: Segment | null;
-  /** Segments with free slots, none of them gone: a reference would keep its memory. */
-  partial: Segment[];
-  /** Slots of all its segments, and live records in them. */
-  slots: number;
-  live: number;
-}
 
 export class Arena {
   readonly pool: SegmentPool;

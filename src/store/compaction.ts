@@ -7,7 +7,8 @@
  *
  * Owns: which segment to empty. Does not own: moving one record (key-space.ts).
  */
-import type { Arena, Segment, SizeClass } from "./arena.ts";
+import type { Arena } from "./arena.ts";
+import type { Segment, SizeClass } from "./segment.ts";
 import type { KeySpace } from "./key-space.ts";
 import { DEATH } from "./layout.ts";
 

@@ -5,7 +5,8 @@
  *
  * Owns: where the search stands. Does not own: deleting (the caller logs it), hiding (the reader).
  */
-import type { Arena, Segment } from "./arena.ts";
+import type { Arena } from "./arena.ts";
+import type { Segment } from "./segment.ts";
 import { DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
 
 /** Slots looked at in one call: about 50 us. */

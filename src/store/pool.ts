@@ -84,12 +84,12 @@ export class SerializerPool implements ReaderHome {
       this.#assertOpen(snapshot);
       snapshot.retain();
       const ring = new Ring(allocateRing(1, 64));
+      ring.reset(snapshot.epoch);
       enqueue(this.#digests, {
         snapshot,
         message: () => ({
           kind: "digest",
           ring: ring.memory,
-          epoch: snapshot.epoch,
           segmentCount: snapshot.segments.length,
           options,
         }),

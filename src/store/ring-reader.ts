@@ -101,7 +101,7 @@ export class RingReader implements ChunkReader, PoolJob {
 
   message(): Job {
     const ring = this.#home.takeRing();
-    ring.reset();
+    ring.reset(this.snapshot.epoch);
     this.#ring = ring;
     // What lies before #from and is not noted yet has to be made to know where #from starts.
     const number = Math.min(this.#from, this.#map.count);
@@ -110,7 +110,6 @@ export class RingReader implements ChunkReader, PoolJob {
     return {
       kind: "serialize",
       ring: ring.memory,
-      epoch: this.snapshot.epoch,
       segmentCount: this.snapshot.segments.length,
       payloadMax: this.#home.payloadMax,
       number,

@@ -2,7 +2,7 @@
  * The bounded ring between a serializer in its worker and the event loop: ring slots in shared
  * memory, each holding one complete CHUNK frame, and a block of control words.
  *
- *   control   signal | stop | told | -      then for each ring slot:
+ *   control   signal | stop | told | epoch  then for each ring slot:
  *             state | number | frame bytes | crc | records | next segment | next byte | -
  *   slot      | 16 head | u32 number | payload ...                     |   slotBytes
  *
@@ -10,7 +10,8 @@
  * the loop releases it. All control words are read and written through Atomics. The worker sleeps on
  * `signal`, which the loop bumps after every change that the worker may wait for: it is read before
  * the condition is checked, so no change is missed. `told` is 1 while a message to the loop is under
- * way, so that a burst of chunks costs one.
+ * way, so that a burst of chunks costs one. `epoch` is stored after the freeze and loaded before any
+ * frozen memory is read: the pair that orders the two (snapshot.ts).
  *
  * Owns: layout and handshake. Does not own: messages (pool.ts), chunk contents (serialize.ts).
  */
@@ -21,6 +22,7 @@ import { CHUNK_HEAD_BYTES, FRAME_HEAD_BYTES } from "../wire/frame.ts";
 const SIGNAL = 0;
 const STOP = 1;
 const TOLD = 2;
+const EPOCH = 3;
 const HEAD_WORDS = 4;
 const SLOT_WORDS = 8;
 const STATE = 0;
@@ -82,9 +84,15 @@ export class Ring {
     this.#control = new Int32Array(memory.control);
   }
 
-  /** Loop: makes the ring ready for a new reader; nobody else may be using it. */
-  reset(): void {
+  /** Loop: makes the ring ready for a reader of a snapshot; nobody else may be using it. */
+  reset(epoch: number): void {
     for (let i = 0; i < this.#control.length; i++) Atomics.store(this.#control, i, 0);
+    Atomics.store(this.#control, EPOCH, epoch);
+  }
+
+  /** Worker: the epoch of the snapshot to read. */
+  get epoch(): number {
+    return Atomics.load(this.#control, EPOCH) >>> 0;
   }
 
   /** Loop: something changed that the worker may be waiting for. */

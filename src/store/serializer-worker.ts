@@ -35,7 +35,7 @@ class ArrivingArena implements FrozenArena {
   readonly #segments: FrozenSegment[] = [];
 
   constructor(job: Job, ring: Ring) {
-    this.epoch = job.epoch;
+    this.epoch = ring.epoch;
     this.segmentCount = job.segmentCount;
     this.#ring = ring;
   }

@@ -7,10 +7,26 @@
  * It pins its arena until it is closed and nobody reads it any more: a reader in another thread
  * cannot be stopped at once, so readers retain it.
  *
+ * Why a worker may read the frozen part of the arena while the loop goes on writing:
+ * 1. It reads only slots below the `used` of the freeze, of segments that were in use then. In these
+ *    nothing changes while the pin lasts but the death of records that were live at the freeze, once,
+ *    from 0 to a value >= epoch: slots are not reused, records seen are not changed in place, new
+ *    records go beyond `used` or elsewhere (arena.ts). A property test compares the memory.
+ * 2. So every byte that decides visibility or is copied is constant, except those deaths; and of a death
+ *    both values, 0 and >= epoch, say "visible". Stamps are aligned words read and written through
+ *    Uint32Array, which JavaScript's memory model calls tear-free: a racing read gives one of the two.
+ *    The copy in a chunk has its stamps overwritten with zero, so which one does not show.
+ * 3. All writes before the freeze are visible to the worker: the loop stores the epoch in the ring's
+ *    control words (Atomics.store) after them, and the worker loads it from there (Atomics.load)
+ *    before it reads anything else: a synchronizes-with edge.
+ * 4. The memory is not taken for something else under the reader: it retains the snapshot, and the
+ *    loop releases it on the worker's last message, or when the thread has ended.
+ *
  * Owns: the pin's lifetime. Does not own: visibility (serialize.ts), what a pin forbids (arena.ts).
  */
 import assert from "node:assert/strict";
-import type { Arena, Segment } from "./arena.ts";
+import type { Arena } from "./arena.ts";
+import type { Segment } from "./segment.ts";
 import { ChunkMap } from "./chunk-map.ts";
 
 /** One arena segment as a snapshot sees it. */

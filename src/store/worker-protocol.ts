@@ -23,8 +23,8 @@ export interface SegmentsMessage {
 
 export interface SerializeJob {
   readonly kind: "serialize";
+  /** Its control words hold the snapshot's epoch. */
   readonly ring: RingMemory;
-  readonly epoch: number;
   readonly segmentCount: number;
   readonly payloadMax: number;
   /** The chunk to begin with, and where it starts. */
@@ -35,9 +35,8 @@ export interface SerializeJob {
 
 export interface DigestJob {
   readonly kind: "digest";
-  /** For its control words only. */
+  /** For its control words only, the epoch among them. */
   readonly ring: RingMemory;
-  readonly epoch: number;
   readonly segmentCount: number;
   readonly options: DigestOptions;
 }

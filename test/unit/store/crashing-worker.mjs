@@ -4,7 +4,8 @@ import { parentPort } from "node:worker_threads";
 const on = parentPort.on.bind(parentPort);
 parentPort.on = (name, listener) =>
   on(name, (message) => {
-    if (message.epoch === 2) process.exit(7);
+    const epoch = message.ring === undefined ? 0 : new Int32Array(message.ring.control)[3];
+    if (epoch === 2) process.exit(7);
     listener(message);
   });
 await import("../../../dist/store/serializer-worker.js");

@@ -1,6 +1,7 @@
 /** Walks all of a store and compares what it counts with what is there. */
 import assert from "node:assert/strict";
-import { type Arena, OWN_CLASS, type Segment } from "../../../src/store/arena.ts";
+import type { Arena } from "../../../src/store/arena.ts";
+import { OWN_CLASS, type Segment } from "../../../src/store/segment.ts";
 import { DEATH, hasExpiry, LENGTHS } from "../../../src/store/layout.ts";
 import type { Store } from "../../../src/store/store.ts";
 
