@@ -11,26 +11,33 @@ import { isId, randomId } from "../wire/id.ts";
 import type { Consent, Id, Lineage } from "../wire/messages.ts";
 
 export class Identity implements HistoryState {
-  readonly nodeId: Id = randomId();
-  readonly instanceId: Id = randomId();
+  readonly nodeId: Id;
+  readonly instanceId: Id;
   readonly replicaId: Id;
-  history: Id = randomId();
+  history: Id;
   lineage: Lineage = [];
   /** Node ids from the root to this node, this node last. */
-  path: readonly Id[] = [this.nodeId];
+  path: readonly Id[];
   consent: Consent;
   /** A newer primary that descends from our history, "" for none known. */
   supersededBy: Id = "";
 
-  /** `dir` "" keeps nothing: the replica id is then as new as the process. */
-  constructor(dir: string, allowReset: boolean) {
-    this.replicaId = dir === "" ? randomId() : keptReplicaId(dir);
+  private readonly mint: () => Id;
+
+  /** `dir` "" keeps nothing: the replica id is then as new as the process. `mint` makes new ids. */
+  constructor(dir: string, allowReset: boolean, mint: () => Id = randomId) {
+    this.mint = mint;
+    this.nodeId = mint();
+    this.instanceId = mint();
+    this.history = mint();
+    this.path = [this.nodeId];
+    this.replicaId = dir === "" ? mint() : keptReplicaId(dir);
     this.consent = allowReset ? "reset" : "none";
   }
 
   /** A new history begins at `offset`. */
   promote(offset: number): void {
-    const { history, lineage } = promoted(this, offset, randomId());
+    const { history, lineage } = promoted(this, offset, this.mint());
     this.history = history;
     this.lineage = lineage;
     this.path = [this.nodeId];

@@ -1,33 +1,23 @@
 /**
- * A node: one store, one log, a feeder, a session, and which of the two roles it is in.
+ * A node as a process has it: the core (node-core.ts) with sockets, timers, worker threads, the part
+ * file, and what the client port asks of it.
  *
- *                 promote(): applied what was received, new history
- *        replica ---------------------------------------------------> primary
- *          ^  |  follow(): another upstream                              |
- *          |  +--> replica                                               |
- *          +-------------------------------------------------------------+
- *                 follow(): the log goes on, judged by lineage
- *
- * The feeder runs in both roles (cascades); the session only on a replica. Clients' writes and the
- * session's batches never meet in the log: writes are refused on a replica.
- *
- * Owns: roles and the wiring. Does not own: decisions (primary/, replica/), commands (commands/).
+ * Owns: the shell of one node. Does not own: roles (node-core.ts), commands (commands/).
  */
 import { performance } from "node:perf_hooks";
-import { Backlog } from "../primary/backlog.ts";
-import { Feeder } from "../primary/feeder.ts";
+import type { Backlog } from "../primary/backlog.ts";
+import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
 import { FeederServer } from "../primary/net.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
 import { PartFile } from "../replica/part-file.ts";
 import { SessionSocket, type Target } from "../replica/net.ts";
-import { SESSION_DEFAULTS } from "../replica/options.ts";
-import { Session } from "../replica/session.ts";
+import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
+import type { Session } from "../replica/session.ts";
 import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
-import { chainStart } from "../wire/frame.ts";
 import { randomId } from "../wire/id.ts";
-import type { Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
+import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
@@ -39,9 +29,9 @@ import type {
   WritableLog,
   WriteRefusal,
 } from "./node-api.ts";
+import { NodeCore } from "./node-core.ts";
 import { linkStatus, parkedStatus, upstreamStatus } from "./node-status.ts";
 import type { NodeOptions } from "./options.ts";
-import { FeederView, SessionView, type RoleOwner } from "./roles.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
 
@@ -58,107 +48,100 @@ export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
   return new DaemonNode(options, logger);
 }
 
-export class DaemonNode implements HawserNode, RoleOwner {
-  role: "primary" | "replica";
-  readonly identity: Identity;
+export class DaemonNode implements HawserNode {
+  readonly core: NodeCore;
   readonly store: Store = new Store();
-  readonly backlog: Backlog;
-  readonly feeder: Feeder;
-  readonly session: Session;
-  readonly eventLog: EventLog = new EventLog();
-  everSynced: boolean;
-  stateGeneration = 0;
-  readonly now = (): number => performance.now();
-  readonly wallClock = (): number => Date.now();
+  private readonly eventLog = new EventLog();
   private readonly options: NodeOptions;
   private readonly feederOptions: FeederOptions;
   private readonly logger: Logger;
   private readonly pool: SerializerPool = new SerializerPool({ size: SERIALIZERS });
   private readonly verifier: Verifier = new Verifier(this.pool);
-  private readonly server: FeederServer;
+  private readonly server: FeederServer<NodeCore>;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
-  private readonly view: FeederView = new FeederView(this);
   private targets: readonly Target[];
   private targetIndex = 0;
-  private clientPort = 0;
+  private clientPort: number;
   private replPort = 0;
-  /** Started with --seed-from, and not promoted yet. */
-  private seeding: boolean;
-  private promoting: (() => void)[] | null = null;
 
   constructor(options: NodeOptions, logger: Logger) {
     this.options = options;
     this.logger = logger;
-    this.identity = new Identity(options.dir, options.allowReset);
-    this.seeding = options.seedFrom.length > 0;
-    this.role = options.command === "replica" || this.seeding ? "replica" : "primary";
-    this.everSynced = this.role === "primary";
     this.targets = options.of === null ? options.seedFrom : [options.of];
     this.clientPort = options.port;
     this.feederOptions = feederOptions(options);
-    this.backlog = new Backlog(0, chainStart(this.identity.history), {
-      sizeBytes: options.backlogBytes,
-      ttlMs: options.backlogTtlMs,
-      clock: this.wallClock,
-    });
-    this.server = new FeederServer((wantTurn) => this.makeFeeder(wantTurn));
-    this.feeder = this.server.core;
     this.socket = new SessionSocket(() => this.nextTarget(), CLIENT_PORT_PROBE);
-    this.partFile = this.role === "replica" ? this.openPartFile() : null;
-    this.session = this.makeSession();
-    this.socket.attach(this.session);
+    this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
+    this.server = new FeederServer((wantTurn) => this.makeCore(wantTurn));
+    this.core = this.server.owner;
+    this.socket.attach(this.core.session);
   }
 
-  private makeFeeder(wantTurn: () => void): Feeder {
-    return new Feeder({
-      options: this.feederOptions,
-      backlog: this.backlog,
-      source: {
-        freeze: () => this.pool.frozen(this.store.freeze()),
-        isEmpty: () => this.store.isEmpty(),
+  private makeCore(wantTurn: () => void): NodeCore {
+    const { options } = this;
+    const seeding = options.seedFrom.length > 0;
+    return new NodeCore({
+      role: options.command === "replica" || seeding ? "replica" : "primary",
+      seeding,
+      identity: new Identity(options.dir, options.allowReset),
+      store: this.store,
+      backlog: {
+        sizeBytes: options.backlogBytes,
+        ttlMs: options.backlogTtlMs,
+        clock: Date.now,
       },
-      node: this.view,
-      journal: this.journal,
-      randomId,
+      feederOptions: this.feederOptions,
+      sessionOptions: sessionOptions(options),
+      freeze: () => this.pool.frozen(this.store.freeze()),
+      shell: this.socket,
+      keeper: this.partFile,
       wantTurn,
-      now: this.now,
-      onSuperseded: (history, remote) => this.onSuperseded(history, remote),
+      nextTurn: (run) => setImmediate(run),
+      later: (ms, run) => setTimeout(run, ms).unref(),
+      now: () => performance.now(),
+      wallClock: Date.now,
+      random: Math.random,
+      randomId,
+      journal: this.journal,
+      address: () => this.address(),
+      onVerify: (message) => this.onVerify(message),
       onDigest: (link, answer) => this.verifier.onAnswer(link, answer),
     });
   }
 
-  /** Keeps a half received snapshot in --dir, when there is one. */
-  private openPartFile(): PartFile | null {
-    const { dir } = this.options;
-    if (dir === "") return null;
+  /** Keeps a half received snapshot in --dir. */
+  private openPartFile(dir: string): PartFile {
     return new PartFile(dir, (event, fields) => this.journal("info", event, fields));
   }
 
-  private makeSession(): Session {
-    return new Session({
-      options: {
-        ...SESSION_DEFAULTS,
-        roomBytes: this.options.windowBytes,
-        onDivergence: this.options.onDivergence,
-        password: this.options.replPassword,
-      },
-      node: new SessionView(this),
-      log: this.backlog,
-      state: this.store,
-      shell: this.socket,
-      keeper: this.partFile,
-      counters: this.feeder.counters,
-      journal: this.journal,
-      random: Math.random,
-      randomId,
-      onApplied: () => this.onApplied(),
-      onVerify: (message) => this.onVerify(message),
-    });
+  // --- parts, for the client port, status and tests ----------------------------------------------
+
+  get role(): "primary" | "replica" {
+    return this.core.role;
+  }
+  get identity(): Identity {
+    return this.core.identity;
+  }
+  get backlog(): Backlog {
+    return this.core.backlog;
+  }
+  get feeder(): Feeder {
+    return this.core.feeder;
+  }
+  get session(): Session {
+    return this.core.session;
+  }
+  get stateGeneration(): number {
+    return this.core.stateGeneration;
+  }
+
+  private now(): number {
+    return performance.now();
   }
 
   private readonly journal = (level: Level, event: string, fields: Fields): void => {
-    this.eventLog.note(this.wallClock(), level, event, fields);
+    this.eventLog.note(Date.now(), level, event, fields);
     this.logger[level](event, fields);
   };
 
@@ -192,12 +175,11 @@ export class DaemonNode implements HawserNode, RoleOwner {
   }
 
   writeRefusal(): WriteRefusal {
-    if (this.role === "primary") return null;
-    return this.seeding ? "seeding" : "readonly";
+    return this.core.writeRefusal();
   }
 
   isLoading(): boolean {
-    return this.role === "replica" && !this.everSynced && this.session.restore !== null;
+    return this.core.isLoading();
   }
 
   /** A long turn is sealed and pumped about every MiB; the rest at its end. */
@@ -231,60 +213,14 @@ export class DaemonNode implements HawserNode, RoleOwner {
   // --- roles -----------------------------------------------------------------------------------
 
   follow(host: string, port: number, consent: Consent): void {
-    const nowMs = this.now();
-    this.backlog.seal();
-    this.session.stop("REPLICAOF another node", nowMs);
-    this.seeding = false;
-    for (const done of this.promoting ?? []) done();
-    this.promoting = null;
     this.targets = [{ host, port }];
     this.targetIndex = 0;
-    this.identity.giveConsent(consent);
-    const wasPrimary = this.role === "primary";
-    this.role = "replica";
-    this.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
-    if (wasPrimary) this.session.resetToLog();
-    this.session.start(nowMs);
+    this.core.follow(consent, `${host}:${port}`);
   }
 
   promote(done: () => void): void {
-    if (this.role === "primary") {
-      done();
-      return;
-    }
-    if (this.promoting !== null) {
-      this.promoting.push(done);
-      return;
-    }
-    this.promoting = [done];
-    this.session.stop("promoted", this.now());
-    this.drainThenPromote();
+    this.core.promote(done);
   }
-
-  /** What was received completely is applied first, slice by slice. */
-  private readonly drainThenPromote = (): void => {
-    const waiting = this.promoting;
-    if (waiting === null) return;
-    if (this.session.step(this.now())) {
-      setImmediate(this.drainThenPromote);
-      return;
-    }
-    this.promoting = null;
-    this.backlog.dropReceived();
-    this.session.resetToLog();
-    this.identity.promote(this.backlog.next);
-    this.role = "primary";
-    this.seeding = false;
-    this.everSynced = true;
-    this.targets = [];
-    this.journal("info", "role_changed", {
-      role: "primary",
-      history: this.identity.history,
-      offset: this.backlog.next,
-    });
-    this.onHistoryChanged("this node was promoted");
-    for (const done of waiting) done();
-  };
 
   private nextTarget(): Target {
     const target = this.targets[this.targetIndex % this.targets.length]!;
@@ -292,13 +228,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
     return target;
   }
 
-  // --- as RoleOwner ----------------------------------------------------------------------------
-
-  hasData(): boolean {
-    return !this.store.isEmpty();
-  }
-
-  address(): NodeAddress {
+  private address(): NodeAddress {
     const { announceHost, announcePort, announceReplPort } = this.options;
     return {
       host: announceHost,
@@ -307,45 +237,22 @@ export class DaemonNode implements HawserNode, RoleOwner {
     };
   }
 
-  onHistoryChanged(why: string): void {
-    this.feeder.dropAll("history_changed", "history_changed", why);
-  }
-
-  onSwapped(): void {
-    this.stateGeneration += 1;
-    this.feeder.upstreamResync();
-  }
-
-  onSynced(): void {
-    this.everSynced = true;
-    if (this.seeding) setImmediate(() => this.promoteSeed());
-  }
-
-  /** A seeded primary takes over once it has all that its source had. */
-  private promoteSeed(): void {
-    if (!this.seeding) return;
-    const caughtUp = this.session.connected && this.backlog.next >= this.session.upstreamNext;
-    if (caughtUp) this.promote(() => undefined);
-    else setTimeout(() => this.promoteSeed(), 20).unref();
-  }
-
-  private onApplied(): void {
-    if (this.backlog.next !== this.feeder.fedTo) this.server.wantTurn();
-  }
-
-  private onSuperseded(history: Id, remote: string): void {
-    if (this.identity.supersededBy === history) return;
-    this.identity.supersededBy = history;
-    this.journal("warn", "superseded", { by_history: history, remote });
-  }
-
   // --- figures ---------------------------------------------------------------------------------
 
-  async digest(): Promise<StateDigest> {
-    while (!this.view.atBoundary) await nextTurn();
+  /** The state's position, at a batch boundary; true until this loop turn ends. */
+  private async sealedPosition(): Promise<Position> {
+    while (!this.core.view.atBoundary) await nextTurn();
+    return this.position;
+  }
+
+  private get position(): Position {
     this.backlog.seal();
     const { next: offset, chain } = this.backlog;
-    const position = { history: this.identity.history, offset, chain };
+    return { history: this.identity.history, offset, chain };
+  }
+
+  async digest(): Promise<StateDigest> {
+    const position = await this.sealedPosition();
     const snapshot = this.store.freeze();
     try {
       const { records, sum } = await this.pool.digest(snapshot);
@@ -356,10 +263,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
   }
 
   async verify(timeoutMs: number): Promise<VerifyReport> {
-    while (!this.view.atBoundary) await nextTurn();
-    this.backlog.seal();
-    const { next: offset, chain } = this.backlog;
-    const position = { history: this.identity.history, offset, chain };
+    const position = await this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
   }
 
@@ -375,7 +279,7 @@ export class DaemonNode implements HawserNode, RoleOwner {
 
   status(): NodeStatus {
     const nowMs = this.now();
-    const wallMs = this.wallClock();
+    const wallMs = Date.now();
     const { identity, backlog, feeder } = this;
     const address = this.address();
     const welcomed = feeder.links.filter((link) => link.welcomed);
@@ -416,10 +320,10 @@ export class DaemonNode implements HawserNode, RoleOwner {
   /** How old what we serve may be against the root, ms; -1 before anything was heard of it. */
   private staleMs(): number {
     const { session, backlog } = this;
-    if (session.ping === null || !this.everSynced) return -1;
-    const away = this.view.awayMs();
+    if (session.ping === null || !this.core.everSynced) return -1;
+    const away = this.core.view.awayMs();
     if (backlog.next >= session.upstreamNext) return Math.round(away);
-    return Math.max(0, Math.round(away + this.view.rootClockMs() - backlog.newestClockMs));
+    return Math.max(0, Math.round(away + this.core.view.rootClockMs() - backlog.newestClockMs));
   }
 
   applySetting(name: RuntimeSetting, value: number): string | null {
@@ -440,6 +344,15 @@ function feederOptions(options: NodeOptions): FeederOptions {
     shipGatherMs: options.shipGatherMs,
     throttleMaxMs: options.throttleMaxMs,
     holdBytes: options.holdBytes,
+    password: options.replPassword,
+  };
+}
+
+function sessionOptions(options: NodeOptions): SessionOptions {
+  return {
+    ...SESSION_DEFAULTS,
+    roomBytes: options.windowBytes,
+    onDivergence: options.onDivergence,
     password: options.replPassword,
   };
 }

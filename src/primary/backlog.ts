@@ -107,6 +107,11 @@ export class Backlog implements SegmentPool {
     return this.newest.clockMs || (this.segments.at(-2)?.clockMs ?? 0);
   }
 
+  /** Log offset where the newest block starts. */
+  get newestSegmentStart(): number {
+    return this.newest.start;
+  }
+
   get segmentCount(): number {
     return this.segments.length;
   }

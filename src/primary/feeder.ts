@@ -172,6 +172,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
     if (link.hold !== null) this.holds.drop(link.hold);
     link.hold = null;
     link.ship = ship;
+    link.caughtUp = false;
     link.move({ kind: "shipping", ship });
     link.progressMs = nowMs;
     link.confirmed = -1;

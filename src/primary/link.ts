@@ -87,6 +87,8 @@ export class Link implements DecoderSink {
   /** `applied` as confirmed by this connection's own ACKs: what WAIT may count; -1 before the first. */
   confirmed = -1;
   hold: Hold | null = null;
+  /** Its lag was once below half the backlog since its newest ship on this connection. */
+  caughtUp = false;
   /** The ship that is queued or on its way. */
   ship: Ship | null = null;
   /** The ship whose END is out and whose swap is not confirmed. */

@@ -16,7 +16,13 @@ const TICK_MS = 100;
 /** A politely ended connection that does not close by itself is destroyed after this. */
 const LINGER_MS = 10_000;
 
-export class FeederServer {
+/** What has a feeder; the shell is built around the function that asks for a turn. */
+export interface FeederOwner {
+  readonly feeder: Feeder;
+}
+
+export class FeederServer<T extends FeederOwner> {
+  readonly owner: T;
   private readonly feeder: Feeder;
   private server: Server | null = null;
   private tickTimer: NodeJS.Timeout | null = null;
@@ -24,13 +30,10 @@ export class FeederServer {
   private turnWanted = false;
   private readonly sockets = new Set<Socket>();
 
-  /** `make` builds the feeder around the function by which it asks for a turn. */
-  constructor(make: (wantTurn: () => void) => Feeder) {
-    this.feeder = make(() => this.wantTurn());
-  }
-
-  get core(): Feeder {
-    return this.feeder;
+  /** `make` builds the feeder's owner around the function by which it asks for a turn. */
+  constructor(make: (wantTurn: () => void) => T) {
+    this.owner = make(() => this.wantTurn());
+    this.feeder = this.owner.feeder;
   }
 
   /** Starts the clocks, which a node needs even when it does not listen. */

@@ -3,8 +3,8 @@
  *
  *   hold moves with what its replica applied; ends below half the backlog, when the probation
  *                         (throttleMaxMs after the swap) is over
- *   hold at its cap       connected: the sync is given up, the replica is quarantined
- *                         parked:    the hold is dropped, nobody is slowed for it
+ *   hold at its cap       syncing:   the sync is given up, the replica is quarantined
+ *                         caught up, parked: the hold is dropped, nobody is slowed for it
  *   writers               paced by the slowest connected, advancing sync (pace.ts); after the swap
  *                         only while its lag is above half the backlog
  *   throttleMaxMs below the floor: that sync is given up, the replica is quarantined
@@ -90,6 +90,7 @@ export class Pacing {
       if (hold === null || link.confirmed < 0) continue;
       hold.offset = Math.max(hold.offset, link.confirmed);
       if (backlog.next - hold.offset >= backlog.sizeBytes / 2) continue;
+      link.caughtUp = true;
       // Why not at once: a replica that is slower than its writers would fall off the backlog
       // seconds after its sync. For a while it is still held, and writers give way to it.
       if (nowMs - link.shippedAtMs < options.throttleMaxMs) continue;
@@ -101,14 +102,18 @@ export class Pacing {
 
   private enforceCap(nowMs: number): void {
     const { holds, backlog, links, deps } = this.feeder;
-    for (const hold of holds.enforce(backlog.next, this.holdCapBytes)) {
+    // Why not `next`: a batch larger than the cap moves too, when it is the only thing in the way.
+    for (const hold of holds.enforce(backlog.newestSegmentStart, this.holdCapBytes)) {
       const link = links.find((other) => other.hold === hold);
       const fields = { offset: hold.offset, next: backlog.next, cap: this.holdCapBytes };
       deps.journal("warn", "hold_dropped", {
         ...fields,
         replica: link?.hello?.replicaId ?? "parked",
       });
-      if (link !== undefined) this.giveUp(link, "its hold reached the cap", nowMs);
+      if (link === undefined) continue;
+      link.hold = null;
+      // One that had caught up streams on; whether it is too old shows when it wants to.
+      if (!link.caughtUp) this.giveUp(link, "its hold reached the cap", nowMs);
     }
   }
 
