@@ -239,20 +239,16 @@ export class DaemonNode implements HawserNode {
 
   // --- figures ---------------------------------------------------------------------------------
 
-  /** The state's position, at a batch boundary; true until this loop turn ends. */
-  private async sealedPosition(): Promise<Position> {
-    while (!this.core.view.atBoundary) await nextTurn();
-    return this.position;
-  }
-
-  private get position(): Position {
+  /** The sealed position. The state is exactly there only until something else runs. */
+  private sealedPosition(): Position {
     this.backlog.seal();
     const { next: offset, chain } = this.backlog;
     return { history: this.identity.history, offset, chain };
   }
 
   async digest(): Promise<StateDigest> {
-    const position = await this.sealedPosition();
+    while (!this.core.view.atBoundary) await nextTurn();
+    const position = this.sealedPosition();
     const snapshot = this.store.freeze();
     try {
       const { records, sum } = await this.pool.digest(snapshot);
@@ -263,7 +259,8 @@ export class DaemonNode implements HawserNode {
   }
 
   async verify(timeoutMs: number): Promise<VerifyReport> {
-    const position = await this.sealedPosition();
+    while (!this.core.view.atBoundary) await nextTurn();
+    const position = this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
   }
 
