@@ -104,7 +104,10 @@ export class Keyspace {
 
   /** True when memory is at --maxmemory: growing writes are refused. */
   isOverMemory(): boolean {
-    return this.maxmemory > 0 && this.store.committedBytes >= this.maxmemory;
+    if (this.maxmemory === 0) return false;
+    const over = this.store.committedBytes - this.maxmemory;
+    // Why not counted: what a ship pins is not the clients' doing, is capped, and is let go of now.
+    return over >= 0 && over >= this.#node.relieveMemory();
   }
 
   /** Sets a key. `expireAt` 0 is none. */

@@ -37,6 +37,8 @@ export interface HawserNode {
   writeRefusal(): WriteRefusal;
   /** A replica that never had data and is loading its first snapshot: reads answer -LOADING. */
   isLoading(): boolean;
+  /** Lets go of a snapshot before a client is refused memory; bytes that snapshots pin. */
+  relieveMemory(): number;
   /** Bumped by every swap and FLUSHALL: WATCH and iterators compare it. */
   readonly stateGeneration: number;
   /** Call once after all commands of one socket read ran: seals and pumps a long turn. */

@@ -20,6 +20,7 @@ import { Feeder } from "../primary/feeder.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Link } from "../primary/link.ts";
 import type { FeederOptions } from "../primary/options.ts";
+import { relieve, type Pinned } from "../primary/relief.ts";
 import type { FrozenState } from "../primary/source.ts";
 import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
@@ -67,6 +68,8 @@ export interface NodeCoreDeps {
 
 /** How often a seeded node looks whether it has caught up. */
 const SEED_POLL_MS = 20;
+/** Snapshots may always pin this much. */
+const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
 export class NodeCore implements RoleOwner {
   role: "primary" | "replica";
@@ -113,6 +116,7 @@ export class NodeCore implements RoleOwner {
       wantTurn: deps.wantTurn,
       now: deps.now,
       onSuperseded: (history, remote) => this.onSuperseded(history, remote),
+      pinned: () => this.pinned(),
       onDigest: deps.onDigest,
     });
   }
@@ -146,6 +150,22 @@ export class NodeCore implements RoleOwner {
   /** It never had a state, and its first is on its way. */
   isLoading(): boolean {
     return this.role === "replica" && !this.everSynced && this.session.restore !== null;
+  }
+
+  /** What snapshots pin; half of the live data is allowed, and what never matters. */
+  private pinned(): Pinned {
+    const { snapshotPinnedBytes: bytes, datasetBytes } = this.store.stats();
+    return { bytes, capBytes: Math.max(PINNED_BYTES_MIN, datasetBytes / 2) };
+  }
+
+  /**
+   * Before memory is refused to a client: lets go of the slowest snapshot, when snapshots pin
+   * anything. @returns bytes that they pin, which are not the clients' fault
+   */
+  relieveMemory(): number {
+    const pinned = this.pinned();
+    if (pinned.bytes > 0) relieve(this.feeder, pinned, this.now());
+    return pinned.bytes;
   }
 
   // --- roles -----------------------------------------------------------------------------------

@@ -178,6 +178,10 @@ export class DaemonNode implements HawserNode {
     return this.core.writeRefusal();
   }
 
+  relieveMemory(): number {
+    return this.core.relieveMemory();
+  }
+
   isLoading(): boolean {
     return this.core.isLoading();
   }

@@ -29,6 +29,7 @@ import { Parking } from "./parking.ts";
 import { Pump } from "./pump.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Ship } from "./ship.ts";
+import type { Pinned } from "./relief.ts";
 import { park } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "./source.ts";
@@ -65,6 +66,8 @@ export interface FeederDeps {
   readonly now: () => number;
   /** A replica of ours knows that our history was left behind by a newer primary. */
   readonly onSuperseded: (history: Id, remote: string) => void;
+  /** What open snapshots pin of the state's memory. */
+  readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
 }

@@ -16,6 +16,7 @@ import type { Feeder } from "./feeder.ts";
 import type { Link } from "./link.ts";
 import { Pace, PACE_FLOOR_BYTES, paceOf, type PaceClaim } from "./pace.ts";
 import { Rate } from "./rate.ts";
+import { relieve } from "./relief.ts";
 
 /** A sync that did not move for this long slows nobody. */
 const ADVANCING_MS = 3_000;
@@ -156,7 +157,14 @@ export class Pacing {
       }
     }
     this.pace.set(limit, backlog.tail, nowMs);
+    this.capPinned(nowMs);
     this.judgeSlowest(slowest, nowMs);
+  }
+
+  /** Memory that only snapshots keep is capped: over the cap the slowest goes. */
+  private capPinned(nowMs: number): void {
+    const pinned = this.feeder.deps.pinned();
+    if (pinned.bytes > pinned.capBytes) relieve(this.feeder, pinned, nowMs);
   }
 
   private watch(link: Link, nowMs: number): Watch {

@@ -27,7 +27,7 @@ export class Parking {
 
   /** Keeps `parked`; what was kept of the same replica before is let go. Takes over the snapshot's use. */
   put(parked: Parked): void {
-    this.drop(parked.replicaId);
+    this.forget(parked.replicaId);
     this.places.set(parked.replicaId, parked);
   }
 
@@ -43,19 +43,20 @@ export class Parking {
     const gone: Id[] = [];
     for (const parked of this.places.values())
       if (nowMs >= parked.untilMs) gone.push(parked.replicaId);
-    for (const id of gone) this.drop(id);
+    for (const id of gone) this.forget(id);
     return gone;
   }
 
   clear(): void {
-    for (const id of [...this.places.keys()]) this.drop(id);
+    for (const id of [...this.places.keys()]) this.forget(id);
   }
 
   list(): readonly Parked[] {
     return [...this.places.values()];
   }
 
-  private drop(replicaId: Id): void {
+  /** Lets go of what is kept of one replica. */
+  forget(replicaId: Id): void {
     const parked = this.take(replicaId);
     if (parked === null) return;
     parked.snapshot?.release();

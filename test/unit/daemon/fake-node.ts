@@ -55,6 +55,9 @@ export class FakeNode implements HawserNode {
   writeRefusal(): WriteRefusal {
     return this.refusal;
   }
+  relieveMemory(): number {
+    return 0;
+  }
   isLoading(): boolean {
     return this.loading;
   }
