@@ -100,14 +100,26 @@ export class Arena {
     return this.segments[address >>> this.unitShift]!;
   }
 
-  /** A slot for `bytes` of record, born now; the caller writes the rest. Returns its address. */
-  allocate(bytes: number): number {
-    if (bytes > this.#classedMax) return this.#allocateOwn(bytes);
+  /**
+   * A slot for `bytes` of record, born now; the caller writes the rest. A record with a segment of
+   * its own gets room for `grownBytes`.
+   * @returns its address
+   */
+  allocate(bytes: number, grownBytes: number = bytes): number {
+    if (bytes > this.#classedMax) return this.#allocateOwn(Math.max(bytes, grownBytes));
     const sizeClass = this.classes[classOf(bytes)]!;
     let segment = sizeClass.current;
     if (segment === null || !this.#hasRoom(segment)) segment = this.#nextSegment(bytes);
     sizeClass.live++;
     return this.#place(segment);
+  }
+
+  /** Does a record of `bytes`, now `before`, stay in the slot at `address`? */
+  keepsSlot(address: number, before: number, bytes: number): boolean {
+    if (before === bytes) return true;
+    if (bytes <= this.#classedMax) return classOf(before) === classOf(bytes);
+    const { slotBytes } = this.segmentOf(address);
+    return before > this.#classedMax && bytes <= slotBytes && bytes > slotBytes >>> 1;
   }
 
   /** The record at `address` is overwritten or deleted now. */
@@ -342,7 +354,11 @@ export class Arena {
 
   #giveAll(): void {
     for (const segment of this.segments) if (segment !== null) this.pool.give(segment.memory);
-    this.segments.length = 1;
+    // Whoever still has the arena must not keep its memory.
+    for (const list of [this.segments, this.words, this.bytes]) list.length = 1;
+    this.classes.length = 0;
+    this.placed = null;
+    this.victim = null;
     this.heldBytes = 0;
     this.segmentCount = 0;
   }

@@ -13,7 +13,8 @@ const WORDS_BYTES_MAX = 512;
 const LOOP_BYTES_MAX = 32;
 
 /** The array that copyTail() read last, and its memory as words: log and chunk buffers recur. */
-let viewOf: Uint8Array = new Uint8Array(0);
+const NOTHING = new Uint8Array(0);
+let viewOf: Uint8Array = NOTHING;
 let view: Uint32Array = new Uint32Array(0);
 let viewOffset = 0;
 
@@ -21,6 +22,11 @@ function lookAt(source: Uint8Array): void {
   viewOf = source;
   view = new Uint32Array(source.buffer, 0, source.buffer.byteLength >>> 2);
   viewOffset = source.byteOffset;
+}
+
+/** Lets go of the last source. */
+export function forgetSource(): void {
+  lookAt(NOTHING);
 }
 
 /**

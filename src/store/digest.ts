@@ -40,8 +40,7 @@ const pair = { high: 0, low: 0 };
 
 /** The digest, or null when `arena` gave no segment (the reader must stop). */
 export function digestArena(arena: FrozenArena, options: DigestOptions = {}): Digest | null {
-  const seed = Buffer.from(options.seed ?? DIGEST_SEED, "hex");
-  const keys = Int32Array.from([0, 4, 8, 12], (at) => seed.readInt32LE(at));
+  const keys = bucketKeyOf(options.seed ?? DIGEST_SEED);
   const buckets = new Uint32Array(options.buckets ?? 0);
   const expiredAt = options.excludeExpiredAt ?? 0;
   let records = 0;
@@ -64,12 +63,28 @@ export function digestArena(arena: FrozenArena, options: DigestOptions = {}): Di
       if (buckets.length === 0) continue;
       const key = (at << 2) + headOf(words[at + LENGTHS]!);
       const end = key + keyBytesOf(words[at + LENGTHS]!);
-      const bucket = halfSipHash(segment.bytes, key, end, keys[0]!, keys[1]!) >>> 0;
-      buckets[bucket % buckets.length]! += pair.low;
+      buckets[bucketOf(segment.bytes, key, end, keys, buckets.length)]! += pair.low;
     }
   }
   const hex = (word: number): string => word.toString(16).padStart(8, "0");
   return { records, sum: hex(high) + hex(low), buckets };
+}
+
+/** A seed, 32 hex digits, as the four words of key that the sums use. */
+export function bucketKeyOf(seed: string): Int32Array {
+  const bytes = Buffer.from(seed, "hex");
+  return Int32Array.from([0, 4, 8, 12], (at) => bytes.readInt32LE(at));
+}
+
+/** The bucket of `count` that the key bytes[from, to) falls into. */
+export function bucketOf(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  keys: Int32Array,
+  count: number,
+): number {
+  return (halfSipHash(bytes, from, to, keys[0]!, keys[1]!) >>> 0) % count;
 }
 
 /** Hashes words[from, to) into `pair`. */

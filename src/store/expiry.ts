@@ -40,11 +40,14 @@ export class ExpirySearch {
         }
         visited++;
         visit((segment.id << arena.unitShift) | (at >>> 1));
-        if (arena.segments[segment.id] !== segment) break; // It was the last one: all is gone.
+        if (arena.segments[segment.id] !== segment) {
+          this.#inside = null; // It was the last record: the segment is gone.
+          break;
+        }
         // Not deleted (or not yet): the segment is searched again.
         if (this.#expiryOf(segment, at) !== 0) this.#earliest = Math.min(this.#earliest, expireAt);
       }
-      if (this.#slot >= segment.used) this.#leave(segment);
+      if (this.#inside !== null && this.#slot >= segment.used) this.#leave(segment);
     }
     return visited;
   }

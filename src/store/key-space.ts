@@ -9,12 +9,11 @@
  * when a state is replaced (store.ts).
  */
 import { Arena } from "./arena.ts";
-import { copyBytes, copyTail } from "./copy.ts";
+import { copyBytes, copyTail, forgetSource } from "./copy.ts";
 import { halfSipHash } from "./hash.ts";
 import { KeyIndex } from "./key-index.ts";
 import * as layout from "./layout.ts";
 import type { SegmentPool } from "./segment-memory.ts";
-import { classOf } from "./size-classes.ts";
 
 const { BIRTH, LENGTHS } = layout;
 
@@ -41,6 +40,12 @@ export class KeySpace {
     this.#k0 = seed[0] | 0;
     this.#k1 = seed[1] | 0;
     this.bytes = this.arena.bytes[0]!;
+  }
+
+  /** Lets go of memory that is only remembered from the last call. */
+  forget(): void {
+    this.bytes = this.arena.bytes[0]!;
+    forgetSource();
   }
 
   /** Nothing will be looked up or written any more; open snapshots stay readable. */
@@ -164,7 +169,8 @@ export class KeySpace {
       this.#splice(this.bytes, this.valueFrom, before, after, valueAt, bytes, keyTo, to);
       return;
     }
-    const address = arena.allocate(size);
+    // Half as much again, so that appending to a large value copies it three times in all, not nine.
+    const address = arena.allocate(size, end > before ? size + (size >>> 1) : size);
     const start = this.#head(keyBytes, after, this.expireAt);
     const target = arena.placed!.bytes;
     copyBytes(target, start, this.bytes, this.keyFrom, this.valueTo);
@@ -245,8 +251,7 @@ export class KeySpace {
     const words = arena.words[address >>> arena.unitShift]!;
     const at = (address & arena.unitMask) << 1;
     if (words[at + BIRTH]! < arena.pin) return false;
-    const before = layout.recordBytesAt(words, at);
-    return before === size || classOf(before) === classOf(size);
+    return arena.keepsSlot(address, layout.recordBytesAt(words, at), size);
   }
 
   /** Writes lengths and expiry of the record just placed; returns where in its segment its key goes. */

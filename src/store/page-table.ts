@@ -62,6 +62,7 @@ export class PageTable {
   /** None of it is used any more. */
   dispose(): void {
     this.#dropped(this.bytes);
+    this.chunks.length = 0;
   }
 
   /** An empty page. */

@@ -14,8 +14,8 @@ import { StoreError } from "../errors.ts";
 /** Free segments that are always kept. */
 const FREE_MIN = 8;
 /** Segments dropped in one slice. */
-const RELEASE_MAX = 64;
-/** Dropped memory that is worth a collection. */
+const RELEASE_MAX = 32;
+/** Dropped memory that is worth a collection; more at a time takes longer, 70 to 100 us per MiB. */
 const COLLECT_BYTES = 32 * 1024 * 1024;
 /** Dropped memory that is not let grow further. */
 const DROPPED_BYTES_MAX = 256 * 1024 * 1024;
@@ -68,15 +68,14 @@ export class SegmentPool {
 
   /**
    * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use,
-   * and when enough is dropped runs a collection (3 to 8 ms), which returns it to the system.
+   * and when enough is dropped runs a collection (4 to 8 ms), which returns it to the system.
    * @returns true when there is more to do
    */
   release(segmentsInUse: number): boolean {
     const keep = Math.max(FREE_MIN, segmentsInUse >>> 3);
     for (let n = 0; n < RELEASE_MAX && this.#free.length > keep; n++) this.#drop(this.#free.pop()!);
     const more = this.#free.length > keep;
-    // Not all in one collection: returning a gigabyte takes longer than finding it.
-    if (this.#droppedBytes >= (more ? DROPPED_BYTES_MAX : COLLECT_BYTES)) this.#collect();
+    if (this.#droppedBytes >= COLLECT_BYTES) this.#collect();
     return more;
   }
 

@@ -48,7 +48,7 @@ export class Snapshot {
   /** What is known of its chunks, for each chunk size in use. */
   readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
   readonly #arena: Arena;
-  readonly #list: readonly (Segment | null)[];
+  #list: readonly (Segment | null)[];
   /** Slots in use at the freeze, of the segments that were not full. */
   readonly #partlyUsed = new Map<Segment, number>();
   #segments: FrozenSegment[] | null = null;
@@ -118,6 +118,11 @@ export class Snapshot {
   }
 
   #maybeUnpin(): void {
-    if (this.#closed && this.#readers === 0) this.#arena.unpin(this);
+    if (!this.#closed || this.#readers > 0) return;
+    this.#arena.unpin(this);
+    // Whoever still has the snapshot must not keep its memory.
+    this.#list = [];
+    this.#segments = [];
+    this.#partlyUsed.clear();
   }
 }
