@@ -305,18 +305,26 @@ export class KeyIndex {
   #refill(page: number, other: number, bit: number): void {
     const scratch = this.#scratch;
     const mask = this.#wordMask;
+    const chunk = this.pages.chunkOf(page);
+    const base = this.pages.baseOf(page);
+    const otherChunk = this.pages.chunkOf(other);
+    const otherBase = this.pages.baseOf(other);
+    let moved = 0;
+    let stayed = 0;
     for (let i = 0; i < scratch.length; i += 2) {
-      if (scratch[i + 1] === 0) continue;
+      const address = scratch[i + 1]!;
+      if (address === 0) continue;
       const tag = scratch[i]!;
-      const into = (tag & bit) === 0 ? page : other;
-      const chunk = this.pages.chunkOf(into);
-      const base = this.pages.baseOf(into);
-      let at = (tag << 1) & mask;
-      while (chunk[base + at + 1] !== 0) at = (at + 2) & mask;
-      chunk[base + at] = tag;
-      chunk[base + at + 1] = scratch[i + 1]!;
-      this.pages.counts[into]!++;
+      if ((tag & bit) === 0) {
+        put(chunk, base, mask, tag, address);
+        stayed++;
+      } else {
+        put(otherChunk, otherBase, mask, tag, address);
+        moved++;
+      }
     }
+    this.pages.counts[page]! += stayed;
+    this.pages.counts[other]! += moved;
   }
 
   #double(): void {
@@ -343,4 +351,12 @@ export class KeyIndex {
     while (this.#pagesOfDepth[depth] === 0) depth--;
     return depth;
   }
+}
+
+/** Writes an entry into the page at `base` that has room and not yet this key. */
+function put(chunk: Int32Array, base: number, mask: number, tag: number, address: number): void {
+  let at = (tag << 1) & mask;
+  while (chunk[base + at + 1] !== 0) at = (at + 2) & mask;
+  chunk[base + at] = tag;
+  chunk[base + at + 1] = address;
 }
