@@ -24,6 +24,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "ship_done",
   "snapshot_frozen",
   "hold_dropped",
+  "parked_snapshot_dropped",
   "sync_given_up",
   "writers_slowed",
   "writers_released",

@@ -4,6 +4,7 @@
  * Owns: words. Does not own: options and their defaults (option-table.ts).
  */
 import { OPTION_ROWS, variableOf, type OptionRow } from "./option-table.ts";
+import type { HelpTopic } from "./options.ts";
 
 const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their
 data. To bring it back, start it with --seed-from REPLICA, or promote a replica (REPLICAOF NO ONE).`;
@@ -13,25 +14,44 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser primary [--port 6380] [--repl-port 16380] [--bind 127.0.0.1] [--backlog 256mb] ...
   hawser replica --of HOST:PORT [--port 6381] [--repl-port 16381] ...
   hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
-  hawser help [primary|replica|status]
+  hawser status [HOST:PORT] --events [--json]
+  hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
+  hawser help [primary|replica|status|verify]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
 `;
 
 const STATUS = `hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
+hawser status [HOST:PORT] --events [--json] [--password PASSWORD]
 
 Asks a node on its client port (127.0.0.1:6380) for role, position, backlog, and for each replica
 its state and lag. During a full sync it shows progress: chunks, MB, MB/s, ETA.
 
   --watch      again every second until Ctrl-C
-  --json       the node's status as one JSON object, one line for each time with --watch
+  --events     what happened to links, syncs and roles: the last 128 events, oldest first
+  --json       the node's status as one JSON object, one line for each time with --watch;
+               with --events one JSON array
   --password   the node's --requirepass (or HAWSER_REQUIREPASS)
 `;
 
-export function helpText(topic: "" | "primary" | "replica" | "status"): string {
+const VERIFY = `hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
+
+Asks a node on its client port (127.0.0.1:6380) to compare its replicas with itself: all of the
+state, at one position, while writes go on. One line for each replica: equal, differs or no_answer.
+Of a replica that differs up to 20 keys are named, if its client port takes the same password.
+
+  --timeout    how long replicas have to answer
+  --json       the report as one JSON object
+  --password   the --requirepass of the nodes (or HAWSER_REQUIREPASS)
+
+Exit codes: 0 every replica answered and is equal; 1 not; 2 wrong command line.
+`;
+
+export function helpText(topic: HelpTopic): string {
   if (topic === "") return USAGE;
   if (topic === "status") return STATUS;
+  if (topic === "verify") return VERIFY;
   const rows = OPTION_ROWS.filter((row) => row.of === "both" || row.of === topic);
   const usage =
     topic === "primary"

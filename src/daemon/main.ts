@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * The `hawser` command: reads the command line, runs a node until a signal, or asks one for status.
+ * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status
+ * or to verify its replicas.
  *
- * Exit codes: 0 stopped cleanly, 1 failed, 2 wrong command line.
+ * Exit codes: 0 stopped cleanly (verify: all equal), 1 failed, 2 wrong command line.
  * Owns: process, signals, exit. Does not own: options (options.ts), the node (node.ts), clients.
  */
 import { readFileSync } from "node:fs";
@@ -15,6 +16,7 @@ import { UsageError } from "./option-values.ts";
 import { readCommandLine, type CommandLine, type NodeOptions } from "./options.ts";
 import { showProgress } from "./progress.ts";
 import { runStatus } from "./status.ts";
+import { runVerify } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -32,6 +34,9 @@ async function main(): Promise<void> {
       return;
     case "status":
       process.exitCode = await runStatus(line.options);
+      return;
+    case "verify":
+      process.exitCode = await runVerify(line.options);
       return;
     case "node":
       await runNode(line.options, line.warnings);

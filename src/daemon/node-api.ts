@@ -5,6 +5,7 @@
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
 import type { Store } from "../store/store.ts";
+import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
 import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
@@ -62,6 +63,8 @@ export interface HawserNode {
   digest(): Promise<StateDigest>;
   /** Compares every streaming replica with this node at its present position. */
   verify(timeoutMs: number): Promise<VerifyReport>;
+  /** The keys of one bucket of a verification, with sums. */
+  bucket(request: BucketRequest): Promise<BucketKeys>;
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */
   events(): readonly KeptEvent[];

@@ -18,6 +18,7 @@ import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts";
+import { type BucketKeys, type BucketRequest, readBucket } from "./bucket.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
@@ -266,6 +267,13 @@ export class DaemonNode implements HawserNode {
     while (!this.core.view.atBoundary) await nextTurn();
     const position = this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
+  }
+
+  async bucket(request: BucketRequest): Promise<BucketKeys> {
+    const { history } = this.identity;
+    const from = this.backlog.next;
+    const read = await readBucket(this.store, request, nextTurn);
+    return { history, from, to: this.backlog.tail, ...read };
   }
 
   private onVerify(message: Verify): void {

@@ -1,11 +1,18 @@
 /**
- * The command line: `hawser primary|replica|status|help|version`, with every option as a flag, a
+ * The command line: `hawser primary|replica|status|verify|help|version`, with every option of a node as a flag, a
  * HAWSER_* variable or a key of the JSON file named by --config.
  *
  * Rules: flag > variable > file > default. A wrong flag or value is a UsageError that names where
  * it came from and what is allowed. Listening beyond loopback without passwords is refused.
- * Owns: precedence and the typed options. Does not own: rows (option-table.ts), files (main.ts).
+ * Owns: precedence and the typed options. Does not own: rows (option-table.ts), files (main.ts),
+ * commands that ask a node (ask-options.ts).
  */
+import {
+  readStatusOptions,
+  readVerifyOptions,
+  type StatusOptions,
+  type VerifyOptions,
+} from "./ask-options.ts";
 import { OPTION_ROWS, variableOf, type OptionName, type OptionRow } from "./option-table.ts";
 import {
   isLoopback,
@@ -62,18 +69,14 @@ export interface NodeOptions {
   readonly logFormat: LogFormat;
 }
 
-export interface StatusOptions {
-  readonly target: Address;
-  readonly watch: boolean;
-  readonly json: boolean;
-  readonly password: string;
-}
-
 export type CommandLine =
   | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
   | { readonly kind: "status"; readonly options: StatusOptions }
-  | { readonly kind: "help"; readonly topic: "" | "primary" | "replica" | "status" }
+  | { readonly kind: "verify"; readonly options: VerifyOptions }
+  | { readonly kind: "help"; readonly topic: HelpTopic }
   | { readonly kind: "version" };
+
+export type HelpTopic = "" | "primary" | "replica" | "status" | "verify";
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -103,7 +106,13 @@ export function readCommandLine(
         ? { kind: "help", topic: command }
         : readNodeOptions(command, rest, variables, readFile);
     case "status":
-      return wantsHelp ? { kind: "help", topic: "status" } : readStatusOptions(rest, variables);
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "status", options: readStatusOptions(rest, variables) };
+    case "verify":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "verify", options: readVerifyOptions(rest, variables) };
     case "help":
     case "--help":
     case "-h":
@@ -114,13 +123,15 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, help or version`,
       );
   }
 }
 
-function helpTopic(word: string | undefined): "" | "primary" | "replica" | "status" {
-  return word === "primary" || word === "replica" || word === "status" ? word : "";
+const HELP_TOPICS: readonly HelpTopic[] = ["primary", "replica", "status", "verify"];
+
+function helpTopic(word: string | undefined): HelpTopic {
+  return HELP_TOPICS.find((topic) => topic === word) ?? "";
 }
 
 /** Where a value was given, for error messages. */
@@ -333,42 +344,4 @@ function check(options: NodeOptions): void {
 function unknownVariables(variables: Variables): string[] {
   const known = new Set(["config", ...OPTION_ROWS.map((row) => row.name)].map(variableOf));
   return Object.keys(variables).filter((name) => name.startsWith("HAWSER_") && !known.has(name));
-}
-
-const STATUS_FLAGS = ["--watch", "--json", "--password"];
-
-function readStatusOptions(argv: readonly string[], variables: Variables): CommandLine {
-  let target: Address = { host: "127.0.0.1", port: 6380 };
-  let password = variables[variableOf("requirepass")] ?? "";
-  const switches = new Set<string>();
-  for (let i = 0; i < argv.length; i++) {
-    const word = argv[i] ?? "";
-    if (word === "--password" || word.startsWith("--password=")) {
-      const given = word.includes("=") ? word.slice(word.indexOf("=") + 1) : argv[++i];
-      if (given === undefined) throw new UsageError("--password: a value is missing");
-      password = given;
-    } else if (STATUS_FLAGS.includes(word)) {
-      switches.add(word);
-    } else if (word.startsWith("--")) {
-      throw new UsageError(`unknown flag ${word}; allowed: ${STATUS_FLAGS.join(" ")}`);
-    } else {
-      target = statusTarget(word);
-    }
-  }
-  const options = {
-    target,
-    password,
-    watch: switches.has("--watch"),
-    json: switches.has("--json"),
-  };
-  return { kind: "status", options };
-}
-
-function statusTarget(word: string): Address {
-  if (/^\d{1,5}$/.test(word)) return { host: "127.0.0.1", port: readPort(word) };
-  try {
-    return readAddress(word);
-  } catch (error) {
-    throw new UsageError(`"${word}": ${error instanceof Error ? error.message : "not an address"}`);
-  }
 }

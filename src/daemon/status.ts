@@ -1,19 +1,20 @@
 /**
  * `hawser status`: asks a node over its client port, and prints what it says for human eyes.
  *
- * Owns: the question, the text. Does not own: figures (node.ts), the progress line (progress.ts).
+ * Owns: the page. Does not own: asking (ask.ts), figures (node.ts), the progress line (progress.ts),
+ * lines of events (events-text.ts).
  */
-import { connect, type Socket } from "node:net";
+import { ask } from "./ask.ts";
+import type { StatusOptions } from "./ask-options.ts";
+import type { KeptEvent } from "./event-log.ts";
+import { eventsText } from "./events-text.ts";
 import type { LinkStatus, NodeStatus, UpstreamStatus } from "./node-api.ts";
 import { escapeText } from "./logger.ts";
 import { formatAddress } from "./option-values.ts";
-import type { StatusOptions } from "./options.ts";
 import { progressLine, shipLine } from "./progress.ts";
 
 const TICK_MS = 1000;
 const TIMEOUT_MS = 5000;
-/** A status is some KiB; a thousand replicas are less than this. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Prints once, or every second; resolves with the exit code. */
 export async function runStatus(options: StatusOptions): Promise<number> {
@@ -21,7 +22,7 @@ export async function runStatus(options: StatusOptions): Promise<number> {
   while (true) {
     let text: string;
     try {
-      text = await ask(options);
+      text = await ask(options, [options.events ? "REPL.EVENTS" : "REPL.STATUS"], TIMEOUT_MS);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       process.stderr.write(
@@ -31,12 +32,13 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       await sleep(TICK_MS);
       continue;
     }
-    // The node wrote it, and answers with this type.
-    const status = JSON.parse(text) as NodeStatus;
+    // The node wrote it, and answers with these types.
     if (options.json) process.stdout.write(`${text}\n`);
-    else if (options.watch && terminal)
-      process.stdout.write(`\u001b[H\u001b[J${statusText(status, true)}`);
-    else process.stdout.write(statusText(status, terminal));
+    else if (options.events) process.stdout.write(eventsText(JSON.parse(text) as KeptEvent[]));
+    else {
+      const page = statusText(JSON.parse(text) as NodeStatus, terminal);
+      process.stdout.write(options.watch && terminal ? `\u001b[H\u001b[J${page}` : page);
+    }
     if (!options.watch) return 0;
     await sleep(TICK_MS);
   }
@@ -98,68 +100,6 @@ function bytes(count: number): string {
   if (count < 1024 * 1024) return `${(count / 1024).toFixed(1)} KB`;
   if (count < 1024 * 1024 * 1024) return `${(count / 1024 / 1024).toFixed(1)} MB`;
   return `${(count / 1024 / 1024 / 1024).toFixed(2)} GB`;
-}
-
-/** REPL.STATUS of one node; rejects with what went wrong. */
-function ask(options: StatusOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect(options.target.port, options.target.host);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const finish = (error: Error | null, answer = ""): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      if (error === null) resolve(answer);
-      else reject(error);
-    };
-    const timer = setTimeout(() => finish(new Error("no answer")), TIMEOUT_MS);
-    socket.on("error", (error) => finish(error));
-    socket.on("close", () => finish(new Error("it closed the connection")));
-    socket.on("connect", () => {
-      if (options.password !== "") socket.write(request("AUTH", options.password));
-      socket.write(request("REPL.STATUS"));
-    });
-    socket.on("data", (chunk) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size > ANSWER_BYTES_MAX) finish(new Error("it is not a hawser node"));
-      // Only the end of a long answer can complete it: small answers, few chunks.
-      else readAnswer(Buffer.concat(chunks), options.password !== "", finish);
-    });
-  });
-}
-
-function request(...words: readonly string[]): string {
-  const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
-  return `*${words.length}\r\n${bulks.join("")}`;
-}
-
-function readAnswer(
-  answer: Buffer,
-  withAuth: boolean,
-  finish: (error: Error | null, answer?: string) => void,
-): void {
-  let at = 0;
-  if (withAuth) {
-    const end = answer.indexOf("\r\n");
-    if (end === -1) return;
-    const line = answer.toString("utf8", 0, end);
-    if (line.startsWith("-")) {
-      finish(new Error(line.slice(1)));
-      return;
-    }
-    at = end + 2;
-  }
-  const end = answer.indexOf("\r\n", at);
-  if (end === -1) return;
-  const line = answer.toString("utf8", at, end);
-  const length = /^\$(\d{1,9})$/.exec(line)?.[1];
-  if (length === undefined) {
-    const unknown = line.startsWith("-ERR unknown command");
-    finish(new Error(line.startsWith("-") && !unknown ? line.slice(1) : "it is not a hawser node"));
-  } else if (answer.length >= end + 2 + Number(length)) {
-    finish(null, answer.toString("utf8", end + 2, end + 2 + Number(length)));
-  }
 }
 
 function sleep(ms: number): Promise<void> {

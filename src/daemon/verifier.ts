@@ -56,7 +56,10 @@ export class Verifier {
     this.answers.get(answer.verifyId)?.set(link, answer);
   }
 
-  /** Compares all streaming replicas with `freeze()` at `position`, both taken in this turn. */
+  /**
+   * Compares all replicas with `freeze()` at `position`, both taken in this turn. Those that are
+   * syncing are not asked and count as no answer.
+   */
   async run(
     feeder: Feeder,
     position: Position,
@@ -74,10 +77,11 @@ export class Verifier {
     this.answers.set(message.verifyId, got);
     const snapshot = freeze();
     const asked = feeder.verify(message);
+    const connected = feeder.links.filter((link) => link.welcomed);
     try {
       const own = await this.pool.digest(snapshot, { seed: message.seed, buckets: BUCKETS });
       await allAnswered(asked, got, timeoutMs);
-      const replicas = asked.map((link) => verdictOf(link, own, got.get(link)));
+      const replicas = connected.map((link) => verdictOf(link, own, got.get(link)));
       const { records, sum } = own;
       return { position, seed: message.seed, bucketCount: BUCKETS, records, sum, replicas };
     } finally {

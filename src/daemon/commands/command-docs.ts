@@ -138,5 +138,6 @@ export const COMMAND_DOCS: Readonly<Record<string, CommandDoc>> = {
   "repl.digest": ["0.1.0", "server", "hawser: digest of the whole state at its position"],
   "repl.events": ["0.1.0", "server", "hawser: the newest events of this node, as JSON"],
   "repl.verify": ["0.1.0", "server", "hawser: compares the replicas' state with this node's"],
+  "repl.bucket": ["0.1.0", "server", "hawser: keys of one bucket of a verification, as JSON"],
   "repl.status": ["0.1.0", "server", "hawser: everything about replication, as JSON"],
 };

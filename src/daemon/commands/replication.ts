@@ -1,6 +1,6 @@
 /**
- * Replication as clients see it: ROLE, REPLICAOF, WAIT, and our own REPL.INFO, REPL.DIGEST and
- * REPL.STATUS.
+ * Replication as clients see it: ROLE, REPLICAOF, WAIT, and our own REPL.INFO, REPL.STATUS,
+ * REPL.EVENTS, REPL.DIGEST, REPL.VERIFY and REPL.BUCKET.
  *
  * Owns: arguments and replies. Does not own: what they set off (node.ts).
  */
@@ -8,6 +8,7 @@ import type { Call } from "../context.ts";
 import type { NodeStatus, SessionStateName } from "../node-api.ts";
 import { readInteger } from "../numbers.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
+import { LIMITS } from "../../limits.ts";
 import { PROTOCOL } from "../../wire/messages.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 
@@ -24,7 +25,12 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),
   row("repl.events", -1, INFO_FLAGS, NO_KEYS, replEvents),
   row("repl.verify", -1, "loading stale", NO_KEYS, replVerify),
+  row("repl.bucket", -4, "loading stale", NO_KEYS, replBucket),
 ];
+
+/** Keys of one bucket that REPL.BUCKET tells: when it is not told how many, and at most. */
+const BUCKET_KEYS = 100_000;
+const BUCKET_KEYS_MAX = 200_000;
 
 /** How long REPL.VERIFY waits for replicas when it is not told. */
 const VERIFY_MS = 30_000;
@@ -179,6 +185,32 @@ function replVerify(call: Call): void {
   }
   answerLater(call, port.node.verify(timeout), (later, report) => {
     later.bulkText(JSON.stringify(report));
+  });
+}
+
+/** REPL.BUCKET seed buckets bucket [limit]: keys of one bucket of a verification, as JSON. */
+function replBucket(call: Call): void {
+  const { args, port, reply } = call;
+  const seed = args.text(1).toLowerCase();
+  const [buckets = -1, bucket = -1, limit = BUCKET_KEYS] = [2, 3, 4]
+    .slice(0, args.count - 2)
+    .map((at) => readInteger(args.bytes, args.from(at), args.to(at)));
+  if (args.count > 5 || !/^[0-9a-f]{32}$/.test(seed)) {
+    reply.error("ERR expected REPL.BUCKET seed buckets bucket [limit]");
+    return;
+  }
+  const number = (value: unknown, min: number, max: number): value is number =>
+    typeof value === "number" && value >= min && value <= max;
+  if (
+    !number(buckets, 1, LIMITS.digestBucketsMax) ||
+    !number(bucket, 0, buckets - 1) ||
+    !number(limit, 1, BUCKET_KEYS_MAX)
+  ) {
+    reply.error(ERR.notInteger);
+    return;
+  }
+  answerLater(call, port.node.bucket({ seed, buckets, bucket, limit }), (later, keys) => {
+    later.bulkText(JSON.stringify(keys));
   });
 }
 

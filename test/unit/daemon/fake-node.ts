@@ -5,6 +5,7 @@
  */
 import { ClientServer } from "../../../src/daemon/client-server.ts";
 import { Client, type ClientTransport } from "../../../src/daemon/client.ts";
+import type { BucketKeys, BucketRequest } from "../../../src/daemon/bucket.ts";
 import type { KeptEvent } from "../../../src/daemon/event-log.ts";
 import { createLogger } from "../../../src/daemon/logger.ts";
 import type {
@@ -108,6 +109,9 @@ export class FakeNode implements HawserNode {
       sum: "s",
       replicas: [],
     });
+  }
+  bucket({ bucket }: BucketRequest): Promise<BucketKeys> {
+    return Promise.resolve({ history: "3", from: 0, to: bucket, truncated: false, keys: [] });
   }
   events(): readonly KeptEvent[] {
     return [1, 2, 3].map((n) => ({ timeMs: n, level: "info", event: `event${n}`, fields: {} }));

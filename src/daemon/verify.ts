@@ -1,0 +1,141 @@
+/**
+ * `hawser verify`: asks a node to compare its replicas with itself, and names keys that differ.
+ *
+ * Exit codes: 0 all replicas answered and are equal, 1 not, 2 wrong command line.
+ * Owns: the questions, the text. Does not own: sums (verifier.ts), the comparison (verify-keys.ts).
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { ask, type Asked } from "./ask.ts";
+import type { BucketKeys } from "./bucket.ts";
+import { escapeText } from "./logger.ts";
+import type { NodeStatus } from "./node-api.ts";
+import { formatAddress } from "./option-values.ts";
+import type { VerifyOptions } from "./ask-options.ts";
+import type { ReplicaVerdict, VerifyReport } from "./verifier.ts";
+import { type BucketSource, differingKeys, type NamedKey } from "./verify-keys.ts";
+
+/** Keys that are named for one replica, and buckets that are looked into for them. */
+const NAMED_MAX = 20;
+const BUCKETS_MAX = 20;
+/** Keys of one bucket that are compared. */
+const BUCKET_KEYS_MAX = 200_000;
+const POLL_MS = 20;
+/** What asking takes beside the time that replicas are given: the sum of a large state. */
+const OWN_SUM_MS = 60_000;
+
+/** A replica's verdict with the names of its keys that differ. */
+export interface NamedVerdict extends ReplicaVerdict {
+  readonly keys: readonly NamedKey[];
+  /** Why keys are not named, or not all of them; "" when there is nothing to say. */
+  readonly note: string;
+}
+
+export interface NamedReport extends Omit<VerifyReport, "replicas"> {
+  readonly replicas: readonly NamedVerdict[];
+}
+
+/** Resolves with the exit code. */
+export async function runVerify(options: VerifyOptions): Promise<number> {
+  let report: NamedReport;
+  try {
+    report = await verify(options);
+  } catch (error) {
+    process.stderr.write(`hawser verify: ${formatAddress(options.target)}: ${wordsOf(error)}\n`);
+    return 1;
+  }
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  const { replicas } = report;
+  return replicas.length > 0 && replicas.every(({ verdict }) => verdict === "equal") ? 0 : 1;
+}
+
+/** Asks the node, then both ends of each replica that differs. */
+export async function verify(options: VerifyOptions): Promise<NamedReport> {
+  const { timeoutMs } = options;
+  const answer = await ask(options, ["REPL.VERIFY", String(timeoutMs)], timeoutMs + OWN_SUM_MS);
+  // The node wrote it, and answers with this type.
+  const report = JSON.parse(answer) as VerifyReport;
+  const replicas: NamedVerdict[] = [];
+  for (const replica of report.replicas) replicas.push(await withNames(options, report, replica));
+  return { ...report, replicas };
+}
+
+async function withNames(
+  options: VerifyOptions,
+  report: VerifyReport,
+  replica: ReplicaVerdict,
+): Promise<NamedVerdict> {
+  const keys: NamedKey[] = [];
+  if (replica.verdict !== "differs") return { ...replica, keys, note: "" };
+  if (replica.clientPort === 0) return { ...replica, keys, note: "it has no client port to ask" };
+  const other: Asked = {
+    target: { host: replica.host, port: replica.clientPort },
+    password: options.password,
+  };
+  for (const bucket of replica.buckets.slice(0, BUCKETS_MAX)) {
+    const question = [report.seed, report.bucketCount, bucket, BUCKET_KEYS_MAX].map(String);
+    try {
+      const ends = [options, other].map((end) => bucketOf(end, question, options.timeoutMs));
+      keys.push(...(await differingKeys(ends[0]!, ends[1]!)));
+    } catch (error) {
+      const note = `key bucket ${bucket}: ${wordsOf(error)}`;
+      return { ...replica, keys: keys.slice(0, NAMED_MAX), note };
+    }
+    if (keys.length > NAMED_MAX) break;
+  }
+  return { ...replica, keys: keys.slice(0, NAMED_MAX), note: noteOf(replica, keys.length) };
+}
+
+function noteOf(replica: ReplicaVerdict, found: number): string {
+  if (found === 0) return "no key differs any more: what differed has been written since";
+  if (found > NAMED_MAX || replica.buckets.length > BUCKETS_MAX) return "there are more";
+  return "";
+}
+
+/** One node as a source of a bucket's keys. */
+function bucketOf(end: Asked, question: readonly string[], timeoutMs: number): BucketSource {
+  return {
+    keys: async () =>
+      JSON.parse(await ask(end, ["REPL.BUCKET", ...question], timeoutMs)) as BucketKeys,
+    reach: async (history, offset) => {
+      const untilMs = performance.now() + timeoutMs;
+      for (;;) {
+        const { position } = JSON.parse(await ask(end, ["REPL.STATUS"], timeoutMs)) as NodeStatus;
+        if (position.history === history && position.offset >= offset) return;
+        if (performance.now() >= untilMs)
+          throw new Error(`${formatAddress(end.target)} does not get to ${offset}`);
+        await sleep(POLL_MS);
+      }
+    },
+  };
+}
+
+/** The report for people: one line for each replica, and one for each key that differs. */
+export function reportText(report: NamedReport): string {
+  const { position, replicas } = report;
+  const lines = [
+    `position  ${position.history} @ ${position.offset}   ${report.records} records   sum ${report.sum}`,
+    ...replicas.flatMap((replica) => replicaLines(replica, report.bucketCount)),
+  ];
+  if (replicas.length === 0) lines.push("no replica is connected: nothing was compared");
+  return `${lines.join("\n")}\n`;
+}
+
+function replicaLines(replica: NamedVerdict, buckets: number): string[] {
+  const { host, clientPort, verdict, keys, note } = replica;
+  const where = escapeText(
+    clientPort === 0 ? replica.remote : formatAddress({ host, port: clientPort }),
+  );
+  const head = `replica   ${where.padEnd(22)} ${verdict}`;
+  if (verdict === "no_answer") return [head];
+  const figures = `${head}   ${replica.records} records   sum ${replica.sum}`;
+  if (verdict === "equal") return [figures];
+  return [
+    `${figures}   ${replica.buckets.length} of ${buckets} key buckets differ`,
+    ...keys.map(({ key, difference }) => `  ${difference.padEnd(18)}  ${escapeText(key)}`),
+    ...(note === "" ? [] : [`  (${note})`]),
+  ];
+}
+
+function wordsOf(error: unknown): string {
+  return escapeText(error instanceof Error ? error.message : String(error));
+}
