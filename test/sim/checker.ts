@@ -4,11 +4,12 @@
  */
 import assert from "node:assert/strict";
 import type { Fields } from "../../src/primary/journal.ts";
-import type { Consent } from "../../src/wire/messages.ts";
+import type { Link } from "../../src/primary/link.ts";
+import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { SimError } from "./clock.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
-import { digestOf, isPrefix, Truth, Writer, type Boundary } from "./truth.ts";
+import { digestOf, isPrefix, liveDigest, Truth, Writer, type Boundary } from "./truth.ts";
 
 /** What was last seen of a node. */
 interface Seen {
@@ -26,6 +27,11 @@ export class Checker {
   readonly truth: Truth = new Truth();
   private readonly sim: Simulation;
   private readonly seen = new Map<SimNode, Seen>();
+  /** What a DIGEST must say, by verify id. */
+  private readonly expected = new Map<Id, { readonly node: SimNode; readonly digest: string }>();
+  /** Ships that a snapshot was frozen for and that have not begun. */
+  private readonly joiners = new Map<string, string | number | boolean | undefined>();
+  private readonly told = new Map<SimNode, Map<string, number>>();
 
   constructor(sim: Simulation) {
     this.sim = sim;
@@ -36,6 +42,7 @@ export class Checker {
   }
 
   onStart(node: SimNode): void {
+    this.told.set(node, new Map());
     const { next, chain } = node.backlog;
     const at = this.truth.root(next, chain, digestOf(node.store));
     this.seen.set(node, {
@@ -68,7 +75,11 @@ export class Checker {
     const seen = this.seen.get(node)!;
     const { backlog } = node;
     if (node.role === "primary") this.observePrimary(node, seen);
-    else seen.writer = null;
+    else if (seen.writer !== null) {
+      // It was demoted in this event: its last records were sealed.
+      this.truth.seal(seen.writer, backlog);
+      seen.writer = null;
+    }
     this.checkCaps(node);
     const { done } = (node.session as unknown as { applier: { done: number } }).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
@@ -83,10 +94,15 @@ export class Checker {
       seen.past.push(seen.at);
     }
     if (node.role === "replica") this.checkState(node, at, done);
+    if (seen.resyncs !== node.resyncs) {
+      this.sim.mark("swap");
+      if (node.feeder.links.length > 0 || node.feeder.counters.get("links_accepted") > 0)
+        this.sim.mark("swap on a feeder");
+    }
     seen.at = at;
     seen.applied = done;
     seen.resyncs = node.resyncs;
-    seen.hasData = node.hasData();
+    seen.hasData = node.core.hasData();
   }
 
   private observePrimary(node: SimNode, seen: Seen): void {
@@ -105,7 +121,7 @@ export class Checker {
         this.fail(node, `at ${at.offset} the state is ${digest}, the primary's was ${at.digest}`);
       return;
     }
-    this.sim.mark("inside_batch");
+    this.sim.mark("applied in slices");
     const known = at.children.some((child) => child.steps.includes(digest));
     if (!known) this.fail(node, `inside the batch at ${at.offset} the state is no prefix of it`);
   }
@@ -117,29 +133,66 @@ export class Checker {
       this.fail(node, "lost its data to an unrelated state without consent");
     if (seen.consent === "replicaof" && at.digest.startsWith("0:"))
       this.fail(node, "lost its data to an empty state by REPLICAOF alone");
-    this.sim.mark("reset_by_consent");
+    this.sim.mark("reset by consent");
   }
 
   private checkCaps(node: SimNode): void {
     const { feeder, backlog } = node;
     const { settings } = this.sim;
+    const { outputCapBytes, windowBytes, shipWindowBytes, holdBytes } = settings.feeder;
     for (const link of feeder.links) {
-      const most = settings.feeder.outputCapBytes / 2 + settings.slotBytes + 16_384;
+      const most = outputCapBytes / 2 + settings.slotBytes + 16_384;
       if (link.output.bytes > most) this.fail(node, `an output holds ${link.output.bytes} bytes`);
-      if (link.state.kind === "streaming" && link.applied > link.sent)
-        this.fail(node, `applied ${link.applied} of ${link.sent} sent`);
+      if (link.state.kind === "streaming") this.checkWindow(node, link, windowBytes);
+      const { ship } = link;
+      if (ship !== null && ship.inFlightBytes > shipWindowBytes + settings.slotBytes)
+        this.fail(node, `${ship.inFlightBytes} chunk bytes in flight`);
     }
     if (backlog.first > backlog.next || backlog.next > backlog.tail)
       this.fail(node, "the log is not in order");
     if (feeder.holds.count > feeder.links.length + feeder.parking.list().length)
       this.fail(node, `${feeder.holds.count} holds, ${feeder.links.length} links`);
+    const held = backlog.newestSegmentStart - feeder.holds.lowest();
+    const cap = holdBytes === 0 ? 4 * backlog.sizeBytes : holdBytes;
+    if (node.turned && held > cap) this.fail(node, `a hold pins ${held} bytes, ${cap} are allowed`);
+    node.turned = false;
+    this.checkRings(node);
+  }
+
+  /** In flight on the stream: a window, or one batch larger than it. */
+  private checkWindow(node: SimNode, link: Link, windowBytes: number): void {
+    if (link.applied > link.sent) this.fail(node, `applied ${link.applied} of ${link.sent} sent`);
+    if (link.sent - link.applied <= windowBytes || link.state.kind !== "streaming") return;
+    const { backlog } = node;
+    if (link.applied < backlog.first) return;
+    const end = link.state.cursor.batchEnd(link.applied);
+    if (end >= 0 && link.sent > Math.max(end, link.applied + windowBytes))
+      this.fail(node, `sent ${link.sent}, applied ${link.applied}, the window is ${windowBytes}`);
+  }
+
+  private checkRings(node: SimNode): void {
+    for (const source of node.sources)
+      for (const inRing of source.ringUse())
+        if (inRing > this.sim.settings.ringSlots)
+          this.fail(node, `${inRing} ring slots of ${this.sim.settings.ringSlots} in use`);
   }
 
   // --- events of the cores -------------------------------------------------------------------------
 
   onEvent(node: SimNode, event: string, fields: Fields): void {
+    this.count(node, event, fields);
     if (event === "resume") this.checkResume(node, fields);
-    if (event === "link_closed") this.sim.mark(`closed_${String(fields["reason"])}`);
+    const path = PATH_EVENTS[event];
+    if (path !== undefined) this.sim.mark(path);
+    if (event === "ship_begins") this.onShipBegins(fields);
+    if (event === "snapshot_frozen") this.joiners.set(String(fields["snapshot"]), fields["ships"]);
+    if (event === "snapshot_frozen" && Number(fields["ships"]) > 1)
+      this.sim.mark("ships gathered into one freeze");
+    if (event === "welcomed" && Number(fields["skip_bytes"]) > 0)
+      this.sim.mark("batch resumed inside");
+    if (event === "restore_begins" && (node.session.restore?.keptChunks ?? 0) > 0)
+      this.sim.mark("ship resumed from disk");
+    if (event === "link_closed") this.onLinkClosed(fields);
     if (!this.sim.plan.flips) {
       if (event === "link_closed" && fields["reason"] === "protocol")
         this.fail(node, `a link ended by a protocol error: ${String(fields["detail"])}`);
@@ -150,6 +203,62 @@ export class Checker {
       this.sim.operatorConsents(node);
     if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_"))
       this.fail(node, `stopped for good: ${String(fields["why"])}`);
+  }
+
+  private onShipBegins(fields: Fields): void {
+    if (Number(fields["chunk"]) > 0) {
+      this.sim.mark("ship resumed");
+      return;
+    }
+    this.sim.mark("ship from chunk 0");
+    const id = String(fields["snapshot"]);
+    const left = Number(this.joiners.get(id) ?? 0) - 1;
+    this.joiners.set(id, left);
+    if (left < 0) this.sim.mark("ship joined at chunk 0");
+  }
+
+  private onLinkClosed(fields: Fields): void {
+    const reason = String(fields["reason"]);
+    this.sim.mark(`closed_${reason}`);
+    if (reason === "superseded") this.sim.mark("same replica supersedes");
+    const code = String(fields["detail"]).split(":")[0]!;
+    const path = reason === "rejected" ? REJECT_PATHS[code] : undefined;
+    if (path !== undefined) this.sim.mark(path);
+  }
+
+  // --- counters ----------------------------------------------------------------------------------
+
+  private count(node: SimNode, event: string, fields: Fields): void {
+    const told = this.told.get(node);
+    if (told === undefined) return;
+    const bump = (name: string): void => void told.set(name, (told.get(name) ?? 0) + 1);
+    bump(event);
+    if (event === "resume") bump(`resume_${String(fields["case"])}`);
+    if (event === "link_closed") bump(`link_drops_${String(fields["reason"])}`);
+  }
+
+  /** What the counters say is what the events said. */
+  private checkCounters(node: SimNode): void {
+    const { counters, links } = node.feeder;
+    const told = this.told.get(node)!;
+    const of = (event: string): number => told.get(event) ?? 0;
+    const expected: Record<string, number> = {
+      snapshot_freezes: of("snapshot_frozen"),
+      syncs_given_up: of("sync_given_up"),
+      snapshots_restored: of("restored"),
+      links_accepted: of("link_closed") + links.length,
+      links_rejected: of("link_drops_rejected"),
+      sync_partial_ok: of("resume_continue"),
+      upstream_disconnects: of("upstream_lost"),
+    };
+    for (const [name, count] of told) {
+      if (/^(resume|link_drops)_/.test(name)) expected[name] = count;
+    }
+    expected["sync_full+snapshot_resumes"] = of("ship_begins");
+    for (const [name, count] of Object.entries(expected)) {
+      const sum = name.split("+").reduce((total, each) => total + counters.get(each), 0);
+      if (sum !== count) this.fail(node, `${name} is ${sum}, events say ${count}`);
+    }
   }
 
   /** The decision against what was really written. */
@@ -191,27 +300,67 @@ export class Checker {
     const wanted = sim.random.between(1, 3);
     const timeoutMs = sim.random.pick([200, 2_000, Number.POSITIVE_INFINITY]);
     const { tail } = node.backlog;
-    const before = this.seen.get(node)!;
-    const log = before.writer;
-    const { resyncs } = node;
+    const { writer } = this.seen.get(node)!;
+    assert(writer !== null);
     node.feeder.wait(tail, wanted, node.now() + timeoutMs, (count) => {
-      if (count < wanted) return;
-      if (node.resyncs !== resyncs) {
-        sim.mark("wait_over_resync");
-        return;
-      }
-      sim.mark("wait_satisfied");
-      let at: Boundary | null = log!.at;
-      while (at !== null && at.offset > tail) at = at.parent;
-      if (at?.offset !== tail) this.fail(node, `WAIT for ${tail}, which was never sealed`);
-      const written = at;
-      const holders = [...this.seen].filter(
-        ([other, seen]) =>
-          other !== node && [seen.at, ...seen.past].some((held) => isPrefix(written, held)),
-      );
-      if (holders.length < count)
-        this.fail(node, `WAIT for ${tail} counted ${count}, ${holders.length} hold it`);
+      sim.mark(count >= wanted ? "WAIT confirmed" : "WAIT timed out");
+      if (count > 0) this.checkConfirmed(node, writer, tail, count);
     });
+  }
+
+  /** So many replicas hold, or held until they were told to resync, the log up to `tail`. */
+  private checkConfirmed(node: SimNode, writer: Writer, tail: number, count: number): void {
+    if (writer.at.offset < tail) this.fail(node, `WAIT for ${tail}, which was never sealed`);
+    // The end of the batch that the offset is in.
+    let written = writer.at;
+    while (written.parent !== null && written.parent.offset >= tail) written = written.parent;
+    const holders = [...this.seen].filter(
+      ([other, seen]) =>
+        other !== node && [seen.at, ...seen.past].some((held) => isPrefix(written, held)),
+    );
+    if (holders.length < count)
+      this.fail(node, `WAIT for ${tail} counted ${count}, ${holders.length} hold it`);
+  }
+
+  // --- VERIFY ------------------------------------------------------------------------------------
+
+  /** Asks all that stream from `node` for a digest at its position. */
+  verify(node: SimNode): void {
+    if (!node.core.view.atBoundary) return;
+    const { backlog } = node;
+    backlog.seal();
+    const message: Verify = {
+      type: "verify",
+      verifyId: this.sim.randomId(),
+      position: { history: node.identity.history, offset: backlog.next, chain: backlog.chain },
+      buckets: 8,
+      seed: this.sim.randomId(),
+    };
+    const { buckets, seed } = message;
+    this.expected.set(message.verifyId, {
+      node,
+      digest: digestText(liveDigest(node.store, { buckets, seed })),
+    });
+    node.feeder.verify(message);
+  }
+
+  onDigest(node: SimNode, link: Link, answer: DigestAnswer): void {
+    const expected = this.expected.get(answer.verifyId);
+    if (expected?.node !== node) this.fail(node, "an answer to no VERIFY of this node");
+    const digest = digestText(answer);
+    if (digest !== expected.digest)
+      this.fail(node, `VERIFY: ${link.remote} has ${digest}, it should be ${expected.digest}`);
+    this.sim.mark(node.role === "primary" ? "VERIFY equal" : "VERIFY on a cascade");
+  }
+
+  /** Waiters without a timeout that want more replicas than there are. */
+  private waitersForEver(node: SimNode): number {
+    const { waiting } = node.feeder.waiters as unknown as {
+      waiting: ReadonlySet<{ readonly offset: number; readonly replicas: number }>;
+    };
+    return [...waiting].filter(({ offset, replicas }) => {
+      return node.feeder.confirmedBy(offset) < replicas;
+    }).length;
   }
 
   // --- the end -----------------------------------------------------------------------------------
@@ -227,6 +376,7 @@ export class Checker {
     const digests = new Set<string>();
     for (const node of this.sim.nodes.values()) {
       digests.add(digestOf(node.store));
+      this.checkCounters(node);
       const { feeder, backlog, store, session } = node;
       const left = {
         holds: feeder.holds.count,
@@ -238,6 +388,10 @@ export class Checker {
         pinned: backlog.pinnedBytes,
         restore: session.restore === null ? 0 : 1,
         partial: backlog.partialBytes,
+        waiters: feeder.waiters.size - this.waitersForEver(node),
+        "disk chunks": node.disk.chunks.length,
+        "output bytes": feeder.links.reduce((sum, link) => sum + link.output.bytes, 0),
+        sockets: node.outs.size - feeder.links.length,
       };
       for (const [what, count] of Object.entries(left))
         if (count !== 0) this.fail(node, `${count} ${what} left over at the end`);
@@ -245,6 +399,33 @@ export class Checker {
     if (digests.size !== 1)
       throw new SimError(`states differ at the end: ${[...digests].join(" ")}`);
   }
+}
+
+/** Paths that an event shows. */
+const PATH_EVENTS: Readonly<Record<string, string>> = {
+  superseded: "superseded by a newer primary",
+  hold_dropped: "hold dropped at its cap",
+  sync_given_up: "sync given up",
+  fell_behind: "fell behind",
+  parking_expired: "parking expired",
+  writers_slowed: "writers slowed",
+  writers_released: "writers released",
+};
+
+/** Paths that a refusal shows. */
+const REJECT_PATHS: Readonly<Record<string, string>> = {
+  duplicate_id: "duplicate id refused",
+  cycle: "cycle or self refused",
+  self: "cycle or self refused",
+  quarantined: "quarantined",
+};
+
+function digestText(digest: {
+  readonly records: number;
+  readonly sum: string;
+  readonly buckets: Iterable<number>;
+}): string {
+  return `${digest.records}:${digest.sum}:${[...digest.buckets].join()}`;
 }
 
 function rootOf(at: Boundary): Boundary {

@@ -21,6 +21,7 @@ export interface Plan {
 }
 
 export function drawPlan(random: Random): Plan {
+  if (random.fraction() < 0.04) return drawHeavy(random);
   const tiny = random.fraction() < 0.3;
   const pieceMax = random.pick(tiny ? [1, 7, 100, 65_536] : [50, 1000, 65_536, 65_536]);
   const speed = random.pick([1, 1, 0.2]);
@@ -46,6 +47,42 @@ export function drawPlan(random: Random): Plan {
       pieceMax,
       capacity: random.pick([100, 5000, 200_000]),
     },
+  };
+}
+
+/** More is written than a slow network carries: writers are slowed, syncs are given up. */
+function drawHeavy(random: Random): Plan {
+  const settings = drawSettings(random, 1, false);
+  return {
+    nodes: random.between(2, 4),
+    faultMs: random.between(10_000, 20_000),
+    faultEveryMs: 4_000,
+    writeEveryMs: 40,
+    burstMax: 3,
+    flips: false,
+    settings: {
+      ...settings,
+      feeder: {
+        ...settings.feeder,
+        budgetBytes: 262_144,
+        runBytes: 1_048_576,
+        outputCapBytes: 65_536,
+        windowBytes: 65_536,
+        shipWindowBytes: 65_536,
+        shipRateBytes: 0,
+        holdBytes: 0,
+        throttleMaxMs: random.pick([5_000, 60_000]),
+      },
+      session: { ...settings.session, roomBytes: 67_108_864, sliceBytes: 262_144 },
+      backlogBytes: 300_000,
+      backlogTtlMs: 0,
+      logSegmentBytes: 65_536,
+      arenaSegmentBytes: 65_536,
+      ringSlots: 4,
+      slotBytes: 16_384,
+    },
+    workload: { keys: 40, valueMax: 12_000, largeEvery: 1000, largeMax: 20_000 },
+    quality: { latencyMs: 1, jitterMs: 1, rate: 60, pieceMax: 65_536, capacity: 65_536 },
   };
 }
 
@@ -89,5 +126,7 @@ function drawSettings(random: Random, speed: number, tiny: boolean): NodeSetting
     indexPageEntries: random.pick([16, 64]),
     ringSlots: random.pick([1, 2, 5, 16]),
     slotBytes: random.pick([128, 500, 4096]),
+    diskMs: random.pick([0.1, 20]),
+    syncEvery: random.pick([0, 1, 5]),
   };
 }

@@ -1,177 +1,207 @@
-/** One fault, drawn at random, on whatever happens to be going on. */
-import type { Simulation } from "./simulation.ts";
+/**
+ * Faults. Each strikes a replica or the connection to its upstream, in whatever phase it is, or in a
+ * phase that was waited for.
+ */
+import type { Connection, CutKind, Pipe } from "./network.ts";
+import { type Phase, phaseOf, PHASES } from "./phases.ts";
 import type { SimNode } from "./sim-node.ts";
+import type { Simulation } from "./simulation.ts";
 
-type Fault = (sim: Simulation) => boolean;
+/** Strikes at `node`, a replica; false when there was nothing to do it to. */
+type Strike = (sim: Simulation, node: SimNode) => boolean;
 
-/** Name, weight, what it does; false when there was nothing to do it to. */
-const FAULTS: readonly (readonly [string, number, Fault])[] = [
-  ["cut", 10, cut],
-  ["cut_later", 10, cutLater],
-  ["stop", 6, stop],
-  ["block_loop", 4, blockLoop],
-  ["partition", 5, partition],
-  ["restart_replica", 4, restartReplica],
-  ["restart_primary_empty", 1, restartPrimary],
-  ["promote", 2, promote],
-  ["demote", 2, demote],
-  ["reparent", 4, reparent],
-  ["serializer_crash", 3, serializerCrash],
-  ["slow_serializer", 3, slowSerializer],
-  ["quality", 4, quality],
-  ["clock_jump", 1, clockJump],
-  ["flip", 8, flip],
-];
-
-const TOTAL = FAULTS.reduce((sum, [, weight]) => sum + weight, 0);
-export const FAULT_NAMES: readonly string[] = FAULTS.map(([name]) => name);
-
-export function injectFault(sim: Simulation): void {
-  let draw = sim.random.fraction() * TOTAL;
-  for (const [name, weight, fault] of FAULTS) {
-    draw -= weight;
-    if (draw >= 0) continue;
-    sim.say(`fault ${name}`);
-    if (fault(sim)) sim.mark(`fault_${name}`);
-    return;
-  }
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  readonly strike: Strike;
+  /** It is to strike in each of these, over many runs. */
+  readonly phases: readonly Phase[];
 }
 
-function someNode(sim: Simulation, wanted: (node: SimNode) => boolean): SimNode | null {
+const CONNECTED = PHASES.filter((phase) => phase !== "apart");
+
+const FAULTS: readonly Fault[] = [
+  { name: "reset", weight: 8, strike: sever("reset"), phases: CONNECTED },
+  { name: "half_open", weight: 4, strike: sever("half_open"), phases: CONNECTED },
+  { name: "only_feeder_told", weight: 3, strike: sever("told_feeder"), phases: CONNECTED },
+  { name: "only_replica_told", weight: 5, strike: sever("told_replica"), phases: CONNECTED },
+  { name: "cut_at_byte", weight: 10, strike: cutAtByte, phases: CONNECTED },
+  { name: "flip", weight: 8, strike: flip, phases: CONNECTED },
+  { name: "stall", weight: 5, strike: stall, phases: CONNECTED },
+  { name: "asymmetric_delay", weight: 4, strike: asymmetric, phases: CONNECTED },
+  { name: "trickle", weight: 3, strike: trickle, phases: CONNECTED },
+  { name: "partition", weight: 5, strike: partition, phases: CONNECTED },
+  { name: "stop_replica", weight: 5, strike: stopNode, phases: CONNECTED },
+  { name: "stop_feeder", weight: 4, strike: onFeeder(stopNode), phases: CONNECTED },
+  { name: "block_loop", weight: 4, strike: blockLoop, phases: CONNECTED },
+  { name: "slow_replica", weight: 3, strike: slowNode, phases: CONNECTED },
+  { name: "slow_feeder", weight: 2, strike: onFeeder(slowNode), phases: CONNECTED },
+  { name: "restart_replica", weight: 5, strike: restartWithDisk, phases: CONNECTED },
+  { name: "restart_replica_empty", weight: 3, strike: restartEmpty, phases: CONNECTED },
+  { name: "restart_feeder", weight: 3, strike: onFeeder(restartFeeder), phases: CONNECTED },
+  { name: "duplicate_id", weight: 2, strike: duplicateId, phases: CONNECTED },
+  { name: "promote", weight: 2, strike: promote, phases: CONNECTED },
+  { name: "demote", weight: 2, strike: demote, phases: CONNECTED },
+  { name: "failover", weight: 3, strike: failover, phases: ["live", "catch_up"] },
+  { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
+  { name: "serializer_crash", weight: 4, strike: serializerCrash, phases: ["first", "middle"] },
+  { name: "slow_serializer", weight: 3, strike: slowSerializer, phases: ["first", "middle"] },
+  { name: "bad_network", weight: 4, strike: quality, phases: [] },
+  { name: "clock_jump", weight: 2, strike: clockJump, phases: [] },
+  { name: "disk_rot", weight: 2, strike: diskRot, phases: [] },
+];
+
+const SHORT: readonly Phase[] = ["first", "middle", "last", "swap"];
+const TOTAL = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
+export const FAULT_NAMES: readonly string[] = FAULTS.map(({ name }) => name);
+
+/** Every fault in every phase in which it is to be seen. */
+export const FAULT_PHASES: readonly (readonly [string, Phase])[] = FAULTS.flatMap(
+  ({ name, phases }) => phases.map((phase) => [name, phase] as const),
+);
+
+/** A fault that waits for a phase. */
+export interface Armed {
+  readonly fault: Fault;
+  readonly phase: Phase;
+  readonly untilMs: number;
+}
+
+/** Draws a fault: for a replica as it is now, or for the next one that enters a phase. */
+export function injectFault(sim: Simulation): void {
+  const { random } = sim;
+  const fault = drawFault(sim);
+  if (sim.armed === null && fault.phases.length > 0 && random.fraction() < 0.5) {
+    // The short phases more often: they are easily missed.
+    const short = fault.phases.filter((each) => SHORT.includes(each));
+    const phase = random.pick(short.length > 0 && random.fraction() < 0.4 ? short : fault.phases);
+    sim.armed = { fault, phase, untilMs: sim.clock.nowMs + 5_000 };
+    sim.say(`${fault.name} waits for ${phase}`);
+    return;
+  }
+  const node = someNode(sim, (other) => other.role === "replica" && other.upstream !== "");
+  if (node !== null) strike(sim, fault, node);
+}
+
+/** Something ran on `node`: is this what the armed fault waits for? */
+export function watchArmed(sim: Simulation, node: SimNode): void {
+  const { armed } = sim;
+  if (armed === null || node.role !== "replica" || sim.peace) return;
+  if (sim.clock.nowMs > armed.untilMs) {
+    sim.armed = null;
+    return;
+  }
+  if (phaseOf(node) !== armed.phase) return;
+  sim.armed = null;
+  sim.clock.in(0, () => {
+    if (!node.dead && !sim.peace && node.role === "replica")
+      strike(sim, armed.fault, node, armed.phase);
+  });
+}
+
+function drawFault(sim: Simulation): Fault {
+  let draw = sim.random.fraction() * TOTAL;
+  for (const fault of FAULTS) {
+    draw -= fault.weight;
+    if (draw < 0) return fault;
+  }
+  return FAULTS[0]!;
+}
+
+function strike(sim: Simulation, fault: Fault, node: SimNode, phase = phaseOf(node)): void {
+  sim.say(`fault ${fault.name} at ${node.name} in ${phase}`);
+  if (!fault.strike(sim, node)) return;
+  sim.mark(`fault ${fault.name}`);
+  sim.mark(`fault ${fault.name} ${phase}`);
+}
+
+export function someNode(sim: Simulation, wanted: (node: SimNode) => boolean): SimNode | null {
   const fit = [...sim.nodes.values()].filter((node) => !node.dead && wanted(node));
   return fit.length === 0 ? null : sim.random.pick(fit);
 }
 
-function cut(sim: Simulation): boolean {
-  const { standing } = sim.net;
-  if (standing.length === 0) return false;
-  const connection = sim.random.pick(standing);
-  const kind = sim.random.pick([
-    "reset",
-    "reset",
-    "half_open",
-    "told_feeder",
-    "told_replica",
-  ] as const);
-  sim.say(`cuts ${connection.hosts[0].name}>${connection.hosts[1].name} ${kind}`);
-  connection.sever(kind);
-  return true;
+function onFeeder(act: Strike): Strike {
+  return (sim, node) => {
+    const above = sim.nodes.get(node.upstream);
+    return above !== undefined && !above.dead && act(sim, above);
+  };
 }
 
-function cutLater(sim: Simulation): boolean {
-  const { standing } = sim.net;
-  if (standing.length === 0) return false;
-  const pipe = sim.random.pick(sim.random.pick(standing).pipes);
+// --- connections -----------------------------------------------------------------------------------
+
+function connectionOf(sim: Simulation, node: SimNode): Connection | null {
+  return sim.net.standing.findLast((connection) => connection.hosts[0] === node) ?? null;
+}
+
+/** One direction of its connection; mostly towards the replica. */
+function pipeOf(sim: Simulation, node: SimNode): Pipe | null {
+  const connection = connectionOf(sim, node);
+  return connection === null ? null : connection.pipes[sim.random.fraction() < 0.7 ? 1 : 0];
+}
+
+function sever(kind: CutKind): Strike {
+  return (sim, node) => {
+    const connection = connectionOf(sim, node);
+    connection?.sever(kind);
+    return connection !== null;
+  };
+}
+
+function cutAtByte(sim: Simulation, node: SimNode): boolean {
+  const pipe = pipeOf(sim, node);
+  if (pipe === null) return false;
   pipe.cutAt = pipe.delivered + sim.random.between(0, sim.random.pick([3, 100, 3000]));
   return true;
 }
 
-function stop(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => !other.stopped);
-  if (node === null) return false;
-  const ms = sim.random.pick([50, 2_000, 10_000]) * sim.random.fraction();
-  sim.say(`stops ${node.name} for ${Math.round(ms)} ms`);
-  node.stop();
-  sim.clock.in(ms, () => {
-    if (node.stopped && !node.dead) node.cont();
+function flip(sim: Simulation, node: SimNode): boolean {
+  const pipe = pipeOf(sim, node);
+  if (!sim.plan.flips || pipe === null) return false;
+  pipe.flipLater(sim.random.between(0, sim.random.pick([4, 500])));
+  return true;
+}
+
+function stall(sim: Simulation, node: SimNode): boolean {
+  const pipe = pipeOf(sim, node);
+  if (pipe === null) return false;
+  pipe.stalledUntilMs = sim.clock.nowMs + sim.random.pick([200, 3_000, 20_000]);
+  return true;
+}
+
+function asymmetric(sim: Simulation, node: SimNode): boolean {
+  const pipe = pipeOf(sim, node);
+  if (pipe === null) return false;
+  pipe.lagMs = sim.random.pick([100, 2_000]);
+  return true;
+}
+
+function trickle(sim: Simulation, node: SimNode): boolean {
+  const pipe = pipeOf(sim, node);
+  if (pipe === null) return false;
+  pipe.slowness = sim.random.pick([10, 200]);
+  sim.clock.in(sim.random.pick([1_000, 10_000]), () => {
+    pipe.slowness = 1;
   });
   return true;
 }
 
-function blockLoop(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => !other.stopped);
-  if (node === null) return false;
-  node.stop();
-  sim.clock.in(sim.random.fraction() * 300, () => {
-    if (node.stopped && !node.dead) node.cont();
-  });
+function partition(sim: Simulation, node: SimNode): boolean {
+  const other = sim.nodes.get(node.upstream);
+  if (other === undefined) return false;
+  isolate(sim, node, other, sim.random.pick([500, 5_000, 15_000]));
   return true;
 }
 
-function partition(sim: Simulation): boolean {
-  const a = someNode(sim, () => true);
-  const b = someNode(sim, (other) => other !== a);
-  if (a === null || b === null) return false;
+function isolate(sim: Simulation, a: SimNode, b: SimNode, ms: number): void {
   const ways = [`${a.name}>${b.name}`, `${b.name}>${a.name}`];
   for (const way of ways) sim.net.blocked.add(way);
   for (const connection of sim.net.standing) {
     const names = connection.hosts.map((host) => host.name);
     if (names.includes(a.name) && names.includes(b.name)) connection.sever("half_open");
   }
-  sim.clock.in(sim.random.pick([500, 5_000, 15_000]), () => {
+  sim.clock.in(ms, () => {
     for (const way of ways) sim.net.blocked.delete(way);
   });
-  return true;
-}
-
-function restart(sim: Simulation, node: SimNode, role: "primary" | "replica"): SimNode {
-  const { upstream } = node;
-  node.kill();
-  sim.say(`${node.name} is killed`);
-  const keepsId = sim.random.fraction() < 0.5;
-  const id = keepsId ? node.identity.replicaId : sim.randomId();
-  const fresh = sim.addNode(node.name, role, id);
-  if (role === "replica") fresh.start(upstream);
-  return fresh;
-}
-
-function restartReplica(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.role === "replica" && other.upstream !== "");
-  if (node === null) return false;
-  restart(sim, node, "replica");
-  return true;
-}
-
-function restartPrimary(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.role === "primary");
-  if (node === null) return false;
-  restart(sim, node, "primary");
-  return true;
-}
-
-function promote(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.role === "replica");
-  if (node === null) return false;
-  sim.say(`promotes ${node.name}`);
-  node.promote();
-  return true;
-}
-
-function demote(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.role === "primary");
-  const above = someNode(sim, (other) => other !== node);
-  if (node === null || above === null) return false;
-  sim.follow(
-    node,
-    above.name,
-    sim.random.pick(["none", "replicaof", "replicaof", "reset"] as const),
-  );
-  return true;
-}
-
-function reparent(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.role === "replica");
-  const above = someNode(sim, () => true);
-  if (node === null || above === null) return false;
-  sim.follow(node, above.name, sim.random.pick(["none", "replicaof"] as const));
-  return true;
-}
-
-function serializerCrash(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.sources.size > 0);
-  if (node === null) return false;
-  let hit = false;
-  node.run(() => {
-    for (const source of node.sources) hit = source.crash() || hit;
-  });
-  return hit;
-}
-
-function slowSerializer(sim: Simulation): boolean {
-  const node = someNode(sim, (other) => other.sources.size > 0);
-  if (node === null) return false;
-  for (const source of node.sources) source.stepMs = sim.random.pick([1, 50, 1000]);
-  return true;
 }
 
 function quality(sim: Simulation): boolean {
@@ -189,15 +219,153 @@ function quality(sim: Simulation): boolean {
   return true;
 }
 
-function clockJump(sim: Simulation): boolean {
-  const node = someNode(sim, () => true)!;
-  node.clockJumpMs += sim.random.between(-100_000, 100_000);
+// --- processes -------------------------------------------------------------------------------------
+
+function stopFor(sim: Simulation, node: SimNode, ms: number): boolean {
+  if (node.stopped) return false;
+  node.stop();
+  sim.clock.in(ms, () => {
+    if (node.stopped && !node.dead) node.cont();
+  });
   return true;
 }
 
-function flip(sim: Simulation): boolean {
-  if (!sim.plan.flips || sim.net.standing.length === 0) return false;
-  const pipe = sim.random.pick(sim.random.pick(sim.net.standing).pipes);
-  pipe.flipLater(sim.random.between(0, 500));
+function stopNode(sim: Simulation, node: SimNode): boolean {
+  return stopFor(sim, node, sim.random.pick([50, 2_000, 10_000]) * sim.random.fraction());
+}
+
+function blockLoop(sim: Simulation, node: SimNode): boolean {
+  const either = sim.random.fraction() < 0.5 ? node : (sim.nodes.get(node.upstream) ?? node);
+  return stopFor(sim, either, sim.random.fraction() * 300);
+}
+
+/** Its loop is busy with something else most of the time. */
+function slowNode(sim: Simulation, node: SimNode): boolean {
+  node.slowMs = sim.random.pick([5, 100, 1_000]);
+  sim.clock.in(sim.random.pick([1_000, 10_000]), () => {
+    node.slowMs = 0;
+  });
+  return true;
+}
+
+/** The process dies; another starts in its place, with its disk or a new one. */
+function restart(sim: Simulation, node: SimNode, keepsDisk: boolean): void {
+  const { upstream, role } = node;
+  node.kill();
+  sim.say(`${node.name} is killed`);
+  const fresh = sim.addNode(node.name, role, keepsDisk ? node.disk : sim.newDisk());
+  if (role === "replica") fresh.start(upstream);
+}
+
+function restartWithDisk(sim: Simulation, node: SimNode): boolean {
+  restart(sim, node, true);
+  return true;
+}
+
+function restartEmpty(sim: Simulation, node: SimNode): boolean {
+  restart(sim, node, false);
+  return true;
+}
+
+/** Its state was in memory only: a primary comes back empty, under a new history. */
+function restartFeeder(sim: Simulation, node: SimNode): boolean {
+  if (node.role === "primary") {
+    if (sim.random.fraction() < 0.6) return false;
+    sim.mark("primary restarts empty");
+  }
+  restart(sim, node, sim.random.fraction() < 0.7);
+  return true;
+}
+
+/** A copy of the machine, disk and all, starts beside the original. */
+function duplicateId(sim: Simulation, node: SimNode): boolean {
+  const name = `${node.name}'`;
+  if (name.length > 3 || sim.nodes.has(name)) return false;
+  const copy = sim.addNode(name, "replica", sim.newDisk(node.disk.replicaId));
+  copy.start(node.upstream);
+  sim.clock.in(sim.random.pick([1_000, 8_000]), () => sim.removeNode(name));
+  return true;
+}
+
+function clockJump(sim: Simulation, node: SimNode): boolean {
+  const either = sim.random.fraction() < 0.5 ? node : (sim.nodes.get(node.upstream) ?? node);
+  either.clockJumpMs += sim.random.between(-100_000, 100_000);
+  return true;
+}
+
+function diskRot(sim: Simulation, node: SimNode): boolean {
+  const { chunks } = node.disk;
+  if (chunks.length === 0) return false;
+  const { bytes } = sim.random.pick(chunks);
+  bytes[sim.random.between(0, bytes.length)]! ^= 1 << sim.random.between(0, 8);
+  restart(sim, node, true);
+  return true;
+}
+
+// --- serializers -----------------------------------------------------------------------------------
+
+function serializerCrash(sim: Simulation, node: SimNode): boolean {
+  const above = sim.nodes.get(node.upstream);
+  if (above === undefined || above.dead || above.stopped) return false;
+  let hit = false;
+  above.run(() => {
+    for (const source of above.sources) hit = source.crash() || hit;
+  });
+  return hit;
+}
+
+function slowSerializer(sim: Simulation, node: SimNode): boolean {
+  const above = sim.nodes.get(node.upstream);
+  if (above === undefined || above.sources.size === 0) return false;
+  for (const source of above.sources) source.stepMs = sim.random.pick([1, 50, 1000]);
+  return true;
+}
+
+// --- roles -----------------------------------------------------------------------------------------
+
+function promote(sim: Simulation, node: SimNode): boolean {
+  sim.say(`promotes ${node.name}`);
+  node.promote();
+  return true;
+}
+
+/** A primary follows one of the others. */
+function demote(sim: Simulation): boolean {
+  const node = someNode(sim, (other) => other.role === "primary");
+  const above = someNode(sim, (other) => other !== node);
+  if (node === null || above === null) return false;
+  const consent = sim.random.pick(["none", "replicaof", "replicaof", "reset"] as const);
+  sim.follow(node, above.name, consent);
+  return true;
+}
+
+function reparent(sim: Simulation, node: SimNode): boolean {
+  const above = someNode(sim, () => true)!;
+  sim.follow(node, above.name, sim.random.pick(["none", "replicaof"] as const));
+  return true;
+}
+
+/**
+ * The primary is lost for a while: a replica takes over, the others follow it. Then the old one is
+ * back, writes on for a while, and is told to follow.
+ */
+function failover(sim: Simulation, node: SimNode): boolean {
+  const old = sim.nodes.get(node.upstream);
+  if (old === undefined || old.role !== "primary") return false;
+  const { random, clock } = sim;
+  const awayMs = random.pick([500, 3_000]);
+  if (random.fraction() < 0.5) stopFor(sim, old, awayMs);
+  else for (const other of sim.nodes.values()) if (other !== old) isolate(sim, old, other, awayMs);
+  sim.say(`promotes ${node.name} in place of ${old.name}`);
+  node.promote();
+  for (const other of sim.nodes.values())
+    if (other !== node && other.role === "replica" && other.upstream === old.name)
+      sim.follow(other, node.name, "none");
+  clock.in(awayMs + random.pick([100, 3_000]), () => {
+    if (sim.peace || old.dead || node.dead || node.role !== "primary") return;
+    if (old.role !== "primary") return;
+    sim.mark("stale primary back");
+    sim.follow(old, node.name, random.pick(["none", "none", "replicaof"] as const));
+  });
   return true;
 }

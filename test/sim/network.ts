@@ -47,7 +47,7 @@ export interface EndEvents {
 }
 
 /** One direction. */
-class Pipe {
+export class Pipe {
   readonly handed: Piece[] = [];
   private inFlight = 0;
   private readonly unread: Buffer[] = [];
@@ -65,6 +65,12 @@ class Pipe {
   cutAt = -1;
   /** Flips a bit of the byte with this number in the stream; -1 for none. */
   flipAt = -1;
+  /** The kernel takes nothing before; then everything at once. */
+  stalledUntilMs = 0;
+  /** Added to the latency of this direction. */
+  lagMs = 0;
+  /** Less than the network's rate by this factor. */
+  slowness = 1;
   private takenBytes = 0;
   private readonly connection: Connection;
   private readonly from: Host;
@@ -113,6 +119,10 @@ class Pipe {
   private take(): void {
     if (this.dead) return;
     const { quality, clock, random } = this.net;
+    if (clock.nowMs < this.stalledUntilMs) {
+      this.wantTake(this.stalledUntilMs - clock.nowMs);
+      return;
+    }
     const piece = this.handed[0];
     if (piece === undefined) {
       if (this.ended && !this.eofSent) {
@@ -149,7 +159,7 @@ class Pipe {
     }
     this.takenBytes += size;
     this.inFlight += size;
-    this.freeAtMs = Math.max(this.freeAtMs, clock.nowMs) + size / quality.rate;
+    this.freeAtMs = Math.max(this.freeAtMs, clock.nowMs) + (size * this.slowness) / quality.rate;
     this.schedule(copy);
     this.wantTake(Math.max(0, this.freeAtMs - clock.nowMs));
   }
@@ -160,7 +170,7 @@ class Pipe {
       return;
     }
     const { quality, clock, random } = this.net;
-    const atMs = Math.max(clock.nowMs, this.freeAtMs) + quality.latencyMs;
+    const atMs = Math.max(clock.nowMs, this.freeAtMs) + quality.latencyMs + this.lagMs;
     this.deliverAtMs = Math.max(this.deliverAtMs, atMs + random.fraction() * quality.jitterMs);
     clock.at(this.deliverAtMs, () => this.arrive(bytes));
   }
@@ -215,6 +225,15 @@ class Pipe {
     this.wantTake(0);
     if (this.unread.length > 0) this.to.after(0, () => this.read());
     else this.connection.onDrained(this.toSide);
+  }
+
+  /** Nothing is wrong with it any more, but what is lost. */
+  heal(): void {
+    this.stalledUntilMs = 0;
+    this.lagMs = 0;
+    this.slowness = 1;
+    this.cutAt = -1;
+    this.flipAt = -1;
   }
 
   get hasUnread(): boolean {

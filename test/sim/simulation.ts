@@ -4,12 +4,14 @@
  */
 import { createHash } from "node:crypto";
 import type { Fields } from "../../src/primary/journal.ts";
-import type { Consent, Id } from "../../src/wire/messages.ts";
+import type { Link } from "../../src/primary/link.ts";
+import type { Consent, DigestAnswer, Id } from "../../src/wire/messages.ts";
 import { Random } from "../tools/random.ts";
 import { Checker } from "./checker.ts";
 import { Clock, SimError } from "./clock.ts";
 import { drawPlan, type Plan } from "./draw.ts";
-import { injectFault } from "./faults.ts";
+import { Disk } from "./disk.ts";
+import { type Armed, injectFault, someNode, watchArmed } from "./faults.ts";
 import { Network } from "./network.ts";
 import { SimNode, type NodeSettings, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
@@ -29,6 +31,8 @@ export class Simulation implements World {
   readonly net: Network;
   readonly nodes = new Map<string, SimNode>();
   readonly checker: Checker;
+  /** A fault that waits for its phase. */
+  armed: Armed | null = null;
   readonly marks = new Map<string, number>();
   readonly lines: string[] = [];
   /** Print every line as it happens. */
@@ -70,6 +74,11 @@ export class Simulation implements World {
 
   observe(node: SimNode): void {
     this.checker.observe(node);
+    watchArmed(this, node);
+  }
+
+  onDigest(node: SimNode, link: Link, answer: DigestAnswer): void {
+    this.checker.onDigest(node, link, answer);
   }
 
   mark(what: string): void {
@@ -89,9 +98,9 @@ export class Simulation implements World {
   /** Runs to the end. Throws SimError, or whatever the cores throw. @returns the trace's digest */
   run(): string {
     this.say(`seed ${this.seed} plan ${JSON.stringify(this.plan)}`);
-    this.addNode("n0", "primary", this.randomId());
+    this.addNode("n0", "primary", this.newDisk());
     for (let n = 1; n < this.plan.nodes; n++) {
-      const node = this.addNode(`n${n}`, "replica", this.randomId());
+      const node = this.addNode(`n${n}`, "replica", this.newDisk());
       node.start(this.random.fraction() < 0.7 ? "n0" : `n${this.random.between(0, n)}`);
     }
     this.scheduleWrites();
@@ -108,12 +117,29 @@ export class Simulation implements World {
     return this.traceHash.digest("hex");
   }
 
-  addNode(name: string, role: "primary" | "replica", replicaId: Id): SimNode {
-    const node = new SimNode(this, name, role, replicaId);
+  newDisk(replicaId: Id = this.randomId()): Disk {
+    return new Disk(replicaId);
+  }
+
+  /** Starts a process, in place of the one with this name if there was one. */
+  addNode(name: string, role: "primary" | "replica", disk: Disk): SimNode {
+    const node = new SimNode(this, name, role, disk);
     this.nodes.set(name, node);
     this.checker.onStart(node);
     this.say(`${name} starts as ${role} ${short(node.identity.nodeId)}`);
     return node;
+  }
+
+  /** A node is gone for good. */
+  removeNode(name: string): void {
+    const node = this.nodes.get(name);
+    if (node === undefined) return;
+    this.say(`${name} is gone`);
+    node.kill();
+    this.nodes.delete(name);
+    for (const other of this.nodes.values())
+      if (other.role === "replica" && other.upstream === name)
+        this.follow(other, someNode(this, (above) => above !== other)!.name, "none");
   }
 
   follow(node: SimNode, upstream: string, consent: Consent): void {
@@ -127,6 +153,11 @@ export class Simulation implements World {
       if (this.peace && this.clock.nowMs > this.plan.faultMs + 2_000) return;
       for (const node of this.nodes.values())
         if (this.random.fraction() < 0.8) this.writeBurst(node);
+      if (this.random.fraction() < 0.05) this.verifyCascade();
+      const primaries = [...this.nodes.values()].filter((node) => node.role === "primary");
+      if (primaries.length > 1) this.mark("two primaries");
+      for (const node of this.nodes.values())
+        if (node.identity.path.length > 2) this.mark("cascade of three");
       this.clock.in(this.plan.writeEveryMs * (0.2 + 1.6 * this.random.fraction()), next);
     };
     this.clock.in(1, next);
@@ -137,17 +168,33 @@ export class Simulation implements World {
     node.run(() => {
       if (node.role !== "primary") return;
       if (node.feeder.pacing.paused(node.now())) {
-        this.mark("writer_waits");
+        this.mark("writer waits");
         return;
       }
       const count = this.random.between(1, this.plan.burstMax + 1);
       for (let n = 0; n < count; n++) {
         const draft = drawRecord(this.random, this.plan.workload, node.wallClock());
+        this.markLarge(node, draft.length);
         node.write(draft.length, draft.fill);
         this.checker.onWrite(node);
       }
       if (this.random.fraction() < 0.1) this.checker.wait(node);
+      if (this.random.fraction() < 0.05) this.checker.verify(node);
     });
+  }
+
+  private markLarge(node: SimNode, bytes: number): void {
+    const { feeder } = this.settings;
+    if (bytes > node.backlog.sizeBytes) this.mark("record over backlog");
+    if (bytes > feeder.windowBytes) this.mark("record over window");
+    if (bytes > feeder.outputCapBytes) this.mark("record over output cap");
+    if (bytes > feeder.budgetBytes) this.mark("record over pump budget");
+  }
+
+  /** Replicas that feed others are asked as well. */
+  private verifyCascade(): void {
+    const node = someNode(this, (other) => other.role === "replica" && !other.stopped);
+    if (node !== null && node.feeder.links.length > 0) node.run(() => this.checker.verify(node));
   }
 
   private scheduleFaults(): void {
@@ -169,7 +216,12 @@ export class Simulation implements World {
       rate: Math.max(this.net.quality.rate, 100),
       capacity: Math.max(this.net.quality.capacity, 5000),
     });
-    for (const node of this.nodes.values()) if (node.stopped) node.cont();
+    for (const connection of this.net.standing) for (const pipe of connection.pipes) pipe.heal();
+    for (const node of this.nodes.values()) {
+      node.slowMs = 0;
+      if (node.stopped) node.cont();
+    }
+    for (const name of [...this.nodes.keys()]) if (name.endsWith("'")) this.removeNode(name);
     const alive = [...this.nodes.values()];
     const primaries = alive.filter((node) => node.role === "primary");
     const root = this.random.pick(primaries.length > 0 ? primaries : alive);

@@ -1,0 +1,128 @@
+/** Sockets of a simulated node: what src/primary/net.ts and src/replica/net.ts are to a real one. */
+import type { Link, LinkOut } from "../../src/primary/link.ts";
+import type { SessionShell } from "../../src/replica/deps.ts";
+import type { Connection } from "./network.ts";
+import type { SimNode } from "./sim-node.ts";
+
+const CONNECT_MS = 5_000;
+const LINGER_MS = 10_000;
+
+/** A socket's writing side with a link behind it. */
+export class SimOut implements LinkOut {
+  taker: Link | null = null;
+  readonly connection: Connection;
+  private readonly node: SimNode;
+  private pending: { bytes: Uint8Array; from: number; to: number }[] = [];
+  private ended = false;
+
+  constructor(node: SimNode, connection: Connection) {
+    this.node = node;
+    this.connection = connection;
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): void {
+    this.pending.push({ bytes, from, to });
+  }
+
+  flush(): void {
+    const { pending } = this;
+    this.pending = [];
+    if (this.connection.closedAt(1) || this.ended) return;
+    for (const { bytes, from, to } of pending)
+      this.connection.pipes[1].write(bytes, from, to, () => this.taker?.onTaken(this.node.now()));
+  }
+
+  end(): void {
+    this.flush();
+    if (this.ended) return;
+    this.ended = true;
+    this.connection.pipes[1].end();
+    this.node.after(LINGER_MS, () => this.connection.destroy(1, true));
+  }
+
+  destroy(): void {
+    this.pending = [];
+    this.connection.destroy(1, true);
+  }
+}
+
+/** The session's socket (src/replica/net.ts). */
+export class SimShell implements SessionShell {
+  private readonly node: SimNode;
+  private connection: Connection | null = null;
+  private generation = 0;
+  private stepWanted = false;
+
+  constructor(node: SimNode) {
+    this.node = node;
+  }
+
+  dial(): void {
+    const { node } = this;
+    const { net, random } = node.world;
+    const generation = ++this.generation;
+    const current = (): boolean => generation === this.generation;
+    const target = node.upstream;
+    if (net.blocked.has(`${node.name}>${target}`)) {
+      node.after(CONNECT_MS, () => {
+        if (current()) node.session.onClosed("connecting took too long", node.now());
+      });
+      return;
+    }
+    node.after(net.quality.latencyMs * 2 + random.fraction(), () => {
+      if (!current()) return;
+      const feeding = node.world.node(target);
+      if (feeding === undefined || feeding.dead) {
+        node.session.onClosed("connection refused", node.now());
+        return;
+      }
+      this.open(net.connect(node, feeding), feeding, current);
+    });
+  }
+
+  private open(connection: Connection, feeding: SimNode, current: () => boolean): void {
+    const { node } = this;
+    let opened = false;
+    this.connection = connection;
+    connection.bind(0, {
+      read: (bytes, length) => {
+        if (!current()) return;
+        if (!opened) node.session.onConnected(node.now());
+        opened = true;
+        node.session.onBytes(bytes, 0, length, node.now());
+      },
+      closed: (reason) => {
+        if (!current()) return;
+        this.connection = null;
+        node.session.onClosed(reason, node.now());
+      },
+    });
+    feeding.accept(connection);
+  }
+
+  write(bytes: Buffer): void {
+    this.connection?.pipes[0].write(bytes, 0, bytes.length, () => undefined);
+  }
+
+  end(): void {
+    this.generation += 1;
+    this.connection?.pipes[0].end();
+    this.connection = null;
+  }
+
+  destroy(): void {
+    this.generation += 1;
+    this.connection?.destroy(0, false);
+    this.connection = null;
+  }
+
+  wantStep(): void {
+    if (this.stepWanted) return;
+    this.stepWanted = true;
+    const { node } = this;
+    node.after(node.turnMs(), () => {
+      this.stepWanted = false;
+      if (node.session.step(node.now())) this.wantStep();
+    });
+  }
+}

@@ -1,0 +1,94 @@
+/** A serializer with a thread's timing, that may crash: the shipped chunk code, stepped by the clock. */
+import type { ChunkEvents, ChunkReader, FrozenState } from "../../src/primary/source.ts";
+import type { InlineSource } from "../../src/store/inline-source.ts";
+import type { SimNode } from "./sim-node.ts";
+
+/** One open snapshot. */
+export class SimSource implements FrozenState {
+  private readonly node: SimNode;
+  private readonly inline: InlineSource;
+  private readonly open = new Set<ChunkEvents>();
+  /** Chunks taken and not released, for each reader. */
+  private readonly taken = new Map<ChunkReader, number>();
+  private working = false;
+  private closed = false;
+  /** ms for one chunk. */
+  stepMs = 0.05;
+
+  constructor(node: SimNode, inline: InlineSource) {
+    this.node = node;
+    this.inline = inline;
+  }
+
+  get records(): number {
+    return this.inline.records;
+  }
+  get bytes(): number {
+    return this.inline.bytes;
+  }
+
+  read(fromChunk: number, events: ChunkEvents): ChunkReader {
+    if (this.open.size > 0 && fromChunk > 0 && !this.resuming())
+      this.node.world.mark("reading split");
+    const reader = this.inline.read(fromChunk, events);
+    this.open.add(events);
+    this.work();
+    this.taken.set(reader, 0);
+    const bump = (by: number): void => void this.taken.set(reader, this.taken.get(reader)! + by);
+    const take = reader.take.bind(reader);
+    reader.take = () => {
+      const chunk = take();
+      if (chunk !== null) bump(1);
+      return chunk;
+    };
+    const release = reader.release.bind(reader);
+    reader.release = (chunk) => {
+      bump(-1);
+      // A ring slot is used again at once: whoever still reads it reads something else.
+      (chunk.frame as Buffer).fill(0xdb);
+      release(chunk);
+      this.work();
+    };
+    const close = reader.close.bind(reader);
+    reader.close = () => {
+      this.open.delete(events);
+      close();
+    };
+    return reader;
+  }
+
+  /** This reading is for a ship that goes on after a cut. */
+  private resuming(): boolean {
+    const { links } = this.node.feeder;
+    return links.some(({ ship }) => ship?.resumed === true && ship.snapshot === null);
+  }
+
+  /** Ring slots that are not free, for each reader. */
+  ringUse(): number[] {
+    return [...this.taken.values()];
+  }
+
+  private work(): void {
+    if (this.working) return;
+    this.working = true;
+    this.node.after(this.stepMs * (0.5 + this.node.world.random.fraction()), () => {
+      this.working = false;
+      if (this.inline.step()) this.work();
+      else if (this.closed) this.node.sources.delete(this);
+    });
+  }
+
+  /** The worker dies. */
+  crash(): boolean {
+    const victims = [...this.open];
+    this.open.clear();
+    for (const events of victims) events.failed("the worker crashed");
+    return victims.length > 0;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.inline.close();
+    this.work();
+  }
+}
