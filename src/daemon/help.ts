@@ -85,6 +85,7 @@ const FLAG_CHARS = 27;
 const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
   port: " PORT",
   size: " SIZE",
+  count: " COUNT",
   time: " TIME",
   text: " TEXT",
   secret: " SECRET",

@@ -85,12 +85,7 @@ export interface StateDigest {
 
 export type LinkStateName = "greeting" | "handshake" | "waiting" | "streaming" | "shipping";
 export type SessionStateName =
-  | "connecting"
-  | "handshake"
-  | "restoring"
-  | "streaming"
-  | "retrying"
-  | "stopped";
+  "connecting" | "handshake" | "restoring" | "streaming" | "retrying" | "stopped";
 
 export interface ShipStatus {
   readonly state: "queued" | "sending" | "done";

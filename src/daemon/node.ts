@@ -56,8 +56,8 @@ export class DaemonNode implements HawserNode {
   private readonly options: NodeOptions;
   private readonly feederOptions: FeederOptions;
   private readonly logger: Logger;
-  private readonly pool: SerializerPool = new SerializerPool({ size: SERIALIZERS });
-  private readonly verifier: Verifier = new Verifier(this.pool);
+  private readonly pool: SerializerPool;
+  private readonly verifier: Verifier;
   private readonly server: FeederServer<NodeCore>;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
@@ -71,6 +71,9 @@ export class DaemonNode implements HawserNode {
     this.logger = logger;
     this.targets = options.of === null ? options.seedFrom : [options.of];
     this.clientPort = options.port;
+    const { ringSlots: slots, chunkBytes: slotBytes } = options;
+    this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
+    this.verifier = new Verifier(this.pool);
     this.feederOptions = feederOptions(options);
     this.socket = new SessionSocket(() => this.nextTarget(), CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
@@ -352,6 +355,9 @@ function feederOptions(options: NodeOptions): FeederOptions {
     shipRateBytes: options.shipRate,
     shipGatherMs: options.shipGatherMs,
     throttleMaxMs: options.throttleMaxMs,
+    handshakeMs: options.handshakeMs,
+    silenceMs: options.silenceMs,
+    stallMs: options.stallMs,
     holdBytes: options.holdBytes,
     password: options.replPassword,
   };
@@ -361,6 +367,9 @@ function sessionOptions(options: NodeOptions): SessionOptions {
   return {
     ...SESSION_DEFAULTS,
     roomBytes: options.windowBytes,
+    handshakeMs: options.handshakeMs,
+    silenceMs: options.silenceMs,
+    backoffMaxMs: options.backoffMaxMs,
     onDivergence: options.onDivergence,
     password: options.replPassword,
   };

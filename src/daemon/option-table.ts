@@ -1,12 +1,15 @@
 /**
  * Every option of the daemon, one row each: flag, HAWSER_* variable and JSON key are the same name.
  *
- * Owns: names, defaults, help lines. Does not own: reading (options.ts), syntax (option-values.ts).
+ * Owns: names, defaults, help lines. Does not own: reading (options.ts), syntax (option-values.ts),
+ * other defaults (profiles.ts).
  */
+import { PROFILES } from "./profiles.ts";
 
 export type OptionKind =
   | "port"
   | "size"
+  | "count"
   | "time"
   | "text"
   | "secret"
@@ -37,6 +40,7 @@ export type OptionName =
   | "announce-host"
   | "announce-port"
   | "announce-repl-port"
+  | "profile"
   | "backlog"
   | "backlog-ttl"
   | "hold"
@@ -45,7 +49,12 @@ export type OptionName =
   | "ship-rate"
   | "ship-window"
   | "ship-gather"
-  | "load"
+  | "ring-slots"
+  | "chunk"
+  | "silence"
+  | "stall"
+  | "handshake-timeout"
+  | "backoff-max"
   | "on-divergence"
   | "allow-reset"
   | "maxmemory"
@@ -113,6 +122,13 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     of: "both",
     help: "replication port others reach it at",
   },
+  profile: {
+    kind: "choice",
+    fallback: "lan",
+    of: "both",
+    choices: ["lan", "wan", "edge"],
+    help: "defaults of windows, chunks, timeouts and backoff in one word",
+  },
   backlog: {
     kind: "size",
     fallback: "256mb",
@@ -135,11 +151,11 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     kind: "time",
     fallback: "60s",
     of: "both",
-    help: "how long writers may be slowed for a syncing replica",
+    help: "how long one sync may hold writers below 1 MiB/s",
   },
   window: {
     kind: "size",
-    fallback: "64mb",
+    fallback: PROFILES.lan.window,
     of: "both",
     help: "log sent to a replica beyond what it has applied",
   },
@@ -151,7 +167,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
   },
   "ship-window": {
     kind: "size",
-    fallback: "8mb",
+    fallback: PROFILES.lan["ship-window"],
     of: "both",
     help: "snapshot bytes sent beyond what was acknowledged",
   },
@@ -161,12 +177,41 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     of: "both",
     help: "replicas that ask within this time share one snapshot",
   },
-  load: {
-    kind: "choice",
-    fallback: "staged",
+  "ring-slots": {
+    kind: "count",
+    fallback: PROFILES.lan["ring-slots"],
     of: "both",
-    choices: ["staged", "flush"],
-    help: "keep the old state while a full sync loads, or drop it",
+    help: "chunks read ahead for each full sync, 2 to 1024",
+  },
+  chunk: {
+    kind: "size",
+    fallback: PROFILES.lan.chunk,
+    of: "both",
+    help: "bytes of one chunk of a snapshot, 4kb to 1mb",
+  },
+  silence: {
+    kind: "time",
+    fallback: PROFILES.lan.silence,
+    of: "both",
+    help: "a connection that says nothing for this long ends",
+  },
+  stall: {
+    kind: "time",
+    fallback: PROFILES.lan.stall,
+    of: "both",
+    help: "a replica that takes or applies nothing for this long is let go",
+  },
+  "handshake-timeout": {
+    kind: "time",
+    fallback: PROFILES.lan["handshake-timeout"],
+    of: "both",
+    help: "longest dialling and handshake",
+  },
+  "backoff-max": {
+    kind: "time",
+    fallback: PROFILES.lan["backoff-max"],
+    of: "both",
+    help: "longest delay between a replica's attempts",
   },
   "on-divergence": {
     kind: "choice",
@@ -187,8 +232,18 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     of: "both",
     help: "refuse growing writes above this; 0 is unlimited",
   },
-  maxclients: { kind: "size", fallback: "10000", of: "both", help: "client connections at a time" },
-  dir: { kind: "text", fallback: "", of: "both", help: "where the node keeps its replica id" },
+  maxclients: {
+    kind: "count",
+    fallback: "10000",
+    of: "both",
+    help: "client connections at a time",
+  },
+  dir: {
+    kind: "text",
+    fallback: "",
+    of: "both",
+    help: "where the node keeps its replica id and a half received snapshot",
+  },
   "log-level": {
     kind: "choice",
     fallback: "info",

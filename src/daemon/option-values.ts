@@ -49,6 +49,12 @@ function readUnits(text: string, units: Readonly<Record<string, number>>, what: 
   return value;
 }
 
+/** "10000": plain digits. */
+export function readCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError("expected a count such as 16");
+  return Number(text);
+}
+
 /** 0 to 65535; 0 lets the system choose. */
 export function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : -1;

@@ -2,7 +2,7 @@
  * The command line: `hawser primary|replica|status|verify|help|version`, with every option of a node as a flag, a
  * HAWSER_* variable or a key of the JSON file named by --config.
  *
- * Rules: flag > variable > file > default. A wrong flag or value is a UsageError that names where
+ * Rules: flag > variable > file > profile > default. A wrong flag or value is a UsageError that names where
  * it came from and what is allowed. Listening beyond loopback without passwords is refused.
  * Owns: precedence and the typed options. Does not own: rows (option-table.ts), files (main.ts),
  * commands that ask a node (ask-options.ts).
@@ -19,6 +19,7 @@ import {
   readAddress,
   readAddresses,
   readChoice,
+  readCount,
   readPort,
   readSize,
   readSwitch,
@@ -26,7 +27,9 @@ import {
   UsageError,
   type Address,
 } from "./option-values.ts";
+import { LIMITS } from "../limits.ts";
 import type { LogFormat, LogLevel } from "./logger.ts";
+import { type Profile, profileValue } from "./profiles.ts";
 
 /** What a node is started with. Times in ms, sizes in bytes. */
 export interface NodeOptions {
@@ -57,7 +60,13 @@ export interface NodeOptions {
   readonly shipRate: number;
   readonly shipWindowBytes: number;
   readonly shipGatherMs: number;
-  readonly load: "staged" | "flush";
+  /** Chunks that a serialization reads ahead, and bytes of one with its head. */
+  readonly ringSlots: number;
+  readonly chunkBytes: number;
+  readonly silenceMs: number;
+  readonly stallMs: number;
+  readonly handshakeMs: number;
+  readonly backoffMaxMs: number;
   readonly onDivergence: "resync" | "refuse";
   readonly allowReset: boolean;
   /** 0 is unlimited. */
@@ -82,6 +91,8 @@ export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** A log or window smaller than this could not hold a turn's worth. */
 const BACKLOG_BYTES_MIN = 16 * 1024;
+/** Three heartbeats. */
+const CLOCK_MS_MIN = 3_000;
 const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
@@ -151,14 +162,22 @@ function readNodeOptions(
   const configPath = flags.get("config")?.text ?? variables[variableOf("config")];
   const file =
     configPath === undefined ? new Map<string, Given>() : readConfig(configPath, readFile);
+  const givenOf = (name: OptionName): Given | undefined => {
+    const variable = variables[variableOf(name)];
+    const fromVariable =
+      variable === undefined ? undefined : { text: variable, source: variableOf(name) };
+    return flags.get(name) ?? fromVariable ?? file.get(name);
+  };
   const values = new Map<string, unknown>();
-  for (const row of rows) {
-    const variable = variables[variableOf(row.name)];
-    const given = flags.get(row.name) ??
-      (variable === undefined ? undefined : { text: variable, source: variableOf(row.name) }) ??
-      file.get(row.name) ?? { text: row.fallback, source: "default" };
+  const read = (row: OptionRow, fallback: string): void => {
+    const given = givenOf(row.name) ?? { text: fallback, source: "default" };
     values.set(row.name, readValue(row, given));
-  }
+  };
+  // First: it decides the defaults of others.
+  for (const row of rows) if (row.name === "profile") read(row, row.fallback);
+  const profile = values.get("profile") as Profile;
+  for (const row of rows)
+    if (row.name !== "profile") read(row, profileValue(profile, row.name) ?? row.fallback);
   const options = assemble(command, values);
   check(options);
   return { kind: "node", options, warnings: unknownVariables(variables) };
@@ -243,6 +262,7 @@ function readValue(row: OptionRow, given: Given): unknown {
 const READERS: Readonly<Record<OptionRow["kind"], (text: string, row: OptionRow) => unknown>> = {
   port: readPort,
   size: readSize,
+  count: readCount,
   time: readTime,
   text: (text) => text,
   secret: (text) => text,
@@ -290,7 +310,12 @@ function assemble(
     shipRate: number("ship-rate"),
     shipWindowBytes: number("ship-window"),
     shipGatherMs: number("ship-gather"),
-    load: text("load") as NodeOptions["load"],
+    ringSlots: number("ring-slots"),
+    chunkBytes: number("chunk"),
+    silenceMs: number("silence"),
+    stallMs: number("stall"),
+    handshakeMs: number("handshake-timeout"),
+    backoffMaxMs: number("backoff-max"),
     onDivergence: text("on-divergence") as NodeOptions["onDivergence"],
     allowReset: flag("allow-reset"),
     maxmemory: number("maxmemory"),
@@ -328,6 +353,7 @@ function check(options: NodeOptions): void {
       throw new UsageError(`--${name}: ${bytes} is too small; expected at least 16kb`);
     }
   }
+  checkRanges(options);
   if (options.insecure || isLoopback(options.bind)) return;
   const missing = [
     ...(options.requirepass === "" ? ["--requirepass"] : []),
@@ -337,6 +363,21 @@ function check(options: NodeOptions): void {
     throw new UsageError(
       `--bind ${options.bind} is not loopback: set ${missing.join(" and ")}, or --insecure to allow it`,
     );
+  }
+}
+
+function checkRanges(options: NodeOptions): void {
+  for (const [name, value, min, max, range] of [
+    ["ring-slots", options.ringSlots, 2, 1024, "2 to 1024"],
+    ["chunk", options.chunkBytes, 4096, LIMITS.chunkBytesMax, "4kb to 1mb"],
+    // Below it heartbeats, one a second, could be missed.
+    ["silence", options.silenceMs, CLOCK_MS_MIN, Number.MAX_SAFE_INTEGER, "at least 3s"],
+    ["stall", options.stallMs, CLOCK_MS_MIN, Number.MAX_SAFE_INTEGER, "at least 3s"],
+    ["handshake-timeout", options.handshakeMs, 100, Number.MAX_SAFE_INTEGER, "at least 100ms"],
+    ["backoff-max", options.backoffMaxMs, 100, Number.MAX_SAFE_INTEGER, "at least 100ms"],
+  ] as const) {
+    if (value < min || value > max)
+      throw new UsageError(`--${name}: ${value} is out of range; expected ${range}`);
   }
 }
 

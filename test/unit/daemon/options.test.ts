@@ -22,7 +22,10 @@ describe("options: values", () => {
       shipGatherMs: 200,
       throttleMaxMs: 60_000,
       windowBytes: 64 * 1024 * 1024,
-      load: "staged",
+      ringSlots: 16,
+      chunkBytes: 256 * 1024,
+      silenceMs: 60_000,
+      stallMs: 30_000,
       onDivergence: "resync",
     });
     expect(node(["replica", "--of", "localhost:6380"])).toMatchObject({
@@ -43,6 +46,29 @@ describe("options: values", () => {
       shipRate: 0,
     });
     expect(node(["primary"], { HAWSER_CONFIG: "f" }, file).port).toBe(1);
+  });
+
+  test("a profile comes after everything that is given, and before the defaults", () => {
+    const MIB = 1024 * 1024;
+    const file = '{"profile": "edge", "stall": "7s"}';
+    expect(node(["primary", "--config", "f"], {}, file)).toMatchObject({
+      windowBytes: MIB,
+      shipWindowBytes: MIB,
+      ringSlots: 8,
+      chunkBytes: 64 * 1024,
+      silenceMs: 300_000,
+      stallMs: 7_000,
+      handshakeMs: 30_000,
+      backoffMaxMs: 60_000,
+      backlogBytes: 256 * MIB,
+    });
+    const variables = { HAWSER_PROFILE: "wan", HAWSER_SILENCE: "90s" };
+    expect(node(["primary", "--config", "f", "--chunk", "32kb"], variables, file)).toMatchObject({
+      shipWindowBytes: 32 * MIB,
+      chunkBytes: 32 * 1024,
+      silenceMs: 90_000,
+      stallMs: 7_000,
+    });
   });
 
   test.each([
@@ -82,7 +108,16 @@ describe("options: what is wrong is named, and what is allowed", () => {
     [["primary", "--port", "7000", "--repl-port", "7000"], /--repl-port: 7000 is the client port/],
     [["primary", "--bind", "0.0.0.0"], /set --requirepass and --repl-password, or --insecure/],
     [["primary", "--bind", "0.0.0.0", "--requirepass", "x"], /set --repl-password, or/],
-    [["status", "--nosuch"], /unknown flag --nosuch; allowed: --watch --json --password/],
+    [["status", "--nosuch"], /unknown flag --nosuch; allowed: --watch --json --events --password/],
+    [["verify", "--watch"], /unknown flag --watch; allowed: --json --password --timeout/],
+    [["verify", "--timeout", "soon"], /--timeout: "soon" expected a time/],
+    [["status", "--events", "--watch"], /--events: not together with --watch/],
+    [["primary", "--profile", "moon"], /--profile: "moon" expected lan or wan or edge/],
+    [["primary", "--ring-slots", "1"], /--ring-slots: 1 is out of range; expected 2 to 1024/],
+    [["primary", "--chunk", "2mb"], /--chunk: 2097152 is out of range; expected 4kb to 1mb/],
+    [["primary", "--silence", "1s"], /--silence: 1000 is out of range; expected at least 3s/],
+    [["primary", "--maxclients", "1kb"], /--maxclients: "1kb" expected a count/],
+    [["primary", "--load", "staged"], /unknown flag --load/],
     [["status", "nohost:x"], /expected HOST:PORT/],
   ])("%j => %s", (argv, message) => {
     const run = () => readCommandLine(argv, {}, () => "{}");
@@ -146,6 +181,7 @@ describe("help", () => {
           target: { host: "127.0.0.1", port: 7000 },
           password: "",
           watch: false,
+          events: false,
           json: true,
         },
       },

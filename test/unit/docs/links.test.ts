@@ -15,7 +15,9 @@ import {
 const PATH = /(?<![\w./-])(?:src|test|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
 
 /** Flags of `hawser status` and of the tools that the documents show. */
-const OTHER_FLAGS = new Set("config watch events timeout json password help check keys seeds".split(" "));
+const OTHER_FLAGS = new Set(
+  "config watch events timeout json password help check keys seeds".split(" "),
+);
 
 function isThere(path: string): boolean {
   if (!path.startsWith("dist/")) return exists(path);

@@ -1,10 +1,14 @@
 /** docs/OPERATIONS.md has every option, with its default and who takes it, and no other. */
 import { expect, test } from "vitest";
 import { OPTION_ROWS, type OptionRow } from "../../../src/daemon/option-table.ts";
+import { PROFILE_OPTIONS, PROFILES } from "../../../src/daemon/profiles.ts";
 import { document, section, tableRows } from "./documents.ts";
 
+const options = section(document("docs/OPERATIONS.md").text, "2. Options");
+const profiles = section(options, "Profiles");
+
 const rows = new Map(
-  tableRows(section(document("docs/OPERATIONS.md").text, "2. Options"))
+  tableRows(options.replace(profiles, ""))
     .filter(([name = ""]) => name.startsWith("`--"))
     .map(([name = "", of = "", fallback = "", meaning = ""]) => [
       name.slice("`--".length, -"`".length),
@@ -32,4 +36,19 @@ test.each(OPTION_ROWS.filter((row: OptionRow) => row.choices !== undefined))(
 test("options: every row is an option", () => {
   const known = new Set<string>(["config", ...OPTION_ROWS.map((row) => row.name)]);
   expect([...rows.keys()].filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("profiles: the table has every value of every profile; lan is the defaults", () => {
+  const columns = ["lan", "wan", "edge"] as const;
+  const told = tableRows(profiles);
+  expect(columns).toEqual(Object.keys(PROFILES));
+  expect(told).toEqual(
+    PROFILE_OPTIONS.map((name) => [
+      `\`--${name}\``,
+      ...columns.map((profile) => PROFILES[profile][name]),
+    ]),
+  );
+  expect(profiles).toContain(`| option | ${columns.join(" | ")} |`);
+  for (const name of PROFILE_OPTIONS)
+    expect(OPTION_ROWS.find((row) => row.name === name)?.fallback).toBe(PROFILES.lan[name]);
 });
