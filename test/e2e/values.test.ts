@@ -19,46 +19,50 @@ async function holds(node: Daemon, key: Buffer | string, value: Buffer): Promise
 }
 
 const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
-const ODD: readonly (readonly [name: string, key: Buffer, value: Buffer])[] = [
-  ["an empty value", Buffer.from("empty value"), Buffer.alloc(0)],
-  ["an empty key", Buffer.alloc(0), Buffer.from("value of the empty key")],
-  ["CRLF in the key", Buffer.from("a\r\nb\r\n"), Buffer.from("\r\n")],
-  ["a key that looks like RESP", Buffer.from("$3\r\nfoo\r\n"), Buffer.from("*1\r\n")],
-  ["every byte", ALL_BYTES, ALL_BYTES],
-  ["bytes that are no utf-8", Buffer.from([0xff, 0xfe, 0]), Buffer.from([0xc0, 0x80])],
-  ["a long key", Buffer.alloc(70_000, "k"), Buffer.from("v")],
+const ODD: readonly (readonly [key: Buffer, value: Buffer])[] = [
+  [Buffer.from("empty value"), Buffer.alloc(0)],
+  [Buffer.alloc(0), Buffer.from("value of the empty key")],
+  [Buffer.from("a\r\nb\r\n"), Buffer.from("\r\n")],
+  [Buffer.from("$3\r\nfoo\r\n"), Buffer.from("*1\r\n")],
+  [ALL_BYTES, ALL_BYTES],
+  [Buffer.from([0xff, 0xfe, 0]), Buffer.from([0xc0, 0x80])],
+  [Buffer.alloc(70_000, "k"), Buffer.from("v")],
 ];
 
-test.each(ODD)("e2e: values: %s => equal on both paths", async (_name, key, value) => {
+/** Writes each value and a small one after it; a replica that was there and one that comes later. */
+async function onBothPaths(
+  entries: readonly (readonly [key: Buffer | string, value: Buffer])[],
+  ...flags: string[]
+): Promise<void> {
   const fleet = useFleet();
-  const primary = await fleet.primary();
+  const primary = await fleet.primary(...flags);
   const streamed = await fleet.replica(primary);
   await converge([primary, streamed]);
-  expect(await primary.call("SET", key, value)).toBe("OK");
-  await converge([primary, streamed]);
+  for (const [key, value] of entries) {
+    expect(await primary.call("SET", key, value)).toBe("OK");
+    await primary.call("SET", "after", sha(key));
+    await converge([primary, streamed]);
+    await holds(streamed, key, value);
+  }
   const shipped = await fleet.replica(primary);
   const { records, counters } = await converge([primary, streamed, shipped]);
-  expect(records).toBe(1);
-  for (const node of [primary, streamed, shipped]) await holds(node, key, value);
+  expect(records).toBe(entries.length + 1);
+  for (const [key, value] of entries) {
+    for (const node of [primary, streamed, shipped]) await holds(node, key, value);
+  }
   expect(count(counters[0]!, "sync_full")).toBe(2);
-});
+  expect(streamed.findAll("welcomed")).toHaveLength(1);
+}
 
-test.each([1, 255, 256, 257, 16 * 1024 - 1, MIB - 64, MIB - 1, MIB, MIB + 1, 3 * MIB])(
-  "e2e: values: %i bytes => equal on both paths",
-  async (length) => {
-    const fleet = useFleet();
-    const primary = await fleet.primary(...TIGHT);
-    const streamed = await fleet.replica(primary);
-    await converge([primary, streamed]);
-    const value = new Random(length).bytes(length);
-    await primary.call("SET", "k", value);
-    await primary.call("SET", "after", "x");
-    await converge([primary, streamed]);
-    const shipped = await fleet.replica(primary);
-    await converge([primary, shipped]);
-    for (const node of [streamed, shipped]) await holds(node, "k", value);
-  },
-);
+test("e2e: values: empty, binary, CRLF and long keys and values => equal on both paths", () =>
+  onBothPaths(ODD));
+
+test("e2e: values: sizes around every boundary => equal on both paths", () => {
+  const around = [256, 16 * 1024, 64 * 1024, MIB / 4, MIB, 4 * MIB];
+  const sizes = [1, 2, ...around.flatMap((size) => [size - 64, size - 1, size, size + 1])];
+  const entries = sizes.map((size) => [`size ${size}`, new Random(size).bytes(size)] as const);
+  return onBothPaths(entries, ...TIGHT, "--throttle-max", "100ms");
+});
 
 test("e2e: values: 64 MiB, larger than budget, window, cap and backlog => streamed whole", async () => {
   const fleet = useFleet();

@@ -109,16 +109,6 @@ export class RespClient {
   }
 }
 
-/** One command on a connection of its own. */
-export async function callOnce(port: number, ...command: Argument[]): Promise<Reply> {
-  const client = await RespClient.connect(port);
-  try {
-    return await within(client.call(...command), `${String(command[0])} on port ${port}`);
-  } finally {
-    client.close();
-  }
-}
-
 /** The fields of INFO by name. */
 export class Info {
   readonly fields: ReadonlyMap<string, string>;

@@ -19,6 +19,13 @@ interface Manifest {
 }
 const manifest = JSON.parse(read("package.json")) as Manifest;
 
+interface Lockfile {
+  readonly packages: Readonly<
+    Record<string, { resolved?: string; optionalDependencies?: Readonly<Record<string, string>> }>
+  >;
+}
+const lock = JSON.parse(read("package-lock.json")) as Lockfile;
+
 const NOT_OURS = new Set(["node_modules", "dist", "coverage", ".git", ".demo", "corpus"]);
 function filesUnder(folder: string): string[] {
   return readdirSync(at(folder), { withFileTypes: true }).flatMap((entry) => {
@@ -69,13 +76,20 @@ describe("package: what is installed", () => {
   });
 
   test("the lockfile names no private registry", () => {
-    const lock = JSON.parse(read("package-lock.json")) as {
-      packages: Record<string, { resolved?: string }>;
-    };
     const elsewhere = Object.entries(lock.packages).filter(
       ([, { resolved }]) => resolved && !resolved.startsWith("https://registry.npmjs.org/"),
     );
     expect(elsewhere).toEqual([]);
+  });
+
+  test("the lockfile knows every platform's packages: npm ci works everywhere", () => {
+    const missing = Object.entries(lock.packages).flatMap(([at, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) =>
+          !lock.packages[`${at}/node_modules/${name}`] && !lock.packages[`node_modules/${name}`],
+      ),
+    );
+    expect(missing).toEqual([]);
   });
 });
 
