@@ -23,7 +23,7 @@ export type StoreErrorCode =
   | "ERR_STORE_SNAPSHOT_CLOSED"
   | "ERR_STORE_FULL"
   | "ERR_STORE_WORKER";
-export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_TRIMMED";
+export type LogErrorCode = "ERR_LOG_RECORD_SIZE";
 export type ErrorCode = WireErrorCode | StoreErrorCode | LogErrorCode;
 
 /** Every code with its remedy and meaning. */
@@ -32,7 +32,7 @@ export const ERRORS: Readonly<
 > = {
   ERR_WIRE_HEADER_CRC: { remedy: "reconnect", meaning: "a frame header does not match its crc32" },
   ERR_WIRE_BODY_CRC: { remedy: "reconnect", meaning: "a frame body does not match its crc32" },
-  ERR_WIRE_CHAIN: { remedy: "resync", meaning: "a batch does not continue the chain" },
+  ERR_WIRE_CHAIN: { remedy: "reconnect", meaning: "a batch does not continue the chain" },
   ERR_WIRE_TYPE: { remedy: "reconnect", meaning: "a frame type that does not exist" },
   ERR_WIRE_LENGTH: { remedy: "reconnect", meaning: "a frame declares more than its type allows" },
   ERR_WIRE_OFFSET: { remedy: "reconnect", meaning: "a batch is not at the expected offset" },
@@ -44,7 +44,6 @@ export const ERRORS: Readonly<
   ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
   ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
-  ERR_LOG_TRIMMED: { remedy: "resync", meaning: "the asked offset is older than the backlog" },
 };
 
 /** Base of every operating error here. */

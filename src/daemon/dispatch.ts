@@ -17,7 +17,6 @@ const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   readonly: ERR.readonly,
   loading: ERR.loading,
   seeding: ERR.seeding,
-  throttled: ERR.loading,
 };
 
 /** Executes the command `call` points at; `found` is its table entry. */

@@ -73,9 +73,7 @@ export class Keyspace {
   refresh(now: number): void {
     this.now = now;
     this.store = this.#node.store;
-    const refusal = this.#node.writeRefusal();
-    // A throttled writer waits with its commands unread (client.ts); what is read is executed.
-    this.refusal = refusal === "throttled" ? null : refusal;
+    this.refusal = this.#node.writeRefusal();
   }
 
   /** Whether the key is there and not expired; then store.hit... is its value. */

@@ -27,7 +27,7 @@ export interface WritableLog {
 }
 
 /** Where a write is refused, the reply to give; null when writes are welcome. */
-export type WriteRefusal = "readonly" | "loading" | "seeding" | "throttled" | null;
+export type WriteRefusal = "readonly" | "loading" | "seeding" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";

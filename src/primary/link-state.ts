@@ -36,7 +36,6 @@ export type CloseReason =
   | "rejected"
   | "protocol"
   | "handshake_timeout"
-  | "handshake_bytes"
   | "silence"
   | "stall_socket"
   | "stall_apply"
@@ -46,7 +45,6 @@ export type CloseReason =
   | "upstream_resync"
   | "ship_failed"
   | "sync_given_up"
-  | "cycle"
   | "shutdown";
 
 export const LINK_MOVES: Readonly<Record<LinkState["kind"], readonly LinkState["kind"][]>> = {

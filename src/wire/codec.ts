@@ -23,10 +23,7 @@ const GREETING_MAGIC = "hawser";
 /** Bytes of a proof. */
 const PROOF_BYTES = 32;
 
-/** Most buckets that a VERIFY may ask for. */
-const VERIFY_BUCKETS_MAX = 65_536;
-
-// Numbers once used are never given to another name.
+// Numbers once used are never given to another name: those without one are reserved.
 
 const CONSENT: Readonly<Record<m.Consent, number>> = { none: 0, replicaof: 1, reset: 2 };
 
@@ -51,7 +48,7 @@ const REJECT_CODE: Readonly<Record<m.RejectCode, number>> = {
   too_many_handshakes: 6,
   unrelated: 7,
   unrelated_empty: 8,
-  diverged: 9,
+  // 9 is reserved.
   cycle: 10,
   self: 11,
   duplicate_id: 12,
@@ -63,9 +60,8 @@ const REJECT_CODE: Readonly<Record<m.RejectCode, number>> = {
 const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {
   shutdown: 1,
   history_changed: 2,
-  superseded: 3,
+  // 3 and 5 are reserved.
   protocol: 4,
-  clock: 5,
   ship: 6,
 };
 
@@ -192,7 +188,7 @@ const verify = f.struct<m.Verify>({
   type: f.constant("verify"),
   verifyId: f.id,
   position,
-  buckets: f.powerOfTwo(VERIFY_BUCKETS_MAX),
+  buckets: f.powerOfTwo(LIMITS.digestBucketsMax),
   seed: f.id,
 });
 

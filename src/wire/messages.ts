@@ -155,7 +155,6 @@ export type RejectCode =
   | "too_many_handshakes"
   | "unrelated"
   | "unrelated_empty"
-  | "diverged"
   | "cycle"
   | "self"
   | "duplicate_id"
@@ -234,7 +233,7 @@ export interface SnapshotEnd {
   readonly digest: string;
 }
 
-export type ByeCode = "shutdown" | "history_changed" | "superseded" | "protocol" | "clock" | "ship";
+export type ByeCode = "shutdown" | "history_changed" | "protocol" | "ship";
 
 export interface Bye {
   readonly type: "bye";
@@ -247,7 +246,7 @@ export interface Verify {
   readonly verifyId: Id;
   /** The position between batches at which both ends digest their state. */
   readonly position: Position;
-  /** Key buckets the sums are kept in, a power of two, 1 to 65536 (the answer has at most 512). */
+  /** Key buckets the sums are kept in, a power of two, 1 to 512. */
   readonly buckets: number;
   /** Seed of the sums, 16 bytes. */
   readonly seed: Id;

@@ -165,7 +165,7 @@ const verify: fc.Arbitrary<Verify> = fc.record({
   type: fc.constant("verify" as const),
   verifyId: id,
   position,
-  buckets: fc.integer({ min: 0, max: 16 }).map((bits) => 1 << bits),
+  buckets: fc.integer({ min: 0, max: 9 }).map((bits) => 1 << bits),
   seed: id,
 });
 

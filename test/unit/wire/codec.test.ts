@@ -155,7 +155,8 @@ describe("fields: what a peer must not send", () => {
   });
 
   test("a number that is no choice", () => {
-    expectRefused(patched(bye, 0, 0), "0, not one of 1 2 3 4 5 6");
+    expectRefused(patched(bye, 0, 0), "0, not one of 1 2 4 6");
+    expectRefused(patched(bye, 0, 5), "5, not one of"); // Reserved.
     expectRefused(patched(bye, 0, 7), "7, not one of");
     expectRefused(patched(welcome, 0, 9), "9, not one of");
   });
@@ -181,11 +182,11 @@ describe("fields: what a peer must not send", () => {
     expectRefused(patched(bye, 3, 0xc0, 0x80), "not utf-8"); // An overlong NUL.
   });
 
-  test("buckets that are no power of two up to 65536", () => {
+  test("buckets that are no power of two up to 512", () => {
     for (const bytes of [
       [0, 0, 0, 0],
       [3, 0, 0, 0],
-      [0, 0, 2, 0],
+      [0, 4, 0, 0],
       [0, 0, 0, 0x80],
     ]) {
       expectRefused(patched(verify, 44, ...bytes), "power of two");

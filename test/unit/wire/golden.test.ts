@@ -86,7 +86,7 @@ function table(first: string, second: string, heading = ""): Record<string, stri
   const cells: Record<string, string> = {};
   for (const row of rows) {
     const [, name, value] = row.split("|").map((cell) => cell.trim());
-    cells[name!] = value!;
+    if (name !== "(reserved)") cells[name!] = value!;
   }
   return cells;
 }
@@ -112,7 +112,6 @@ const REJECTS: Readonly<Record<RejectCode, true>> = {
   too_many_handshakes: true,
   unrelated: true,
   unrelated_empty: true,
-  diverged: true,
   cycle: true,
   self: true,
   duplicate_id: true,
@@ -123,9 +122,7 @@ const REJECTS: Readonly<Record<RejectCode, true>> = {
 const BYES: Readonly<Record<ByeCode, true>> = {
   shutdown: true,
   history_changed: true,
-  superseded: true,
   protocol: true,
-  clock: true,
   ship: true,
 };
 const CONSENTS: Readonly<Record<Consent, string>> = { none: "0", replicaof: "1", reset: "2" };
