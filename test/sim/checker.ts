@@ -31,6 +31,7 @@ export class Checker {
   private readonly expected = new Map<Id, { readonly node: SimNode; readonly digest: string }>();
   /** Ships that a snapshot was frozen for and that have not begun. */
   private readonly joiners = new Map<string, string | number | boolean | undefined>();
+  private readonly sentBytes = new Map<SimNode, number>();
   private readonly told = new Map<SimNode, Map<string, number>>();
 
   constructor(sim: Simulation) {
@@ -81,6 +82,7 @@ export class Checker {
       seen.writer = null;
     }
     this.checkCaps(node);
+    this.checkPartial(node);
     const { done } = (node.session as unknown as { applier: { done: number } }).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
     if (!moved && seen.applied === done && seen.resyncs === node.resyncs) return;
@@ -91,6 +93,7 @@ export class Checker {
         this.fail(node, `went from ${seen.at.offset} to ${at.offset} without a resync`);
     } else {
       this.checkWipe(node, seen, at);
+      seen.consent = "none";
       seen.past.push(seen.at);
     }
     if (node.role === "replica") this.checkState(node, at, done);
@@ -155,8 +158,49 @@ export class Checker {
     const held = backlog.newestSegmentStart - feeder.holds.lowest();
     const cap = holdBytes === 0 ? 4 * backlog.sizeBytes : holdBytes;
     if (node.turned && held > cap) this.fail(node, `a hold pins ${held} bytes, ${cap} are allowed`);
+    if (node.turned) this.checkTurn(node);
     node.turned = false;
     this.checkRings(node);
+    this.checkLinks(node);
+  }
+
+  /** What one turn may write, and where holds are after it. */
+  private checkTurn(node: SimNode): void {
+    const { counters, links } = node.feeder;
+    const { runBytes } = this.sim.settings.feeder;
+    const sent = counters.get("stream_bytes_sent") + counters.get("snapshot_bytes_sent");
+    const written = sent - (this.sentBytes.get(node) ?? 0);
+    this.sentBytes.set(node, sent);
+    if (written > runBytes + this.sim.settings.slotBytes)
+      this.fail(node, `one run of the pump wrote ${written} bytes`);
+    for (const { hold, confirmed } of links)
+      if (hold !== null && hold.offset < confirmed)
+        this.fail(node, `a hold stayed at ${hold.offset}, ${confirmed} is applied`);
+  }
+
+  private checkLinks(node: SimNode): void {
+    const fed = new Set<Id>();
+    for (const link of node.feeder.links) {
+      if (!link.welcomed) continue;
+      const id = link.hello!.replicaId;
+      if (fed.has(id)) this.fail(node, `the replica ${id} is fed twice`);
+      fed.add(id);
+      const syncing = link.finishing !== null || (link.shippedAtMs >= 0 && !link.caughtUp);
+      if (syncing && link.state.kind === "streaming" && link.hold === null)
+        this.fail(node, `no hold for the catch-up of ${link.remote}`);
+    }
+  }
+
+  /** The head of an incomplete batch is one that was written: checked before its length is believed. */
+  private checkPartial(node: SimNode): void {
+    const { backlog, session } = node;
+    if (node.role === "primary" || backlog.partialBytes === 0) return;
+    const { receivedChain } = session as unknown as { receivedChain: number };
+    const start = this.truth.find(backlog.tail - backlog.partialBytes, receivedChain);
+    const { incomingBytes } = backlog as unknown as { incomingBytes: number };
+    const lengths = (start?.children ?? []).map((child) => child.offset - start!.offset);
+    if (!lengths.includes(incomingBytes))
+      this.fail(node, `receives a batch of ${incomingBytes} bytes that nobody wrote`);
   }
 
   /** In flight on the stream: a window, or one batch larger than it. */
@@ -185,6 +229,9 @@ export class Checker {
     const path = PATH_EVENTS[event];
     if (path !== undefined) this.sim.mark(path);
     if (event === "ship_begins") this.onShipBegins(fields);
+    // Consent is good for one sync.
+    if (event === "welcomed" && fields["decision"] === "continue")
+      this.seen.get(node)!.consent = "none";
     if (event === "snapshot_frozen") this.joiners.set(String(fields["snapshot"]), fields["ships"]);
     if (event === "snapshot_frozen" && Number(fields["ships"]) > 1)
       this.sim.mark("ships gathered into one freeze");
@@ -275,6 +322,8 @@ export class Checker {
       this.fail(node, `a replica claims ${String(fields["replica_offset"])}, never written`);
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
     if (own === undefined) this.fail(node, "is where nobody ever wrote");
+    if (kind === "chain_differs" || kind === "ahead_of_primary")
+      this.fail(node, `${kind}, though every log has a history of its own`);
     const fits = isPrefix(claim, own) && claim.offset >= node.backlog.first;
     if (kind === "continue" && !fits)
       this.fail(node, `continues a replica at ${claim.offset} on another log`);

@@ -46,6 +46,7 @@ const FAULTS: readonly Fault[] = [
   { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
   { name: "serializer_crash", weight: 4, strike: serializerCrash, phases: ["first", "middle"] },
   { name: "slow_serializer", weight: 3, strike: slowSerializer, phases: ["first", "middle"] },
+  { name: "bad_chunk", weight: 3, strike: badChunk, phases: ["first", "middle"] },
   { name: "bad_network", weight: 4, strike: quality, phases: [] },
   { name: "clock_jump", weight: 2, strike: clockJump, phases: [] },
   { name: "disk_rot", weight: 2, strike: diskRot, phases: [] },
@@ -312,6 +313,14 @@ function serializerCrash(sim: Simulation, node: SimNode): boolean {
     for (const source of above.sources) hit = source.crash() || hit;
   });
   return hit;
+}
+
+/** A chunk with a right sum of its own, that is not the snapshot's. */
+function badChunk(sim: Simulation, node: SimNode): boolean {
+  const above = sim.nodes.get(node.upstream);
+  if (!sim.plan.flips || above === undefined || above.sources.size === 0) return false;
+  for (const source of above.sources) source.lies = true;
+  return true;
 }
 
 function slowSerializer(sim: Simulation, node: SimNode): boolean {

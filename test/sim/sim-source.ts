@@ -1,6 +1,12 @@
 /** A serializer with a thread's timing, that may crash: the shipped chunk code, stepped by the clock. */
-import type { ChunkEvents, ChunkReader, FrozenState } from "../../src/primary/source.ts";
+import type {
+  ChunkEvents,
+  ChunkReader,
+  FrozenState,
+  ReadyChunk,
+} from "../../src/primary/source.ts";
 import type { InlineSource } from "../../src/store/inline-source.ts";
+import { CHUNK_HEAD_BYTES, sealChunkHead } from "../../src/wire/frame.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** One open snapshot. */
@@ -14,6 +20,8 @@ export class SimSource implements FrozenState {
   private closed = false;
   /** ms for one chunk. */
   stepMs = 0.05;
+  /** The next chunk is not what the sum at the end is about. */
+  lies = false;
 
   constructor(node: SimNode, inline: InlineSource) {
     this.node = node;
@@ -38,7 +46,9 @@ export class SimSource implements FrozenState {
     const take = reader.take.bind(reader);
     reader.take = () => {
       const chunk = take();
-      if (chunk !== null) bump(1);
+      if (chunk === null) return null;
+      bump(1);
+      if (this.lies) this.lie(chunk);
       return chunk;
     };
     const release = reader.release.bind(reader);
@@ -61,6 +71,16 @@ export class SimSource implements FrozenState {
   private resuming(): boolean {
     const { links } = this.node.feeder;
     return links.some(({ ship }) => ship?.resumed === true && ship.snapshot === null);
+  }
+
+  /** Memory of the serializer went bad before the chunk was summed. */
+  private lie(chunk: ReadyChunk): void {
+    const frame = chunk.frame as Buffer;
+    if (frame.length <= CHUNK_HEAD_BYTES) return;
+    this.lies = false;
+    const { random } = this.node.world;
+    frame[random.between(CHUNK_HEAD_BYTES, frame.length)]! ^= 1 << random.between(0, 8);
+    sealChunkHead(frame, 0, chunk.number, frame.length - CHUNK_HEAD_BYTES);
   }
 
   /** Ring slots that are not free, for each reader. */

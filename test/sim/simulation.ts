@@ -219,6 +219,7 @@ export class Simulation implements World {
     for (const connection of this.net.standing) for (const pipe of connection.pipes) pipe.heal();
     for (const node of this.nodes.values()) {
       node.slowMs = 0;
+      for (const source of node.sources) source.lies = false;
       if (node.stopped) node.cont();
     }
     for (const name of [...this.nodes.keys()]) if (name.endsWith("'")) this.removeNode(name);

@@ -1,0 +1,202 @@
+/**
+ * Deliberate bugs, each as textual changes of the sources: the classic ways in which replication
+ * goes wrong. Each text must occur once, so that a mutant that no longer applies is noticed.
+ */
+import type { Edit } from "./workbench.ts";
+
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
+  return { name, edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })) };
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  mutant("the hold is dropped at END, not after the catch-up", [
+    "primary/ship-life.ts",
+    "  link.stream(new Cursor(feeder.backlog, offset), offset, nowMs);\n  feeder.wantPump();",
+    "  link.stream(new Cursor(feeder.backlog, offset), offset, nowMs);\n  if (link.hold !== null) feeder.holds.drop(link.hold);\n  link.hold = null;\n  feeder.wantPump();",
+  ]),
+  mutant("a hold does not move with its replica", [
+    "primary/pacing.ts",
+    "hold.offset = Math.max(hold.offset, link.confirmed);",
+    "",
+  ]),
+  mutant("a hold has no cap", [
+    "primary/pacing.ts",
+    "holds.enforce(backlog.newestSegmentStart, this.holdCapBytes)",
+    "holds.enforce(backlog.newestSegmentStart, Number.POSITIVE_INFINITY)",
+  ]),
+  mutant("a cut batch is resumed off by one byte", [
+    "primary/cursor.ts",
+    "    this.at += held;",
+    "    this.at += held - 1;",
+  ]),
+  mutant("a batch's chain is not compared", [
+    "wire/decoder.ts",
+    "if (this.#sum === this.#check) return;\n    const seen = `the batch",
+    "if (this.#sum !== -1) return;\n    const seen = `the batch",
+  ]),
+  mutant("a head's crc is not checked", [
+    "wire/decoder.ts",
+    "    if (seen !== sum) {",
+    "    if (seen < 0) {",
+  ]),
+  mutant("a chunk's crc is not checked", [
+    "wire/decoder.ts",
+    "    this.#sum = crc32(bytes, at, end, this.#sum);\n    this.#missing -= end - at;\n    this.#sink.chunkBytes",
+    "    this.#sum = this.#check;\n    this.#missing -= end - at;\n    this.#sink.chunkBytes",
+  ]),
+  mutant("an ACK counts what was received as applied", [
+    "replica/ack-clock.ts",
+    "received: log.tail, applied: log.next, room",
+    "received: log.tail, applied: log.tail, room",
+  ]),
+  mutant("the swap comes before the verification", [
+    "replica/restore.ts",
+    "if (digest !== end.digest)",
+    'if (digest === "")',
+  ]),
+  mutant("half applied batches survive a swap", [
+    "replica/session.ts",
+    "    state.swap(restore.staging);\n    this.applier.reset();",
+    "    state.swap(restore.staging);",
+  ]),
+  mutant("the superseded link stays", [
+    "primary/admission.ts",
+    '  older.close("superseded", `by ${link.remote}`);',
+    "",
+  ]),
+  mutant("a snapshot sees records born in its own epoch", [
+    "store/serialize.ts",
+    "birth === 0 || birth >= epoch",
+    "birth === 0 || birth > epoch",
+  ]),
+  mutant("a snapshot loses records that died after it", [
+    "store/serialize.ts",
+    "return death === 0 || death >= epoch;",
+    "return death === 0;",
+  ]),
+  mutant("records seen by a snapshot are changed in place", [
+    "store/key-space.ts",
+    "if (words[at + BIRTH]! < arena.pin) return false;",
+    "if (words[at + BIRTH]! < 0) return false;",
+  ]),
+  mutant(
+    "the freeze comes before the sealing",
+    [
+      "primary/feeder.ts",
+      "  sealedPosition(): { readonly offset: number; readonly chain: number } {\n    this.backlog.seal();",
+      "  sealedPosition(): { readonly offset: number; readonly chain: number } {",
+    ],
+    [
+      "primary/feeder.ts",
+      "    this.backlog.seal();\n    this.fedTo = this.backlog.next;\n    this.shipping.poll(nowMs);",
+      "    this.shipping.poll(nowMs);\n    this.backlog.seal();\n    this.fedTo = this.backlog.next;",
+    ],
+  ),
+  mutant("a replica freezes inside a batch", [
+    "primary/feeder.ts",
+    "    return this.deps.node.atBoundary;",
+    "    return true;",
+  ]),
+  mutant("a batch larger than the window is not let through", [
+    "primary/link-feed.ts",
+    "return Math.max(plain, cursor.batchEnd(link.applied));",
+    "return plain;",
+  ]),
+  mutant("the window is ignored", [
+    "primary/link-feed.ts",
+    "const plain = link.applied + Math.min(link.room, link.owner.options.windowBytes);",
+    "const plain = Number.MAX_SAFE_INTEGER;",
+  ]),
+  mutant("the pump's budget is ignored", [
+    "primary/link-feed.ts",
+    "let left = Math.min(budget, outputCapBytes / 2 - link.output.bytes);",
+    "let left = outputCapBytes / 2 - link.output.bytes;",
+  ]),
+  mutant("the output's cap is ignored", [
+    "primary/link-feed.ts",
+    "let left = Math.min(budget, outputCapBytes / 2 - link.output.bytes);",
+    "let left = budget;",
+  ]),
+  mutant("offsets of different histories are compared", [
+    "primary/resume.ts",
+    "return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };",
+    "return { history, fork: Number.POSITIVE_INFINITY };",
+  ]),
+  mutant("older lineage entries are not lowered at a promotion", [
+    "primary/history.ts",
+    "left: Math.min(entry.left, offset),",
+    "left: entry.left,",
+  ]),
+  mutant("a promotion keeps what was received and not applied", [
+    "daemon/node-core.ts",
+    "    this.backlog.dropReceived();\n    this.session.resetToLog();",
+    "    this.session.resetToLog();",
+  ]),
+  mutant("a log segment is recycled before its last write callback", [
+    "primary/log-segment.ts",
+    "    if (this.readers === 0) this.free();\n  }\n\n  private free",
+    "    this.free();\n  }\n\n  private free",
+  ]),
+  mutant("chunks carry their stamps", [
+    "store/serialize.ts",
+    "for (let i = at; i < at + 8; i++) out[i] = 0;",
+    "for (let i = at; i < at + 4; i++) out[i] = 0;",
+  ]),
+  mutant("a sharer's ring slot is freed too early", [
+    "primary/reading.ts",
+    "    this.waiting -= 1;\n    if (this.waiting === 0) this.reading.releaseFront();",
+    "    if (this.waiting > 0) this.waiting = 0;\n    this.reading.releaseFront();",
+  ]),
+  mutant("links of a node survive its resync", [
+    "primary/feeder.ts",
+    '    this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");',
+    "",
+  ]),
+  mutant("waiters survive a resync", [
+    "primary/feeder.ts",
+    "    this.answerWaiters();\n    this.dropAll",
+    "    this.dropAll",
+  ]),
+  mutant("a parked snapshot is not released", [
+    "primary/parking.ts",
+    "    parked.snapshot?.release();",
+    "",
+  ]),
+  mutant(
+    "an unrelated state replaces data without consent",
+    ["primary/resume.ts", 'if (replica.consent === "none") return "unrelated";', ""],
+    [
+      "replica/handshake.ts",
+      'if (node.hasData() && node.consent() === "none" && !relatedTo(node, welcome))',
+      "if (node.nodeId === welcome.nodeId)",
+    ],
+  ),
+  mutant("consent is not used up", [
+    "daemon/roles.ts",
+    '  onSwapped(history: Id, lineage: Lineage): void {\n    this.owner.identity.consent = "none";',
+    "  onSwapped(history: Id, lineage: Lineage): void {",
+  ]),
+  mutant(
+    "VERIFY is said one slice too late",
+    [
+      "primary/link-feed.ts",
+      "if (link.mark?.position.offset === link.sent)",
+      "if (link.mark !== null && link.mark.position.offset <= link.sent + 1)",
+    ],
+    [
+      "primary/link-feed.ts",
+      "const end = link.mark?.position.offset ?? Number.POSITIVE_INFINITY;",
+      "const end = Number.POSITIVE_INFINITY;",
+    ],
+    [
+      "replica/mark.ts",
+      "return applied === message.position.offset ? message : null;",
+      "return message;",
+    ],
+  ),
+];

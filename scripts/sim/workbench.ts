@@ -1,0 +1,57 @@
+/**
+ * A copy of the sources and the simulator in a directory of its own, with textual changes: the
+ * shipped code is never touched.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+export interface Edit {
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const ROOT = resolve(import.meta.dirname, "../..");
+
+export class Workbench {
+  private readonly dir = mkdtempSync(join(tmpdir(), "hawser-sim-"));
+
+  constructor(edits: readonly Edit[]) {
+    for (const part of ["src", "test/sim", "test/tools", "scripts/sim", "package.json"])
+      cpSync(join(ROOT, part), join(this.dir, part), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(this.dir, "node_modules"));
+    for (const { file, from, to } of edits) {
+      const path = join(this.dir, file);
+      const text = readFileSync(path, "utf8");
+      assert(text.split(from).length === 2, `${file} does not hold this text once: ${from}`);
+      writeFileSync(
+        path,
+        text.replace(from, () => to),
+      );
+    }
+  }
+
+  /** Runs the simulator until a seed fails. Resolves with its output, or null after `limitMs`. */
+  run(seeds: number, limitMs: number): Promise<string | null> {
+    const args = ["--import", "tsx", "scripts/sim/main.ts", "--quiet", "--until-failure"];
+    const child = spawn(process.execPath, [...args, "--seeds", String(seeds)], { cwd: this.dir });
+    const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
+    let output = "";
+    child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
+    child.stderr.on("data", (bytes: Buffer) => (output += bytes.toString()));
+    return new Promise((done) => {
+      child.on("close", (_code, signal) => {
+        clearTimeout(timer);
+        done(signal === null ? output : null);
+      });
+    });
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true });
+  }
+}
