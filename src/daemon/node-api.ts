@@ -110,8 +110,9 @@ export interface LinkStatus {
   readonly state: LinkStateName;
   readonly sent: number;
   readonly applied: number;
+  /** Before its first ACK: from where the stream began, or the snapshot's offset. */
   readonly lagBytes: number;
-  /** Age of the newest PING that was echoed when last acknowledged, ms; -1 unknown. */
+  /** Age of the oldest batch that it has not applied, ms; one round trip when it has all; -1 unknown. */
   readonly lagMs: number;
   readonly lastAckAgoMs: number;
   readonly outputBytes: number;
@@ -168,6 +169,7 @@ export interface NodeStatus {
     readonly sizeBytes: number;
     readonly first: number;
     readonly next: number;
+    /** What holds of syncing or parked replicas pin, 0 when nothing is held. */
     readonly heldBytes: number;
     readonly pinnedBytes: number;
     readonly segments: number;

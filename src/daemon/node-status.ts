@@ -13,8 +13,9 @@ import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./nod
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
 export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: number): LinkStatus {
   const { hello, state } = link;
-  const applied = link.confirmed >= 0 ? link.confirmed : 0;
-  const lagBytes = Math.max(0, feeder.backlog.next - applied);
+  // Why not where it stands: WAIT counts with it, so it is only what this connection confirmed.
+  const applied = Math.max(0, link.confirmed);
+  const lagBytes = Math.max(0, feeder.backlog.next - standsAt(feeder, link));
   return {
     replicaId: hello?.replicaId ?? "",
     nodeId: hello?.nodeId ?? "",
@@ -32,6 +33,22 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
     connectedAtMs: Math.round(wallMs - (nowMs - link.connectedAtMs)),
     ship: shipStatus(link, nowMs, wallMs),
   };
+}
+
+/** The offset that the replica has or will have without the log beyond it; our newest if unknown. */
+function standsAt(feeder: Feeder, link: Link): number {
+  if (link.confirmed >= 0) return link.confirmed;
+  if (link.state.kind === "streaming") return link.applied;
+  const snapshot = link.ship?.snapshot ?? null;
+  if (snapshot !== null) return snapshot.offset;
+  const position = link.hello?.position;
+  const ours = position?.history === feeder.deps.node.history;
+  return ours ? Math.max(position.offset, link.applied) : feeder.backlog.next;
+}
+
+/** Bytes of the log that holds keep from being trimmed. */
+export function heldBytes(feeder: Feeder): number {
+  return Math.max(0, feeder.backlog.next - Math.min(feeder.holds.lowest(), feeder.backlog.next));
 }
 
 /** Age of the oldest batch that the replica has not applied; one round trip when it has all. */

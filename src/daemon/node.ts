@@ -31,7 +31,7 @@ import type {
   WriteRefusal,
 } from "./node-api.ts";
 import { NodeCore } from "./node-core.ts";
-import { linkStatus, parkedStatus, upstreamStatus } from "./node-status.ts";
+import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./node-status.ts";
 import type { NodeOptions } from "./options.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
@@ -309,7 +309,7 @@ export class DaemonNode implements HawserNode {
         sizeBytes: backlog.sizeBytes,
         first: backlog.first,
         next: backlog.next,
-        heldBytes: backlog.next - backlog.first,
+        heldBytes: heldBytes(feeder),
         pinnedBytes: backlog.pinnedBytes,
         segments: backlog.segmentCount,
         seconds: feeder.pacing.backlogSeconds,

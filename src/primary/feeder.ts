@@ -115,6 +115,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   }
 
   onHello(link: Link, hello: Hello, nowMs: number): void {
+    link.claimedId = hello.replicaId;
     admit(this, link, hello, nowMs);
   }
 
@@ -136,7 +137,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
     if (reason === "rejected") this.counters.bump("links_rejected");
     this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", {
       remote: link.remote,
-      replica: link.hello?.replicaId ?? "",
+      replica: link.claimedId,
       reason,
       detail,
       sent: link.sent,

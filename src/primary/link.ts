@@ -79,6 +79,8 @@ export class Link implements DecoderSink {
   state: LinkState = { kind: "greeting" };
   /** Set once welcomed. */
   hello: Hello | null = null;
+  /** The replica id that its HELLO named, welcomed or not: for log lines. */
+  claimedId: Id = "";
   /** Log offset after the last byte given to the socket. */
   sent = 0;
   received = 0;
