@@ -33,7 +33,7 @@ export const PROFILE_OPTIONS: readonly (ProfileOption & OptionName)[] = [
 export const PROFILES: Readonly<Record<Profile, Readonly<Record<ProfileOption, string>>>> = {
   lan: {
     window: "64mb",
-    "ship-window": "8mb",
+    "ship-window": "4mb",
     "ring-slots": "16",
     chunk: "256kb",
     silence: "60s",

@@ -48,7 +48,7 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   runBytes: MIB,
   outputCapBytes: 4 * MIB,
   windowBytes: 64 * MIB,
-  shipWindowBytes: 8 * MIB,
+  shipWindowBytes: 4 * MIB,
   shipRateBytes: 0,
   shipGatherMs: 200,
   shipsAtOnce: 2,
