@@ -11,5 +11,6 @@ export { Replica, type ReplicaOptions } from "./embed/replica.ts";
 export type { Bytes } from "./embed/bytes.ts";
 export type { NodeSettings } from "./embed/open.ts";
 export type { LinkStatus, NodeStatus, ShipStatus, UpstreamStatus } from "./daemon/node-api.ts";
+export { UsageError } from "./daemon/option-values.ts";
 export { HawserError, type ErrorCode } from "./errors.ts";
 export type { Position } from "./wire/messages.ts";

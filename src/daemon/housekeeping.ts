@@ -1,12 +1,12 @@
 /**
- * What the daemon does beside commands: deletes keys whose time is over, and lets the store tidy up.
+ * What a node does beside commands, in a daemon and embedded: deletes keys whose time is over, and lets the store tidy up.
  *
  * Both in slices with a bounded share of the loop: a tick works at most SLICE_MS and the next comes
  * after TICK_MS, sooner while there is a backlog of work. Only a primary deletes: through the log.
  * Owns: pace. Does not own: which keys (store), DEL records (keyspace.ts).
  */
-import type { PortContext } from "./context.ts";
 import type { Keyspace } from "./keyspace.ts";
+import type { HawserNode } from "./node-api.ts";
 
 const TICK_MS = 100;
 /** While the last tick ran out of its slice. */
@@ -19,12 +19,12 @@ const KEYS_PER_STEP = 64;
 const DELETES_MAX = 4096;
 
 export class Housekeeping {
-  readonly #port: PortContext;
+  readonly #of: { readonly node: HawserNode; readonly keys: Keyspace };
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  constructor(port: PortContext) {
-    this.#port = port;
+  constructor(of: { readonly node: HawserNode; readonly keys: Keyspace }) {
+    this.#of = of;
   }
 
   start(): void {
@@ -47,7 +47,7 @@ export class Housekeeping {
 
   /** One slice; true when there is more to do at once. */
   tick(): boolean {
-    const { keys, node } = this.#port;
+    const { keys, node } = this.#of;
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
     const moreExpired = keys.refusal === null && !node.writersPaused() && expireSome(keys, untilMs);
@@ -62,7 +62,7 @@ export class Housekeeping {
 function expireSome(keys: Keyspace, untilMs: number): boolean {
   let deleted = 0;
   while (deleted < DELETES_MAX && performance.now() < untilMs) {
-    // find() judges `expireAt >= now` as alive: what expires in this very ms waits for the next.
+    // As redis: a key is expired when now > expireAt, so in that very ms it is still there.
     const found = keys.store.expired(keys.now - 1, KEYS_PER_STEP, (bytes, from, to) => {
       keys.dropExpired(bytes, from, to);
     });

@@ -5,6 +5,8 @@
  * Owns: names of options in camelCase. Does not own: their meaning (daemon/option-table.ts).
  */
 import { createLogger, type LogFormat, type LogLevel } from "../daemon/logger.ts";
+import { Housekeeping } from "../daemon/housekeeping.ts";
+import { Keyspace } from "../daemon/keyspace.ts";
 import { createNode, type DaemonNode } from "../daemon/node.ts";
 import { readCommandLine } from "../daemon/options.ts";
 
@@ -22,7 +24,7 @@ export interface NodeSettings {
   readonly shipRate?: number;
   /** Shared password of replication links. */
   readonly replPassword?: string;
-  /** Where the node keeps its replica id. */
+  /** Where the node keeps its replica id and a half received snapshot. */
   readonly dir?: string;
   /** Takes one line for each event; default: nothing is logged. */
   readonly log?: (line: string) => void;
@@ -40,6 +42,14 @@ const FLAGS: readonly (readonly [keyof NodeSettings, string])[] = [
   ["dir", "--dir"],
 ];
 
+/** A started node and what an embedder's process has beside it. */
+export interface OpenNode {
+  readonly node: DaemonNode;
+  readonly replPort: number;
+  readonly keys: Keyspace;
+  readonly housekeeping: Housekeeping;
+}
+
 /**
  * Builds and starts a node.
  * @throws {UsageError} naming a wrong value and what is allowed; the system's error when the port is taken
@@ -48,7 +58,7 @@ export async function openNode(
   command: "primary" | "replica",
   settings: NodeSettings,
   more: readonly string[],
-): Promise<{ readonly node: DaemonNode; readonly replPort: number }> {
+): Promise<OpenNode> {
   const argv = [command, "--port", "0", ...more];
   if (settings.replPort === undefined) argv.push("--repl-port", "0");
   for (const [name, flag] of FLAGS) {
@@ -64,5 +74,8 @@ export async function openNode(
   });
   const node = createNode(line.options, logger);
   const replPort = await node.start();
-  return { node, replPort };
+  const keys = new Keyspace(node);
+  const housekeeping = new Housekeeping({ node, keys });
+  housekeeping.start();
+  return { node, replPort, keys, housekeeping };
 }

@@ -2,28 +2,35 @@
  * A primary inside your process: keys in memory, every change in the log, replicas fed from it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Keyspace } from "../daemon/keyspace.ts";
+import type { Keyspace } from "../daemon/keyspace.ts";
 import type { DaemonNode } from "../daemon/node.ts";
 import type { NodeStatus } from "../daemon/node-api.ts";
 import type { Position } from "../wire/messages.ts";
 import { type Bytes, readValue, toBuffer } from "./bytes.ts";
-import { type NodeSettings, openNode } from "./open.ts";
-import { startUpkeep } from "./upkeep.ts";
+import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
 export type PrimaryOptions = NodeSettings;
+
+/** The constructor, for promotions: embedders have open() alone. */
+let construct: (parts: OpenNode) => Primary;
 
 export class Primary {
   /** Port replicas connect to. */
   readonly replPort: number;
   private readonly node: DaemonNode;
   private readonly keys: Keyspace;
-  private readonly stopUpkeep: () => void;
+  private readonly parts: OpenNode;
+  private closing: Promise<void> | null = null;
 
-  private constructor(node: DaemonNode, replPort: number) {
-    this.node = node;
-    this.replPort = replPort;
-    this.keys = new Keyspace(node);
-    this.stopUpkeep = startUpkeep(node, this.keys);
+  private constructor(parts: OpenNode) {
+    this.parts = parts;
+    this.node = parts.node;
+    this.replPort = parts.replPort;
+    this.keys = parts.keys;
+  }
+
+  static {
+    construct = (parts) => new Primary(parts);
   }
 
   /**
@@ -31,8 +38,7 @@ export class Primary {
    * @throws {UsageError} naming a wrong option and what is allowed
    */
   static async open(options: PrimaryOptions = {}): Promise<Primary> {
-    const { node, replPort } = await openNode("primary", options, []);
-    return new Primary(node, replPort);
+    return new Primary(await openNode("primary", options, []));
   }
 
   /** A copy of the value, or null when the key is not there or expired. */
@@ -95,10 +101,20 @@ export class Primary {
     return this.node.status();
   }
 
-  /** Says BYE to replicas, sends what is left, closes. */
-  async close(): Promise<void> {
-    this.stopUpkeep();
+  /** Says BYE to replicas, sends what is left, closes. Closing again waits for the same end. */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    this.parts.housekeeping.stop();
     await sleep(0);
     await this.node.stop();
   }
+}
+
+/** A primary over a node that runs already: a replica was promoted. */
+export function primaryOver(parts: OpenNode): Primary {
+  return construct(parts);
 }

@@ -2,13 +2,13 @@
  * A replica inside your process: a copy of the primary's state that keeps itself up to date, read
  * without a network.
  */
-import { Keyspace } from "../daemon/keyspace.ts";
+import type { Keyspace } from "../daemon/keyspace.ts";
 import type { DaemonNode } from "../daemon/node.ts";
 import type { NodeStatus } from "../daemon/node-api.ts";
 import type { Position } from "../wire/messages.ts";
 import { type Bytes, readValue, toBuffer } from "./bytes.ts";
-import { type NodeSettings, openNode } from "./open.ts";
-import { startUpkeep } from "./upkeep.ts";
+import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
+import { type Primary, primaryOver } from "./primary.ts";
 
 export interface ReplicaOptions extends NodeSettings {
   /** HOST:PORT of the node to follow: its replication port, or a daemon's client port. */
@@ -24,14 +24,15 @@ export class Replica {
   readonly replPort: number;
   private readonly node: DaemonNode;
   private readonly keys: Keyspace;
-  private readonly stopUpkeep: () => void;
-  private closed = false;
+  private readonly parts: OpenNode;
+  private promoted: Promise<Primary> | null = null;
+  private closing: Promise<void> | null = null;
 
-  private constructor(node: DaemonNode, replPort: number) {
-    this.node = node;
-    this.replPort = replPort;
-    this.keys = new Keyspace(node);
-    this.stopUpkeep = startUpkeep(node, this.keys);
+  private constructor(parts: OpenNode) {
+    this.parts = parts;
+    this.node = parts.node;
+    this.replPort = parts.replPort;
+    this.keys = parts.keys;
   }
 
   /**
@@ -40,8 +41,7 @@ export class Replica {
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const more = ["--of", options.of, ...(options.allowReset === true ? ["--allow-reset"] : [])];
-    const { node, replPort } = await openNode("replica", options, more);
-    return new Replica(node, replPort);
+    return new Replica(await openNode("replica", options, more));
   }
 
   /** A copy of the value, or null when the key is not there or expired. */
@@ -58,7 +58,7 @@ export class Replica {
   async synced(timeoutMs = 0): Promise<boolean> {
     const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
     while (!this.isSynced()) {
-      if (this.closed || Date.now() >= untilMs) return false;
+      if (this.closing !== null || Date.now() >= untilMs) return false;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     return true;
@@ -78,14 +78,28 @@ export class Replica {
     return this.node.status();
   }
 
-  /** Stops following and lets others follow this node's new history. Its state stays readable. */
-  promote(): Promise<void> {
-    return new Promise((resolve) => this.node.promote(resolve));
+  /**
+   * Stops following and becomes a primary with a new history, which takes writes. Others can follow
+   * it where they could before. This object reads the same state, and closing either closes both.
+   */
+  promote(): Promise<Primary> {
+    this.promoted ??= new Promise((resolve) => {
+      this.node.promote(() => resolve(primaryOver(this.parts)));
+    });
+    return this.promoted;
   }
 
-  async close(): Promise<void> {
-    this.closed = true;
-    this.stopUpkeep();
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
+  }
+
+  private async end(): Promise<void> {
+    if (this.promoted !== null) {
+      await (await this.promoted).close();
+      return;
+    }
+    this.parts.housekeeping.stop();
     await this.node.stop();
   }
 }

@@ -1,0 +1,130 @@
+/** hawser inside a process, through its public list alone. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterEach, expect, test } from "vitest";
+import { Primary, Replica, UsageError } from "../../../src/index.ts";
+import { until } from "../../tools/wait.ts";
+
+const open: (Primary | Replica)[] = [];
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+function keep<T extends Primary | Replica>(made: T): T {
+  open.push(made);
+  return made;
+}
+
+async function replicaOf({ replPort }: Primary): Promise<Replica> {
+  const replica = keep(await Replica.open({ of: `127.0.0.1:${replPort}` }));
+  expect(await replica.synced(20_000)).toBe(true);
+  return replica;
+}
+
+const text = (value: Buffer | null): string | null => value?.toString() ?? null;
+
+test("set, get, delete => on the primary at once, on both replicas once they have applied it", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("before", "1");
+  const replicas = [await replicaOf(primary), await replicaOf(primary)];
+  primary.set("key", "value");
+  primary.set(new Uint8Array([0, 255]), new Uint8Array([1, 2, 3]));
+  primary.set("gone", "soon");
+  expect(primary.delete("gone")).toBe(true);
+  expect(primary.delete("gone")).toBe(false);
+  await primary.ready();
+  expect(await primary.waitForReplicas(2, 10_000)).toBe(2);
+  for (const node of [primary, ...replicas]) {
+    expect(text(node.get("before"))).toBe("1");
+    expect(text(node.get("key"))).toBe("value");
+    expect(node.get(new Uint8Array([0, 255]))).toEqual(Buffer.from([1, 2, 3]));
+    expect(node.get("gone")).toBe(null);
+    expect(node.size).toBe(3);
+    expect(node.position).toEqual(primary.position);
+  }
+  const { role, links } = primary.status();
+  expect([role, links.length]).toEqual(["primary", 2]);
+});
+
+test("get => a copy that later writes do not change", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("key", "aaaa");
+  const before = primary.get("key");
+  primary.set("key", "bbbb");
+  expect(text(before)).toBe("aaaa");
+  expect(text(primary.get("key"))).toBe("bbbb");
+});
+
+test("expiry => hidden at once on both ends, deleted by the primary through the log", async () => {
+  const primary = keep(await Primary.open());
+  const replica = await replicaOf(primary);
+  primary.set("short", "v", { expireAt: Date.now() + 300 });
+  primary.set("long", "v", { expireAt: Date.now() + 3_600_000 });
+  expect(await primary.waitForReplicas(1, 10_000)).toBe(1);
+  expect(text(replica.get("short"))).toBe("v");
+  await until(() => replica.get("short") === null, { what: "the key hidden" });
+  await until(() => replica.size === 1, { what: "the key deleted on the replica" });
+  expect(primary.get("short")).toBe(null);
+  expect(text(replica.get("long"))).toBe("v");
+});
+
+test("promote => a Primary over the same state: it writes, and others follow it", async () => {
+  const old = keep(await Primary.open());
+  old.set("key", "old");
+  const first = await replicaOf(old);
+  const promoted = await first.promote();
+  expect(await first.promote()).toBe(promoted);
+  promoted.set("key", "new");
+  expect(text(promoted.get("key"))).toBe("new");
+  expect(text(first.get("key"))).toBe("new");
+  expect(promoted.replPort).toBe(first.replPort);
+  expect(promoted.status()).toMatchObject({ role: "primary", upstream: null });
+  expect(promoted.position.history).not.toBe(old.position.history);
+  const follower = await replicaOf(promoted);
+  expect(text(follower.get("key"))).toBe("new");
+  expect(text(old.get("key"))).toBe("old");
+  await first.close();
+  await promoted.close();
+  await until(() => follower.status().upstream?.state === "retrying", {
+    what: "the follower alone",
+  });
+  expect(text(follower.get("key"))).toBe("new");
+});
+
+test("waitForReplicas => the real count when its time is over; synced => false", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("key", "value");
+  expect(await primary.waitForReplicas(1, 50)).toBe(0);
+  const { replPort } = primary;
+  await primary.close();
+  const replica = keep(await Replica.open({ of: `127.0.0.1:${replPort}` }));
+  expect(await replica.synced(50)).toBe(false);
+});
+
+test("a wrong option => UsageError that names it", async () => {
+  await expect(Primary.open({ backlogBytes: 1 })).rejects.toThrow(UsageError);
+  await expect(Replica.open({ of: "nowhere" })).rejects.toThrow(/--of: "nowhere" expected/);
+});
+
+const SCRIPT = `
+  const { Primary, Replica } = await import(process.argv[1]);
+  const primary = await Primary.open();
+  primary.set("key", "value");
+  const replica = await Replica.open({ of: "127.0.0.1:" + primary.replPort });
+  await replica.synced();
+  await (await replica.promote()).waitForReplicas(1, 10);
+  await Promise.all([replica.close(), replica.close()]);
+  await Promise.all([primary.close(), primary.close()]);
+  const kinds = () => process.getActiveResourcesInfo().filter((kind) => kind !== "CloseReq");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  console.log(JSON.stringify(kinds()));
+`;
+
+test("close => no handle is left and the process ends by itself; closing again is nothing", async () => {
+  const index = new URL("../../../dist/index.js", import.meta.url).href;
+  const run = promisify(execFile);
+  const args = ["--input-type=module", "--eval", SCRIPT, index];
+  const { stdout } = await run(process.execPath, args, { timeout: 20_000 });
+  expect(stdout).toMatch(/^\[("(Timeout|PipeWrap)",?)*\]\n$/);
+}, 30_000);
