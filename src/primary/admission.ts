@@ -193,6 +193,8 @@ function welcome(
   nowMs: number,
 ): void {
   link.hello = hello;
+  // What the replica knows of the root's clock is as old as its last connection.
+  link.pingDue = true;
   const parked = feeder.parking.take(hello.replicaId);
   link.hold =
     parked !== null && parked.hold !== null && feeder.holds.has(parked.hold) ? parked.hold : null;
