@@ -13,6 +13,7 @@ import { runMainJob } from "./main-job.ts";
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
+const STOP_BY_THEMSELVES_MS = 1500;
 
 async function check(fleet: Fleet): Promise<number> {
   const { failed } = await runMainJob(fleet);
@@ -24,7 +25,10 @@ async function check(fleet: Fleet): Promise<number> {
 
 async function live(fleet: Fleet, stopped: AbortSignal): Promise<number> {
   await runLive(fleet, stopped);
-  await Promise.all(fleet.nodes.map((node) => node.stop()));
+  // Ctrl-C in a terminal reaches the nodes as well; a second signal would cut their goodbyes short.
+  await Promise.all(
+    fleet.nodes.map((node) => node.ended(STOP_BY_THEMSELVES_MS).catch(() => node.stop())),
+  );
   console.log("\nstopped");
   return 0;
 }

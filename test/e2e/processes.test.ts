@@ -58,11 +58,17 @@ test("e2e: process: SIGTERM while 32 MiB are on their way => the replica gets al
   });
 });
 
-test("e2e: process: a primary without replicas, SIGTERM twice => exit 0", async () => {
+test("e2e: process: SIGTERM twice, the second while it drains => ends at once, exit 1", async () => {
   const fleet = useFleet();
   const primary = await fleet.primary();
+  const proxy = await fleet.proxy(primary);
+  const replica = await fleet.replica(proxy);
+  await converge([primary, replica]);
+  proxy.down.stall();
+  await writeLog(primary, 32 * MIB);
   primary.signal("SIGTERM");
-  expect((await primary.stop("SIGTERM")).code).toBe(0);
+  await until(() => primary.find("stopping"), { what: "the first signal to be taken" });
+  expect(await primary.stop("SIGTERM")).toEqual({ code: 1, signal: null });
 });
 
 test("e2e: process: kill -9 of a streaming replica, started again => one full sync, equal", async () => {
