@@ -59,11 +59,6 @@ export const MUTANTS: readonly Mutant[] = [
     "if (digest !== end.digest)",
     'if (digest === "")',
   ]),
-  mutant("half applied batches survive a swap", [
-    "replica/session.ts",
-    "    state.swap(restore.staging);\n    this.applier.reset();",
-    "    state.swap(restore.staging);",
-  ]),
   mutant("the superseded link stays", [
     "primary/admission.ts",
     '  older.close("superseded", `by ${link.remote}`);',

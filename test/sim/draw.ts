@@ -26,13 +26,14 @@ export function drawPlan(random: Random): Plan {
   const pieceMax = random.pick(tiny ? [1, 7, 100, 65_536] : [50, 1000, 65_536, 65_536]);
   const speed = random.pick([1, 1, 0.2]);
   const largeMax = random.pick(tiny ? [100, 2000] : [500, 5000, 40_000]);
+  const flips = random.fraction() < 0.5;
   return {
     nodes: random.between(2, 6),
     faultMs: random.between(5_000, 40_000),
     faultEveryMs: random.pick([200, 1000, 4000]),
     writeEveryMs: random.pick([5, 30, 200]) * (tiny ? 4 : 1),
     burstMax: random.pick([1, 5, 30]),
-    flips: random.fraction() < 0.5,
+    flips,
     settings: drawSettings(random, speed, tiny),
     workload: {
       keys: random.pick([1, 20, 200]),
@@ -45,6 +46,7 @@ export function drawPlan(random: Random): Plan {
       jitterMs: random.pick([0, 1, 40]),
       rate: random.pick(tiny ? [20, 1000] : [5, 100, 10_000]),
       pieceMax,
+      flipEvery: flips ? random.pick([0, 3_000, 30_000]) : 0,
       capacity: random.pick([100, 5000, 200_000]),
     },
   };
@@ -82,7 +84,14 @@ function drawHeavy(random: Random): Plan {
       slotBytes: 16_384,
     },
     workload: { keys: 40, valueMax: 12_000, largeEvery: 1000, largeMax: 20_000 },
-    quality: { latencyMs: 1, jitterMs: 1, rate: 60, pieceMax: 65_536, capacity: 65_536 },
+    quality: {
+      latencyMs: 1,
+      jitterMs: 1,
+      rate: 60,
+      flipEvery: 0,
+      pieceMax: 65_536,
+      capacity: 65_536,
+    },
   };
 }
 

@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
   { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
   { name: "serializer_crash", weight: 4, strike: serializerCrash, phases: ["first", "middle"] },
   { name: "slow_serializer", weight: 3, strike: slowSerializer, phases: ["first", "middle"] },
-  { name: "bad_chunk", weight: 3, strike: badChunk, phases: ["first", "middle"] },
+  { name: "bad_chunk", weight: 7, strike: badChunk, phases: ["first", "middle"] },
   { name: "bad_network", weight: 4, strike: quality, phases: [] },
   { name: "clock_jump", weight: 2, strike: clockJump, phases: [] },
   { name: "disk_rot", weight: 2, strike: diskRot, phases: [] },
@@ -275,6 +275,11 @@ function restartFeeder(sim: Simulation, node: SimNode): boolean {
     sim.mark("primary restarts empty");
   }
   restart(sim, node, sim.random.fraction() < 0.7);
+  if (node.role === "replica" || sim.random.fraction() < 0.5) return true;
+  // Somebody types REPLICAOF before anything was written to it.
+  for (const other of sim.nodes.values())
+    if (other.role === "replica" && other.upstream === node.name)
+      sim.follow(other, node.name, "replicaof");
   return true;
 }
 

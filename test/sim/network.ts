@@ -36,6 +36,8 @@ export interface LinkQuality {
   rate: number;
   /** Reads and writes of at most this; 1 is byte by byte. */
   pieceMax: number;
+  /** One bit flips in so many bytes; 0 for never. */
+  flipEvery: number;
   /** Bytes that fit between the kernel's taking and the reader's reading. */
   capacity: number;
 }
@@ -155,6 +157,11 @@ export class Pipe {
     if (this.flipAt >= 0 && flip >= 0 && flip < size) {
       copy[flip]! ^= 1 << random.between(0, 8);
       this.flipAt = -1;
+      this.net.note("flip");
+    }
+    const { flipEvery } = quality;
+    if (flipEvery > 0 && random.fraction() < size / flipEvery) {
+      copy[random.between(0, size)]! ^= 1 << random.between(0, 8);
       this.net.note("flip");
     }
     this.takenBytes += size;

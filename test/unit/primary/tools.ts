@@ -36,7 +36,7 @@ export function batch(log: Backlog, bytes: number, fill = 0x61): void {
 /** Copies of all batches in the visible log from `offset` on, a boundary. */
 export function batchesFrom(log: Backlog, offset: number): Buffer[] {
   const found: Buffer[] = [];
-  for (let at = offset; at < log.next; ) {
+  for (let at = offset; at < log.next;) {
     const segment = log.segmentAt(at);
     const index = at - segment.start;
     const length = batchLength(segment.bytes, index);

@@ -1,0 +1,59 @@
+/** Random command lines, variables and config files: a UsageError for people, or options in range. */
+import { expect, test } from "vitest";
+import { OPTION_ROWS } from "../../../src/daemon/option-table.ts";
+import { UsageError } from "../../../src/daemon/option-values.ts";
+import { readCommandLine } from "../../../src/daemon/options.ts";
+import { Random } from "../../tools/random.ts";
+import { damage } from "./tools.ts";
+
+const WORDS = ["", "0", "-1", "1", "6380", "70000", "1e9", "999999999999999999999", "NaN", "0x10"];
+const MORE = ["1kb", "1tb", "10ms", "5s", "1h", "true", "false", "::1", "a:b", "[::1]:5", "refuse"];
+const VALUES = [...WORDS, ...MORE, "localhost:1,localhost:2", "\u0000", "😀", "a".repeat(5_000)];
+
+/** Reads; @returns false when it was refused in words. */
+function reads(argv: readonly string[], variables: Record<string, string>, file: string): boolean {
+  try {
+    const line = readCommandLine(argv, variables, () => file);
+    if (line.kind !== "node") return true;
+    for (const [name, value] of Object.entries(line.options))
+      if (typeof value === "number")
+        expect([name, value >= 0 && value < 2 ** 53]).toEqual([name, true]);
+    expect(line.options.port).toBeLessThan(65_536);
+    return true;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    expect(error.message.length).toBeLessThan(20_000);
+    return false;
+  }
+}
+
+test("random flags, variables and files => options in range or a UsageError", () => {
+  const random = new Random(2);
+  const names = OPTION_ROWS.map((row) => row.name);
+  let accepted = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const argv: string[] = [random.pick(["primary", "replica", "replica", "status", "verify"])];
+    const flags = random.between(0, 3);
+    for (let n = 0; n < flags; n++)
+      argv.push(`--${random.pick(names)}${random.pick(["", "=", ""])}`, random.pick(VALUES));
+    const variables: Record<string, string> = {};
+    const name = random.pick(names).toUpperCase().replaceAll("-", "_");
+    if (random.fraction() < 0.3) variables[`HAWSER_${name}`] = random.pick(VALUES);
+    const file = JSON.stringify({
+      [random.pick(names)]: random.pick([...VALUES, 1, -1, null, []]),
+    });
+    if (random.fraction() < 0.3) argv.push("--config", "f");
+    if (reads(argv, variables, file)) accepted += 1;
+  }
+  expect(accepted).toBeGreaterThan(1_000);
+});
+
+test("damaged config files => options or a UsageError; __proto__ changes nothing", () => {
+  const whole = Buffer.from('{"port": 7000, "window": "1mb", "insecure": true, "dir": "/tmp/x"}');
+  const random = new Random(3);
+  for (let round = 0; round < 5_000; round++)
+    reads(["primary", "--config", "f"], {}, damage(random, whole, whole).toString());
+  expect(reads(["primary", "--config", "f"], {}, '{"__proto__": {"port": 1}}')).toBe(false);
+  expect(({} as { port?: number }).port).toBeUndefined();
+  expect(reads(["primary", "--config", "f"], {}, "[".repeat(100_000))).toBe(false);
+});
