@@ -59,8 +59,10 @@ export default tseslint.config(
     },
   },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
-  layer("wire", ["primary", "replica", "store", "daemon"]),
-  layer("store", ["primary", "replica", "daemon"]),
-  layer("primary", ["replica", "daemon"]),
-  layer("replica", ["primary", "daemon"]),
+  layer("wire", ["primary", "replica", "store", "daemon", "embed"]),
+  layer("store", ["primary", "replica", "daemon", "embed"]),
+  layer("primary", ["replica", "daemon", "embed"]),
+  layer("replica", ["primary", "daemon", "embed"]),
+  // Only src/index.ts imports src/embed.
+  layer("daemon", ["embed"]),
 );

@@ -12,8 +12,8 @@ export const LIMITS = {
   recordBytesMax: 1_073_741_824,
   /** Bytes of one batch with its header: the largest record, its length prefix and the header fit. */
   batchBytesMax: 1_073_741_888,
-  /** Bytes a feeder reads from a peer that it has not welcomed yet. DESIGN said 1 KiB; a HELLO with
-   * 64 lineage entries (24 bytes each) and a 16-node path needs 2.4 KiB. */
+  /** Bytes a feeder reads from a peer that it has not welcomed yet. A HELLO with 64 lineage entries
+   * (24 bytes each) and all its texts needs 2.2 KiB. */
   handshakeBytesMax: 4_096,
   /** Bytes of the body of any control frame but CHUNK. Threat: a frame announcing 4 GiB. */
   controlBytesMax: 4_096,

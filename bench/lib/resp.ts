@@ -70,7 +70,7 @@ export class Resp {
   }
 }
 
-export function encode(args: readonly (string | number)[]): string {
+function encode(args: readonly (string | number)[]): string {
   let text = `*${args.length}\r\n`;
   for (const arg of args) text += `$${String(arg).length}\r\n${arg}\r\n`;
   return text;

@@ -30,8 +30,7 @@ export interface LoggerOptions {
 }
 
 /** Ascending gravity. */
-export const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
-export const LOG_FORMATS: readonly LogFormat[] = ["json", "pretty"];
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 /** Characters of one field's value; a peer must not fill the log. */
 const FIELD_CHARS_MAX = 1024;

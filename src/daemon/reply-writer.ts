@@ -14,7 +14,7 @@ import { writeDecimal } from "./decimal.ts";
 export type ReplySink = (bytes: Buffer) => boolean;
 
 /** Handed over as soon as this much is there. */
-export const REPLY_FLUSH_BYTES: number = 1024 * 1024;
+const REPLY_FLUSH_BYTES = 1024 * 1024;
 const BUFFER_BYTES_MIN = 64 * 1024;
 /** A bulk of this size is handed over by itself instead of growing the buffer. */
 const LARGE_BULK_BYTES = 256 * 1024;

@@ -1,6 +1,6 @@
 /**
  * The backlog: the part of the log that a node still holds, [first, next), as a list of immutable
- * blocks, and the batch at its end that is being filled.
+ * log segments, and the batch at its end that is being filled.
  *
  *      first                                   next            tail
  *        |  segment  |  segment  |  segment     |  open batch   |
@@ -36,17 +36,17 @@ const KIB = 1024;
 const MIB = 1024 * 1024;
 /** A record's length prefix. */
 const PREFIX_BYTES = 4;
-/** Recycled blocks kept ready; more go to the garbage collector. */
+/** Recycled log segments kept ready; more go to the garbage collector. */
 const FREE_SEGMENTS_MAX = 32;
-/** Blocks trimmed in one call: trimming must not hold the loop. */
+/** Log segments trimmed in one call: trimming must not hold the loop. */
 const TRIM_SEGMENTS_MAX = 8;
 
 export interface BacklogOptions {
-  /** Bytes of history to keep; at most one block more is held. */
+  /** Bytes of history to keep; at most one log segment more is held. */
   readonly sizeBytes: number;
   /** Also drop what is older than this, ms; 0 keeps by bytes alone. */
   readonly ttlMs?: number;
-  /** Bytes of one block; default: a sixteenth of sizeBytes, 64 KiB to 1 MiB. */
+  /** Bytes of one log segment; default: a sixteenth of sizeBytes, 64 KiB to 1 MiB. */
   readonly segmentBytes?: number;
   /** Wall clock, ms since 1970. */
   readonly clock: () => number;
@@ -66,7 +66,7 @@ export class Backlog implements SegmentPool {
   private readonly freeList: Buffer[] = [];
   /** Blocks that were trimmed while somebody read them. */
   private readonly detached = new Set<LogSegment>();
-  /** Index in the newest block where the open or incoming batch starts, -1 for none. */
+  /** Index in the newest log segment where the open or incoming batch starts, -1 for none. */
   private openAt = -1;
   private openCount = 0;
   /** Announced length of the incoming batch, 0 when none is incomplete. */
@@ -97,7 +97,7 @@ export class Backlog implements SegmentPool {
     return this.newest.start + this.newest.used;
   }
 
-  /** Memory of the newest block; append() may replace it. */
+  /** Memory of the newest log segment; append() may replace it. */
   get bytes(): Buffer {
     return this.newest.bytes;
   }
@@ -107,7 +107,7 @@ export class Backlog implements SegmentPool {
     return this.newest.clockMs || (this.segments.at(-2)?.clockMs ?? 0);
   }
 
-  /** Log offset where the newest block starts. */
+  /** Log offset where the newest log segment starts. */
   get newestSegmentStart(): number {
     return this.newest.start;
   }
@@ -116,7 +116,7 @@ export class Backlog implements SegmentPool {
     return this.segments.length;
   }
 
-  /** Bytes of blocks that are trimmed and still being read. */
+  /** Bytes of log segments that are trimmed and still being read. */
   get pinnedBytes(): number {
     let sum = 0;
     for (const segment of this.detached) {
@@ -222,7 +222,7 @@ export class Backlog implements SegmentPool {
     segment.used = used;
   }
 
-  /** Doubles the block of a batch that is larger than a block; nobody else reads it yet. */
+  /** Doubles the log segment of a batch that is larger than one; nobody else reads it yet. */
   private growIncoming(segment: LogSegment, need: number): void {
     const whole = this.openAt + this.incomingBytes;
     const grown = Buffer.allocUnsafeSlow(Math.min(whole, Math.max(need, segment.bytes.length * 2)));
@@ -253,7 +253,7 @@ export class Backlog implements SegmentPool {
     return this.incomingBytes === 0 ? 0 : batchHeadCrc(this.newest.bytes, this.openAt);
   }
 
-  /** The received batch at `next`: its block and index, or null when none is complete. */
+  /** The received batch at `next`: its log segment and index, or null when none is complete. */
   pending(): { readonly segment: LogSegment; readonly at: number } | null {
     // Why not by incomingBytes: on a primary that was a replica, openAt is the open batch.
     const complete = this.openAt < 0 ? this.tail : this.newest.start + this.openAt;
@@ -273,7 +273,7 @@ export class Backlog implements SegmentPool {
     this.fixChainStart(segment);
   }
 
-  /** A block that was begun before its predecessor was applied learns the chain at its start. */
+  /** A log segment begun before its predecessor was applied learns the chain at its start. */
   private fixChainStart(segment: LogSegment): void {
     const after = segment.next;
     if (after !== null && segment.sealed === segment.used) after.chainStart = this.chain;
@@ -302,7 +302,7 @@ export class Backlog implements SegmentPool {
 
   // --- reading --------------------------------------------------------------------------------
 
-  /** The block in which a reader at `offset` goes on; first <= offset <= tail. */
+  /** The log segment in which a reader at `offset` goes on; first <= offset <= tail. */
   segmentAt(offset: number): LogSegment {
     assert(offset >= this.first && offset <= this.tail, `offset ${offset} is not held`);
     let low = 0;
@@ -333,7 +333,7 @@ export class Backlog implements SegmentPool {
   // --- retention ------------------------------------------------------------------------------
 
   /**
-   * Drops the oldest blocks beyond the size (and age), but nothing at or after `hold`.
+   * Drops the oldest log segments beyond the size (and age), but nothing at or after `hold`.
    * @returns true when there is more to drop in a later call
    */
   trim(hold: number): boolean {
@@ -378,7 +378,7 @@ export class Backlog implements SegmentPool {
   private addSegment(start: number, chain: number, bytes: number): LogSegment {
     const { newest } = this;
     if (this.segments.length > 0 && newest.used === 0) {
-      // Why not a block behind it: one that stays empty stops readers and trimming for ever.
+      // Why not a log segment behind it: one that stays empty stops readers and trimming for ever.
       this.keepMemory(newest.bytes);
       newest.bytes = this.takeMemory(bytes);
       return newest;

@@ -1,8 +1,8 @@
 /**
- * A place in the log from which one link is fed: a block and an index in it.
+ * A place in the log from which one link is fed: a log segment and an index in it.
  *
- * The cursor retains its block, so that it can always finish it, even when it was trimmed behind
- * it. Whether it is too old is found where a block ends, which is always a batch boundary.
+ * The cursor retains its log segment, so that it can always finish it, even when it was trimmed
+ * behind it. Whether it is too old is found where a log segment ends, always a batch boundary.
  *
  *   segment   [ batch | batch |  batch  | batch ]  --next-->  [ ...
  *                     ^ boundary   ^ at         ^ sealed
@@ -38,7 +38,7 @@ export class Cursor {
     return this.boundary === this.at;
   }
 
-  /** Bytes that can be sent from this block, after moving to the next block when this one is used up. */
+  /** Bytes that can be sent from this log segment, or from the next when this one is used up. */
   available(): number {
     while (this.at === this.segment.sealed) {
       const { segment } = this;
@@ -61,13 +61,13 @@ export class Cursor {
     if (this.at === this.segment.sealed) this.boundary = this.at;
   }
 
-  /** The largest batch boundary in (at, limit], or `at` when there is none; indexes in the block. */
+  /** The largest batch boundary in (at, limit], or `at` when there is none; as indexes. */
   cutAtBoundary(limit: number): number {
     this.hop(limit);
     return Math.max(this.boundary, this.at);
   }
 
-  /** End (log offset) of the batch that starts at log offset `start`, or -1 when it is not in this block. */
+  /** End (log offset) of the batch that starts at log offset `start`, -1 when it is not in here. */
   batchEnd(start: number): number {
     const { segment } = this;
     const target = start - segment.start;

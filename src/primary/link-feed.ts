@@ -1,7 +1,7 @@
 /**
  * How much one link is sent in one pump run, by state. Control frames go out only between batches.
  *
- *   streaming   slices of the block the cursor is in, up to budget, output cap and window
+ *   streaming   slices of the log segment the cursor is in, up to budget, output cap and window
  *   shipping    SNAPSHOT once, whole CHUNK frames up to the same and the ship window and rate, END
  *   waiting     heartbeats only
  *

@@ -1,21 +1,21 @@
 /**
- * One block of the log: memory that is filled once, front to back, and read by links in place.
+ * One log segment: memory that is filled once, front to back, and read by links in place.
  *
  *   bytes   [ batch | batch | batch | (open or incoming batch) | free ............ ]
  *           0                       ^ sealed                   ^ used
  *
- * Offsets in the log are `start + index`. Links see [0, sealed). A block starts and ends at batch
- * boundaries.
+ * Offsets in the log are `start + index`. Links see [0, sealed). A log segment starts and ends at
+ * batch boundaries.
  *
- * A block lives while it is in the backlog, or somebody reads it: `readers` counts the cursors in
- * it and the writes of it that no socket has taken yet. Its memory is recycled when it is trimmed
+ * A log segment lives while it is in the backlog, or somebody reads it: `readers` counts the cursors
+ * in it and the writes of it that no socket has taken yet. Its memory is recycled when it is trimmed
  * and `readers` is 0, never before: a slice handed to a socket must not change.
  *
- * Owns: memory and its life. Does not own: which blocks there are (backlog.ts).
+ * Owns: memory and its life. Does not own: which log segments there are (backlog.ts).
  */
 import assert from "node:assert/strict";
 
-/** Takes back memory of dead blocks, to be used again. */
+/** Takes back memory of dead log segments, to be used again. */
 export interface SegmentPool {
   recycle(bytes: Buffer, segment: LogSegment): void;
 }
@@ -24,7 +24,7 @@ export class LogSegment {
   bytes: Buffer;
   /** Log offset of byte 0. */
   readonly start: number;
-  /** Chain at `start`; a replica's backlog sets it once the block before is applied. */
+  /** Chain at `start`; a replica's backlog sets it once the log segment before is applied. */
   chainStart: number;
   /** Bytes of complete, visible batches. */
   sealed = 0;
@@ -32,7 +32,7 @@ export class LogSegment {
   used = 0;
   /** Wall clock of the newest sealed batch, ms. */
   clockMs = 0;
-  /** The block after this one, once there is one. */
+  /** The log segment after this one, once there is one. */
   next: LogSegment | null = null;
   trimmed = false;
   private readers = 0;

@@ -37,7 +37,6 @@ export const FRAME = {
   digest: 12,
   batch: 32,
 } as const;
-export type FrameName = keyof typeof FRAME;
 
 /** Protocol versions this build speaks, inclusive. */
 export const PROTOCOL = { min: 1, max: 1 } as const;

@@ -19,7 +19,7 @@ import type { VerifyReport } from "../../../src/daemon/verifier.ts";
 import { Backlog } from "../../../src/primary/backlog.ts";
 import { Store } from "../../../src/store/store.ts";
 
-export function nodeOptions(...flags: string[]): NodeOptions {
+function nodeOptions(...flags: string[]): NodeOptions {
   const line = readCommandLine(["primary", ...flags], {}, () => "{}");
   if (line.kind !== "node") throw new Error("not a node");
   return line.options;
