@@ -64,10 +64,10 @@ export const MUTANTS: readonly Mutant[] = [
     '  older.close("superseded", `by ${link.remote}`);',
     "",
   ]),
-  mutant("a snapshot sees records born in its own epoch", [
+  mutant("a snapshot compares deaths with > instead of >=", [
     "store/serialize.ts",
-    "birth === 0 || birth >= epoch",
-    "birth === 0 || birth > epoch",
+    "return death === 0 || death >= epoch;",
+    "return death === 0 || death > epoch;",
   ]),
   mutant("a snapshot loses records that died after it", [
     "store/serialize.ts",

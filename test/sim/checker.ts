@@ -7,6 +7,7 @@ import type { Fields } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { SimError } from "./clock.ts";
+import { linkOf } from "./phases.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
 import { digestOf, isPrefix, liveDigest, Truth, Writer, type Boundary } from "./truth.ts";
@@ -83,6 +84,9 @@ export class Checker {
     }
     this.checkCaps(node);
     this.checkPartial(node);
+    this.checkConfirmations(node);
+    for (const other of this.sim.nodes.values())
+      if (other.upstream === node.name) this.checkConfirmations(other);
     const { done } = (node.session as unknown as { applier: { done: number } }).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
     if (!moved && seen.applied === done && seen.resyncs === node.resyncs) return;
@@ -176,6 +180,14 @@ export class Checker {
     for (const { hold, confirmed } of links)
       if (hold !== null && hold.offset < confirmed)
         this.fail(node, `a hold stayed at ${hold.offset}, ${confirmed} is applied`);
+  }
+
+  /** What a replica is believed to have applied, it has. */
+  private checkConfirmations(node: SimNode): void {
+    if (node.role !== "replica" || node.session.state.kind !== "streaming") return;
+    const confirmed = linkOf(node)?.confirmed ?? -1;
+    if (confirmed > node.backlog.next)
+      this.fail(node, `has applied ${node.backlog.next}, its feeder counts ${confirmed}`);
   }
 
   private checkLinks(node: SimNode): void {

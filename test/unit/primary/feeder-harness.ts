@@ -1,0 +1,219 @@
+/** A feeder with a real log, a state that is counted, and replicas that say what a test tells them. */
+import { Feeder } from "../../../src/primary/feeder.ts";
+import type { Link, LinkOut } from "../../../src/primary/link.ts";
+import { FEEDER_DEFAULTS, type FeederOptions } from "../../../src/primary/options.ts";
+import type { ChunkReader } from "../../../src/primary/source.ts";
+import { encode } from "../../../src/wire/codec.ts";
+import { Decoder } from "../../../src/wire/decoder.ts";
+import { sealChunkHead } from "../../../src/wire/frame.ts";
+import {
+  FRAME,
+  type Ack,
+  type Control,
+  type Hello,
+  type Id,
+  type Lineage,
+} from "../../../src/wire/messages.ts";
+import { CHAIN_0, HISTORY, makeBacklog } from "./tools.ts";
+
+export const id = (n: number): Id => n.toString(16).padStart(32, "0");
+const FORMAT = { name: "test", version: 1 };
+const FEEDER_TYPES = new Set(Object.values(FRAME));
+
+/** A replica's end: hears frames, counts bytes of the stream; takes what is written when told. */
+export class Peer implements LinkOut {
+  link!: Link;
+  readonly heard: string[] = [];
+  readonly controls: Control[] = [];
+  streamBytes = 0;
+  batches = 0;
+  chunks = 0;
+  ended = "";
+  /** Takes everything at once. */
+  takes = true;
+  private readonly sizes: number[] = [];
+  private readonly decoder: Decoder;
+  private readonly harness: Harness;
+
+  constructor(harness: Harness) {
+    this.harness = harness;
+    this.decoder = new Decoder(FEEDER_TYPES, {
+      control: (message) => {
+        this.controls.push(message);
+        this.heard.push(message.type);
+        if (message.type === "welcome" && /^(continue|wait)$/.test(message.decision))
+          this.decoder.expect(this.offset, this.chain);
+        if (message.type === "snapshot")
+          this.decoder.expect(message.position.offset, message.position.chain);
+      },
+      batchHead: () => undefined,
+      batchBytes: () => undefined,
+      batchEnd: () => {
+        this.batches += 1;
+        this.heard.push("batch");
+      },
+      chunkHead: () => undefined,
+      chunkBytes: () => undefined,
+      chunkEnd: () => {
+        this.chunks += 1;
+        this.heard.push("chunk");
+      },
+    });
+  }
+
+  offset = 0;
+  chain: number = CHAIN_0;
+
+  write(bytes: Uint8Array, from: number, to: number): void {
+    this.sizes.push(to - from);
+    this.streamBytes += to - from;
+    this.decoder.push(Buffer.from(bytes.subarray(from, to)), 0, to - from);
+  }
+  flush(): void {
+    if (!this.takes) return;
+    const { sizes } = this;
+    const count = sizes.splice(0).length;
+    for (let n = 0; n < count; n++) queueMicrotask(() => this.link.onTaken(this.harness.nowMs));
+  }
+  end(): void {
+    this.ended = "end";
+  }
+  destroy(): void {
+    this.ended = "destroy";
+  }
+
+  say(message: Control): void {
+    const bytes = encode(message);
+    this.link.onBytes(bytes, 0, bytes.length, this.harness.nowMs);
+  }
+
+  hello(given: Partial<Hello> = {}): void {
+    const position = { history: HISTORY, offset: this.offset, chain: this.chain };
+    this.say({
+      type: "hello",
+      version: 1,
+      nonce: id(5),
+      proof: "",
+      format: FORMAT,
+      replicaId: id(100),
+      instanceId: id(101),
+      nodeId: id(102),
+      address: { host: "", clientPort: 0, replPort: 0 },
+      position,
+      lineage: [],
+      hasData: false,
+      consent: "none",
+      partialBytes: 0,
+      partialCrc: 0,
+      resume: null,
+      ...given,
+    });
+  }
+
+  ack(applied: number, received = applied, room = 1 << 26): void {
+    const ack: Ack = { type: "ack", mode: "streaming", received, applied, room, echo: 0 };
+    this.say(ack);
+  }
+
+  last<T extends Control["type"]>(type: T): Extract<Control, { type: T }> | undefined {
+    const found = this.controls.findLast((message) => message.type === type);
+    return found as Extract<Control, { type: T }> | undefined;
+  }
+}
+
+export class Harness {
+  nowMs = 0;
+  readonly log = makeBacklog({ sizeBytes: 100_000, segmentBytes: 4_096 });
+  role: "primary" | "replica" = "primary";
+  history: Id = HISTORY;
+  lineage: Lineage = [];
+  readonly events: string[] = [];
+  pinned = { bytes: 0, capBytes: 1_000 };
+  readonly feeder: Feeder;
+  private ids = 1000;
+
+  constructor(options: Partial<FeederOptions> = {}) {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const harness = this;
+    this.feeder = new Feeder({
+      options: { ...FEEDER_DEFAULTS, shipGatherMs: 0, ...options },
+      backlog: this.log,
+      source: {
+        isEmpty: () => false,
+        freeze: () => ({ records: 1, bytes: 100, read: () => oneChunk(), close: () => undefined }),
+      },
+      node: {
+        nodeId: id(1),
+        path: [id(1)],
+        format: FORMAT,
+        ready: true,
+        atBoundary: true,
+        get role() {
+          return harness.role;
+        },
+        get history() {
+          return harness.history;
+        },
+        get lineage() {
+          return harness.lineage;
+        },
+        rootClockMs: () => 0,
+        awayMs: () => 0,
+      },
+      journal: (_level, event) => this.events.push(event),
+      randomId: () => id(this.ids++),
+      wantTurn: () => undefined,
+      now: () => this.nowMs,
+      onSuperseded: () => undefined,
+      onDigest: () => undefined,
+      pinned: () => this.pinned,
+    });
+  }
+
+  connect(): Peer {
+    const peer = new Peer(this);
+    peer.link = this.feeder.accept("peer", peer, this.nowMs);
+    return peer;
+  }
+
+  /** Connected, welcomed and streaming. */
+  stream(given: Partial<Hello> = {}): Peer {
+    const peer = this.connect();
+    peer.hello(given);
+    this.feeder.turn(this.nowMs);
+    return peer;
+  }
+
+  /** Turns until nothing more can be sent; sockets take in between. */
+  async turns(most = 100): Promise<number> {
+    for (let n = 1; n <= most; n++) {
+      const more = this.feeder.turn(this.nowMs);
+      await Promise.resolve();
+      if (!more) return n;
+    }
+    return most;
+  }
+
+  tick(ms: number): void {
+    this.nowMs += ms;
+    this.feeder.tick(this.nowMs);
+  }
+}
+
+function oneChunk(): ChunkReader {
+  const frame = Buffer.alloc(120);
+  sealChunkHead(frame, 0, 0, 100);
+  let taken = false;
+  return {
+    take: () => {
+      if (taken) return null;
+      taken = true;
+      return { number: 0, frame };
+    },
+    release: () => undefined,
+    get totals() {
+      return taken ? { chunks: 1, records: 1, bytes: 100, digest: "0".repeat(64) } : null;
+    },
+    close: () => undefined,
+  };
+}
