@@ -23,6 +23,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+          // Real processes on a shared machine: one more chance there, none at a developer's desk.
+          retry: process.env["CI"] === "true" ? 1 : 0,
         },
       },
     ],
