@@ -237,7 +237,7 @@ async function memory(): Promise<void> {
   const start = performance.now();
   const cpu = process.cpuUsage();
   const slices: number[] = [];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     const slice = longest(1, () => (more = store.maintain()));
     slices.push(slice.cpu);
     await turn();

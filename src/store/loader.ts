@@ -109,7 +109,7 @@ export class StagedStore {
       this.#tags[i] = space.tagOf(bytes, key, key + layout.keyBytesOf(this.#lengths[i]!));
     }
     space.touch(this.#tags, n);
-    for (let i = 0; i < n; ) i = this.#copyRun(bytes, i, n);
+    for (let i = 0; i < n;) i = this.#copyRun(bytes, i, n);
     for (let i = 0; i < n; i++) {
       const key = this.#starts[i]! + layout.headOf(this.#lengths[i]!);
       const keyTo = key + layout.keyBytesOf(this.#lengths[i]!);

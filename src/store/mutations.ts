@@ -92,7 +92,7 @@ function checkTime(ms: number): void {
 
 function checkGroup(bytes: Uint8Array, from: number, to: number): void {
   if (bytes[from + 1] !== 0) refuse("a GROUP with flags");
-  for (let at = from + 2; at < to; ) {
+  for (let at = from + 2; at < to;) {
     if (to - at < 4) refuse("a GROUP that ends inside a length");
     const length = u32(bytes, at);
     if (length > to - at - 4) refuse("a GROUP that ends inside a record");
@@ -150,7 +150,7 @@ export function eachOfGroup(
   to: number,
   each: (from: number, to: number) => void,
 ): void {
-  for (let at = from + 2; at < to; ) {
+  for (let at = from + 2; at < to;) {
     const end = at + 4 + u32(bytes, at);
     each(at + 4, end);
     at = end;

@@ -135,6 +135,7 @@ function drawSettings(random: Random, speed: number, tiny: boolean): NodeSetting
     indexPageEntries: random.pick([16, 64]),
     ringSlots: random.pick([1, 2, 5, 16]),
     slotBytes: random.pick([128, 500, 4096]),
+    loopMs: random.pick([0.02, 0.02, 0.02, 3]),
     diskMs: random.pick([0.1, 20]),
     syncEvery: random.pick([0, 1, 5]),
   };

@@ -35,6 +35,8 @@ export interface NodeSettings {
   readonly indexPageEntries: number;
   readonly ringSlots: number;
   readonly slotBytes: number;
+  /** A turn of the loop comes within this. */
+  readonly loopMs: number;
   /** A piece of work of the disk takes up to this. */
   readonly diskMs: number;
   /** Chunks between two checkpoints of the part file; 0 for no part file. */
@@ -240,7 +242,7 @@ export class SimNode implements Host {
 
   turnMs(): number {
     const { random } = this.world;
-    return 0.001 + random.fraction() * (0.02 + this.slowMs);
+    return 0.001 + random.fraction() * (this.world.settings.loopMs + this.slowMs);
   }
 
   accept(connection: Connection): void {

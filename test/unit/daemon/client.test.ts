@@ -121,6 +121,25 @@ describe("client: order and blocking", () => {
     expect(client.call("REPL.VERIFY", "-1")).toMatch(/^-ERR timeout/);
   });
 
+  test("REPL.BUCKET => JSON; what is out of range is refused before anything is walked", async () => {
+    const client = new FakeClient(new FakePort());
+    const seed = "00112233445566778899aabbccddeeff";
+    expect(client.send(request("REPL.BUCKET", seed, "512", "7"))).toBe("");
+    await new Promise(setImmediate);
+    expect(client.taken()).toMatch(/"to":7,"truncated":false,"keys":\[\]/);
+    for (const words of [
+      ["short", "512", "7"],
+      [seed, "0", "0"],
+      [seed, "513", "0"],
+      [seed, "512", "512"],
+      [seed, "512", "-1"],
+      [seed, "512", "0", "0"],
+      [seed, "512", "0", "200001"],
+      [seed, "512", "0", "1", "1"],
+    ])
+      expect(client.call("REPL.BUCKET", ...words), words.join(" ")).toMatch(/^-ERR /);
+  });
+
   test("QUIT => what came before is answered, what comes after is not read", () => {
     const client = new FakeClient(new FakePort());
     expect(client.send("PING\r\nQUIT\r\nPING\r\n")).toBe("+PONG\r\n+OK\r\n");

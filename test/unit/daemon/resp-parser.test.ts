@@ -68,7 +68,7 @@ describe("resp parser", () => {
         (commands, sizes) => {
           const bytes = Buffer.from(commands.map(encode).join(""), "latin1");
           const reads: Buffer[] = [];
-          for (let at = 0; at < bytes.length; ) {
+          for (let at = 0; at < bytes.length;) {
             const size = sizes.next().value as number;
             reads.push(bytes.subarray(at, at + size));
             at += size;

@@ -68,7 +68,7 @@ function checkSegment(
     addresses.add((segment.id << arena.unitShift) | (at >>> 1));
   }
   const free = new Set<number>();
-  for (let head = segment.freeHead; head !== 0; ) {
+  for (let head = segment.freeHead; head !== 0;) {
     assert.equal(free.has(head), false);
     free.add(head);
     const at = ((head - 1) * segment.slotBytes) >>> 2;

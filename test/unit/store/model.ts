@@ -87,7 +87,7 @@ export function applyToModel(model: Model, bytes: Buffer): void {
     return;
   }
   if (op === record.OP.group) {
-    for (let at = 2; at < bytes.length; ) {
+    for (let at = 2; at < bytes.length;) {
       const length = bytes.readUInt32LE(at);
       applyToModel(model, bytes.subarray(at + 4, at + 4 + length));
       at += 4 + length;
