@@ -1,5 +1,5 @@
 /**
- * The keys of one bucket of a verification, each with a sum of its record: what two nodes compare to
+ * The keys of some buckets of a verification, each with a sum of its record: what two nodes compare to
  * name the keys that differ.
  *
  * The key space is walked in slices on the loop, as SCAN walks it, while commands go on. So the answer
@@ -15,9 +15,9 @@ import type { Id } from "../wire/messages.ts";
 export interface BucketRequest {
   /** The seed of the verification. */
   readonly seed: Id;
-  /** Into how many buckets it sorts keys, and which of them is asked for. */
+  /** Into how many buckets it sorts keys, and which of them are asked for: one walk for all. */
   readonly buckets: number;
-  readonly bucket: number;
+  readonly wanted: readonly number[];
   /** Keys in the answer at most. */
   readonly limit: number;
 }
@@ -38,20 +38,21 @@ export interface BucketKeys {
 /** Bytes of a key that are shown. */
 const SHOWN_BYTES = 128;
 /** Keys of one step, and how long a slice of steps may take. */
-const KEYS_PER_STEP = 256;
+const KEYS_PER_STEP = 1024;
 const SLICE_MS = 2;
 
 /**
  * Walks the whole key space.
  * @param store  read again for every step: a swap may replace its state
- * @returns the bucket's keys, at most `limit` of them, and whether there are more
+ * @returns the buckets' keys, at most `limit` of them, and whether there are more
  */
 export async function readBucket(
   store: Store,
   request: BucketRequest,
   nextTurn: () => Promise<void>,
 ): Promise<{ readonly keys: readonly BucketKey[]; readonly truncated: boolean }> {
-  const { seed, buckets, bucket, limit } = request;
+  const { seed, buckets, limit } = request;
+  const wanted = new Set(request.wanted);
   const seedBytes = Buffer.from(seed, "hex");
   const bucketKey = bucketKeyOf(seed);
   const keys: BucketKey[] = [];
@@ -60,7 +61,7 @@ export async function readBucket(
   do {
     const found: Buffer[] = [];
     cursor = store.scan(cursor, KEYS_PER_STEP, (bytes, from, to) => {
-      if (bucketOf(bytes, from, to, bucketKey, buckets) === bucket)
+      if (wanted.has(bucketOf(bytes, from, to, bucketKey, buckets)))
         found.push(Buffer.from(bytes.subarray(from, to)));
     });
     for (const key of found) keys.push(describe(store, seedBytes, key));

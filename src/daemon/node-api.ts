@@ -63,7 +63,7 @@ export interface HawserNode {
   digest(): Promise<StateDigest>;
   /** Compares every streaming replica with this node at its present position. */
   verify(timeoutMs: number): Promise<VerifyReport>;
-  /** The keys of one bucket of a verification, with sums. */
+  /** The keys of some buckets of a verification, with sums. */
   bucket(request: BucketRequest): Promise<BucketKeys>;
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */

@@ -1,5 +1,5 @@
 /**
- * Names of keys that differ between a primary and a replica, in one bucket, while writes go on.
+ * Names of keys that differ between a primary and a replica, in some buckets, while writes go on.
  *
  *   primary P1 -> wait until the replica has applied all that P1 can have seen -> replica R -> primary P2
  *
@@ -31,7 +31,7 @@ const ROUNDS = 2;
 
 /**
  * The keys that differ.
- * @throws Error when an end does not answer, or the bucket has more keys than are told
+ * @throws Error when an end does not answer, or the buckets have more keys than are told
  */
 export async function differingKeys(
   primary: BucketSource,
@@ -44,7 +44,7 @@ export async function differingKeys(
     const there = await replica.keys();
     const after = await primary.keys();
     for (const { truncated, history } of [before, there, after]) {
-      if (truncated) throw new Error("it has more keys than can be compared");
+      if (truncated) throw new Error("there are more keys than can be compared");
       if (history !== before.history) throw new Error("the history changed meanwhile");
     }
     const found = compare(before.keys, there.keys, after.keys);

@@ -17,11 +17,11 @@ import { type BucketSource, differingKeys, type NamedKey } from "./verify-keys.t
 /** Keys that are named for one replica, and buckets that are looked into for them. */
 const NAMED_MAX = 20;
 const BUCKETS_MAX = 20;
-/** Keys of one bucket that are compared. */
+/** Keys of these buckets that are compared: as many buckets as have about half of it. */
 const BUCKET_KEYS_MAX = 200_000;
 const POLL_MS = 20;
-/** What asking takes beside the time that replicas are given: the sum of a large state. */
-const OWN_SUM_MS = 60_000;
+/** What asking takes beside the time that replicas are given: a sum or a walk of a large state. */
+const LARGE_STATE_MS = 60_000;
 
 /** A replica's verdict with the names of its keys that differ. */
 export interface NamedVerdict extends ReplicaVerdict {
@@ -51,7 +51,7 @@ export async function runVerify(options: VerifyOptions): Promise<number> {
 /** Asks the node, then both ends of each replica that differs. */
 export async function verify(options: VerifyOptions): Promise<NamedReport> {
   const { timeoutMs } = options;
-  const answer = await ask(options, ["REPL.VERIFY", String(timeoutMs)], timeoutMs + OWN_SUM_MS);
+  const answer = await ask(options, ["REPL.VERIFY", String(timeoutMs)], timeoutMs + LARGE_STATE_MS);
   // The node wrote it, and answers with this type.
   const report = JSON.parse(answer) as VerifyReport;
   const replicas: NamedVerdict[] = [];
@@ -64,35 +64,35 @@ async function withNames(
   report: VerifyReport,
   replica: ReplicaVerdict,
 ): Promise<NamedVerdict> {
-  const keys: NamedKey[] = [];
-  if (replica.verdict !== "differs") return { ...replica, keys, note: "" };
-  if (replica.clientPort === 0) return { ...replica, keys, note: "it has no client port to ask" };
+  const none = { ...replica, keys: [] };
+  if (replica.verdict !== "differs") return { ...none, note: "" };
+  if (replica.clientPort === 0) return { ...none, note: "it has no client port to ask" };
   const other: Asked = {
     target: { host: replica.host, port: replica.clientPort },
     password: options.password,
   };
-  for (const bucket of replica.buckets.slice(0, BUCKETS_MAX)) {
-    const question = [report.seed, report.bucketCount, bucket, BUCKET_KEYS_MAX].map(String);
-    try {
-      const ends = [options, other].map((end) => bucketOf(end, question, options.timeoutMs));
-      keys.push(...(await differingKeys(ends[0]!, ends[1]!)));
-    } catch (error) {
-      const note = `key bucket ${bucket}: ${wordsOf(error)}`;
-      return { ...replica, keys: keys.slice(0, NAMED_MAX), note };
-    }
-    if (keys.length > NAMED_MAX) break;
+  const perBucket = Math.max(report.records, replica.records) / report.bucketCount;
+  const fitting = Math.max(1, Math.floor(BUCKET_KEYS_MAX / 2 / Math.max(1, perBucket)));
+  const wanted = replica.buckets.slice(0, Math.min(BUCKETS_MAX, fitting));
+  const question = [report.seed, String(report.bucketCount), wanted.join(), `${BUCKET_KEYS_MAX}`];
+  const timeoutMs = options.timeoutMs + LARGE_STATE_MS;
+  try {
+    const primary = bucketsOf(options, question, timeoutMs);
+    const found = await differingKeys(primary, bucketsOf(other, question, timeoutMs));
+    const all = wanted.length === replica.buckets.length && found.length <= NAMED_MAX;
+    return { ...replica, keys: found.slice(0, NAMED_MAX), note: noteOf(found.length, all) };
+  } catch (error) {
+    return { ...none, note: `no key can be named: ${wordsOf(error)}` };
   }
-  return { ...replica, keys: keys.slice(0, NAMED_MAX), note: noteOf(replica, keys.length) };
 }
 
-function noteOf(replica: ReplicaVerdict, found: number): string {
-  if (found === 0) return "no key differs any more: what differed has been written since";
-  if (found > NAMED_MAX || replica.buckets.length > BUCKETS_MAX) return "there are more";
-  return "";
+function noteOf(found: number, all: boolean): string {
+  if (!all) return "there are more";
+  return found === 0 ? "no key differs any more: what differed has been written since" : "";
 }
 
-/** One node as a source of a bucket's keys. */
-function bucketOf(end: Asked, question: readonly string[], timeoutMs: number): BucketSource {
+/** One node as a source of the buckets' keys. */
+function bucketsOf(end: Asked, question: readonly string[], timeoutMs: number): BucketSource {
   return {
     keys: async () =>
       JSON.parse(await ask(end, ["REPL.BUCKET", ...question], timeoutMs)) as BucketKeys,

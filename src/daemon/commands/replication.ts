@@ -188,28 +188,29 @@ function replVerify(call: Call): void {
   });
 }
 
-/** REPL.BUCKET seed buckets bucket [limit]: keys of one bucket of a verification, as JSON. */
+/** REPL.BUCKET seed buckets bucket[,bucket..] [limit]: keys of a verification's buckets, as JSON. */
 function replBucket(call: Call): void {
   const { args, port, reply } = call;
   const seed = args.text(1).toLowerCase();
-  const [buckets = -1, bucket = -1, limit = BUCKET_KEYS] = [2, 3, 4]
-    .slice(0, args.count - 2)
-    .map((at) => readInteger(args.bytes, args.from(at), args.to(at)));
-  if (args.count > 5 || !/^[0-9a-f]{32}$/.test(seed)) {
-    reply.error("ERR expected REPL.BUCKET seed buckets bucket [limit]");
+  const list = args.text(3);
+  if (args.count > 5 || !/^[0-9a-f]{32}$/.test(seed) || !/^\d{1,3}(,\d{1,3}){0,99}$/.test(list)) {
+    reply.error("ERR expected REPL.BUCKET seed buckets bucket[,bucket..] [limit]");
     return;
   }
+  const wanted = list.split(",").map(Number);
+  const buckets = readInteger(args.bytes, args.from(2), args.to(2));
+  const limit = args.count === 4 ? BUCKET_KEYS : readInteger(args.bytes, args.from(4), args.to(4));
   const number = (value: unknown, min: number, max: number): value is number =>
     typeof value === "number" && value >= min && value <= max;
   if (
     !number(buckets, 1, LIMITS.digestBucketsMax) ||
-    !number(bucket, 0, buckets - 1) ||
+    !wanted.every((bucket) => bucket < buckets) ||
     !number(limit, 1, BUCKET_KEYS_MAX)
   ) {
     reply.error(ERR.notInteger);
     return;
   }
-  answerLater(call, port.node.bucket({ seed, buckets, bucket, limit }), (later, keys) => {
+  answerLater(call, port.node.bucket({ seed, buckets, wanted, limit }), (later, keys) => {
     later.bulkText(JSON.stringify(keys));
   });
 }

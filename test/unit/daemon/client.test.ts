@@ -124,7 +124,7 @@ describe("client: order and blocking", () => {
   test("REPL.BUCKET => JSON; what is out of range is refused before anything is walked", async () => {
     const client = new FakeClient(new FakePort());
     const seed = "00112233445566778899aabbccddeeff";
-    expect(client.send(request("REPL.BUCKET", seed, "512", "7"))).toBe("");
+    expect(client.send(request("REPL.BUCKET", seed, "512", "5,7"))).toBe("");
     await new Promise(setImmediate);
     expect(client.taken()).toMatch(/"to":7,"truncated":false,"keys":\[\]/);
     for (const words of [
@@ -133,6 +133,7 @@ describe("client: order and blocking", () => {
       [seed, "513", "0"],
       [seed, "512", "512"],
       [seed, "512", "-1"],
+      [seed, "512", "1,,2"],
       [seed, "512", "0", "0"],
       [seed, "512", "0", "200001"],
       [seed, "512", "0", "1", "1"],

@@ -110,8 +110,14 @@ export class FakeNode implements HawserNode {
       replicas: [],
     });
   }
-  bucket({ bucket }: BucketRequest): Promise<BucketKeys> {
-    return Promise.resolve({ history: "3", from: 0, to: bucket, truncated: false, keys: [] });
+  bucket({ wanted }: BucketRequest): Promise<BucketKeys> {
+    return Promise.resolve({
+      history: "3",
+      from: 0,
+      to: Math.max(...wanted),
+      truncated: false,
+      keys: [],
+    });
   }
   events(): readonly KeptEvent[] {
     return [1, 2, 3].map((n) => ({ timeMs: n, level: "info", event: `event${n}`, fields: {} }));
