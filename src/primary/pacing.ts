@@ -19,7 +19,7 @@ import { Rate } from "./rate.ts";
 import { relieve } from "./relief.ts";
 
 /** A sync that did not move for this long slows nobody. */
-const ADVANCING_MS = 3_000;
+const ADVANCING_MS = 1_500;
 /** Writers count as released when nobody had to wait for this long. */
 const RELEASED_MS = 3_000;
 /** A drain is believed after this. */

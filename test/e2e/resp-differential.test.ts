@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Daemon, ManagedProcess } from "../tools/processes.ts";
+import { describeWithRedis } from "../tools/redis-tools.ts";
 import { encodeRequest, RawResp, type Words } from "../tools/raw-resp.ts";
 import { until } from "../tools/wait.ts";
 
@@ -26,32 +27,6 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
-
-beforeAll(async () => {
-  redisPort = await freePort();
-  redisDir = await mkdtemp(join(tmpdir(), "differential-"));
-  const flags = ["--port", String(redisPort), "--save", "", "--dir", redisDir, "--databases", "1"];
-  redis = await ManagedProcess.spawn("redis-server", flags, { name: "redis-server" });
-  hawser = await Daemon.start("hawser", ["primary"]);
-  await until(
-    async () => {
-      try {
-        const client = await RawResp.connect(redisPort);
-        client.close();
-        return true;
-      } catch {
-        return null;
-      }
-    },
-    { what: "redis-server to listen", timeoutMs: 10_000 },
-  );
-});
-
-afterAll(async () => {
-  await hawser.kill();
-  await redis.kill();
-  await rm(redisDir, { recursive: true, force: true });
-});
 
 /** "set k \"a b\"" to its words. */
 function words(line: string): Words {
@@ -658,169 +633,208 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-describe("resp: the same pipeline to redis 7.0 and hawser => the same bytes", () => {
-  for (const [name, lines] of Object.entries(SCENARIOS)) {
-    test(name, () => expectSame(lines));
-  }
-});
+describeWithRedis("beside redis-server", () => {
+  beforeAll(async () => {
+    redisPort = await freePort();
+    redisDir = await mkdtemp(join(tmpdir(), "differential-"));
+    const flags = [
+      "--port",
+      String(redisPort),
+      "--save",
+      "",
+      "--dir",
+      redisDir,
+      "--databases",
+      "1",
+    ];
+    redis = await ManagedProcess.spawn("redis-server", flags, { name: "redis-server" });
+    hawser = await Daemon.start("hawser", ["primary"]);
+    await until(
+      async () => {
+        try {
+          const client = await RawResp.connect(redisPort);
+          client.close();
+          return true;
+        } catch {
+          return null;
+        }
+      },
+      { what: "redis-server to listen", timeoutMs: 10_000 },
+    );
+  });
 
-const FATAL: Readonly<Record<string, readonly string[]>> = {
-  "a negative and an empty array, then a bad length": ["*-1\r\n*0\r\n\r\n*abc\r\n"],
-  "too many arguments": ["*2147483648\r\n"],
-  "leading zero": ["*01\r\n"],
-  "bulk without $": ["*1\r\n+PING\r\n"],
-  "negative bulk": ["*1\r\n$-1\r\n"],
-  "bulk length is no number": ["*1\r\n$a\r\n"],
-  "bulk above proto-max-bulk-len": ["*1\r\n$536870913\r\n"],
-  "unbalanced quotes": ['PING "abc\r\n'],
-  "quote followed by a letter": ['PING "abc"d\r\n'],
-  "an inline line that never ends": ["x".repeat(70_000)],
-  "an array line that never ends": [`*${"1".repeat(70_000)}`],
-  "a bulk line that never ends": [`*1\r\n$${"1".repeat(70_000)}`],
-  "commands before the error are answered": ["*1\r\n$4\r\nPING\r\nPING\r\n*x\r\nPING\r\n"],
-  quit: ["QUIT\r\nPING\r\n"],
-  "an HTTP request": ["POST / HTTP/1.1\r\nHost: x\r\n\r\n"],
-  "an HTTP header": ["Host: x\r\n\r\n"],
-};
+  afterAll(async () => {
+    await hawser.kill();
+    await redis.kill();
+    await rm(redisDir, { recursive: true, force: true });
+  });
 
-describe("resp: bytes that end a connection => the same bytes, then closed", () => {
-  for (const [name, pieces] of Object.entries(FATAL)) {
-    test(name, async () => {
-      const answers = await Promise.all(
-        [redisPort, hawser.port].map(async (port) => {
-          const client = await RawResp.connect(port);
-          return client.untilClosed(...pieces.map((piece) => Buffer.from(piece, "latin1")));
-        }),
-      );
-      expect(answers[1]).toBe(answers[0]);
-    });
-  }
-});
+  describe("resp: the same pipeline to redis 7.0 and hawser => the same bytes", () => {
+    for (const [name, lines] of Object.entries(SCENARIOS)) {
+      test(name, () => expectSame(lines));
+    }
+  });
 
-test("resp: inline commands with every kind of quote => the same bytes", async () => {
-  const lines = [
-    "PING",
-    "ping\t x ",
-    "  set   a   b  ",
-    "get a",
-    'set q "a b\\n\\r\\t\\b\\a\\x41\\\\\\"\\q"',
-    "get q",
-    "set s 'it\\'s \\n'",
-    "get s",
-    'echo ""',
-    "echo ''",
-    "",
-    "   ",
-    'echo ab"cd"',
-    "echo \xff\xfe",
-    "mset a 1 b 2",
-  ];
-  const replies = await both(Buffer.from(`${lines.join("\r\n")}\nPING\n`, "latin1"));
-  expect(replies.hawser).toBe(replies.redis);
-});
+  const FATAL: Readonly<Record<string, readonly string[]>> = {
+    "a negative and an empty array, then a bad length": ["*-1\r\n*0\r\n\r\n*abc\r\n"],
+    "too many arguments": ["*2147483648\r\n"],
+    "leading zero": ["*01\r\n"],
+    "bulk without $": ["*1\r\n+PING\r\n"],
+    "negative bulk": ["*1\r\n$-1\r\n"],
+    "bulk length is no number": ["*1\r\n$a\r\n"],
+    "bulk above proto-max-bulk-len": ["*1\r\n$536870913\r\n"],
+    "unbalanced quotes": ['PING "abc\r\n'],
+    "quote followed by a letter": ['PING "abc"d\r\n'],
+    "an inline line that never ends": ["x".repeat(70_000)],
+    "an array line that never ends": [`*${"1".repeat(70_000)}`],
+    "a bulk line that never ends": [`*1\r\n$${"1".repeat(70_000)}`],
+    "commands before the error are answered": ["*1\r\n$4\r\nPING\r\nPING\r\n*x\r\nPING\r\n"],
+    quit: ["QUIT\r\nPING\r\n"],
+    "an HTTP request": ["POST / HTTP/1.1\r\nHost: x\r\n\r\n"],
+    "an HTTP header": ["Host: x\r\n\r\n"],
+  };
 
-const key = fc.constantFrom("a", "b", "c", "");
-const integer = fc.oneof(
-  fc.integer({ min: -20, max: 20 }).map(String),
-  fc.constantFrom("9223372036854775807", "-9223372036854775808", "1e3", "abc", "", "007"),
-);
-const value = fc.oneof(
-  integer,
-  fc.string({ unit: "binary", maxLength: 20 }).map((text) => Buffer.from(text).toString("latin1")),
-  fc.constantFrom("x".repeat(100), "\r\n", "3.25", "-1.5e2"),
-);
-/** Far enough away that a second more or less between the servers is not seen. */
-const farTtl = fc.constantFrom("100", "200", "300");
-const setOption = fc.constantFrom<readonly string[]>(
-  [],
-  ["NX"],
-  ["XX"],
-  ["GET"],
-  ["KEEPTTL"],
-  ["EX", "100"],
-  ["PX", "200000"],
-  ["EXAT", "99999999999"],
-  ["NX", "GET"],
-  ["EX", "100", "XX"],
-);
-const expireOption = fc.constantFrom<readonly string[]>([], ["NX"], ["XX"], ["GT"], ["LT"]);
-const anyCommand: fc.Arbitrary<readonly string[]> = fc.oneof(
-  fc.tuple(key, value, setOption).map(([k, v, o]) => ["SET", k, v, ...o]),
-  fc
-    .tuple(
-      fc.constantFrom(
-        "GET",
-        "STRLEN",
-        "TYPE",
-        "TTL",
-        "EXPIRETIME",
-        "PERSIST",
-        "GETDEL",
-        "INCR",
-        "DECR",
-        "GETEX",
-      ),
-      key,
-    )
-    .map(([c, k]) => [c, k]),
-  fc
-    .tuple(fc.constantFrom("SETNX", "GETSET", "APPEND", "INCRBY", "DECRBY"), key, value)
-    .map(([c, k, v]) => [c, k, v]),
-  fc
-    .tuple(
-      fc.constantFrom("DEL", "EXISTS", "MGET", "UNLINK", "TOUCH"),
-      fc.array(key, { minLength: 1, maxLength: 4 }),
-    )
-    .map(([c, ks]) => [c, ...ks]),
-  fc
-    .tuple(
-      fc.constantFrom("MSET", "MSETNX"),
-      fc.array(fc.tuple(key, value), { minLength: 1, maxLength: 4 }),
-    )
-    .map(([c, pairs]) => [c, ...pairs.flat()]),
-  fc.tuple(fc.constantFrom("RENAME", "RENAMENX", "COPY"), key, key).map(([c, a, b]) => [c, a, b]),
-  fc.tuple(key, integer, integer).map(([k, a, b]) => ["GETRANGE", k, a, b]),
-  fc
-    .tuple(key, fc.integer({ min: -2, max: 60 }).map(String), value)
-    .map(([k, a, v]) => ["SETRANGE", k, a, v]),
-  fc.tuple(key, farTtl, expireOption).map(([k, t, o]) => ["EXPIRE", k, t, ...o]),
-  fc
-    .tuple(key, fc.constantFrom("1.5", "-0.1", "3", "1e2", "0.0001"))
-    .map(([k, v]) => ["INCRBYFLOAT", k, v]),
-  fc.constantFrom<readonly string[]>(
-    ["DBSIZE"],
-    ["MULTI"],
-    ["EXEC"],
-    ["DISCARD"],
-    ["WATCH", "a"],
-    ["UNWATCH"],
-    ["PING"],
-    ["NOSUCH", "x"],
-  ),
-);
+  describe("resp: bytes that end a connection => the same bytes, then closed", () => {
+    for (const [name, pieces] of Object.entries(FATAL)) {
+      test(name, async () => {
+        const answers = await Promise.all(
+          [redisPort, hawser.port].map(async (port) => {
+            const client = await RawResp.connect(port);
+            return client.untilClosed(...pieces.map((piece) => Buffer.from(piece, "latin1")));
+          }),
+        );
+        expect(answers[1]).toBe(answers[0]);
+      });
+    }
+  });
 
-test("resp: random sequences of commands => the same bytes", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(anyCommand, { minLength: 1, maxLength: 60 }), async (commands) => {
-      const all = commands.map((command) => encodeRequest(command));
-      // EXEC twice: the marker must not be queued.
-      const replies = await both(Buffer.concat([...all, encodeRequest(["EXEC"])]));
-      expect(replies.hawser).toBe(replies.redis);
-    }),
-    { numRuns: 300 },
+  test("resp: inline commands with every kind of quote => the same bytes", async () => {
+    const lines = [
+      "PING",
+      "ping\t x ",
+      "  set   a   b  ",
+      "get a",
+      'set q "a b\\n\\r\\t\\b\\a\\x41\\\\\\"\\q"',
+      "get q",
+      "set s 'it\\'s \\n'",
+      "get s",
+      'echo ""',
+      "echo ''",
+      "",
+      "   ",
+      'echo ab"cd"',
+      "echo \xff\xfe",
+      "mset a 1 b 2",
+    ];
+    const replies = await both(Buffer.from(`${lines.join("\r\n")}\nPING\n`, "latin1"));
+    expect(replies.hawser).toBe(replies.redis);
+  });
+
+  const key = fc.constantFrom("a", "b", "c", "");
+  const integer = fc.oneof(
+    fc.integer({ min: -20, max: 20 }).map(String),
+    fc.constantFrom("9223372036854775807", "-9223372036854775808", "1e3", "abc", "", "007"),
   );
-}, 120_000);
-
-test("resp: INCRBYFLOAT of random decimals => the same digits", async () => {
-  const decimal = fc
-    .tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.integer({ min: -22, max: 22 }))
-    .map(([digits, exponent]) => `${digits}e${exponent}`);
-  await fc.assert(
-    fc.asyncProperty(fc.array(decimal, { minLength: 2, maxLength: 40 }), async (values) => {
-      const requests = values.map((v) => encodeRequest(["INCRBYFLOAT", "f", v]));
-      const replies = await both(Buffer.concat(requests));
-      expect(replies.hawser).toBe(replies.redis);
-    }),
-    { numRuns: 50 },
+  const value = fc.oneof(
+    integer,
+    fc
+      .string({ unit: "binary", maxLength: 20 })
+      .map((text) => Buffer.from(text).toString("latin1")),
+    fc.constantFrom("x".repeat(100), "\r\n", "3.25", "-1.5e2"),
   );
-}, 120_000);
+  /** Far enough away that a second more or less between the servers is not seen. */
+  const farTtl = fc.constantFrom("100", "200", "300");
+  const setOption = fc.constantFrom<readonly string[]>(
+    [],
+    ["NX"],
+    ["XX"],
+    ["GET"],
+    ["KEEPTTL"],
+    ["EX", "100"],
+    ["PX", "200000"],
+    ["EXAT", "99999999999"],
+    ["NX", "GET"],
+    ["EX", "100", "XX"],
+  );
+  const expireOption = fc.constantFrom<readonly string[]>([], ["NX"], ["XX"], ["GT"], ["LT"]);
+  const anyCommand: fc.Arbitrary<readonly string[]> = fc.oneof(
+    fc.tuple(key, value, setOption).map(([k, v, o]) => ["SET", k, v, ...o]),
+    fc
+      .tuple(
+        fc.constantFrom(
+          "GET",
+          "STRLEN",
+          "TYPE",
+          "TTL",
+          "EXPIRETIME",
+          "PERSIST",
+          "GETDEL",
+          "INCR",
+          "DECR",
+          "GETEX",
+        ),
+        key,
+      )
+      .map(([c, k]) => [c, k]),
+    fc
+      .tuple(fc.constantFrom("SETNX", "GETSET", "APPEND", "INCRBY", "DECRBY"), key, value)
+      .map(([c, k, v]) => [c, k, v]),
+    fc
+      .tuple(
+        fc.constantFrom("DEL", "EXISTS", "MGET", "UNLINK", "TOUCH"),
+        fc.array(key, { minLength: 1, maxLength: 4 }),
+      )
+      .map(([c, ks]) => [c, ...ks]),
+    fc
+      .tuple(
+        fc.constantFrom("MSET", "MSETNX"),
+        fc.array(fc.tuple(key, value), { minLength: 1, maxLength: 4 }),
+      )
+      .map(([c, pairs]) => [c, ...pairs.flat()]),
+    fc.tuple(fc.constantFrom("RENAME", "RENAMENX", "COPY"), key, key).map(([c, a, b]) => [c, a, b]),
+    fc.tuple(key, integer, integer).map(([k, a, b]) => ["GETRANGE", k, a, b]),
+    fc
+      .tuple(key, fc.integer({ min: -2, max: 60 }).map(String), value)
+      .map(([k, a, v]) => ["SETRANGE", k, a, v]),
+    fc.tuple(key, farTtl, expireOption).map(([k, t, o]) => ["EXPIRE", k, t, ...o]),
+    fc
+      .tuple(key, fc.constantFrom("1.5", "-0.1", "3", "1e2", "0.0001"))
+      .map(([k, v]) => ["INCRBYFLOAT", k, v]),
+    fc.constantFrom<readonly string[]>(
+      ["DBSIZE"],
+      ["MULTI"],
+      ["EXEC"],
+      ["DISCARD"],
+      ["WATCH", "a"],
+      ["UNWATCH"],
+      ["PING"],
+      ["NOSUCH", "x"],
+    ),
+  );
+
+  test("resp: random sequences of commands => the same bytes", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyCommand, { minLength: 1, maxLength: 60 }), async (commands) => {
+        const all = commands.map((command) => encodeRequest(command));
+        // EXEC twice: the marker must not be queued.
+        const replies = await both(Buffer.concat([...all, encodeRequest(["EXEC"])]));
+        expect(replies.hawser).toBe(replies.redis);
+      }),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+
+  test("resp: INCRBYFLOAT of random decimals => the same digits", async () => {
+    const decimal = fc
+      .tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.integer({ min: -22, max: 22 }))
+      .map(([digits, exponent]) => `${digits}e${exponent}`);
+    await fc.assert(
+      fc.asyncProperty(fc.array(decimal, { minLength: 2, maxLength: 40 }), async (values) => {
+        const requests = values.map((v) => encodeRequest(["INCRBYFLOAT", "f", v]));
+        const replies = await both(Buffer.concat(requests));
+        expect(replies.hawser).toBe(replies.redis);
+      }),
+      { numRuns: 50 },
+    );
+  }, 120_000);
+});
