@@ -152,11 +152,11 @@ export const MUTANTS: readonly Mutant[] = [
     '    this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");',
     "",
   ]),
-  mutant("waiters survive a resync", [
-    "primary/feeder.ts",
-    "    this.answerWaiters();\n    this.dropAll",
-    "    this.dropAll",
-  ]),
+  mutant(
+    "waiters survive a resync",
+    ["primary/feeder.ts", "    this.answerWaiters();\n    this.dropAll", "    this.dropAll"],
+    ["daemon/node-core.ts", "    if (wasPrimary) this.feeder.answerWaiters();\n", ""],
+  ),
   mutant("a parked snapshot is not released", [
     "primary/parking.ts",
     "    parked.snapshot?.release();",

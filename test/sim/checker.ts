@@ -84,6 +84,8 @@ export class Checker {
     }
     this.checkCaps(node);
     this.checkPartial(node);
+    if (node.role === "replica" && node.feeder.waiters.size > 0)
+      this.fail(node, "waiters outlive the primary that they asked");
     this.checkConfirmations(node);
     for (const other of this.sim.nodes.values())
       if (other.upstream === node.name) this.checkConfirmations(other);
@@ -99,6 +101,7 @@ export class Checker {
       this.checkWipe(node, seen, at);
       seen.consent = "none";
       seen.past.push(seen.at);
+      if (node.identity.consent !== "none") this.fail(node, "consent outlives its sync");
     }
     if (node.role === "replica") this.checkState(node, at, done);
     if (seen.resyncs !== node.resyncs) {
