@@ -261,6 +261,8 @@ export class Link implements DecoderSink {
     this.sent = cursor.offset;
     this.received = cursor.offset;
     this.progressMs = nowMs;
+    // Why: a ship may have jumped over it, and the stream stops at a mark until it was said.
+    if (this.mark !== null && this.mark.position.offset < this.sent) this.mark = null;
   }
 
   move(state: LinkState): void {

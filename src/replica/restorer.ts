@@ -46,8 +46,13 @@ export class Restorer {
         loadKept(restore, bytes, at, payloadBytes, digest);
         return true;
       },
-      (error) => {
+      (failure) => {
         if (this.current !== restore) return;
+        // Why: with fewer chunks than were promised upstream, room would stay 0 for ever.
+        const short = restore.isLoadingKept
+          ? new Error("chunks are missing in the part file")
+          : null;
+        const error = failure ?? short;
         if (error !== null) this.drop();
         done(error);
       },
