@@ -7,6 +7,7 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { cpuSeconds, rssBytes } from "../lib/process.ts";
+import { prober } from "../lib/prober.ts";
 import { Resp } from "../lib/resp.ts";
 import { quantile } from "../lib/stats.ts";
 import { benchmark, caughtUp, fill, inSync } from "./load.ts";
@@ -79,7 +80,7 @@ const fullSync: Question["ask"] = (peer, { share }) =>
     const count = Math.round(3_000_000 * share);
     await fill(primary.port, count);
     const before = rssBytes(primary.pid);
-    const prober = await probeSets(primary.port);
+    const stopProbing = await prober(primary.port);
     const startedMs = performance.now();
     const replica = await peer.replica(primary.port);
     try {
@@ -95,7 +96,7 @@ const fullSync: Question["ask"] = (peer, { share }) =>
       }
       const seconds = (performance.now() - startedMs) / 1000;
       client.close();
-      const latencies = await prober();
+      const latencies = await stopProbing();
       return {
         sync_s: seconds,
         set_p50_ms: quantile(latencies, 0.5),
@@ -107,26 +108,6 @@ const fullSync: Question["ask"] = (peer, { share }) =>
       await replica.stop();
     }
   });
-
-/** One SET at a time until stopped; latencies in ms. */
-async function probeSets(port: number): Promise<() => Promise<number[]>> {
-  const client = await Resp.open(port);
-  const latencies: number[] = [];
-  let running = true;
-  const loop = (async () => {
-    while (running) {
-      const startedMs = performance.now();
-      await client.call("SET", "probe", "x");
-      latencies.push(performance.now() - startedMs);
-    }
-  })();
-  return async () => {
-    running = false;
-    await loop;
-    client.close();
-    return latencies;
-  };
-}
 
 const catchUp: Question["ask"] = (peer, { share }) =>
   withNodes(peer, 1, async (primary, [replica]) => {

@@ -3,19 +3,10 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FaultProxy } from "../../test/tools/proxy.ts";
 import { rssBytes } from "../lib/process.ts";
+import { prober } from "../lib/prober.ts";
 import { Resp } from "../lib/resp.ts";
 import { quantile } from "../lib/stats.ts";
-import {
-  fill,
-  node,
-  type Node,
-  prober,
-  sameDigest,
-  status,
-  synced,
-  until,
-  writer,
-} from "./scenario.ts";
+import { fill, node, type Node, sameDigest, status, synced, until, writer } from "./scenario.ts";
 
 export type Figures = Readonly<Record<string, number | boolean>>;
 

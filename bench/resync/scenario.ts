@@ -140,26 +140,6 @@ export async function writer(port: number, keys: number, bytesPerSecond: number)
   return state;
 }
 
-/** One SET at a time until stopped; latencies in ms. */
-export async function prober(port: number): Promise<() => Promise<number[]>> {
-  const client = await Resp.open(port);
-  const latencies: number[] = [];
-  let running = true;
-  const loop = (async () => {
-    while (running) {
-      const startedMs = performance.now();
-      await client.call("SET", "probe", "x");
-      latencies.push(performance.now() - startedMs);
-    }
-  })();
-  return async () => {
-    running = false;
-    await loop;
-    client.close();
-    return latencies;
-  };
-}
-
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer();
