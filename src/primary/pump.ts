@@ -33,8 +33,12 @@ export class Pump implements FeedContext {
     for (let i = 0; i < count && left > 0; i++) {
       const link = order[(start + i) % count]!;
       if (link.isClosed || link.hello === null) continue;
-      left -= feed(link, Math.min(options.budgetBytes, left), this);
-      this.rotation = start + i + 1;
+      const budget = Math.min(options.budgetBytes, left);
+      left -= feed(link, budget, this);
+      // A link whose budget the others had used up is first in the next run, or it would get the
+      // rest of every run; the first of a run has had all there is.
+      const cutShort = budget < options.budgetBytes && i > 0;
+      this.rotation = start + i + (cutShort ? 0 : 1);
     }
     this.count();
     return left <= 0 || links.some(hasMore);
