@@ -27,9 +27,10 @@ export interface RoleOwner {
   onSynced(): void;
 }
 
-export class FeederView implements NodeView {
+/** What both views say: read from the identity at every use. */
+class IdentityView {
   readonly format: { readonly name: string; readonly version: number } = FORMAT;
-  private readonly owner: RoleOwner;
+  protected readonly owner: RoleOwner;
 
   constructor(owner: RoleOwner) {
     this.owner = owner;
@@ -38,17 +39,20 @@ export class FeederView implements NodeView {
   get nodeId(): Id {
     return this.owner.identity.nodeId;
   }
-  get role(): "primary" | "replica" {
-    return this.owner.role;
-  }
-  get path(): readonly Id[] {
-    return this.owner.identity.path;
-  }
   get history(): Id {
     return this.owner.identity.history;
   }
   get lineage(): Lineage {
     return this.owner.identity.lineage;
+  }
+}
+
+export class FeederView extends IdentityView implements NodeView {
+  get role(): "primary" | "replica" {
+    return this.owner.role;
+  }
+  get path(): readonly Id[] {
+    return this.owner.identity.path;
   }
   get ready(): boolean {
     return this.owner.role === "primary" || this.owner.everSynced;
@@ -73,28 +77,12 @@ export class FeederView implements NodeView {
   }
 }
 
-export class SessionView implements ReplicaNode {
-  readonly format: { readonly name: string; readonly version: number } = FORMAT;
-  private readonly owner: RoleOwner;
-
-  constructor(owner: RoleOwner) {
-    this.owner = owner;
-  }
-
-  get nodeId(): Id {
-    return this.owner.identity.nodeId;
-  }
+export class SessionView extends IdentityView implements ReplicaNode {
   get replicaId(): Id {
     return this.owner.identity.replicaId;
   }
   get instanceId(): Id {
     return this.owner.identity.instanceId;
-  }
-  get history(): Id {
-    return this.owner.identity.history;
-  }
-  get lineage(): Lineage {
-    return this.owner.identity.lineage;
   }
 
   address(): NodeAddress {

@@ -15,6 +15,8 @@
  * Owns: sizes and encoding. Does not own: effects (store.ts), which commands log what (daemon/).
  */
 
+import { writeU64 } from "../wire/frame.ts";
+
 export const FORMAT = { name: "hawser-kv", version: 1 } as const;
 
 export const OP = {
@@ -33,15 +35,6 @@ export const SET_HAS_EXPIRY = 1;
 
 /** Bytes before the key of every keyed record but SET with expiry, EXPIRE and PATCH. */
 export const RECORD_HEAD_BYTES = 6;
-
-export function writeU64(into: Buffer, value: number, at: number): void {
-  into.writeUInt32LE(value >>> 0, at);
-  into.writeUInt32LE((value / 0x1_0000_0000) >>> 0, at + 4);
-}
-
-export function readU64(from: Buffer, at: number): number {
-  return from.readUInt32LE(at) + from.readUInt32LE(at + 4) * 0x1_0000_0000;
-}
 
 function head(into: Buffer, at: number, op: number, flags: number, keyBytes: number): number {
   into[at] = op;

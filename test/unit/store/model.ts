@@ -4,7 +4,7 @@ import { InlineSource } from "../../../src/store/inline-source.ts";
 import * as record from "../../../src/store/record.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store, type StoreOptions } from "../../../src/store/store.ts";
-import { CHUNK_HEAD_BYTES } from "../../../src/wire/frame.ts";
+import { CHUNK_HEAD_BYTES, readU64 } from "../../../src/wire/frame.ts";
 
 export interface Entry {
   readonly value: Buffer;
@@ -101,11 +101,11 @@ export function applyToModel(model: Model, bytes: Buffer): void {
   const rest = Buffer.from(bytes.subarray(keyAt + keyBytes));
   const old = model.get(key);
   if (op === record.OP.set) {
-    model.set(key, { value: rest, expireAt: extra === 0 ? 0 : record.readU64(bytes, 6) });
+    model.set(key, { value: rest, expireAt: extra === 0 ? 0 : readU64(bytes, 6) });
   } else if (op === record.OP.del) {
     model.delete(key);
   } else if (op === record.OP.expire) {
-    if (old) model.set(key, { value: old.value, expireAt: record.readU64(bytes, 6) });
+    if (old) model.set(key, { value: old.value, expireAt: readU64(bytes, 6) });
   } else if (op === record.OP.patch) {
     const at = bytes.readUInt32LE(6);
     const before = old?.value ?? Buffer.alloc(0);
