@@ -132,6 +132,12 @@ function lag(perSecond: number): Question["ask"] {
     withNodes(peer, 1, async (primary, [replica]) => {
       const head = await Resp.open(primary.port);
       const tail = await Resp.open(replica!.port);
+      await benchmark(primary.port, "set", WARM_UP, 8, 1, 100_000);
+      await benchmark(replica!.port, "get", WARM_UP, 8, 1, 100_000);
+      for (let i = 0; i < WARM_UP / 4; i++) {
+        await head.call("SET", "lag", i);
+        await tail.call("GET", "lag");
+      }
       await caughtUp(head, [tail]);
       const load = perSecond === 0 ? null : startLoad(primary.port, perSecond);
       await sleep(500);

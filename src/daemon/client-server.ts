@@ -11,6 +11,7 @@ import { Args } from "./args.ts";
 import { Client, type ClientTransport } from "./client.ts";
 import { newCounters, type Call, type PortContext } from "./context.ts";
 import { Keyspace } from "./keyspace.ts";
+import { LateReplies, type LateSink } from "./late-replies.ts";
 import type { Logger } from "./logger.ts";
 import type { HawserNode } from "./node-api.ts";
 import type { NodeOptions } from "./options.ts";
@@ -25,6 +26,7 @@ export class ClientServer {
   /** Pointed at one client and command after the other; tests make clients of their own with it. */
   readonly call: Call;
   readonly #server: Server;
+  readonly #late = new LateReplies();
   #nextId = 1;
 
   constructor(node: HawserNode, options: NodeOptions, log: Logger, shutdown: () => void) {
@@ -99,7 +101,7 @@ export class ClientServer {
       port: socket.remotePort ?? 0,
     });
     const local = formatAddress({ host: socket.localAddress ?? "?", port: socket.localPort ?? 0 });
-    const transport = new SocketTransport(socket, address, this.context);
+    const transport = new SocketTransport(socket, address, this.context, this.#late);
     const client = new Client(id, this.call, transport, address, local);
     clients.set(id, client);
     log.debug("client_connected", { client: address, id });
@@ -116,17 +118,20 @@ export class ClientServer {
   }
 }
 
-class SocketTransport implements ClientTransport {
+class SocketTransport implements ClientTransport, LateSink {
   isFull = false;
+  late = false;
   readonly #socket: Socket;
   readonly #address: string;
   readonly #context: PortContext;
+  readonly #late: LateReplies;
   #paused = false;
 
-  constructor(socket: Socket, address: string, context: PortContext) {
+  constructor(socket: Socket, address: string, context: PortContext, late: LateReplies) {
     this.#socket = socket;
     this.#address = address;
     this.#context = context;
+    this.#late = late;
   }
 
   get outputBytes(): number {
@@ -134,6 +139,15 @@ class SocketTransport implements ClientTransport {
   }
 
   write(bytes: Buffer): boolean {
+    const late = this.#late;
+    if (this.late || this.#context.node.afterTurn(late.release)) {
+      if (late.hold(this, bytes)) return true;
+      late.release();
+    }
+    return this.writeNow(bytes);
+  }
+
+  writeNow(bytes: Buffer): boolean {
     const socket = this.#socket;
     if (socket.destroyed) return true;
     this.#context.counters.writes++;
@@ -161,6 +175,7 @@ class SocketTransport implements ClientTransport {
   }
 
   end(): void {
+    if (this.late) this.#late.release();
     this.#socket.pause();
     this.#socket.end();
     this.#socket.destroySoon();

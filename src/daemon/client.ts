@@ -218,9 +218,9 @@ export class Client {
       this.#port.log.warn("client_dropped", { client: this.address, reason: this.#parser.error });
       this.#closing = true;
     }
+    node.afterClientRead();
     reply.flush();
     this.#port.busy = false;
-    node.afterClientRead();
     if (this.#closing) this.#transport.end();
     else if (this.#blocked === null) this.#transport.resume();
   }

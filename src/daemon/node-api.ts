@@ -44,6 +44,11 @@ export interface HawserNode {
   readonly stateGeneration: number;
   /** Call once after all commands of one socket read ran: seals and pumps a long turn. */
   afterClientRead(): void;
+  /**
+   * Calls `run` once after the pump of this loop turn and returns true, when that has something of
+   * the log for a replica; else returns false. Asked with the same `run` it is still called once.
+   */
+  afterTurn(run: () => void): boolean;
   /** True while writers are to be slowed (D15): stop reading client sockets until resumed. */
   writersPaused(): boolean;
   /** Calls `resume` once when writersPaused() turns false. */

@@ -199,6 +199,12 @@ export class DaemonNode implements HawserNode {
     if (tail - fedTo >= MIB) this.feeder.turn(this.now());
   }
 
+  afterTurn(run: () => void): boolean {
+    if (this.backlog.tail === this.feeder.fedTo || this.feeder.links.length === 0) return false;
+    this.server.afterTurn(run);
+    return true;
+  }
+
   writersPaused(): boolean {
     return this.feeder.pacing.paused(this.now());
   }

@@ -7,6 +7,7 @@
  *
  * Owns: sockets, timers. Does not own: links' state (feeder.ts).
  */
+import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { Feeder } from "./feeder.ts";
@@ -28,6 +29,8 @@ export class FeederServer<T extends FeederOwner> {
   private tickTimer: NodeJS.Timeout | null = null;
   private wakeTimer: NodeJS.Timeout | null = null;
   private turnWanted = false;
+  /** Called at the end of the turn that was asked for. */
+  private afterwards: (() => void) | null = null;
   private readonly sockets = new Set<Socket>();
 
   /** `make` builds the feeder's owner around the function by which it asks for a turn. */
@@ -62,11 +65,21 @@ export class FeederServer<T extends FeederOwner> {
     setImmediate(this.runTurn);
   }
 
+  /** Calls `run` at the end of the next turn, once however often it was asked; there is one `run`. */
+  afterTurn(run: () => void): void {
+    assert(this.afterwards === null || this.afterwards === run, "two wait for the end of a turn");
+    this.afterwards = run;
+    this.wantTurn();
+  }
+
   private readonly runTurn = (): void => {
     this.turnWanted = false;
     const nowMs = performance.now();
     if (this.feeder.turn(nowMs)) this.wantTurn();
     else this.scheduleWake(nowMs);
+    const { afterwards } = this;
+    this.afterwards = null;
+    afterwards?.();
   };
 
   private scheduleWake(nowMs: number): void {

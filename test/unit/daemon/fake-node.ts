@@ -45,6 +45,9 @@ export class FakeNode implements HawserNode {
   loading = false;
   stateGeneration = 0;
   paused = false;
+  /** A pump's turn is due with something to send. */
+  turnDue = false;
+  afterwards: (() => void) | null = null;
   reads = 0;
   waits: { offset: number; replicas: number; done: (count: number) => void; cancelled: boolean }[] =
     [];
@@ -61,6 +64,11 @@ export class FakeNode implements HawserNode {
   }
   isLoading(): boolean {
     return this.loading;
+  }
+  afterTurn(run: () => void): boolean {
+    if (!this.turnDue) return false;
+    this.afterwards = run;
+    return true;
   }
   afterClientRead(): void {
     this.reads++;
