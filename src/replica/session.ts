@@ -125,7 +125,10 @@ export class Session implements DecoderSink {
   private onKeptLoaded(error: Error | null): void {
     if (error !== null) {
       this.deps.journal("warn", "part_file_unusable", { why: error.message });
-      if (this.state.kind === "restoring") this.fail(error.message, this.nowMs);
+      // Why after HELLO too: it has promised those chunks, and what answers it builds on them.
+      const { kind } = this.state;
+      if (kind === "restoring" || (kind === "handshake" && this.feederNonce !== ""))
+        this.fail(`the part file is of no use: ${error.message}`, this.nowMs);
       return;
     }
     this.acks.due = true;

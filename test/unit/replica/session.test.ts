@@ -1,11 +1,22 @@
 /** The session against a scripted upstream: what survives a connection, what must not. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import { batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
 import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 
 const AT_500 = { history: UPSTREAM, offset: 500, chain: 7 };
+const AT_500_BEGIN = {
+  type: "snapshot" as const,
+  snapshotId: id(70),
+  position: AT_500,
+  lineage: [],
+  format: { name: "test", version: 1 },
+  firstChunk: 0,
+  records: 1,
+  bytes: 1,
+};
 
 function endOf(digests: readonly number[], bytes: number, wrong = false) {
   const sum = createHash("sha256");
@@ -91,6 +102,45 @@ describe("restoring", () => {
     );
     expect(harness.state).toMatchObject({ swaps: 1, staged: 1 });
     expect(harness.history).toBe(id(3));
+  });
+});
+
+describe("a part file of an earlier process", () => {
+  /** Keeps one chunk, and says later that it is damaged. */
+  function damagedLater(): { harness: Harness; tell: () => void } {
+    let tell = (): void => undefined;
+    const keeper: ChunkKeeper = {
+      kept: { begin: AT_500_BEGIN, chunks: 1 },
+      pendingBytes: 0,
+      replay: (_visit, done) => {
+        tell = () => done(new Error("chunk 0 is damaged"));
+      },
+      begin: () => undefined,
+      keep: () => undefined,
+      clear: () => undefined,
+    };
+    const harness = new Harness({}, keeper);
+    return { harness, tell: () => tell() };
+  }
+
+  test("handshake, HELLO said + damaged => a new attempt, which promises nothing", () => {
+    const { harness, tell } = damagedLater();
+    harness.greet();
+    expect(harness.last("hello").resume).toMatchObject({ nextChunk: 1 });
+    tell();
+    expect(harness.session.state.kind).toBe("retrying");
+    expect(harness.session.lastError).toMatch(/^the part file is of no use/);
+    harness.greet();
+    expect(harness.last("hello").resume).toBeNull();
+  });
+
+  test("connecting + damaged => the attempt goes on, and promises nothing", () => {
+    const { harness, tell } = damagedLater();
+    harness.session.start(0);
+    tell();
+    expect(harness.session.state.kind).toBe("connecting");
+    harness.greet();
+    expect(harness.last("hello").resume).toBeNull();
   });
 });
 

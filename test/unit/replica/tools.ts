@@ -1,6 +1,7 @@
 /** A session with a scripted upstream: what it says, what it does to log and state, no network. */
 import { Backlog } from "../../../src/primary/backlog.ts";
 import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
+import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";
 import { Session } from "../../../src/replica/session.ts";
 import type { Staging, StateTarget } from "../../../src/replica/target.ts";
@@ -69,7 +70,7 @@ export class Harness {
   dials = 0;
   private decoder = this.listen();
 
-  constructor(options: Partial<SessionOptions> = {}) {
+  constructor(options: Partial<SessionOptions> = {}, keeper: ChunkKeeper | null = null) {
     const shell: SessionShell = {
       dial: () => {
         this.dials += 1;
@@ -97,7 +98,7 @@ export class Harness {
       randomId: () => id(minted++),
       onApplied: () => undefined,
       onVerify: () => undefined,
-      keeper: null,
+      keeper,
     });
   }
 
