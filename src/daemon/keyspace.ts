@@ -9,6 +9,7 @@
  */
 import { LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { transcribe } from "../store/copy.ts";
 import {
   delBytes,
   encodeDelHead,
@@ -30,8 +31,6 @@ import type { Store } from "../store/store.ts";
 import type { HawserNode, WriteRefusal } from "./node-api.ts";
 import { WatchTable } from "./watch.ts";
 
-/** Below this a loop is faster than Buffer.copy. */
-const LOOP_COPY_BYTES_MAX = 48;
 const GROUP_BYTES_MIN = 16 * 1024;
 /** A group buffer larger than this is given back. */
 const GROUP_BYTES_KEPT = 1024 * 1024;
@@ -122,8 +121,8 @@ export class Keyspace {
     const at = this.#reserve(length);
     const into = this.#into;
     const keyAt = encodeSetHead(into, at, keyTo - keyFrom, expireAt);
-    const valueAt = copyInto(into, keyAt, keys, keyFrom, keyTo);
-    copyInto(into, valueAt, values, valueFrom, valueTo);
+    const valueAt = transcribe(into, keyAt, keys, keyFrom, keyTo);
+    transcribe(into, valueAt, values, valueFrom, valueTo);
     this.#commit(at, length);
     if (this.watches.size > 0) this.watches.touch(keys, keyFrom, keyTo);
   }
@@ -132,7 +131,7 @@ export class Keyspace {
   remove(bytes: Buffer, from: number, to: number): void {
     const length = delBytes(to - from);
     const at = this.#reserve(length);
-    copyInto(this.#into, encodeDelHead(this.#into, at, to - from), bytes, from, to);
+    transcribe(this.#into, encodeDelHead(this.#into, at, to - from), bytes, from, to);
     this.#commit(at, length);
     if (this.watches.size > 0) this.watches.touch(bytes, from, to);
   }
@@ -141,7 +140,7 @@ export class Keyspace {
   expire(bytes: Buffer, from: number, to: number, expireAt: number): void {
     const length = expireBytes(to - from);
     const at = this.#reserve(length);
-    copyInto(this.#into, encodeExpireHead(this.#into, at, to - from, expireAt), bytes, from, to);
+    transcribe(this.#into, encodeExpireHead(this.#into, at, to - from, expireAt), bytes, from, to);
     this.#commit(at, length);
     if (this.watches.size > 0) this.watches.touch(bytes, from, to);
   }
@@ -160,7 +159,7 @@ export class Keyspace {
     const at = this.#reserve(length);
     const into = this.#into;
     const keyAt = encodePatchHead(into, at, keyTo - keyFrom, valueAt);
-    copyInto(into, copyInto(into, keyAt, keys, keyFrom, keyTo), data, dataFrom, dataTo);
+    transcribe(into, transcribe(into, keyAt, keys, keyFrom, keyTo), data, dataFrom, dataTo);
     this.#commit(at, length);
     if (this.watches.size > 0) this.watches.touch(keys, keyFrom, keyTo);
   }
@@ -178,7 +177,7 @@ export class Keyspace {
     const at = this.#reserve(length);
     const into = this.#into;
     const keyAt = encodeMoveHead(into, at, OP[op], keyTo - keyFrom);
-    copyInto(into, copyInto(into, keyAt, bytes, keyFrom, keyTo), bytes, newFrom, newTo);
+    transcribe(into, transcribe(into, keyAt, bytes, keyFrom, keyTo), bytes, newFrom, newTo);
     this.#commit(at, length);
     if (this.watches.size === 0) return;
     if (op === "rename") this.watches.touch(bytes, keyFrom, keyTo);
@@ -219,7 +218,7 @@ export class Keyspace {
     const from = this.#groupRecords === 1 ? GROUP_HEAD_BYTES + 4 : 0;
     const at = log.append(this.#groupAt - from);
     if (from === 0) encodeGroupHead(this.#group, 0);
-    copyInto(log.bytes, at, this.#group, from, this.#groupAt);
+    transcribe(log.bytes, at, this.#group, from, this.#groupAt);
     if (this.#group.length > GROUP_BYTES_KEPT) {
       this.#group = Buffer.allocUnsafeSlow(GROUP_BYTES_MIN);
     }
@@ -260,15 +259,4 @@ export class Keyspace {
     this.counters.changes++;
     this.store.apply(this.#into, at, at + length);
   }
-}
-
-/** Copies `source[from, to)` to `into[at]`; returns the end of the copy. */
-function copyInto(into: Buffer, at: number, source: Buffer, from: number, to: number): number {
-  if (to - from > LOOP_COPY_BYTES_MAX) {
-    source.copy(into, at, from, to);
-    return at + to - from;
-  }
-  let end = at;
-  for (let next = from; next < to; next++) into[end++] = source[next]!;
-  return end;
 }

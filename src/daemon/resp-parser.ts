@@ -178,10 +178,14 @@ export class RespParser implements WordSink {
           bulk = one * 10 + two - ZERO;
           at += 5;
         } else {
-          this.#at = at;
-          bulk = this.#readBulkLength();
-          at = this.#at;
-          if (bulk < 0) break;
+          bulk = one > 0 ? this.#shortLength(at) : -1;
+          if (bulk > 0) at += bulk < 1000 ? 6 : 7;
+          else {
+            this.#at = at;
+            bulk = this.#readBulkLength();
+            at = this.#at;
+            if (bulk < 0) break;
+          }
         }
       }
       const after = at + bulk + 2;
@@ -198,6 +202,21 @@ export class RespParser implements WordSink {
     this.#bulk = bulk;
     this.#searched = at;
     return missing === 0;
+  }
+
+  /** "$N" of three or four digits at `at`, whole and within all limits; else -1: the slow path says. */
+  #shortLength(at: number): number {
+    const bytes = this.bytes;
+    if (at + 7 > this.#end) return -1;
+    let length = 0;
+    let next = at + 1;
+    for (; next < at + 5; next++) {
+      const digit = bytes[next]! - ZERO;
+      if (digit < 0 || digit > 9) break;
+      length = length * 10 + digit;
+    }
+    if (length < 100 || bytes[next] !== CR || bytes[at + 1] === ZERO) return -1;
+    return at - this.#start + length <= LIMITS.recordBytesMax ? length : -1;
   }
 
   /** Slow path of one "$N" line; -1 when more bytes are needed or `error` is set. */
@@ -233,9 +252,15 @@ export class RespParser implements WordSink {
   /** Position of the line's \r when its \n has arrived too, else -1. */
   #findCarriageReturn(): number {
     const searchFrom = Math.max(this.#at, this.#searched);
-    const found = this.bytes.subarray(0, this.#end).indexOf(CR, searchFrom);
+    const found = this.#indexOf(CR, searchFrom);
     this.#searched = found === -1 ? this.#end : found;
     return found === -1 || found + 2 > this.#end ? -1 : found;
+  }
+
+  #indexOf(byte: number, from: number): number {
+    const { bytes } = this;
+    // Why not always a view: it is garbage. A carry is longer than what is in it.
+    return (bytes.length === this.#end ? bytes : bytes.subarray(0, this.#end)).indexOf(byte, from);
   }
 
   /** The number of the line at #at, which is passed over when it is valid. */
@@ -249,9 +274,7 @@ export class RespParser implements WordSink {
   }
 
   #readInline(): boolean {
-    const newline = this.bytes
-      .subarray(0, this.#end)
-      .indexOf(LF, Math.max(this.#at, this.#searched));
+    const newline = this.#indexOf(LF, Math.max(this.#at, this.#searched));
     if (newline === -1) {
       this.#searched = this.#end;
       if (this.#end - this.#at <= LIMITS.inlineBytesMax) return false;

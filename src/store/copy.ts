@@ -11,6 +11,8 @@
 
 const WORDS_BYTES_MAX = 512;
 const LOOP_BYTES_MAX = 32;
+/** A key is rarely longer: views would cost more. */
+const TRANSCRIBE_LOOP_BYTES_MAX = 24;
 
 /** The array that copyTail() read last, and its memory as words: log and chunk buffers recur. */
 const NOTHING = new Uint8Array(0);
@@ -24,9 +26,11 @@ function lookAt(source: Uint8Array): void {
   viewOffset = source.byteOffset;
 }
 
-/** Lets go of the last source. */
+/** Lets go of the memory that is only remembered from the last calls. */
 export function forgetSource(): void {
   lookAt(NOTHING);
+  sourceOf = targetOf = NOTHING;
+  sourceWords = targetWords = new Uint32Array(0);
 }
 
 /**
@@ -52,7 +56,7 @@ export function copyTail(
   const whole = end >>> 2;
   if (source !== viewOf) lookAt(source);
   const start = viewOffset + from;
-  if (start + length + 4 <= view.length << 2) copyWords(words, word, whole, start);
+  if (start + length + 4 <= view.length << 2) copyWords(words, word, whole, view, start);
   else copyAssembled(words, word, whole, source, from);
   word = whole;
   if ((end & 3) !== 0) {
@@ -63,20 +67,25 @@ export function copyTail(
   if ((word & 1) !== 0) words[word] = 0;
 }
 
-/** Fills words[word, end) from byte `start` of the view. */
-function copyWords(words: Uint32Array, word: number, end: number, start: number): void {
-  const from = view;
+/** Fills into[word, end) from byte `start` of `source`. */
+function copyWords(
+  into: Uint32Array,
+  word: number,
+  end: number,
+  source: Uint32Array,
+  start: number,
+): void {
   const shift = (start & 3) << 3;
   let next = start >>> 2;
   if (shift === 0) {
-    while (word < end) words[word++] = from[next++]!;
+    while (word < end) into[word++] = source[next++]!;
     return;
   }
   const rest = 32 - shift;
-  let low = from[next++]! >>> shift;
+  let low = source[next++]! >>> shift;
   while (word < end) {
-    const high = from[next++]!;
-    words[word++] = low | (high << rest);
+    const high = source[next++]!;
+    into[word++] = low | (high << rest);
     low = high >>> shift;
   }
 }
@@ -108,4 +117,60 @@ export function copyBytes(
     return;
   }
   for (let i = from; i < to; i++) target[at++] = source[i]!;
+}
+
+/** Both ends of the last transcribe(), as words of their whole memory. */
+let sourceOf: Uint8Array = NOTHING;
+let sourceWords: Uint32Array = new Uint32Array(0);
+let sourceOffset = 0;
+let targetOf: Uint8Array = NOTHING;
+let targetWords: Uint32Array = new Uint32Array(0);
+let targetOffset = 0;
+
+/**
+ * Copies source[from, to) to target[at, ...), which is other memory, any alignment: from what a
+ * client sent to the log. Both ends should recur: a view is made when one changes.
+ * @returns where the copy ends in target
+ */
+export function transcribe(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  from: number,
+  to: number,
+): number {
+  const end = at + (to - from);
+  const length = to - from;
+  if (length <= TRANSCRIBE_LOOP_BYTES_MAX) {
+    while (from < to) target[at++] = source[from++]!;
+    return end;
+  }
+  if (length > WORDS_BYTES_MAX) {
+    target.set(source.subarray(from, to), at);
+    return end;
+  }
+  if (source !== sourceOf) {
+    sourceOf = source;
+    sourceWords = new Uint32Array(source.buffer, 0, source.buffer.byteLength >>> 2);
+    sourceOffset = source.byteOffset;
+  }
+  if (target !== targetOf) {
+    targetOf = target;
+    targetWords = new Uint32Array(target.buffer, 0, target.buffer.byteLength >>> 2);
+    targetOffset = target.byteOffset;
+  }
+  while (((at + targetOffset) & 3) !== 0) target[at++] = source[from++]!;
+  const words = (to - from) >>> 2;
+  const start = from + sourceOffset;
+  // The last word is read whole, beyond what is wanted of it.
+  if (start + (words << 2) + 4 > sourceWords.length << 2) {
+    while (from < to) target[at++] = source[from++]!;
+    return end;
+  }
+  const word = (at + targetOffset) >>> 2;
+  copyWords(targetWords, word, word + words, sourceWords, start);
+  at += words << 2;
+  from += words << 2;
+  while (from < to) target[at++] = source[from++]!;
+  return end;
 }

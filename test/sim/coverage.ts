@@ -54,8 +54,9 @@ export class Coverage {
   private readonly marks = new Map<string, number>();
   runs = 0;
 
-  add(marks: ReadonlyMap<string, number>): void {
-    this.runs += 1;
+  /** What `runs` runs have exercised. */
+  add(marks: ReadonlyMap<string, number>, runs = 1): void {
+    this.runs += runs;
     for (const [what, count] of marks) this.marks.set(what, this.of(what) + count);
   }
 

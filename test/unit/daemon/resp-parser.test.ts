@@ -56,6 +56,19 @@ describe("resp parser", () => {
     expect(parseAll(reads).commands).toEqual(EXPECTED);
   });
 
+  test.each([99, 100, 101, 999, 1000, 1001, 9999, 10_000, 10_001])(
+    "a bulk of %i bytes, split at every byte of its head => whole",
+    (length) => {
+      const command = ["SET", "k", "v".repeat(length)];
+      const bytes = Buffer.from(encode(command) + encode(["PING"]));
+      const valueAt = bytes.indexOf(`$${length}`);
+      for (let at = valueAt; at < valueAt + 10; at++) {
+        const reads = [bytes.subarray(0, at), bytes.subarray(at)];
+        expect(parseAll(reads)).toEqual({ commands: [command, ["PING"]], error: "" });
+      }
+    },
+  );
+
   test("random pipelines in random pieces => the same commands", () => {
     const word = fc
       .string({ unit: "binary", maxLength: 120 })
@@ -158,6 +171,9 @@ const ERRORS: readonly (readonly [string, string])[] = [
   ["*1\r\n$-1\r\n", "Protocol error: invalid bulk length"],
   ["*1\r\n$\r\n", "Protocol error: invalid bulk length"],
   ["*1\r\n$1x\r\n", "Protocol error: invalid bulk length"],
+  ["*1\r\n$10x\r\nmore", "Protocol error: invalid bulk length"],
+  ["*1\r\n$0100\r\nmore", "Protocol error: invalid bulk length"],
+  ["*1\r\n$1 00\r\nmore", "Protocol error: invalid bulk length"],
   [`*1\r\n$${LIMITS.bulkBytesMax + 1}\r\n`, "Protocol error: invalid bulk length"],
   ['PING "x\r\n', "Protocol error: unbalanced quotes in request"],
   ["x".repeat(LIMITS.inlineBytesMax + 1), "Protocol error: too big inline request"],

@@ -1,7 +1,7 @@
 /** Record form, size classes and copies: the parts without state. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { copyBytes, copyTail } from "../../../src/store/copy.ts";
+import { copyBytes, copyTail, forgetSource, transcribe } from "../../../src/store/copy.ts";
 import * as layout from "../../../src/store/layout.ts";
 import { classBytes, classOf } from "../../../src/store/size-classes.ts";
 
@@ -78,4 +78,25 @@ test("copyBytes: within the same memory, overlapping => as if the source was rea
   expected.copyWithin(10, 0, 100);
   copyBytes(bytes, 10, bytes, 0, 100);
   expect(bytes.equals(expected)).toBe(true);
+});
+
+test("transcribe: any length and alignment, to the last byte of both => the bytes, and no others", () => {
+  const size = fc.nat(9);
+  fc.assert(
+    fc.property(fc.nat(700), size, size, size, size, (length, before, after, ahead, behind) => {
+      // Memory that need not begin or end at a word, as a view of some that does.
+      const source = Buffer.from(new ArrayBuffer(before + length + after), before % 4);
+      for (let i = 0; i < source.length; i++) source[i] = (i * 31 + 7) & 0xff;
+      const from = Math.max(source.length - after - length, 0);
+      const to = Math.min(from + length, source.length);
+      const target = Buffer.from(new ArrayBuffer(ahead + length + behind), ahead % 4).fill(0xee);
+      const at = Math.max(target.length - behind - length, 0);
+      const expected = Buffer.from(target);
+      source.copy(expected, at, from, to);
+      expect(transcribe(target, at, source, from, to)).toBe(at + to - from);
+      expect(target.toString("hex")).toBe(expected.toString("hex"));
+    }),
+    { numRuns: 1000 },
+  );
+  forgetSource();
 });
