@@ -4,6 +4,7 @@ import { StoreError } from "../../../src/errors.ts";
 import { Store } from "../../../src/store/store.ts";
 import { Random } from "../../tools/random.ts";
 import * as model from "../store/model.ts";
+import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 
 const ROUNDS = 3_000;
@@ -22,26 +23,41 @@ function payloads(seed: number): { chunks: Buffer[]; records: number } {
   return { chunks, records };
 }
 
-test("damaged chunks => StoreError, or a state that holds only whole records", () => {
+/** Loads these chunks as a whole snapshot; @returns whether it was refused. */
+function refuses(store: Store, chunks: readonly Buffer[], records: number): boolean {
+  const staged = store.stage({ records, bytes: 0 });
+  try {
+    for (const bytes of chunks) staged.load(bytes, 0, bytes.length);
+    staged.finish({ records });
+    return false;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    expect(error.code).toMatch(/^ERR_STORE_(CHUNK|FULL)$/);
+    return true;
+  } finally {
+    staged.discard();
+  }
+}
+
+test.each(corpus("chunks"))(
+  "corpus: %s => as its name says, no memory left behind",
+  (name, chunk) => {
+    const store = new Store(model.TINY);
+    expect(refuses(store, [chunk], 1)).toBe(name !== "one-record.hex");
+    expect(store.stats().arenaSegments).toBe(new Store(model.TINY).stats().arenaSegments);
+  },
+);
+
+test("damaged chunks => StoreError, or a state that holds only whole records", async () => {
   const random = new Random(1);
   const [one, two] = [payloads(1), payloads(2)];
   const store = new Store(model.TINY);
   let refused = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    const staged = store.stage({ records: one.records, bytes: 0 });
     const victim = random.between(0, one.chunks.length);
-    try {
-      one.chunks.forEach((chunk, n) => {
-        const bytes = n === victim ? damage(random, chunk, random.pick(two.chunks)) : chunk;
-        staged.load(bytes, 0, bytes.length);
-      });
-      staged.finish({ records: one.records });
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      expect(error.code).toMatch(/^ERR_STORE_(CHUNK|FULL)$/);
-      refused += 1;
-    }
-    staged.discard();
+    const bytes = damage(random, one.chunks[victim]!, random.pick(two.chunks));
+    const chunks = one.chunks.with(victim, bytes);
+    if (await trying("chunks", bytes, () => refuses(store, chunks, one.records))) refused += 1;
   }
   // Flips inside keys and values cannot be seen here: sums are compared before.
   expect(refused).toBeGreaterThan(ROUNDS / 2);

@@ -4,6 +4,7 @@ import { OPTION_ROWS } from "../../../src/daemon/option-table.ts";
 import { UsageError } from "../../../src/daemon/option-values.ts";
 import { readCommandLine } from "../../../src/daemon/options.ts";
 import { Random } from "../../tools/random.ts";
+import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 
 const WORDS = ["", "0", "-1", "1", "6380", "70000", "1e9", "999999999999999999999", "NaN", "0x10"];
@@ -48,11 +49,18 @@ test("random flags, variables and files => options in range or a UsageError", ()
   expect(accepted).toBeGreaterThan(1_000);
 });
 
-test("damaged config files => options or a UsageError; __proto__ changes nothing", () => {
+test.each(corpus("config"))("corpus: %s => options in range or a UsageError", (_name, file) => {
+  for (const command of ["primary", "replica"])
+    reads([command, "--config", "f"], {}, file.toString());
+});
+
+test("damaged config files => options or a UsageError; __proto__ changes nothing", async () => {
   const whole = Buffer.from('{"port": 7000, "window": "1mb", "insecure": true, "dir": "/tmp/x"}');
   const random = new Random(3);
-  for (let round = 0; round < 5_000; round++)
-    reads(["primary", "--config", "f"], {}, damage(random, whole, whole).toString());
+  for (let round = 0; round < 5_000; round++) {
+    const file = damage(random, whole, whole);
+    await trying("config", file, () => reads(["primary", "--config", "f"], {}, file.toString()));
+  }
   expect(reads(["primary", "--config", "f"], {}, '{"__proto__": {"port": 1}}')).toBe(false);
   expect(({} as { port?: number }).port).toBeUndefined();
   expect(reads(["primary", "--config", "f"], {}, "[".repeat(100_000))).toBe(false);

@@ -9,6 +9,7 @@ import { PartFile } from "../../../src/replica/part-file.ts";
 import { crc32 } from "../../../src/wire/crc.ts";
 import type { SnapshotBegin } from "../../../src/wire/messages.ts";
 import { Random } from "../../tools/random.ts";
+import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 
 const ROUNDS = 150;
@@ -76,26 +77,47 @@ test("damaged part file or checkpoint => nothing kept, an error, or a true prefi
   const random = new Random(4);
   for (let round = 0; round < ROUNDS; round++) {
     const hitsPart = random.fraction() < 0.7;
-    writeFileSync(join(dir, "snapshot.part"), hitsPart ? damage(random, part, part) : part);
-    writeFileSync(join(dir, "snapshot.json"), hitsPart ? json : damage(random, json, json));
-    const replayed = await replay();
-    if (replayed !== null) expect(replayed.chunks.length).toBeLessThanOrEqual(8);
+    const bytes = hitsPart ? damage(random, part, part) : damage(random, json, json);
+    const files = hitsPart ? [bytes, json] : [part, bytes];
+    await trying(hitsPart ? "part-file" : "checkpoint", bytes, () => keepsAtMost8(files));
   }
 });
 
-test("damaged checkpoints => an Error, or values within their limits", () => {
+/** With these as part file and checkpoint. */
+async function keepsAtMost8(files: readonly Buffer[]): Promise<void> {
+  ["snapshot.part", "snapshot.json"].forEach((name, i) =>
+    writeFileSync(join(dir, name), files[i]!),
+  );
+  const replayed = await replay();
+  if (replayed !== null) expect(replayed.chunks.length).toBeLessThanOrEqual(8);
+}
+
+test.each(corpus("checkpoint"))(
+  "corpus: %s => as for any damaged checkpoint",
+  async (_name, json) => {
+    const { part } = await makeFiles();
+    readsOrRefuses(json.toString());
+    await keepsAtMost8([part, json]);
+  },
+);
+
+test("damaged checkpoints => an Error, or values within their limits", async () => {
   const text = JSON.stringify({ version: 1, begin, chunks: 8, fileBytes: 1_000 });
   const random = new Random(5);
   for (let round = 0; round < 20_000; round++) {
     const damaged = damage(random, Buffer.from(text), Buffer.from(text)).toString();
-    try {
-      const checkpoint = readCheckpoint(damaged);
-      expect(Number.isSafeInteger(checkpoint.chunks)).toBe(true);
-      expect(checkpoint.begin.lineage.length).toBeLessThanOrEqual(LIMITS.lineageEntriesMax);
-      expect(checkpoint.begin.snapshotId).toMatch(/^[0-9a-f]{32}$/);
-    } catch (error) {
-      expect(error).toBeInstanceOf(Error);
-      if (error instanceof TypeError || error instanceof RangeError) throw error;
-    }
+    await trying("checkpoint", Buffer.from(damaged), () => readsOrRefuses(damaged));
   }
 });
+
+function readsOrRefuses(damaged: string): void {
+  try {
+    const checkpoint = readCheckpoint(damaged);
+    expect(Number.isSafeInteger(checkpoint.chunks)).toBe(true);
+    expect(checkpoint.begin.lineage.length).toBeLessThanOrEqual(LIMITS.lineageEntriesMax);
+    expect(checkpoint.begin.snapshotId).toMatch(/^[0-9a-f]{32}$/);
+  } catch (error) {
+    expect(error).toBeInstanceOf(Error);
+    if (error instanceof TypeError || error instanceof RangeError) throw error;
+  }
+}

@@ -10,6 +10,7 @@ import { decodeBody, encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import { FRAME_HEAD_BYTES, sealControlHead } from "../../../src/wire/frame.ts";
 import { FRAME } from "../../../src/wire/messages.ts";
+import { corpus } from "../fuzz/corpus.ts";
 import { anyMessage } from "./arbitraries.ts";
 import { ALL_TYPES, cut, makeDecoder, makeStream, pushPieces, type Heard } from "./tools.ts";
 
@@ -38,6 +39,17 @@ function hear(pieces: readonly Buffer[]): { heard: readonly Heard[]; error: Wire
 }
 
 describe("fuzz", () => {
+  test.each(corpus("wire"))("corpus: %s, at every cut => nothing is heard", (name, bytes) => {
+    const whole = hear([bytes]);
+    // Bytes that may still become a frame are waited for, all others are refused.
+    expect([name, whole.error === null]).toEqual([name, name === "batch-of-1-gib.hex"]);
+    for (let place = 0; place <= bytes.length; place++) {
+      const { heard, error } = hear(cut(bytes, place));
+      expect(heard).toEqual([]);
+      expect(error?.code).toBe(whole.error?.code);
+    }
+  });
+
   test("random bytes, any cuts => nothing is heard, only WireErrors", () => {
     const bytes = fc.uint8Array({ maxLength: 200 }).map((value) => Buffer.from(value));
     fc.assert(
