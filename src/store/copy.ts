@@ -56,8 +56,14 @@ export function copyTail(
   const whole = end >>> 2;
   if (source !== viewOf) lookAt(source);
   const start = viewOffset + from;
-  if (start + length + 4 <= view.length << 2) copyWords(words, word, whole, view, start);
-  else copyAssembled(words, word, whole, source, from);
+  // A word that is not aligned is put together from two: the second must be inside, too.
+  const safe = Math.min(whole, word + view.length - (start >>> 2) - 1);
+  if (safe > word) {
+    copyWords(words, word, safe, view, start);
+    from += (safe - word) << 2;
+    word = safe;
+  }
+  if (word < whole) copyAssembled(words, word, whole, source, from);
   word = whole;
   if ((end & 3) !== 0) {
     let last = 0;
@@ -90,7 +96,7 @@ function copyWords(
   }
 }
 
-/** The same from bytes, where the last word of the source's memory is not whole. */
+/** The same from bytes: for the last words of the source's memory. */
 function copyAssembled(
   words: Uint32Array,
   word: number,

@@ -57,7 +57,7 @@ export class KeyIndex {
   constructor(arena: Arena, pageEntries: number) {
     assert(pageEntries >= 4 && (pageEntries & (pageEntries - 1)) === 0);
     this.#arena = arena;
-    this.pages = new PageTable(pageEntries, (bytes) => arena.pool.noteDropped(bytes));
+    this.pages = new PageTable(pageEntries, (buffer) => arena.pool.condemn(buffer));
     this.#chunks = this.pages.chunks;
     this.#chunkShift = this.pages.chunkShift;
     this.#chunkMask = this.pages.chunkMask;

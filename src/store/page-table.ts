@@ -3,7 +3,8 @@
  * What every page needs beside its entries (count, depth, prefix) lies in arrays by page number.
  *
  * Chunks are SharedArrayBuffers although no other thread sees them: V8 counts ordinary ones and ran a
- * full collection (12 ms) for them while the index grew. Dropped ones are therefore reported.
+ * full collection (12 ms) for them while the index grew. Those of no further use go to the pool, which
+ * gives them back to the system.
  *
  * Owns: pages as memory. Does not own: what is in them (key-index.ts).
  */
@@ -15,7 +16,7 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 const UNUSED = 255;
 
 export class PageTable {
-  readonly chunks: Int32Array[] = [];
+  readonly chunks: Int32Array<SharedArrayBuffer>[] = [];
   /** Page p is in chunks[p >>> chunkShift] from word (p & chunkMask) << pageShift on. */
   readonly chunkShift: number;
   readonly chunkMask: number;
@@ -27,7 +28,7 @@ export class PageTable {
   /** Pages in use. */
   used = 0;
   readonly #pageBytes: number;
-  readonly #dropped: (bytes: number) => void;
+  readonly #condemn: (buffer: SharedArrayBuffer) => void;
   /** Pages that were ever handed out, from number 0 on. */
   #touched = 0;
   /** Unused pages; may name pages that are in use again or gone. */
@@ -35,10 +36,10 @@ export class PageTable {
   /** No page below it is unused, during one shrink(). */
   #lowest = 0;
 
-  /** `dropped` is told of memory that only a collection returns to the system. */
-  constructor(pageEntries: number, dropped: (bytes: number) => void) {
+  /** `condemn` takes chunks that are of no further use. */
+  constructor(pageEntries: number, condemn: (buffer: SharedArrayBuffer) => void) {
     this.#pageBytes = pageEntries * 8;
-    this.#dropped = dropped;
+    this.#condemn = condemn;
     this.pageShift = 31 - Math.clz32(pageEntries * 2);
     // Tiny pages, in tests, get tiny chunks, so that chunks are given back there too.
     const pages = pageEntries >= 1024 ? CHUNK_BYTES / this.#pageBytes : 8;
@@ -61,7 +62,7 @@ export class PageTable {
 
   /** None of it is used any more. */
   dispose(): void {
-    this.#dropped(this.bytes);
+    for (const chunk of this.chunks) this.#condemn(chunk.buffer);
     this.chunks.length = 0;
   }
 
@@ -105,7 +106,7 @@ export class PageTable {
       }
       this.#touched = page;
     }
-    this.#dropped(this.chunks.pop()!.byteLength);
+    this.#condemn(this.chunks.pop()!.buffer);
     this.#free = this.#free.filter((page) => page < this.#touched);
     return true;
   }
@@ -154,7 +155,7 @@ export class PageTable {
   }
 }
 
-function newChunk(words: number): Int32Array {
+function newChunk(words: number): Int32Array<SharedArrayBuffer> {
   try {
     return new Int32Array(new SharedArrayBuffer(words * 4));
   } catch (cause) {

@@ -34,6 +34,12 @@ export class SegmentPool {
   /** Bytes dropped since the last collection. */
   #droppedBytes = 0;
   readonly #free: SegmentMemory[] = [];
+  /**
+   * Memory of no further use that waits to be dropped. Why not at once: what is dropped is unmapped in
+   * one go, and a replaced state of 40 million keys has half a gigabyte of index: 40 ms.
+   */
+  readonly #condemned: SharedArrayBuffer[] = [];
+  #condemnedBytes = 0;
 
   constructor(segmentBytes: number) {
     this.segmentBytes = segmentBytes;
@@ -51,32 +57,52 @@ export class SegmentPool {
   /** Memory for a single record of `bytes`, a multiple of 8. */
   takeOwn(bytes: number): SegmentMemory {
     // Large values that replace each other in a tight loop must not outrun maintain().
-    if (this.#droppedBytes >= DROPPED_BYTES_MAX) this.#collect();
+    if (this.#condemnedBytes + this.#droppedBytes >= DROPPED_BYTES_MAX) {
+      this.#dropCondemned(Number.POSITIVE_INFINITY);
+      this.#collect();
+    }
     return this.#allocate(bytes);
   }
 
   /** Takes memory back that nothing reads any more. */
   give(memory: SegmentMemory): void {
-    if (memory.buffer.byteLength === this.segmentBytes) this.#free.push(memory);
-    else this.#drop(memory);
+    if (memory.buffer.byteLength === this.segmentBytes) {
+      this.#free.push(memory);
+      return;
+    }
+    this.heldBytes -= memory.buffer.byteLength;
+    this.condemn(memory.buffer);
   }
 
-  /** Shared memory from elsewhere was dropped. */
-  noteDropped(bytes: number): void {
-    this.#droppedBytes += bytes;
+  /** Takes shared memory from elsewhere that nothing reads any more. */
+  condemn(buffer: SharedArrayBuffer): void {
+    this.#condemned.push(buffer);
+    this.#condemnedBytes += buffer.byteLength;
   }
 
   /**
-   * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use,
-   * and when enough is dropped runs a collection (4 to 8 ms), which returns it to the system.
+   * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use and
+   * what is condemned, and when enough is dropped runs a collection (4 to 8 ms), which returns it to
+   * the system.
    * @returns true when there is more to do
    */
   release(segmentsInUse: number): boolean {
     const keep = Math.max(FREE_MIN, segmentsInUse >>> 3);
     for (let n = 0; n < RELEASE_MAX && this.#free.length > keep; n++) this.#drop(this.#free.pop()!);
-    const more = this.#free.length > keep;
+    this.#dropCondemned(COLLECT_BYTES);
+    const more = this.#free.length > keep || this.#condemned.length > 0;
     if (this.#droppedBytes >= COLLECT_BYTES) this.#collect();
     return more;
+  }
+
+  /** Until `bytes` are dropped; a buffer is dropped whole. */
+  #dropCondemned(bytes: number): void {
+    while (this.#droppedBytes < bytes) {
+      const buffer = this.#condemned.pop();
+      if (buffer === undefined) return;
+      this.#condemnedBytes -= buffer.byteLength;
+      this.#droppedBytes += buffer.byteLength;
+    }
   }
 
   #collect(): void {

@@ -1,5 +1,6 @@
 /** What memory is held for: slots in place, pins, large values, giving back. */
 import { expect, test } from "vitest";
+import { SegmentPool } from "../../../src/store/segment-memory.ts";
 import { Store } from "../../../src/store/store.ts";
 import { checkInvariants, checkSettled } from "./invariants.ts";
 import * as m from "./model.ts";
@@ -151,4 +152,21 @@ test("expired: only what is over, bounded, found again when it was not deleted",
   expect(collect(100).size).toBe(0);
   expect(collect(300).size).toBe(200);
   checkInvariants(store);
+});
+
+test("a lot of memory of no further use => dropped in slices that a collection can unmap quickly", () => {
+  const pool = new SegmentPool(MIB);
+  for (let n = 0; n < 10; n++) pool.condemn(new SharedArrayBuffer(8 * MIB));
+  // 80 MiB in slices of 32.
+  expect([pool.release(0), pool.release(0), pool.release(0)]).toEqual([true, true, false]);
+  expect(pool.release(0)).toBe(false);
+});
+
+test("large values that are deleted => not held any more, and given back in slices", () => {
+  const pool = new SegmentPool(MIB);
+  const large = Array.from({ length: 5 }, () => pool.takeOwn(24 * MIB));
+  expect(pool.heldBytes).toBe(120 * MIB);
+  for (const memory of large) pool.give(memory);
+  expect([pool.heldBytes, pool.freeCount]).toEqual([0, 0]);
+  expect([pool.release(0), pool.release(0), pool.release(0)]).toEqual([true, true, false]);
 });
