@@ -6,6 +6,8 @@
  * arena's memory and collects, because shared memory stays resident as long as any thread that
  * received it has not collected it.
  */
+import { readlinkSync } from "node:fs";
+import { setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
 import { digestArena } from "./digest.ts";
@@ -21,7 +23,22 @@ import type {
   ToWorker,
 } from "./worker-protocol.ts";
 
+/** Nice value: a third of the weight of the thread that serves clients, where both want a processor. */
+const NICE = 5;
+
 const port = parentPort!;
+
+/** Lets the loop that serves clients go first. On Linux a nice value belongs to one thread. */
+function stepBack(): void {
+  try {
+    const thread = readlinkSync("/proc/thread-self").split("/").at(-1);
+    setPriority(Number(thread), NICE);
+  } catch {
+    // Another system: all threads are equal.
+  }
+}
+
+stepBack();
 
 function tell(message: FromWorker): void {
   port.postMessage(message);
