@@ -1,0 +1,27 @@
+/**
+ * The modules as they are shipped: compiled, from dist/, with the types of the sources they come
+ * from. A bench of single functions measures these; a loader that changes sources on the way would
+ * be measured too.
+ */
+interface Modules {
+  readonly "daemon/keyspace": typeof import("../../src/daemon/keyspace.ts");
+  readonly "daemon/reply-writer": typeof import("../../src/daemon/reply-writer.ts");
+  readonly "daemon/resp-parser": typeof import("../../src/daemon/resp-parser.ts");
+  readonly "embed/open": typeof import("../../src/embed/open.ts");
+  readonly "primary/backlog": typeof import("../../src/primary/backlog.ts");
+  readonly "primary/feeder": typeof import("../../src/primary/feeder.ts");
+  readonly "primary/options": typeof import("../../src/primary/options.ts");
+  readonly "replica/ack-clock": typeof import("../../src/replica/ack-clock.ts");
+  readonly "replica/apply": typeof import("../../src/replica/apply.ts");
+  readonly "replica/options": typeof import("../../src/replica/options.ts");
+  readonly "store/record": typeof import("../../src/store/record.ts");
+  readonly "store/store": typeof import("../../src/store/store.ts");
+  readonly "wire/codec": typeof import("../../src/wire/codec.ts");
+  readonly "wire/decoder": typeof import("../../src/wire/decoder.ts");
+  readonly "wire/frame": typeof import("../../src/wire/frame.ts");
+}
+
+export async function shipped<K extends keyof Modules>(name: K): Promise<Modules[K]> {
+  const url = new URL(`../../dist/${name}.js`, import.meta.url);
+  return (await import(url.href)) as Modules[K];
+}
