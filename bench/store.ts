@@ -10,7 +10,7 @@
  *   churn    memory after random overwrites with mixed sizes
  *   freeze   how long a freeze takes
  *   ship     serializing in the worker, loading
- *   beside   writers beside two open snapshots that are being serialized
+ *   beside   writers beside two open snapshots, idle and being serialized
  *
  * Keys are 16 bytes, values 100. "control" is the same loop without the store.
  */
@@ -116,8 +116,12 @@ function timed(n: number, step: (i: number) => void): Cost {
   return parts.sort((a, b) => a.cpuPerOp - b.cpuPerOp)[1]!;
 }
 
+/** CPU of making a random key, us: part of every operation below, and not the store's. */
+let control = 0;
+
 function reportOp(name: string, cost: Cost): void {
-  report(name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp });
+  const net = cost.cpuPerOp - control;
+  report(name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp, netCpu: net });
 }
 
 function fill(store: Store, keys: number): Cost {
@@ -137,12 +141,20 @@ for (let i = 0; i < GROUP; i++) {
 
 let sink = 0;
 
+/** Every operation often enough to be compiled: what is measured is not the compiler. */
+function warmUp(): void {
+  const store = new Store();
+  for (let n = 0; n < 400_000; n++) setOne(store, n % 200_000);
+  store.freeze().close();
+  for (let n = 0; n < 200_000; n++) setOne(store, nextRandom(200_000));
+}
+
 function ops(): void {
   const n = Math.min(KEYS, 3_000_000);
-  reportOp(
-    "control.key",
-    timed(n, () => (writeKey(one, KEY_AT, nextRandom(KEYS)), (sink += one[9]!))),
-  );
+  const key = timed(n, () => (writeKey(one, KEY_AT, nextRandom(KEYS)), (sink += one[9]!)));
+  reportOp("control.key", key);
+  control = key.cpuPerOp;
+  warmUp();
   const store = new Store();
   reportOp("set.new", fill(store, KEYS));
   const overwrite = (): void => setOne(store, nextRandom(KEYS));
@@ -259,6 +271,7 @@ async function memory(): Promise<void> {
 
 function churn(): void {
   const keys = Math.min(KEYS, 1_000_000);
+  const rssBefore = process.memoryUsage.rss();
   const value = Buffer.alloc(1200, 120);
   const bytes = Buffer.alloc(1400);
   const store = new Store();
@@ -281,6 +294,7 @@ function churn(): void {
     overwrites: CHURN,
     cpuUsPerOp: cost.cpuPerOp,
     usedOverDataset: store.stats().usedBytes / store.stats().datasetBytes,
+    rssOverUsed: (process.memoryUsage.rss() - rssBefore) / store.stats().usedBytes,
   });
 }
 
@@ -367,46 +381,60 @@ async function ship(): Promise<void> {
   await pool.close();
 }
 
+/** Random overwrites until `done`, in turns of 500; us per operation. */
+async function writeUntil(store: Store, done: () => boolean): Promise<Cost> {
+  const cpu = ownCpuUs();
+  const start = performance.now();
+  let n = 0;
+  for (; !done(); n += 500) {
+    for (let k = 0; k < 500; k++) setOne(store, nextRandom(KEYS));
+    await turn();
+  }
+  return { perOp: ((performance.now() - start) * 1000) / n, cpuPerOp: (ownCpuUs() - cpu) / n };
+}
+
+function writeFor(store: Store, ms: number): Promise<Cost> {
+  const untilMs = performance.now() + ms;
+  return writeUntil(store, () => performance.now() >= untilMs);
+}
+
+/** alone: no snapshot. open: two, nobody reads them. read: both are being serialized all the time. */
 async function beside(): Promise<void> {
   const store = new Store();
   fill(store, KEYS);
-  const n = Math.min(KEYS, 2_000_000);
-  const write = async (): Promise<Cost> => {
-    const cpu = ownCpuUs();
-    const start = performance.now();
-    for (let i = 0; i < n; i += 500) {
-      for (let k = 0; k < 500; k++) setOne(store, nextRandom(KEYS));
-      await turn();
-    }
-    return {
-      perOp: ((performance.now() - start) * 1000) / n,
-      cpuPerOp: (ownCpuUs() - cpu) / n,
-    };
-  };
-  await write();
-  const alone = await write();
   const pool = newPool();
-  const snapshots = [store.freeze(), store.freeze()];
-  const reading = Promise.all(
-    snapshots.map(async (s) => {
-      const start = performance.now();
-      const totals = await drain(pool, s);
-      return totals.bytes / 1e3 / (performance.now() - start);
-    }),
-  );
-  const together = await write();
-  const rates = await reading;
+  const rounds: { alone: Cost; open: Cost; read: Cost; mbPerS: number }[] = [];
+  for (let round = 0; round < 6; round++) {
+    const alone = await writeFor(store, 1000);
+    let pair = [store.freeze(), store.freeze()];
+    const startMs = performance.now();
+    const reading = Promise.all(pair.map((snapshot) => drain(pool, snapshot)));
+    let running = true;
+    void reading.then(() => (running = false));
+    const read = await writeUntil(store, () => !running);
+    const ms = performance.now() - startMs;
+    const bytes = (await reading).reduce((sum, totals) => sum + totals.bytes, 0);
+    for (const snapshot of pair) snapshot.close();
+    while (store.maintain());
+    pair = [store.freeze(), store.freeze()];
+    const open = await writeFor(store, ms);
+    for (const snapshot of pair) snapshot.close();
+    while (store.maintain());
+    // The first round starts the threads and grows the arena.
+    if (round > 0) rounds.push({ alone, open, read, mbPerS: bytes / 1e3 / ms });
+  }
+  const middle = (of: (round: (typeof rounds)[number]) => number): number =>
+    rounds.map(of).sort((a, b) => a - b)[rounds.length >>> 1]!;
   report("beside.two", {
     unit: "x of alone",
-    value: alone.perOp / together.perOp,
-    aloneUs: alone.perOp,
-    besideUs: together.perOp,
-    aloneOwnCpuUs: alone.cpuPerOp,
-    besideOwnCpuUs: together.cpuPerOp,
-    shipMbPerS: rates[0]! + rates[1]!,
-    note: "three threads; own cpu is the writer's thread; new versions are written while pinned",
+    value: middle((round) => round.alone.perOp / round.read.perOp),
+    open: middle((round) => round.alone.perOp / round.open.perOp),
+    aloneUs: middle((round) => round.alone.perOp),
+    aloneOwnCpuUs: middle((round) => round.alone.cpuPerOp),
+    openOwnCpuUs: middle((round) => round.open.cpuPerOp),
+    readOwnCpuUs: middle((round) => round.read.cpuPerOp),
+    shipMbPerS: middle((round) => round.mbPerS),
   });
-  for (const snapshot of snapshots) snapshot.close();
   await pool.close();
 }
 
