@@ -54,7 +54,8 @@ export function hawserPeer(version: string): Peer {
     const port = await freePort();
     const replPort = await freePort();
     const args = [ENTRY, command, "--port", String(port), "--repl-port", String(replPort)];
-    args.push("--backlog", BACKLOG, "--log-level", "warn", ...extra);
+    // As redis's sync delay of 0: neither waits for others to share a snapshot.
+    args.push("--backlog", BACKLOG, "--ship-gather", "0ms", "--log-level", "warn", ...extra);
     const started = start(process.execPath, args);
     replPorts.set(port, replPort);
     return { ...started, port };

@@ -79,6 +79,7 @@ const fullSync: Question["ask"] = (peer, { share }) =>
   withNodes(peer, 0, async (primary) => {
     const count = Math.round(3_000_000 * share);
     await fill(primary.port, count);
+    const head = await Resp.open(primary.port);
     const before = rssBytes(primary.pid);
     const stopProbing = await prober(primary.port);
     const startedMs = performance.now();
@@ -97,6 +98,10 @@ const fullSync: Question["ask"] = (peer, { share }) =>
       const seconds = (performance.now() - startedMs) / 1000;
       client.close();
       const latencies = await stopProbing();
+      // What a forked child had copied is not in its parent's resident size.
+      const info = await head.info();
+      peak += Number(info.get("rdb_last_cow_size") ?? 0);
+      head.close();
       return {
         sync_s: seconds,
         set_p50_ms: quantile(latencies, 0.5),
