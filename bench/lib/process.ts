@@ -47,16 +47,27 @@ export function rssBytes(pid: number): number {
   return Number(kib ?? 0) * 1024;
 }
 
+/** Looks at other processes from now on. The returned function says which used too much since. */
+export function watchStrangers(share: number): () => string[] {
+  const before = allCpu();
+  const startedMs = performance.now();
+  return () => {
+    const seconds = (performance.now() - startedMs) / 1000;
+    const busy: string[] = [];
+    // What was started or ended meanwhile is mostly the bench's own.
+    for (const [pid, now] of allCpu()) {
+      const used = (now - (before.get(pid) ?? now)) / seconds;
+      if (used > share && pid !== process.pid && pid !== process.ppid) busy.push(nameOf(pid, used));
+    }
+    return busy;
+  };
+}
+
 /** Processes that used more than `share` of a CPU for half a second, ours not counted. */
 export async function busyStrangers(share: number): Promise<string[]> {
-  const before = allCpu();
+  const busy = watchStrangers(share);
   await sleep(500);
-  const busy: string[] = [];
-  for (const [pid, seconds] of allCpu()) {
-    const used = (seconds - (before.get(pid) ?? seconds)) / 0.5;
-    if (used > share && pid !== process.pid && pid !== process.ppid) busy.push(nameOf(pid, used));
-  }
-  return busy;
+  return busy();
 }
 
 function allCpu(): Map<number, number> {

@@ -7,7 +7,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { busyStrangers } from "../lib/process.ts";
+import { machine } from "../lib/machine.ts";
+import { busyStrangers, watchStrangers } from "../lib/process.ts";
 import { median } from "../lib/stats.ts";
 import { hawserPeer, type Peer, redisPeer } from "./peers.ts";
 import { plot } from "./plot.ts";
@@ -45,10 +46,18 @@ async function main(): Promise<void> {
   const peers: readonly Peer[] = [redisPeer(), hawserPeer("0.1.0")];
   const share = values.quick ? QUICK_SHARE : 1;
   const rows: Row[] = [];
-  for (const question of asked)
+  for (const question of asked) {
+    const strangers = watchStrangers(BUSY_SHARE);
     rows.push(...(await ask(question, peers, Number(values.pairs), share)));
-  if (values.json) console.log(JSON.stringify({ busy, peers: peers.map(versionOf), rows }));
-  else printTable(rows);
+    busy.push(...strangers().map((stranger) => `during ${question.id}: ${stranger}`));
+  }
+  const head = { machine: machine(), peers: peers.map(versionOf), pairs: Number(values.pairs) };
+  if (values.json) console.log(JSON.stringify({ ...head, busy, rows }));
+  else {
+    console.log(`${head.peers.join(" and ")}; ${head.pairs} pairs; ${head.machine}\n`);
+    printTable(rows);
+  }
+  if (busy.length > 0) process.stderr.write(`not alone: ${busy.join("; ")}\n`);
   if (values.plot !== undefined) writeFileSync(values.plot, plot(rows));
 }
 
