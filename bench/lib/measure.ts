@@ -50,7 +50,11 @@ export interface MeasureOptions {
   readonly slowdown: number;
 }
 
-const WARM_UP_MS = 150;
+/** CPU time of a window of warming up; it is over after PATIENCE windows that were no better. */
+const WINDOW_US = 40_000;
+const PATIENCE = 6;
+const BETTER = 0.97;
+const WINDOWS_MAX = 75;
 const PART_MS = 2;
 
 interface Sample {
@@ -84,9 +88,26 @@ export function measure(question: Case, options: MeasureOptions): Measured {
   };
 }
 
+/**
+ * Until it gets no faster. Why by CPU time, and so patiently: where the compiler's threads share a
+ * processor with us it takes a second until an operation of many functions is compiled, and in a
+ * process that gets little of the processor far longer.
+ */
 function warmUp(run: () => void): void {
-  const untilMs = performance.now() + WARM_UP_MS;
-  while (performance.now() < untilMs) run();
+  let [best, patience] = [Number.POSITIVE_INFINITY, PATIENCE];
+  for (let window = 0; window < WINDOWS_MAX && patience > 0; window++) {
+    let runs = 0;
+    const before = process.cpuUsage();
+    let used = 0;
+    for (; used < WINDOW_US; runs++) {
+      run();
+      const { user, system } = process.cpuUsage(before);
+      used = user + system;
+    }
+    const isBetter = used / runs < BETTER * best;
+    patience = isBetter ? PATIENCE : patience - 1;
+    best = Math.min(best, used / runs);
+  }
 }
 
 /** How often to call `run` in one part of a round. */

@@ -1,5 +1,6 @@
 /** A SET as the primary writes it into its log: reserved, encoded, sealed, trimmed. No store. */
 import type { HawserNode } from "../../src/daemon/node-api.ts";
+import type { Keyspace } from "../../src/daemon/keyspace.ts";
 import type { Case } from "../lib/measure.ts";
 import { shipped } from "../lib/shipped.ts";
 import { KEY_BYTES, Ring } from "./material.ts";
@@ -8,29 +9,32 @@ const BACKLOG_BYTES = 8 * 1024 * 1024;
 /** Commands of one turn: one batch. */
 const OPS = 256;
 
+/** A key and a value where the caller has them. */
+interface Pair {
+  readonly key: Buffer;
+  readonly keyAt: number;
+  readonly value: Buffer;
+  readonly valueAt: number;
+}
+
 export async function append(): Promise<Case[]> {
   const { Backlog } = await shipped("primary/backlog");
   const { Keyspace } = await shipped("daemon/keyspace");
   const { setBytes } = await shipped("store/record");
-  return [100, 1000].map((valueBytes) => {
+  const question = (name: string, from: string, valueBytes: number, pairs: Pair[]): Case => {
     const log = new Backlog(0, 0, { sizeBytes: BACKLOG_BYTES, clock: () => 1 });
-    const store = { apply: () => undefined };
-    const node = { log, store, writeRefusal: () => null };
+    const node = { log, store: { apply: () => undefined }, writeRefusal: () => null };
     const keys = new Keyspace(node as unknown as HawserNode);
-    const bytes = Buffer.alloc(KEY_BYTES + valueBytes, 120);
     const length = setBytes(KEY_BYTES, valueBytes, 0) + 4;
     const ring = new Ring(BACKLOG_BYTES);
     const source = Buffer.alloc(length, 120);
     return {
-      name: `append.${valueBytes}`,
-      operation: `one SET of ${valueBytes} bytes into the log, ${OPS} a batch`,
+      name: `append.${name}`,
+      operation: `a SET of ${valueBytes} bytes ${from} into the log, ${OPS} a batch`,
       ops: OPS,
       bytes: length,
       run: () => {
-        for (let i = 0; i < OPS; i++) {
-          bytes[KEY_BYTES - 1] = i;
-          keys.set(bytes, 0, KEY_BYTES, bytes, KEY_BYTES, bytes.length, 0);
-        }
+        for (const pair of pairs) set(keys, pair, valueBytes);
         log.seal();
         log.trim(Number.POSITIVE_INFINITY);
       },
@@ -41,5 +45,33 @@ export async function append(): Promise<Case[]> {
         },
       },
     };
+  };
+  return [
+    question("read100", "out of a read", 100, inOneRead(100)),
+    question("read1000", "out of a read", 1000, inOneRead(1000)),
+    question("own100", "from a buffer of its own", 100, inOwnBuffers(100)),
+  ];
+}
+
+function set(keys: Keyspace, pair: Pair, valueBytes: number): void {
+  const { key, keyAt, value, valueAt } = pair;
+  keys.set(key, keyAt, keyAt + KEY_BYTES, value, valueAt, valueAt + valueBytes, 0);
+}
+
+/** As the client port has them: one after another in what a socket read brought. */
+function inOneRead(valueBytes: number): Pair[] {
+  const step = KEY_BYTES + valueBytes + 28;
+  const read = Buffer.alloc((OPS + 1) * step, 120);
+  return Array.from({ length: OPS }, (_, i) => {
+    const keyAt = 20 + i * step;
+    return { key: read, keyAt, value: read, valueAt: keyAt + KEY_BYTES + 8 };
+  });
+}
+
+/** As an embedder has them. */
+function inOwnBuffers(valueBytes: number): Pair[] {
+  return Array.from({ length: OPS }, () => {
+    const [key, value] = [Buffer.alloc(KEY_BYTES, 120), Buffer.alloc(valueBytes, 120)];
+    return { key, keyAt: 0, value, valueAt: 0 };
   });
 }

@@ -14,7 +14,9 @@ import { shipped } from "../lib/shipped.ts";
 import { SinkFleet } from "../lib/sink-fleet.ts";
 import { median } from "../lib/stats.ts";
 
-const LOG_BYTES = 64 * 1024 * 1024;
+const LOG_BYTES_MIN = 64 * 1024 * 1024;
+/** What one lap sends to all sinks, at least: a lap begins with a handshake. */
+const LAP_BYTES = 256 * 1024 * 1024;
 const VALUE_BYTES = 1000;
 /** The pump's budget for one link and run, and half its cap. */
 const PIECE_BYTES = 256 * 1024;
@@ -48,9 +50,10 @@ interface Rates {
 
 export async function share(replicas: number, pairs: number): Promise<Share> {
   const fleet = await SinkFleet.start();
-  const node = await filledNode();
+  const logBytes = Math.max(LOG_BYTES_MIN, LAP_BYTES / replicas);
+  const node = await filledNode(logBytes);
   const plain = await PlainSender.open(node.node.backlog);
-  const laps = Math.ceil(SAMPLE_BYTES / LOG_BYTES / replicas);
+  const laps = Math.ceil(SAMPLE_BYTES / logBytes / replicas);
   const { position } = node.node.status();
   const chain = node.node.backlog.chainAt(0);
   const start = { history: position.history, offset: 0, chain };
@@ -99,11 +102,11 @@ function compared(pairs: readonly (readonly [number, number])[]): Compared {
 }
 
 /** A primary whose backlog is full and holds its log from the beginning on. */
-async function filledNode(): Promise<OpenNode> {
+async function filledNode(logBytes: number): Promise<OpenNode> {
   const { openNode } = await shipped("embed/open");
-  const node = await openNode("primary", { backlogBytes: 2 * LOG_BYTES }, []);
+  const node = await openNode("primary", { backlogBytes: 2 * logBytes }, []);
   const bytes = Buffer.alloc(16 + VALUE_BYTES, 120);
-  for (let i = 0; node.node.backlog.tail < LOG_BYTES; i++) {
+  for (let i = 0; node.node.backlog.tail < logBytes; i++) {
     bytes.writeUInt32LE(i % 1000, 0);
     node.keys.set(bytes, 0, 16, bytes, 16, bytes.length, 0);
     node.node.afterClientRead();
