@@ -162,6 +162,31 @@ export const MUTANTS: readonly Mutant[] = [
     "    parked.snapshot?.release();",
     "",
   ]),
+  mutant("a batch that another primary began is gone on with", [
+    "primary/cursor.ts",
+    "if (batchHeadCrc(bytes, this.at) !== headCrc || held >=",
+    "if (headCrc < 0 || held >=",
+  ]),
+  mutant("replicas are not told of a promotion", [
+    "daemon/node-core.ts",
+    '    this.onHistoryChanged("this node was promoted");\n',
+    "",
+  ]),
+  mutant("a ship goes on although its log was trimmed", [
+    "primary/admission.ts",
+    "snapshot.id === resume.snapshotId && holdStands)",
+    "snapshot.id === resume.snapshotId && (holdStands || resume !== null))",
+  ]),
+  mutant("what snapshots pin has no cap", [
+    "primary/pacing.ts",
+    "if (pinned.bytes > pinned.capBytes) relieve(",
+    "if (pinned.bytes < 0) relieve(",
+  ]),
+  mutant("kept chunks that turn out damaged after HELLO are still promised", [
+    "replica/session.ts",
+    'if (kind === "restoring" || (kind === "handshake" && this.feederNonce !== ""))',
+    'if (kind === "restoring")',
+  ]),
   mutant(
     "an unrelated state replaces data without consent",
     ["primary/resume.ts", 'if (replica.consent === "none") return "unrelated";', ""],

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
-const LIMIT_MS = 300_000;
+const LIMIT_MS = 1_200_000;
 
 const { values } = parseArgs({
   options: {

@@ -47,6 +47,8 @@ export interface NodeCoreDeps {
   readonly freeze: () => FrozenState;
   readonly shell: SessionShell;
   readonly keeper: ChunkKeeper | null;
+  /** Snapshots may always pin this much; default 64 MiB. */
+  readonly pinnedBytesMin?: number;
   /** Asks for feeder.turn() at the end of this loop turn. */
   readonly wantTurn: () => void;
   /** Runs something in a later loop turn. */
@@ -68,7 +70,6 @@ export interface NodeCoreDeps {
 
 /** How often a seeded node looks whether it has caught up. */
 const SEED_POLL_MS = 20;
-/** Snapshots may always pin this much. */
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
 export class NodeCore implements RoleOwner {
@@ -155,7 +156,8 @@ export class NodeCore implements RoleOwner {
   /** What snapshots pin; half of the live data is allowed, and what never matters. */
   private pinned(): Pinned {
     const { snapshotPinnedBytes: bytes, datasetBytes } = this.store.stats();
-    return { bytes, capBytes: Math.max(PINNED_BYTES_MIN, datasetBytes / 2) };
+    const { pinnedBytesMin = PINNED_BYTES_MIN } = this.deps;
+    return { bytes, capBytes: Math.max(pinnedBytesMin, datasetBytes / 2) };
   }
 
   /**

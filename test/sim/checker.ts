@@ -20,6 +20,8 @@ interface Seen {
   hasData: boolean;
   consent: Consent;
   writer: Writer | null;
+  /** Ticks in a row after which snapshots pinned more than is allowed. */
+  overCapTicks: number;
   /** Where it was before each resync: what it once held. */
   readonly past: Boundary[];
 }
@@ -54,6 +56,7 @@ export class Checker {
       hasData: false,
       consent: "none",
       writer: node.role === "primary" ? new Writer(at) : null,
+      overCapTicks: 0,
       past: [],
     });
   }
@@ -166,14 +169,31 @@ export class Checker {
     const cap = holdBytes === 0 ? 4 * backlog.sizeBytes : holdBytes;
     if (node.turned && held > cap) this.fail(node, `a hold pins ${held} bytes, ${cap} are allowed`);
     if (node.turned) this.checkTurn(node);
+    if (node.ticked) this.checkPinned(node);
     node.turned = false;
+    node.ticked = false;
     this.checkRings(node);
     this.checkLinks(node);
   }
 
+  /** Above the cap one snapshot is let go at every tick, until none is left. */
+  private checkPinned(node: SimNode): void {
+    const { bytes, capBytes } = node.feeder.deps.pinned();
+    const { links, parking } = node.feeder;
+    const mayGo =
+      links.some(({ ship }) => ship?.snapshot != null) ||
+      parking.list().some(({ snapshot }) => snapshot !== null);
+    const seen = this.seen.get(node)!;
+    seen.overCapTicks = bytes > capBytes && mayGo ? seen.overCapTicks + 1 : 0;
+    if (seen.overCapTicks > OVER_CAP_TICKS_MAX)
+      this.fail(node, `snapshots pin ${bytes} bytes, ${capBytes} are allowed`);
+  }
+
   /** What one turn may write, and where holds are after it. */
   private checkTurn(node: SimNode): void {
-    const { counters, links } = node.feeder;
+    const { counters, links, shipping } = node.feeder;
+    if (shipping.queued > 0 && !node.core.view.atBoundary)
+      this.sim.mark("freeze waits for a batch's end");
     const { runBytes } = this.sim.settings.feeder;
     const sent = counters.get("stream_bytes_sent") + counters.get("snapshot_bytes_sent");
     const written = sent - (this.sentBytes.get(node) ?? 0);
@@ -255,6 +275,11 @@ export class Checker {
     if (event === "restore_begins" && (node.session.restore?.keptChunks ?? 0) > 0)
       this.sim.mark("ship resumed from disk");
     if (event === "link_closed") this.onLinkClosed(fields);
+    if (
+      event === "parked_snapshot_dropped" ||
+      String(fields["why"]).startsWith("its snapshot pins")
+    )
+      this.sim.mark("snapshot let go for memory");
     if (!this.sim.plan.flips) {
       if (event === "link_closed" && fields["reason"] === "protocol")
         this.fail(node, `a link ended by a protocol error: ${String(fields["detail"])}`);
@@ -464,6 +489,9 @@ export class Checker {
       throw new SimError(`states differ at the end: ${[...digests].join(" ")}`);
   }
 }
+
+/** As many as there may be snapshots, and some for readers that have to end. */
+const OVER_CAP_TICKS_MAX = 20;
 
 /** A PING may be on its way whenever one looks. */
 const HEARTBEAT_BYTES = 128;

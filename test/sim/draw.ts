@@ -138,5 +138,6 @@ function drawSettings(random: Random, speed: number, tiny: boolean): NodeSetting
     loopMs: random.pick([0.02, 0.02, 0.02, 3]),
     diskMs: random.pick([0.1, 20]),
     syncEvery: random.pick([0, 1, 5]),
+    pinnedBytesMin: random.pick([67_108_864, 67_108_864, 20_000, 3_000]),
   };
 }

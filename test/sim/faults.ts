@@ -43,6 +43,8 @@ const FAULTS: readonly Fault[] = [
   { name: "promote", weight: 2, strike: promote, phases: CONNECTED },
   { name: "demote", weight: 2, strike: demote, phases: CONNECTED },
   { name: "failover", weight: 3, strike: failover, phases: ["live", "catch_up"] },
+  { name: "two_promotions", weight: 5, strike: twoPromotions, phases: [] },
+  { name: "join_in_batch", weight: 3, strike: joinInBatch, phases: [] },
   { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
   { name: "serializer_crash", weight: 4, strike: serializerCrash, phases: ["first", "middle"] },
   { name: "slow_serializer", weight: 3, strike: slowSerializer, phases: ["first", "middle"] },
@@ -380,6 +382,84 @@ function failover(sim: Simulation, node: SimNode): boolean {
     if (old.role !== "primary") return;
     sim.mark("stale primary back");
     sim.follow(old, node.name, random.pick(["none", "none", "replicaof"] as const));
+  });
+  return true;
+}
+
+/**
+ * Two promotions in a row, the second of a replica that lags behind the first:
+ *
+ *   old     H0 ----------------100          stands still meanwhile, then follows `laggard`
+ *   first   H0 ----------------100 H1 ...   promoted where it has all
+ *   laggard H0 -------60 (H1) --80 H2       has taken over the new history, but not all of the old log
+ *
+ * H0 was left at 80 on the laggard's way, not at 100 as `first` says: all above is not its log.
+ */
+function twoPromotions(sim: Simulation, laggard: SimNode): boolean {
+  const old = sim.nodes.get(laggard.upstream);
+  if (old?.role !== "primary" || old.stopped) return false;
+  const first = someNode(sim, (other) => other !== laggard && other.upstream === old.name);
+  if (first === null) return false;
+  if (!stopFor(sim, laggard, sim.random.pick([2_000, 6_000]))) return false;
+  sim.clock.in(sim.random.pick([100, 1_000]), () =>
+    sim.watch(5_000, () => {
+      if (first.dead || old.dead || old.role !== "primary") return true;
+      const isBehind = laggard.backlog.next < old.backlog.next;
+      const hasAll = old.backlog.openBytes === 0 && first.backlog.next === old.backlog.next;
+      if (!isBehind || !hasAll || first.upstream !== old.name) return false;
+      sim.clock.in(0, () => promoteBoth(sim, old, first, laggard));
+      return true;
+    }),
+  );
+  return true;
+}
+
+function promoteBoth(sim: Simulation, old: SimNode, first: SimNode, laggard: SimNode): void {
+  if (sim.peace || first.role !== "replica" || laggard.dead || laggard.role !== "replica") return;
+  stopFor(sim, old, 10_000);
+  sim.say(`promotes ${first.name}, which ${laggard.name} is to follow`);
+  first.promote();
+  const fork = first.backlog.next;
+  if (laggard.stopped) laggard.cont();
+  laggard.slowMs = 300;
+  sim.follow(laggard, first.name, "none");
+  sim.watch(5_000, (node) => {
+    if (node !== laggard || laggard.identity.history !== first.identity.history) return false;
+    if (laggard.role !== "replica" || laggard.backlog.next >= fork) return true;
+    sim.clock.in(0, () => {
+      if (sim.peace || laggard.dead || laggard.role !== "replica") return;
+      sim.mark("second promotion of a laggard");
+      sim.say(`promotes ${laggard.name} at ${laggard.backlog.next} of ${fork}`);
+      laggard.promote();
+      laggard.slowMs = 0;
+      for (const other of sim.nodes.values())
+        if (other === old || other.upstream === old.name) sim.follow(other, laggard.name, "none");
+      if (old.stopped && !old.dead) old.cont();
+    });
+    return true;
+  });
+}
+
+/** An empty replica asks a feeding replica for a snapshot while that one is in the middle of a batch. */
+function joinInBatch(sim: Simulation, feeding: SimNode): boolean {
+  const joining = someNode(
+    sim,
+    (other) => other !== feeding && other.role === "replica" && other.name !== feeding.upstream,
+  );
+  if (joining === null) return false;
+  feeding.slowMs = sim.random.pick([100, 1_000]);
+  sim.clock.in(10_000, () => {
+    feeding.slowMs = 0;
+  });
+  sim.watch(5_000, (node) => {
+    if (feeding.dead || joining.dead || feeding.role !== "replica") return true;
+    if (node !== feeding || feeding.core.view.atBoundary) return false;
+    sim.clock.in(0, () => {
+      if (sim.peace || feeding.dead || joining.dead || joining.role !== "replica") return;
+      joining.upstream = feeding.name;
+      restart(sim, joining, false);
+    });
+    return true;
   });
   return true;
 }

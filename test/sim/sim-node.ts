@@ -24,6 +24,8 @@ import { SimOut, SimShell } from "./sim-shell.ts";
 import { SimSource } from "./sim-source.ts";
 
 const TICK_MS = 100;
+/** Slices of the store's housekeeping in one tick. */
+const TIDY_SLICES = 3;
 
 export interface NodeSettings {
   readonly feeder: FeederOptions;
@@ -39,6 +41,8 @@ export interface NodeSettings {
   readonly loopMs: number;
   /** A piece of work of the disk takes up to this. */
   readonly diskMs: number;
+  /** What snapshots may pin at least. */
+  readonly pinnedBytesMin: number;
   /** Chunks between two checkpoints of the part file; 0 for no part file. */
   readonly syncEvery: number;
 }
@@ -85,6 +89,8 @@ export class SimNode implements Host {
   private readonly shell: SimShell;
   /** The feeder's turn is over in this event. */
   turned = false;
+  /** So is its tick. */
+  ticked = false;
   private turnWanted = false;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private waiting: (() => void)[] | null = null;
@@ -95,7 +101,11 @@ export class SimNode implements Host {
     this.disk = disk;
     this.shell = new SimShell(this);
     this.core = this.makeCore(role);
-    this.every(TICK_MS, () => this.feeder.tick(this.now()));
+    this.every(TICK_MS, () => {
+      this.feeder.tick(this.now());
+      for (let n = 0; n < TIDY_SLICES && this.store.maintain(); n++);
+      this.ticked = true;
+    });
     this.every(TICK_MS, () => this.session.tick(this.now()));
   }
 
@@ -123,6 +133,7 @@ export class SimNode implements Host {
       freeze: () => this.freeze(),
       shell: this.shell,
       keeper: settings.syncEvery === 0 ? null : new DiskKeeper(this, this.disk, settings.syncEvery),
+      pinnedBytesMin: settings.pinnedBytesMin,
       wantTurn: () => this.wantTurn(),
       nextTurn: (run) => this.after(this.turnMs(), run),
       later: (ms, run) => this.after(ms, run),

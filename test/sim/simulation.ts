@@ -16,6 +16,9 @@ import { Network } from "./network.ts";
 import { SimNode, type NodeSettings, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
 
+/** Waits for something to be so on some node; true when it is done with. */
+type Plot = (node: SimNode) => boolean;
+
 /** Virtual time in which a healed cluster must have become equal. */
 const PEACE_MS_MAX = 1_800_000;
 /** Parkings, probations and lingering sockets are over by then. */
@@ -33,6 +36,7 @@ export class Simulation implements World {
   readonly checker: Checker;
   /** A fault that waits for its phase. */
   armed: Armed | null = null;
+  private plots: { readonly untilMs: number; readonly plot: Plot }[] = [];
   readonly marks = new Map<string, number>();
   readonly lines: string[] = [];
   /** Print every line as it happens. */
@@ -75,6 +79,16 @@ export class Simulation implements World {
   observe(node: SimNode): void {
     this.checker.observe(node);
     watchArmed(this, node);
+    if (this.plots.length === 0) return;
+    const { nowMs } = this.clock;
+    this.plots = this.plots.filter(
+      ({ untilMs, plot }) => !this.peace && nowMs <= untilMs && !plot(node),
+    );
+  }
+
+  /** Asks `plot` after everything that runs on a node, for a while. It may not touch nodes itself. */
+  watch(forMs: number, plot: Plot): void {
+    this.plots.push({ untilMs: this.clock.nowMs + forMs, plot });
   }
 
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void {
