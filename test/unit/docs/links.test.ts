@@ -15,8 +15,13 @@ import {
 const PATH = /(?<![\w./-])(?:src|test|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
 
 /** Flags of `hawser status` and of the tools that the documents show. */
-const OTHER_FLAGS = new Set(
-  "config watch events timeout json password help check keys seeds".split(" "),
+const OTHER_FLAGS = new Set("config watch events timeout json password help".split(" "));
+
+/** What scripts and benches say of themselves. */
+const TOOL_FLAGS: readonly string[] = ["scripts", "bench"].flatMap((folder) =>
+  filesUnder(folder)
+    .flatMap((path) => [...readText(path).matchAll(/--([a-z][a-z-]*)/g)])
+    .map((match) => match[1]!),
 );
 
 function isThere(path: string): boolean {
@@ -47,7 +52,8 @@ describe.each(documents)("docs: $path", (document) => {
   });
 
   test("every flag that is named exists", () => {
-    const known = new Set<string>([...OTHER_FLAGS, ...OPTION_ROWS.map((row) => row.name)]);
+    const options = OPTION_ROWS.map((row) => row.name);
+    const known = new Set<string>([...OTHER_FLAGS, ...TOOL_FLAGS, ...options]);
     const code = [...inlineCode(document), ...(document.text.match(/^```[\s\S]*?^```/gm) ?? [])];
     const named = code.flatMap((text) =>
       [...text.matchAll(/(?<![\w-])--([a-z][a-z-]*)/g)].map((match) => match[1]!),
