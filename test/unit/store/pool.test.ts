@@ -8,6 +8,7 @@ import type { FrozenState } from "../../../src/primary/source.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { SerializerPool, type PoolOptions } from "../../../src/store/pool.ts";
 import { Store } from "../../../src/store/store.ts";
+import { until } from "../../tools/wait.ts";
 import * as m from "./model.ts";
 import { checkInvariants } from "./invariants.ts";
 import { payloadsOf, readAll } from "./reading.ts";
@@ -95,19 +96,22 @@ test("a read from chunk n, known or not => the same frames from there, the same 
 test("nothing is released => no more than the ring's slots are produced", async () => {
   const frozen = newPool().frozen(newStore(3000).freeze());
   const reader = frozen.read(0, { ready: () => undefined, failed: (r) => expect.fail(r) });
-  const taken = [];
-  for (let n = 0; n < 20; n++) {
-    await sleep(5);
+  const taken: NonNullable<ReturnType<typeof reader.take>>[] = [];
+  const took = (count: number) => (): boolean => {
     for (let chunk = reader.take(); chunk !== null; chunk = reader.take()) taken.push(chunk);
-  }
+    return taken.length >= count;
+  };
+  await until(took(4), { what: "as many chunks as the ring has slots" });
+  await sleep(30);
+  took(4)();
   expect(taken.map((chunk) => chunk.number)).toEqual([0, 1, 2, 3]);
   // Released out of order: the worker waits for the slot that comes next.
   reader.release(taken[1]!);
   await sleep(30);
   expect(reader.take()).toBe(null);
   reader.release(taken[0]!);
-  await sleep(30);
-  expect([reader.take()?.number, reader.take()?.number]).toEqual([4, 5]);
+  await until(took(6), { what: "the chunks of the two slots" });
+  expect(taken.slice(4).map((chunk) => chunk.number)).toEqual([4, 5]);
   reader.close();
   frozen.close();
 });
