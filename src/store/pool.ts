@@ -108,10 +108,12 @@ export class SerializerPool implements ReaderHome {
   async close(): Promise<void> {
     this.#closed = true;
     for (const reader of this.#readers) reader.fail("closed");
-    for (const each of [this.#ships, this.#digests]) {
+    const lanes = [this.#ships, this.#digests];
+    for (const each of lanes)
       for (const job of each.queue.splice(0)) job.ended({ kind: "failed", reason: "closed" });
-      await Promise.all(each.workers.map((worker) => worker.close("closed")));
-    }
+    // Why together: a thread that is left to run while others end would still finish its job.
+    const workers = lanes.flatMap((each) => each.workers);
+    await Promise.all(workers.map((worker) => worker.close("closed")));
     this.#rings.length = 0;
   }
 
