@@ -27,6 +27,7 @@ export async function ack(): Promise<Case[]> {
       name: "ack.say",
       operation: "an ACK at the end of a turn: is it due, what it says, its bytes",
       ops: OPS,
+      isSteady: true,
       bytes: bytes.length,
       run: () => {
         for (let i = 0; i < OPS; i++) {
@@ -40,6 +41,7 @@ export async function ack(): Promise<Case[]> {
       name: "ack.hear",
       operation: "an ACK encoded, and taken in by a link",
       ops: OPS,
+      isSteady: true,
       bytes: bytes.length,
       run: () => {
         for (let i = 0; i < OPS; i++) acknowledge();

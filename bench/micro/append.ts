@@ -32,6 +32,7 @@ export async function append(): Promise<Case[]> {
       name: `append.${name}`,
       operation: `a SET of ${valueBytes} bytes ${from} into the log, ${OPS} a batch`,
       ops: OPS,
+      isSteady: true,
       bytes: length,
       run: () => {
         for (const pair of pairs) set(keys, pair, valueBytes);

@@ -4,10 +4,10 @@ import type { DecoderSink } from "../../src/wire/decoder.ts";
 import type { Case } from "../lib/measure.ts";
 import { shipped } from "../lib/shipped.ts";
 import { copyingPieces, piecesOf } from "./decode.ts";
-import { logOf, randomSets, setRecords } from "./material.ts";
+import { logOf, randomSets, setRecords, STEADY_KEYS_MAX } from "./material.ts";
 
 const PER_BATCH = 64;
-const RECORDS = 64 * 256;
+const RECORDS = 64 * 64;
 
 export async function apply(): Promise<Case[]> {
   const { Decoder } = await shipped("wire/decoder");
@@ -15,7 +15,7 @@ export async function apply(): Promise<Case[]> {
   const { Applier } = await shipped("replica/apply");
   const { SESSION_DEFAULTS } = await shipped("replica/options");
   const { Store } = await shipped("store/store");
-  return [10_000, 1_000_000].map((keys) => {
+  return [STEADY_KEYS_MAX, 1_000_000].map((keys) => {
     const store = new Store();
     // Every key is there: what is measured are overwrites.
     const present = setRecords(keys, (i) => i);
@@ -28,6 +28,7 @@ export async function apply(): Promise<Case[]> {
       name: `apply.${keys}`,
       operation: `one received SET applied to ${keys} keys, ${PER_BATCH} a batch`,
       ops: RECORDS,
+      isSteady: keys <= STEADY_KEYS_MAX,
       bytes: pieces.reduce((sum, piece) => sum + piece.length, 0) / RECORDS,
       run: () => {
         log.reset(0, 0);

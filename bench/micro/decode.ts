@@ -19,6 +19,7 @@ export async function decode(): Promise<Case[]> {
       name: `decode.batch${perBatch}`,
       operation: `a batch of ${Math.round((log.length * perBatch) / count)} bytes`,
       ops: count / perBatch,
+      isSteady: true,
       bytes: (log.length * perBatch) / count,
       run: () => {
         decoder.expect(0, 0);

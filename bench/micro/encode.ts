@@ -16,7 +16,7 @@ const ACK = {
 export async function encode(): Promise<Case[]> {
   const frame = await shipped("wire/frame");
   const codec = await shipped("wire/codec");
-  const heads = RECORDS.map((records) => {
+  const heads = RECORDS.map((records): Case => {
     const length = frame.BATCH_HEAD_BYTES + records * SET_BYTES;
     const ops = Math.max(1, Math.round(256 / records));
     const batch = Buffer.alloc(length, 120);
@@ -26,6 +26,7 @@ export async function encode(): Promise<Case[]> {
       name: `encode.batch${records}`,
       operation: `the head of a batch of ${length} bytes`,
       ops,
+      isSteady: true,
       bytes: length,
       run: () => {
         for (let i = 0; i < ops; i++) {
@@ -41,6 +42,7 @@ export async function encode(): Promise<Case[]> {
     name: "encode.ack",
     operation: `an ACK frame of ${ack.length} bytes`,
     ops: 256,
+    isSteady: true,
     bytes: ack.length,
     run: () => {
       for (let i = 0; i < 256; i++) codec.encode(ACK);

@@ -6,6 +6,8 @@ const frame = await shipped("wire/frame");
 
 export const KEY_BYTES = 16;
 export const VALUE_BYTES = 100;
+/** So many keys with their values are in the second-level cache. */
+export const STEADY_KEYS_MAX = 1000;
 /** Bytes of a SET in a batch, its length included. */
 export const SET_BYTES: number = record.setBytes(KEY_BYTES, VALUE_BYTES, 0) + 4;
 

@@ -17,6 +17,7 @@ export async function parse(): Promise<Case[]> {
       name: `parse.${name}`,
       operation: `a pipelined ${name.toUpperCase()} of ${command.length} bytes`,
       ops: COMMANDS,
+      isSteady: true,
       bytes: command.length,
       run: () => {
         for (const read of reads) {

@@ -17,6 +17,7 @@ export async function pump(): Promise<Case[]> {
       name: `pump.idle${replicas}`,
       operation: `a turn with nothing to send, ${linksOf(replicas)}`,
       ops: OPS,
+      isSteady: true,
       bytes: 0,
       run: () => {
         for (let i = 0; i < OPS; i++) feeder.turn(2);
@@ -37,6 +38,7 @@ export async function pump(): Promise<Case[]> {
       name: `pump.batch${replicas}`,
       operation: `a turn with a new batch of ${batch.length} bytes to each, taken, ${linksOf(replicas)}`,
       ops: OPS,
+      isSteady: true,
       bytes: batch.length * replicas,
       run: () => {
         for (let i = 0; i < OPS; i++) {
