@@ -11,6 +11,7 @@ const QUICK_KEYS_MAX = 1_000_000;
 const OPS = 262_144;
 const SAMPLES = 5;
 const FREEZES = 9;
+const WARM_FREEZES = 200;
 const FILL_GROUP = 50_000;
 /** From a record's length to its key. */
 const KEY_AT = 10;
@@ -68,6 +69,8 @@ function cpuNs(run: () => void): number {
 }
 
 function freezeUs(store: { freeze(): { close(): void } }): number {
+  // The first ones are slow: code that was not compiled yet.
+  for (let i = 0; i < WARM_FREEZES; i++) store.freeze().close();
   return median(
     Array.from({ length: FREEZES }, () => {
       const startMs = performance.now();
