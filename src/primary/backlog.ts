@@ -304,7 +304,7 @@ export class Backlog implements SegmentPool {
 
   /** The log segment in which a reader at `offset` goes on; first <= offset <= tail. */
   segmentAt(offset: number): LogSegment {
-    assert(offset >= this.first && offset <= this.tail, `offset ${offset} is not held`);
+    if (offset < this.first || offset > this.tail) assert.fail(`offset ${offset} is not held`);
     let low = 0;
     let high = this.segments.length - 1;
     while (low < high) {

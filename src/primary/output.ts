@@ -18,21 +18,23 @@ export class Output {
   private sizes: number[] = [];
   private owners: (Owner | null)[] = [];
   private head = 0;
+  private end = 0;
 
   push(size: number, owner: Owner | null): void {
-    this.sizes.push(size);
-    this.owners.push(owner);
+    this.sizes[this.end] = size;
+    this.owners[this.end] = owner;
+    this.end += 1;
     this.bytes += size;
   }
 
   /** The oldest piece was taken. Returns its size. */
   taken(): number {
-    assert(this.head < this.sizes.length, "a socket took more pieces than it was given");
+    assert(this.head < this.end, "a socket took more pieces than it was given");
     const size = this.sizes[this.head]!;
     const owner = this.owners[this.head] ?? null;
     this.owners[this.head] = null;
     this.head += 1;
-    if (this.head === this.sizes.length) this.empty();
+    if (this.head === this.end) this.head = this.end = 0;
     else if (this.head === COMPACT_AT) this.compact();
     this.bytes -= size;
     owner?.release();
@@ -51,11 +53,13 @@ export class Output {
     this.sizes = [];
     this.owners = [];
     this.head = 0;
+    this.end = 0;
   }
 
   private compact(): void {
     this.sizes = this.sizes.slice(this.head);
     this.owners = this.owners.slice(this.head);
+    this.end -= this.head;
     this.head = 0;
   }
 }

@@ -29,7 +29,7 @@ function lookAt(source: Uint8Array): void {
 /** Lets go of the memory that is only remembered from the last calls. */
 export function forgetSource(): void {
   lookAt(NOTHING);
-  sourceOf = targetOf = NOTHING;
+  seen = sourceOf = targetOf = NOTHING;
   sourceWords = targetWords = new Uint32Array(0);
 }
 
@@ -129,6 +129,8 @@ export function copyBytes(
 let sourceOf: Uint8Array = NOTHING;
 let sourceWords: Uint32Array = new Uint32Array(0);
 let sourceOffset = 0;
+/** The source before, when it came once. */
+let seen: Uint8Array = NOTHING;
 let targetOf: Uint8Array = NOTHING;
 let targetWords: Uint32Array = new Uint32Array(0);
 let targetOffset = 0;
@@ -156,6 +158,12 @@ export function transcribe(
     return end;
   }
   if (source !== sourceOf) {
+    if (source !== seen) {
+      // A view pays only for a source that comes again: an embedder's values do not.
+      seen = source;
+      target.set(source.subarray(from, to), at);
+      return end;
+    }
     sourceOf = source;
     sourceWords = new Uint32Array(source.buffer, 0, source.buffer.byteLength >>> 2);
     sourceOffset = source.byteOffset;

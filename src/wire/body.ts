@@ -99,23 +99,23 @@ export class BodyWriter {
   }
 
   u16(value: number): void {
-    assert(Number.isInteger(value) && value >= 0 && value <= U16_MAX, `${value} as u16`);
+    if (!Number.isInteger(value) || value < 0 || value > U16_MAX) assert.fail(`${value} as u16`);
     this.at = this.bytes.writeUInt16LE(value, this.at);
   }
 
   u32(value: number): void {
-    assert(Number.isInteger(value) && value >= 0 && value <= U32_MAX, `${value} as u32`);
+    if (!Number.isInteger(value) || value < 0 || value > U32_MAX) assert.fail(`${value} as u32`);
     this.at = this.bytes.writeUInt32LE(value, this.at);
   }
 
   u53(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `${value} as u53`);
+    if (!Number.isSafeInteger(value) || value < 0) assert.fail(`${value} as u53`);
     writeU64(this.bytes, value, this.at);
     this.at += 8;
   }
 
   hex(digits: string, bytes: number): void {
-    assert(digits.length === 2 * bytes, `${digits.length} hex digits for ${bytes} bytes`);
+    if (digits.length !== 2 * bytes) assert.fail(`${digits.length} hex digits for ${bytes} bytes`);
     assert.equal(this.bytes.write(digits, this.at, bytes, "hex"), bytes, "hex digits");
     this.at += bytes;
   }

@@ -52,7 +52,7 @@ describe("what one link is sent", () => {
   });
 
   test("PING and VERIFY go out between batches only", async () => {
-    const h = new Harness({ budgetBytes: 70 });
+    const h = new Harness({ budgetBytes: 70, runBytes: 70 });
     const peer = h.stream();
     batch(h.log, 100);
     batch(h.log, 100);
