@@ -172,20 +172,10 @@ export const MUTANTS: readonly Mutant[] = [
     '    this.onHistoryChanged("this node was promoted");\n',
     "",
   ]),
-  mutant("a ship goes on although its log was trimmed", [
-    "primary/admission.ts",
-    "snapshot.id === resume.snapshotId && holdStands)",
-    "snapshot.id === resume.snapshotId && (holdStands || resume !== null))",
-  ]),
   mutant("what snapshots pin has no cap", [
     "primary/pacing.ts",
     "if (pinned.bytes > pinned.capBytes) relieve(",
     "if (pinned.bytes < 0) relieve(",
-  ]),
-  mutant("kept chunks that turn out damaged after HELLO are still promised", [
-    "replica/session.ts",
-    'if (kind === "restoring" || (kind === "handshake" && this.feederNonce !== ""))',
-    'if (kind === "restoring")',
   ]),
   mutant(
     "an unrelated state replaces data without consent",

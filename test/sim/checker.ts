@@ -205,10 +205,15 @@ export class Checker {
         this.fail(node, `a hold stayed at ${hold.offset}, ${confirmed} is applied`);
   }
 
-  /** What a replica is believed to have applied, it has. */
+  /** What a replica is believed to have applied, it has, and of the history that it believes in. */
   private checkConfirmations(node: SimNode): void {
     if (node.role !== "replica" || node.session.state.kind !== "streaming") return;
-    const confirmed = linkOf(node)?.confirmed ?? -1;
+    const link = linkOf(node);
+    if (link === undefined) return;
+    const { confirmed } = link;
+    const { history } = this.sim.node(node.upstream)!.identity;
+    if (link.state.kind === "streaming" && node.identity.history !== history)
+      this.fail(node, `is fed from ${history}, and takes it for ${node.identity.history}`);
     if (confirmed > node.backlog.next)
       this.fail(node, `has applied ${node.backlog.next}, its feeder counts ${confirmed}`);
   }
