@@ -151,7 +151,9 @@ class SocketTransport implements ClientTransport, LateSink {
     const socket = this.#socket;
     if (socket.destroyed) return true;
     this.#context.counters.writes++;
-    socket.write(bytes);
+    // Why a copy: behind others it would keep the whole buffer that it lies in, for five bytes.
+    const queued = socket.writableLength > 0;
+    socket.write(queued ? Buffer.from(bytes) : bytes);
     const waiting = socket.writableLength;
     this.isFull = waiting > OUTPUT_PAUSE_BYTES;
     if (waiting > LIMITS.clientOutputBytesMax) {
@@ -159,7 +161,7 @@ class SocketTransport implements ClientTransport, LateSink {
       socket.destroy();
     }
     // Nothing queued: the kernel has taken it all.
-    return waiting === 0;
+    return queued || waiting === 0;
   }
 
   pause(): void {

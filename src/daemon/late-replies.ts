@@ -18,8 +18,8 @@ export interface LateSink {
   writeNow(bytes: Buffer): boolean;
 }
 
-/** More than this does not wait; it is also what one page holds. */
-const PAGE_BYTES = 256 * 1024;
+/** More than this does not wait. A socket whose peer does not read keeps a page of it. */
+const PAGE_BYTES = 64 * 1024;
 
 export class LateReplies {
   #page: Buffer = Buffer.allocUnsafeSlow(PAGE_BYTES);

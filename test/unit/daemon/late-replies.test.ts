@@ -48,10 +48,10 @@ describe("LateReplies", () => {
 
   it("refuses more than a page, and takes none of it", () => {
     const [late, sink] = [new LateReplies(), new Sink()];
-    expect(late.hold(sink, Buffer.alloc(256 * 1024))).toBe(true);
+    expect(late.hold(sink, Buffer.alloc(64 * 1024))).toBe(true);
     expect(late.hold(sink, Buffer.alloc(1))).toBe(false);
     late.release();
-    expect(sink.written.map((bytes) => bytes.length)).toEqual([256 * 1024]);
+    expect(sink.written.map((bytes) => bytes.length)).toEqual([64 * 1024]);
   });
 });
 
@@ -89,6 +89,27 @@ describe("the client port", () => {
     expect(answer).toBe("");
     port.node.afterwards!();
     await until(() => answer === "+OK\r\n$1\r\n1\r\n", { what: "both answers" });
+  });
+
+  it("keeps the bytes of queued replies and not the buffers they were made in", async () => {
+    await open();
+    socket.pause();
+    const { counters, clients } = port.server.context;
+    const put = request("SET", "a", "v".repeat(1024 * 1024));
+    socket.write(put + request("GET", "a").repeat(32));
+    await until(() => counters.commands === 33, { what: "32 MiB of replies" });
+    const [client] = clients.values();
+    expect(client!.outputBytes).toBeGreaterThan(8 * 1024 * 1024);
+    const before = process.memoryUsage().arrayBuffers;
+    for (let n = 1; n <= 1000; n++) {
+      port.node.turnDue = n % 2 === 0;
+      socket.write(request("PING"));
+      await until(() => counters.commands === 33 + n, { what: "a PING", everyMs: 0 });
+      port.node.afterwards?.();
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
+    socket.resume();
+    await until(() => answer.endsWith("+PONG\r\n".repeat(1000)), { what: "all answers" });
   });
 
   it("writes what waits before it ends a connection", async () => {
