@@ -25,6 +25,8 @@ export interface Sample {
   readonly parked: number;
   readonly heldBytes: number;
   readonly pinnedBytes: number;
+  /** Full syncs that it has swapped in. */
+  readonly restored: number;
 }
 
 export async function sample(cluster: Cluster, atSeconds: number): Promise<Sample[]> {
@@ -53,12 +55,13 @@ async function look(member: Member, atSeconds: number): Promise<Sample> {
     parked: status.parked.length,
     heldBytes: status.backlog.heldBytes,
     pinnedBytes: status.backlog.pinnedBytes,
+    restored: info.counter("snapshots_restored"),
   };
 }
 
 const HEAD = [
   ...["process", "s", "role", "RSS MB", "state MB", "heap MB", "other MB", "handles", "conns"],
-  ...["threads", "snapshots", "parked", "held MB", "pinned MB"],
+  ...["threads", "snapshots", "parked", "held MB", "pinned MB", "syncs"],
 ];
 
 export function sampleTable(samples: readonly Sample[]): string {
@@ -82,6 +85,7 @@ export function sampleTable(samples: readonly Sample[]): string {
       String(one.parked),
       megabytes(one.heldBytes),
       megabytes(one.pinnedBytes),
+      String(one.restored),
     ]),
   );
 }
