@@ -96,7 +96,8 @@ export class SyncJudge {
     switch (line["case"]) {
       case "too_old": {
         const behind = Number(line["next"]) - Number(line["replica_offset"]);
-        const isYoung = feeder.daemon.find("restored") !== undefined;
+        const held = Number(line["next"]) - Number(line["first"]);
+        const isYoung = held < NEEDLESS_BYTES && feeder.daemon.find("restored") !== undefined;
         return behind >= NEEDLESS_BYTES || isYoung ? "" : `only ${behind} bytes behind`;
       }
       case "diverged":
