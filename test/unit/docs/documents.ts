@@ -26,11 +26,13 @@ export function document(path: string): Document {
   return { path, text, prose: text.replaceAll(/^```[\s\S]*?^```/gm, "") };
 }
 
-/** README.md, CHANGELOG.md and everything in docs. */
+/** README.md, CHANGELOG.md and every text in docs. */
 export const documents: readonly Document[] = [
   "README.md",
   "CHANGELOG.md",
-  ...readdirSync(join(root, "docs")).map((name) => join("docs", name)),
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
 ].map(document);
 
 /** All files below a folder, from the top of the repository. */
