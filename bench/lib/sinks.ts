@@ -10,7 +10,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { encode } from "../../src/wire/codec.ts";
-import { randomId } from "../../src/wire/id.ts";
+import { helloWith } from "../../test/tools/hello.ts";
 import type { Order } from "./sink-fleet.ts";
 
 const READ_BYTES = 256 * 1024;
@@ -65,7 +65,7 @@ class Sink {
   private onOpening(bytes: Buffer): void {
     this.opening = bytes;
     if (bytes.length < LENGTH_AT + 4) return;
-    if (!this.greeted) this.socket.write(encode(this.hello()));
+    if (!this.greeted) this.socket.write(encode(helloWith({ position: this.order.position! })));
     this.greeted = true;
     const greeting = bytes.readUInt32LE(LENGTH_AT);
     if (bytes.length < greeting + LENGTH_AT + 4) return;
@@ -101,27 +101,6 @@ class Sink {
         echo: 0,
       }),
     );
-  }
-
-  private hello() {
-    return {
-      type: "hello",
-      version: 1,
-      nonce: randomId(),
-      proof: "",
-      format: { name: "hawser-kv", version: 1 },
-      replicaId: randomId(),
-      instanceId: randomId(),
-      nodeId: randomId(),
-      address: { host: "127.0.0.1", clientPort: 0, replPort: 0 },
-      position: this.order.position!,
-      lineage: [],
-      hasData: false,
-      consent: "none",
-      partialBytes: 0,
-      partialCrc: 0,
-      resume: null,
-    } as const;
   }
 }
 

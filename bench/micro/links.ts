@@ -2,12 +2,13 @@
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Backlog } from "../../src/primary/backlog.ts";
 import type { Link, LinkOut } from "../../src/primary/link.ts";
-import type { Hello } from "../../src/wire/messages.ts";
 import { randomId } from "../../src/wire/id.ts";
+import { helloWith } from "../../test/tools/hello.ts";
 import { shipped } from "../lib/shipped.ts";
 import { SET_BYTES } from "./material.ts";
 
 const BACKLOG_BYTES = 8 * 1024 * 1024;
+const FORMAT = { name: "bench", version: 1 };
 const HISTORY = "0".repeat(31) + "1";
 const NODE_ID = "0".repeat(31) + "2";
 
@@ -49,7 +50,8 @@ export async function fed(replicas: number): Promise<Fed> {
     const out = new FakeOut();
     outs.push(out);
     const link = feeder.accept(`bench:${i}`, out, 0);
-    const said = encode(hello(chainStart(HISTORY)));
+    const position = { history: HISTORY, offset: 0, chain: chainStart(HISTORY) };
+    const said = encode(helloWith({ format: FORMAT, position }));
     link.onBytes(said, 0, said.length, 0);
     if (link.state.kind !== "streaming") throw new Error(`a link is ${link.state.kind}`);
     return link;
@@ -101,7 +103,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
       nodeId: NODE_ID,
       role: "primary",
       path: [NODE_ID],
-      format: { name: "bench", version: 1 },
+      format: FORMAT,
       ready: true,
       atBoundary: true,
       rootClockMs: () => 1,
@@ -115,25 +117,4 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     pinned: () => ({ bytes: 0, capBytes: 1 }),
     onDigest: () => undefined,
   });
-}
-
-function hello(chain: number): Hello {
-  return {
-    type: "hello",
-    version: 1,
-    nonce: randomId(),
-    proof: "",
-    format: { name: "bench", version: 1 },
-    replicaId: randomId(),
-    instanceId: randomId(),
-    nodeId: randomId(),
-    address: { host: "127.0.0.1", clientPort: 0, replPort: 0 },
-    position: { history: HISTORY, offset: 0, chain },
-    lineage: [],
-    hasData: false,
-    consent: "none",
-    partialBytes: 0,
-    partialCrc: 0,
-    resume: null,
-  };
 }

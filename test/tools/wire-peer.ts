@@ -8,8 +8,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { encode } from "../../src/wire/codec.ts";
 import { Decoder, type DecoderSink } from "../../src/wire/decoder.ts";
-import { randomId } from "../../src/wire/id.ts";
 import { FRAME, type Control, type Hello } from "../../src/wire/messages.ts";
+import { helloWith } from "./hello.ts";
 import { until } from "./wait.ts";
 
 type Of<T extends Control["type"]> = Extract<Control, { type: T }>;
@@ -74,26 +74,7 @@ export class WirePeer implements DecoderSink {
 
   /** A HELLO as an empty replica would say it, with some fields replaced. */
   hello(changes: Partial<Hello> = {}): Hello {
-    const own = randomId();
-    return {
-      type: "hello",
-      version: 1,
-      nonce: randomId(),
-      proof: "",
-      format: { name: "hawser-kv", version: 1 },
-      replicaId: own,
-      instanceId: randomId(),
-      nodeId: randomId(),
-      address: { host: "127.0.0.1", clientPort: 0, replPort: 0 },
-      position: { history: own, offset: 0, chain: 0 },
-      lineage: [],
-      hasData: false,
-      consent: "none",
-      partialBytes: 0,
-      partialCrc: 0,
-      resume: null,
-      ...changes,
-    };
+    return helloWith(changes);
   }
 
   control(message: Control): void {

@@ -14,6 +14,7 @@ import {
   type Id,
   type Lineage,
 } from "../../../src/wire/messages.ts";
+import { helloWith } from "../../tools/hello.ts";
 import { CHAIN_0, HISTORY, makeBacklog } from "./tools.ts";
 
 export const id = (n: number): Id => n.toString(16).padStart(32, "0");
@@ -89,25 +90,9 @@ export class Peer implements LinkOut {
 
   hello(given: Partial<Hello> = {}): void {
     const position = { history: HISTORY, offset: this.offset, chain: this.chain };
-    this.say({
-      type: "hello",
-      version: 1,
-      nonce: id(5),
-      proof: "",
-      format: FORMAT,
-      replicaId: id(100),
-      instanceId: id(101),
-      nodeId: id(102),
-      address: { host: "", clientPort: 0, replPort: 0 },
-      position,
-      lineage: [],
-      hasData: false,
-      consent: "none",
-      partialBytes: 0,
-      partialCrc: 0,
-      resume: null,
-      ...given,
-    });
+    const ids = { nonce: id(5), replicaId: id(100), instanceId: id(101), nodeId: id(102) };
+    const address = { host: "", clientPort: 0, replPort: 0 };
+    this.say(helloWith({ ...ids, address, format: FORMAT, position, ...given }));
   }
 
   ack(applied: number, received = applied, room = 1 << 26): void {

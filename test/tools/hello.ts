@@ -1,0 +1,27 @@
+/** A HELLO for peers that are made by hand, in tests and benches. */
+import { randomId } from "../../src/wire/id.ts";
+import type { Hello } from "../../src/wire/messages.ts";
+
+/** What an empty replica would say, with some fields replaced. */
+export function helloWith(changes: Partial<Hello> = {}): Hello {
+  const own = randomId();
+  return {
+    type: "hello",
+    version: 1,
+    nonce: randomId(),
+    proof: "",
+    format: { name: "hawser-kv", version: 1 },
+    replicaId: own,
+    instanceId: randomId(),
+    nodeId: randomId(),
+    address: { host: "127.0.0.1", clientPort: 0, replPort: 0 },
+    position: { history: own, offset: 0, chain: 0 },
+    lineage: [],
+    hasData: false,
+    consent: "none",
+    partialBytes: 0,
+    partialCrc: 0,
+    resume: null,
+    ...changes,
+  };
+}
