@@ -15,12 +15,13 @@ import { ReplyError, RespClient, textOf } from "../../test/tools/resp-client.ts"
 import { within } from "../../test/tools/wait.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Life, Member } from "./member.ts";
+import { Pausable } from "./pausable.ts";
 import type { Verdicts } from "./verdicts.ts";
 
 const KEY = "wait:number";
 const ANSWER_MS = 60_000;
 
-export class WaitProber {
+export class WaitProber extends Pausable {
   confirmed = 0;
   timedOut = 0;
   readonly #cluster: Cluster;
@@ -28,36 +29,21 @@ export class WaitProber {
   readonly #random: Random;
   #next = 1;
   #last: { readonly number: number; readonly lives: readonly Life[] } | null = null;
-  #paused = false;
-  #idle = true;
-  #over = false;
 
   constructor(cluster: Cluster, verdicts: Verdicts, random: Random) {
+    super();
     this.#cluster = cluster;
     this.#verdicts = verdicts;
     this.#random = random;
   }
 
-  pause(): void {
-    this.#paused = true;
-  }
-  resume(): void {
-    this.#paused = false;
-  }
-  get isIdle(): boolean {
-    return this.#paused && this.#idle;
-  }
-  end(): void {
-    this.#over = true;
-  }
-
   async run(): Promise<void> {
-    while (!this.#over) {
-      if (!this.#paused) {
-        this.#idle = false;
+    while (!this.over) {
+      if (!this.paused) {
+        this.idle = false;
         await this.#probe().catch(() => undefined);
       }
-      this.#idle = true;
+      this.idle = true;
       await sleep(this.#random.between(100, 1_500));
     }
   }

@@ -14,6 +14,7 @@ import type { Random } from "../../test/tools/random.ts";
 import { ReplyError, RespClient, type Command, type Reply } from "../../test/tools/resp-client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ledger } from "./ledger.ts";
+import { Pausable } from "./pausable.ts";
 
 const WIDE_KEYS = 30_000;
 const HOT_KEYS = 16;
@@ -29,7 +30,7 @@ export interface Pace {
 }
 
 /** One writer: a connection to the root, opened again wherever the root is. */
-export class WorkloadWriter {
+export class WorkloadWriter extends Pausable {
   commands = 0;
   bytes = 0;
   errors = 0;
@@ -42,11 +43,9 @@ export class WorkloadWriter {
   readonly #pace: Pace;
   #client: RespClient | null = null;
   #generation = -1;
-  #paused = false;
-  #idle = true;
-  #over = false;
 
   constructor(name: string, cluster: Cluster, ledger: Ledger, random: Random, pace: Pace) {
+    super();
     this.#name = name;
     this.#cluster = cluster;
     this.#ledger = ledger;
@@ -56,13 +55,13 @@ export class WorkloadWriter {
 
   /** Writes until told to end. */
   async run(): Promise<void> {
-    while (!this.#over) {
-      if (this.#paused) {
-        this.#idle = true;
+    while (!this.over) {
+      if (this.paused) {
+        this.idle = true;
         await sleep(20);
         continue;
       }
-      this.#idle = false;
+      this.idle = false;
       try {
         await this.#burst();
       } catch {
@@ -75,19 +74,6 @@ export class WorkloadWriter {
     this.#client?.close();
   }
 
-  pause(): void {
-    this.#paused = true;
-  }
-  resume(): void {
-    this.#paused = false;
-  }
-  /** Paused, and everything it sent is answered. */
-  get isIdle(): boolean {
-    return this.#paused && this.#idle;
-  }
-  end(): void {
-    this.#over = true;
-  }
   /** Lets go of a connection that may never answer: its root is another. */
   moveOn(): void {
     this.#client?.close();
