@@ -1,5 +1,6 @@
 /**
- * What a node does beside commands, in a daemon and embedded: deletes keys whose time is over, and lets the store tidy up.
+ * What a node does beside commands, in a daemon and embedded: deletes keys whose time is over, and
+ * lets the store tidy up.
  *
  * Both in slices with a bounded share of the loop: a tick works at most SLICE_MS and the next comes
  * after TICK_MS, sooner while there is a backlog of work. Only a primary deletes: through the log.

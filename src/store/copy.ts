@@ -20,9 +20,14 @@ let viewOf: Uint8Array = NOTHING;
 let view: Uint32Array = new Uint32Array(0);
 let viewOffset = 0;
 
+/** The whole memory that `bytes` lies in, as words; without what is no whole word at its end. */
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(bytes.buffer, 0, bytes.buffer.byteLength >>> 2);
+}
+
 function lookAt(source: Uint8Array): void {
   viewOf = source;
-  view = new Uint32Array(source.buffer, 0, source.buffer.byteLength >>> 2);
+  view = wordsOf(source);
   viewOffset = source.byteOffset;
 }
 
@@ -165,12 +170,12 @@ export function transcribe(
       return end;
     }
     sourceOf = source;
-    sourceWords = new Uint32Array(source.buffer, 0, source.buffer.byteLength >>> 2);
+    sourceWords = wordsOf(source);
     sourceOffset = source.byteOffset;
   }
   if (target !== targetOf) {
     targetOf = target;
-    targetWords = new Uint32Array(target.buffer, 0, target.buffer.byteLength >>> 2);
+    targetWords = wordsOf(target);
     targetOffset = target.byteOffset;
   }
   while (((at + targetOffset) & 3) !== 0) target[at++] = source[from++]!;
