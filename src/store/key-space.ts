@@ -82,24 +82,45 @@ export class KeySpace {
     expireAt: number,
   ): void {
     const arena = this.arena;
-    const size = layout.recordBytes(keyTo - from, to - keyTo, expireAt);
     const old = this.index.find(tag, bytes, from, keyTo);
-    if (old !== 0 && this.#mayChange(old, size)) {
-      const id = old >>> arena.unitShift;
-      const words = arena.words[id]!;
-      const at = (old & arena.unitMask) << 1;
-      if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(arena.segments[id]!);
-      const head = layout.writeLengths(words, at, keyTo - from, to - keyTo, expireAt);
-      if (expireAt !== 0) arena.noteExpiry(arena.segments[id]!, expireAt);
-      copyTail(words, arena.bytes[id]!, (at << 2) + head, bytes, from, to);
-      return;
-    }
     if (old === 0) this.index.reserve(tag);
-    const address = arena.allocate(size);
+    else if (this.#rewrite(old, bytes, from, keyTo, to, expireAt)) return;
+    const address = arena.allocate(layout.recordBytes(keyTo - from, to - keyTo, expireAt));
     const start = this.#head(keyTo - from, to - keyTo, expireAt);
     const { words, bytes: target } = arena.placed!;
     copyTail(words, target, start, bytes, from, to);
     this.#publish(tag, address, old);
+  }
+
+  /** Sets the key's record where it is; false when it must not be changed or does not fit there. */
+  #rewrite(
+    old: number,
+    bytes: Uint8Array,
+    from: number,
+    keyTo: number,
+    to: number,
+    expireAt: number,
+  ): boolean {
+    const arena = this.arena;
+    const id = old >>> arena.unitShift;
+    const words = arena.words[id]!;
+    const at = (old & arena.unitMask) << 1;
+    if (words[at + BIRTH]! < arena.pin) return false;
+    const keyBytes = keyTo - from;
+    // Most writes keep their value's length: then all but the value stays.
+    if (words[at + LENGTHS] === layout.narrowLengths(keyBytes, to - keyTo, expireAt)) {
+      const kept = keyBytes & -4;
+      const start = (at << 2) + layout.NARROW_HEAD_BYTES + kept;
+      copyTail(words, arena.bytes[id]!, start, bytes, from + kept, to);
+      return true;
+    }
+    const size = layout.recordBytes(keyBytes, to - keyTo, expireAt);
+    if (!arena.keepsSlot(old, layout.recordBytesAt(words, at), size)) return false;
+    if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(arena.segments[id]!);
+    const head = layout.writeLengths(words, at, keyBytes, to - keyTo, expireAt);
+    if (expireAt !== 0) arena.noteExpiry(arena.segments[id]!, expireAt);
+    copyTail(words, arena.bytes[id]!, (at << 2) + head, bytes, from, to);
+    return true;
   }
 
   /** Deletes the key; true when it was there. */

@@ -35,6 +35,15 @@ const EXPIRES = 0x4000_0000;
 const NARROW_KEY_MAX = 0x3ff;
 const NARROW_VALUE_MAX = 0xf_ffff;
 
+/** Bytes before the key of a record that is narrow and has no expiry. */
+export const NARROW_HEAD_BYTES = 12;
+
+/** The lengths word of a record that is narrow and has no expiry; -1, which no word is, for others. */
+export function narrowLengths(keyBytes: number, valueBytes: number, expireAt: number): number {
+  const narrow = keyBytes <= NARROW_KEY_MAX && valueBytes <= NARROW_VALUE_MAX && expireAt === 0;
+  return narrow ? (keyBytes << 20) | valueBytes : -1;
+}
+
 /** Bytes before the key: 12, 16, 20 or 24. */
 export function headBytes(keyBytes: number, valueBytes: number, expireAt: number): number {
   const wide = keyBytes > NARROW_KEY_MAX || valueBytes > NARROW_VALUE_MAX;
