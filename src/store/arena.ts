@@ -164,7 +164,9 @@ export class Arena {
     const snapshot = new Snapshot(this, this.epoch);
     this.open.push(snapshot);
     // All that are listed are pinned now; sweep() lists them again.
-    for (const sizeClass of this.classes) sizeClass.partial = [];
+    for (const sizeClass of this.classes) {
+      if (sizeClass.partial.length > 0) sizeClass.partial = [];
+    }
     this.#listing++;
     return snapshot;
   }
@@ -228,7 +230,8 @@ export class Arena {
     segment.live++;
     this.records++;
     this.liveBytes += segment.slotBytes;
-    this.placed = segment;
+    // Storing a reference costs the collector's barrier.
+    if (this.placed !== segment) this.placed = segment;
     this.placedAt = at;
     return (segment.id << this.unitShift) | (at >>> 1);
   }

@@ -1,8 +1,9 @@
 /**
  * One open snapshot: which arena segments it sees, how far each was used, and its epoch.
  *
- * Taking it copies the list of arena segments (5,600 references at 40 million keys) and notes how far
- * the current segment of each size class is used; all others are full. The rest waits for a reader.
+ * Taking it notes its epoch and how far the current segment of each size class is used; all others are
+ * full. The list waits for a reader: it is all segments opened before the epoch, and none of those is
+ * closed, nor its id given to another, while the pin lasts.
  *
  * It pins its arena until it is closed and nobody reads it any more: a reader in another thread
  * cannot be stopped at once, so readers retain it.
@@ -48,7 +49,6 @@ export class Snapshot {
   /** What is known of its chunks, for each chunk size in use. */
   readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
   readonly #arena: Arena;
-  #list: readonly (Segment | null)[];
   /** Slots in use at the freeze, of the segments that were not full. */
   readonly #partlyUsed = new Map<Segment, number>();
   #segments: FrozenSegment[] | null = null;
@@ -61,7 +61,6 @@ export class Snapshot {
     this.epoch = epoch;
     this.records = arena.records;
     this.bytes = arena.liveBytes;
-    this.#list = arena.segments.slice();
     for (const { current } of arena.classes) {
       if (current !== null) this.#partlyUsed.set(current, current.used);
     }
@@ -108,8 +107,8 @@ export class Snapshot {
 
   #freezeSegments(): FrozenSegment[] {
     const segments: FrozenSegment[] = [];
-    for (const segment of this.#list) {
-      if (segment === null) continue;
+    for (const segment of this.#arena.segments) {
+      if (segment === null || segment.created >= this.epoch) continue;
       const slots = this.#partlyUsed.get(segment) ?? segment.capacity;
       const { words, bytes, slotBytes } = segment;
       segments.push({ words, bytes, slotBytes, slots });
@@ -121,7 +120,6 @@ export class Snapshot {
     if (!this.#closed || this.#readers > 0) return;
     this.#arena.unpin(this);
     // Whoever still has the snapshot must not keep its memory.
-    this.#list = [];
     this.#segments = [];
     this.#partlyUsed.clear();
   }
