@@ -54,7 +54,10 @@ export class Housekeeping {
     const moreExpired = keys.refusal === null && !node.writersPaused() && expireSome(keys, untilMs);
     if (moreExpired) node.afterClientRead();
     let moreTidying = true;
-    while (moreTidying && performance.now() < untilMs) moreTidying = node.store.maintain();
+    for (let nowMs = 0; moreTidying && nowMs < untilMs;) {
+      nowMs = performance.now();
+      moreTidying = node.store.maintain(nowMs);
+    }
     return moreExpired || moreTidying;
   }
 }

@@ -13,6 +13,8 @@ import { StoreError } from "../errors.ts";
 
 /** Free segments that are always kept. */
 const FREE_MIN = 8;
+/** Free segments that nothing took for so long, ms, are surplus: syncs in a row take the same ones. */
+const SURPLUS_MS = 10_000;
 /** Segments dropped in one slice. */
 const RELEASE_MAX = 32;
 /** Dropped memory that is worth a collection; more at a time takes longer, 70 to 100 us per MiB. */
@@ -34,6 +36,11 @@ export class SegmentPool {
   /** Bytes dropped since the last collection. */
   #droppedBytes = 0;
   readonly #free: SegmentMemory[] = [];
+  /** The fewest free segments since #sinceMs. */
+  #leastFree = 0;
+  #sinceMs = 0;
+  /** Free segments that are to be dropped. */
+  #surplus = 0;
   /**
    * Memory of no further use that waits to be dropped. Why not at once: what is dropped is unmapped in
    * one go, and a replaced state of 40 million keys has half a gigabyte of index: 40 ms.
@@ -51,7 +58,10 @@ export class SegmentPool {
 
   /** A regular arena segment's memory; what is in it is left over. */
   take(): SegmentMemory {
-    return this.#free.pop() ?? this.#allocate(this.segmentBytes);
+    const memory = this.#free.pop();
+    if (memory === undefined) return this.#allocate(this.segmentBytes);
+    if (this.#free.length < this.#leastFree) this.#leastFree = this.#free.length;
+    return memory;
   }
 
   /** Memory for a single record of `bytes`, a multiple of 8. */
@@ -81,18 +91,33 @@ export class SegmentPool {
   }
 
   /**
-   * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use and
-   * what is condemned, and when enough is dropped runs a collection (4 to 8 ms), which returns it to
-   * the system.
-   * @returns true when there is more to do
+   * One slice of giving surplus back: drops free memory beyond an eighth of the segments in use that
+   * nothing took for 10 s, and what is condemned, and when enough is dropped runs a collection (4 to
+   * 8 ms), which returns it to the system.
+   * @param nowMs of a clock that only goes forward; Infinity: without waiting for 10 s
+   * @returns true when there is more to do now
    */
-  release(segmentsInUse: number): boolean {
+  release(segmentsInUse: number, nowMs: number): boolean {
     const keep = Math.max(FREE_MIN, segmentsInUse >>> 3);
-    for (let n = 0; n < RELEASE_MAX && this.#free.length > keep; n++) this.#drop(this.#free.pop()!);
+    this.#judgeSurplus(keep, nowMs);
+    for (let n = 0; n < RELEASE_MAX && this.#surplus > 0; n++) {
+      this.#surplus--;
+      // What the surplus was judged by may have been taken since.
+      if (this.#free.length > keep) this.#drop(this.#free.pop()!);
+    }
     this.#dropCondemned(COLLECT_BYTES);
-    const more = this.#free.length > keep || this.#condemned.length > 0;
+    const more = this.#surplus > 0 || this.#condemned.length > 0;
     if (this.#droppedBytes >= COLLECT_BYTES) this.#collect();
     return more;
+  }
+
+  #judgeSurplus(keep: number, nowMs: number): void {
+    const isAtOnce = nowMs === Number.POSITIVE_INFINITY;
+    if (!isAtOnce && nowMs - this.#sinceMs < SURPLUS_MS) return;
+    const free = this.#free.length;
+    this.#surplus = Math.max(0, (isAtOnce ? free : this.#leastFree) - keep);
+    this.#leastFree = free;
+    if (!isAtOnce) this.#sinceMs = nowMs;
   }
 
   /** Until `bytes` are dropped; a buffer is dropped whole. */

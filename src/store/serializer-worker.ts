@@ -7,7 +7,7 @@
  * received it has not collected it.
  */
 import { readlinkSync } from "node:fs";
-import { setPriority } from "node:os";
+import { availableParallelism, setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
 import { digestArena } from "./digest.ts";
@@ -23,8 +23,13 @@ import type {
   ToWorker,
 } from "./worker-protocol.ts";
 
-/** Nice value: a third of the weight of the thread that serves clients, where both want a processor. */
-const NICE = 5;
+/**
+ * Nice values. Beside others a thread gets a thirtieth of the weight of the one that serves clients:
+ * with less to tell them apart the scheduler let it wait, a tenth of its time beside two serializers on
+ * two processors. On a single one a ship must get on beside a loop that is never idle: a third.
+ */
+const NICE = 15;
+const NICE_ALONE = 5;
 
 const port = parentPort!;
 
@@ -32,7 +37,7 @@ const port = parentPort!;
 function stepBack(): void {
   try {
     const thread = readlinkSync("/proc/thread-self").split("/").at(-1);
-    setPriority(Number(thread), NICE);
+    setPriority(Number(thread), availableParallelism() > 1 ? NICE : NICE_ALONE);
   } catch {
     // Another system: all threads are equal.
   }

@@ -246,9 +246,11 @@ export class Store {
    * One bounded slice of housekeeping: freeing what closed snapshots pinned, emptying sparse arena
    * segments, giving memory back. Below 1 ms, but for a collection (4 to 8 ms) after memory was
    * given back, which is the only way to return it to the system.
-   * @returns true when there is more to do
+   * @param nowMs of a clock that only goes forward: memory that is free is given back when it was so
+   *   for 10 s; by default at once
+   * @returns true when there is more to do now
    */
-  maintain(): boolean {
+  maintain(nowMs: number = Number.POSITIVE_INFINITY): boolean {
     const arena = this.#space.arena;
     this.hitBytes = NO_BYTES;
     this.#space.forget();
@@ -256,7 +258,7 @@ export class Store {
     if (arena.sweep(8)) return true;
     if (compact(this.#space)) return true;
     if (this.#space.index.shrink(16)) return true;
-    return this.#pool.release(arena.segmentCount);
+    return this.#pool.release(arena.segmentCount, nowMs);
   }
 
   stats(): StoreStats {

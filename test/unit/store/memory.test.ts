@@ -5,6 +5,7 @@ import { Store } from "../../../src/store/store.ts";
 import { checkInvariants, checkSettled } from "./invariants.ts";
 import * as m from "./model.ts";
 
+const NO_WAIT = Number.POSITIVE_INFINITY;
 const MIB = 1024 * 1024;
 
 function put(store: Store, key: string, value: Buffer): void {
@@ -158,8 +159,34 @@ test("a lot of memory of no further use => dropped in slices that a collection c
   const pool = new SegmentPool(MIB);
   for (let n = 0; n < 10; n++) pool.condemn(new SharedArrayBuffer(8 * MIB));
   // 80 MiB in slices of 32.
-  expect([pool.release(0), pool.release(0), pool.release(0)]).toEqual([true, true, false]);
-  expect(pool.release(0)).toBe(false);
+  expect([pool.release(0, NO_WAIT), pool.release(0, NO_WAIT), pool.release(0, NO_WAIT)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(pool.release(0, NO_WAIT)).toBe(false);
+});
+
+test("free segments => given back once nothing took them for 10 s, but for the eight that are kept", () => {
+  const pool = new SegmentPool(MIB);
+  const use = (count: number): void => {
+    const taken = Array.from({ length: count }, () => pool.take());
+    for (const memory of taken) pool.give(memory);
+  };
+  use(30);
+  pool.release(0, 20_000);
+  expect(pool.freeCount).toBe(30);
+  use(20);
+  pool.release(0, 29_999);
+  expect(pool.freeCount).toBe(30);
+  // Ten lay idle all the time, and eight are kept.
+  expect(pool.release(0, 30_000)).toBe(false);
+  expect(pool.freeCount).toBe(28);
+  pool.release(0, 40_000);
+  expect([pool.freeCount, pool.heldBytes]).toEqual([8, 8 * MIB]);
+  use(12);
+  expect(pool.release(0, NO_WAIT)).toBe(false);
+  expect(pool.freeCount).toBe(8);
 });
 
 test("large values that are deleted => not held any more, and given back in slices", () => {
@@ -168,5 +195,9 @@ test("large values that are deleted => not held any more, and given back in slic
   expect(pool.heldBytes).toBe(120 * MIB);
   for (const memory of large) pool.give(memory);
   expect([pool.heldBytes, pool.freeCount]).toEqual([0, 0]);
-  expect([pool.release(0), pool.release(0), pool.release(0)]).toEqual([true, true, false]);
+  expect([pool.release(0, NO_WAIT), pool.release(0, NO_WAIT), pool.release(0, NO_WAIT)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });
