@@ -12,7 +12,8 @@
  *   ship     serializing in the worker, loading
  *   beside   writers beside two open snapshots, idle and being serialized
  *
- * Keys are 16 bytes, values 100. "control" is the same loop without the store.
+ * Keys are 16 bytes, values 100. Making keys is not timed where operations are. "control" is what the
+ * machine takes by itself.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -116,80 +117,171 @@ function timed(n: number, step: (i: number) => void): Cost {
   return parts.sort((a, b) => a.cpuPerOp - b.cpuPerOp)[1]!;
 }
 
-/** CPU of making a random key, us: part of every operation below, and not the store's. */
-let control = 0;
-
 function reportOp(name: string, cost: Cost): void {
-  const net = cost.cpuPerOp - control;
-  report(name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp, netCpu: net });
+  report(name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp });
 }
 
 function fill(store: Store, keys: number): Cost {
   return timed(keys, (i) => setOne(store, i));
 }
 
-const groupBytes = Buffer.alloc(GROUP * (SET_BYTES + 4), 120);
-const groupKeys = Buffer.alloc(GROUP * KEY_BYTES);
-const froms = new Uint32Array(GROUP);
-const tos = new Uint32Array(GROUP);
-for (let i = 0; i < GROUP; i++) {
-  groupBytes.writeUInt32LE(SET_BYTES, i * (SET_BYTES + 4));
-  record.encodeSetHead(groupBytes, i * (SET_BYTES + 4) + 4, KEY_BYTES, 0);
-  froms[i] = i * KEY_BYTES;
-  tos[i] = (i + 1) * KEY_BYTES;
+/** Records as a log has them, each after its length, and their keys: made outside of what is timed. */
+const BATCH = GROUP * 8;
+const STEP = SET_BYTES + 4;
+const batch = Buffer.alloc(BATCH * STEP, 120);
+const froms = new Uint32Array(BATCH);
+const tos = new Uint32Array(BATCH);
+for (let i = 0; i < BATCH; i++) {
+  batch.writeUInt32LE(SET_BYTES, i * STEP);
+  froms[i] = record.encodeSetHead(batch, i * STEP + 4, KEY_BYTES, 0);
+  tos[i] = froms[i]! + KEY_BYTES;
+}
+
+/** The batch's keys are now choose(0), choose(1), ..., and values differ. */
+function prepare(first: number, choose: (i: number) => number): void {
+  for (let i = 0; i < BATCH; i++) {
+    const n = choose(first + i);
+    writeKey(batch, froms[i]!, n);
+    batch[tos[i]! + 20] = n & 0xff;
+  }
+}
+
+/**
+ * About n operations in batches, as three parts; the median part, us per operation. Only run() is
+ * timed.
+ */
+function timedBatches(n: number, choose: (i: number) => number, run: () => void): Cost {
+  const parts: Cost[] = [];
+  const batches = Math.ceil(n / 3 / BATCH);
+  for (let p = 0; p < 3; p++) {
+    let cpuUs = 0;
+    let ms = 0;
+    for (let i = 0; i < batches; i++) {
+      prepare((p * batches + i) * BATCH, choose);
+      const cpu = process.cpuUsage();
+      const start = performance.now();
+      run();
+      ms += performance.now() - start;
+      const used = process.cpuUsage(cpu);
+      cpuUs += used.user + used.system;
+    }
+    const count = batches * BATCH;
+    parts.push({ perOp: (ms * 1000) / count, cpuPerOp: cpuUs / count });
+  }
+  return parts.sort((x, y) => x.cpuPerOp - y.cpuPerOp)[1]!;
 }
 
 let sink = 0;
 
+function setEach(store: Store): void {
+  for (let i = 0; i < BATCH; i++) {
+    const from = i * STEP + 4;
+    store.apply(batch, from, from + SET_BYTES);
+  }
+}
+
+function getEach(store: Store): void {
+  for (let i = 0; i < BATCH; i++) {
+    if (store.find(batch, froms[i]!, tos[i]!)) sink += store.hitBytes[store.hitFrom]!;
+  }
+}
+
+const groupFroms = new Uint32Array(GROUP);
+const groupTos = new Uint32Array(GROUP);
+
+function getGroups(store: Store): void {
+  for (let group = 0; group < BATCH; group += GROUP) {
+    for (let i = 0; i < GROUP; i++) {
+      groupFroms[i] = froms[group + i]!;
+      groupTos[i] = tos[group + i]!;
+    }
+    store.touch(batch, groupFroms, groupTos, GROUP);
+    for (let i = 0; i < GROUP; i++) {
+      const found = store.find(batch, groupFroms[i]!, groupTos[i]!);
+      if (found) sink += store.hitBytes[store.hitFrom]!;
+    }
+  }
+}
+
+function deleteEach(store: Store): void {
+  for (let i = 0; i < BATCH; i++) {
+    batch.copy(del, record.RECORD_HEAD_BYTES, froms[i], tos[i]);
+    store.apply(del, 0, del.length);
+  }
+}
+
 /** Every operation often enough to be compiled: what is measured is not the compiler. */
 function warmUp(): void {
   const store = new Store();
-  for (let n = 0; n < 400_000; n++) setOne(store, n % 200_000);
+  const keys = 200_000;
+  const any = (): number => nextRandom(keys);
+  timedBatches(
+    400_000,
+    (i) => i % keys,
+    () => setEach(store),
+  );
   store.freeze().close();
-  for (let n = 0; n < 200_000; n++) setOne(store, nextRandom(200_000));
+  for (const run of [setEach, getEach, getGroups]) timedBatches(keys, any, () => run(store));
+  timedBatches(keys, any, () => store.applyRange(batch, 0, batch.length));
+  timedBatches(keys, any, () => deleteEach(store));
+}
+
+/** What the system takes for fresh memory, of which a new key of this size takes 0.035 pages. */
+function reportPages(): void {
+  const segments = 64;
+  const pageBytes = 4096;
+  const cpu = process.cpuUsage();
+  for (let n = 0; n < segments; n++) {
+    const bytes = new Uint8Array(new SharedArrayBuffer(1024 * 1024));
+    for (let at = 0; at < bytes.length; at += pageBytes) bytes[at] = 1;
+    sink += bytes[5]!;
+  }
+  const used = process.cpuUsage(cpu);
+  const pages = segments * ((1024 * 1024) / pageBytes);
+  report("control.pages", { unit: "us/page", cpu: (used.user + used.system) / pages });
 }
 
 function ops(): void {
   const n = Math.min(KEYS, 3_000_000);
-  const key = timed(n, () => (writeKey(one, KEY_AT, nextRandom(KEYS)), (sink += one[9]!)));
-  reportOp("control.key", key);
-  control = key.cpuPerOp;
+  const any = (): number => nextRandom(KEYS);
+  reportPages();
   warmUp();
   const store = new Store();
-  reportOp("set.new", fill(store, KEYS));
-  const overwrite = (): void => setOne(store, nextRandom(KEYS));
-  reportOp("overwrite.one", timed(n, overwrite));
+  reportOp(
+    "set.new",
+    timedBatches(
+      KEYS,
+      (i) => i,
+      () => setEach(store),
+    ),
+  );
+  reportOp(
+    "overwrite.one",
+    timedBatches(n, any, () => setEach(store)),
+  );
   store.freeze().close();
-  reportOp("overwrite.afterFreeze", timed(n, overwrite));
-  const get = (): void => {
-    writeKey(one, KEY_AT, nextRandom(KEYS));
-    if (store.find(one, KEY_AT, KEY_AT + KEY_BYTES)) sink += store.hitBytes[store.hitFrom]!;
-  };
-  reportOp("get.one", timed(n, get));
-  const getGroup = (): void => {
-    for (let i = 0; i < GROUP; i++) writeKey(groupKeys, i * KEY_BYTES, nextRandom(KEYS));
-    store.touch(groupKeys, froms, tos, GROUP);
-    for (let i = 0; i < GROUP; i++) {
-      if (store.find(groupKeys, froms[i]!, tos[i]!)) sink += store.hitBytes[store.hitFrom]!;
-    }
-  };
-  const perKey = (cost: Cost): Cost => ({
-    perOp: cost.perOp / GROUP,
-    cpuPerOp: cost.cpuPerOp / GROUP,
-  });
-  reportOp("get.group64", perKey(timed(n / GROUP, getGroup)));
-  const setGroup = (): void => {
-    for (let i = 0; i < GROUP; i++) {
-      writeKey(groupBytes, i * (SET_BYTES + 4) + 4 + record.RECORD_HEAD_BYTES, nextRandom(KEYS));
-    }
-    store.applyRange(groupBytes, 0, groupBytes.length);
-  };
-  reportOp("overwrite.group64", perKey(timed(n / GROUP, setGroup)));
-  const remove = (i: number): void => {
-    writeKey(del, record.RECORD_HEAD_BYTES, (i * 7) % KEYS);
-    store.apply(del, 0, del.length);
-  };
-  reportOp("delete", timed(n, remove));
+  reportOp(
+    "overwrite.afterFreeze",
+    timedBatches(n, any, () => setEach(store)),
+  );
+  reportOp(
+    "get.one",
+    timedBatches(n, any, () => getEach(store)),
+  );
+  reportOp(
+    "get.group64",
+    timedBatches(n, any, () => getGroups(store)),
+  );
+  const setGroups = (): void => store.applyRange(batch, 0, batch.length);
+  reportOp("overwrite.group64", timedBatches(n, any, setGroups));
+  reportOp(
+    "delete",
+    timedBatches(
+      n,
+      (i) => (i * 7) % KEYS,
+      () => deleteEach(store),
+    ),
+  );
 }
 
 /** What a client would call a pause. */
@@ -305,7 +397,7 @@ function churn(): void {
   let i = 0;
   const cost = timed(CHURN, () => {
     put(nextRandom(keys), 10 + nextRandom(1000));
-    if ((++i & 0xfff) === 0) store.maintain();
+    if ((++i & 0xfff) === 0) store.maintain(performance.now());
   });
   report("churn.mixed", {
     unit: "x of fresh",
@@ -318,17 +410,32 @@ function churn(): void {
 }
 
 function freeze(): void {
+  warmUp();
   const store = new Store();
   fill(store, KEYS);
-  const times: number[] = [];
-  for (let n = 0; n < 9; n++) {
-    const start = performance.now();
-    const snapshot = store.freeze();
-    times.push(performance.now() - start);
-    snapshot.close();
+  const count = 200;
+  const timesOf = (step: () => void): number[] => {
+    const times: number[] = [];
+    for (let n = 0; n < count; n++) {
+      const start = performance.now();
+      step();
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b);
+  };
+  for (const [name, step] of [
+    ["freeze.control.idle", (): void => void (sink += nextRandom(1000))],
+    ["freeze", (): void => store.freeze().close()],
+  ] as const) {
+    const times = timesOf(step);
+    report(name, {
+      unit: "ms",
+      value: times[count >>> 1]!,
+      p99: times[Math.floor(count * 0.99)]!,
+      longest: times.at(-1)!,
+      count,
+    });
   }
-  times.sort((a, b) => a - b);
-  report("freeze", { unit: "ms", value: times[4]!, worst: times[8]! });
 }
 
 /** Reads all chunks of the snapshot as fast as they come; resolves with its totals. */
@@ -434,11 +541,11 @@ async function beside(): Promise<void> {
     const ms = performance.now() - startMs;
     const bytes = (await reading).reduce((sum, totals) => sum + totals.bytes, 0);
     for (const snapshot of pair) snapshot.close();
-    while (store.maintain());
+    while (store.maintain(performance.now()));
     pair = [store.freeze(), store.freeze()];
     const open = await writeFor(store, ms);
     for (const snapshot of pair) snapshot.close();
-    while (store.maintain());
+    while (store.maintain(performance.now()));
     // The first round starts the threads and grows the arena.
     if (round > 0) rounds.push({ alone, open, read, mbPerS: bytes / 1e3 / ms });
   }
