@@ -2,7 +2,7 @@
  * The feeding side of a node: all links, the pump that shares the loop's time among them, and what
  * happens to a link from HELLO to its end.
  *
- *   turn() at the end of a loop turn:  seal the open batch, feed links in rotation until runBytes
+ *   turn() at the end of a loop turn:  seal the open batch, feed links (pump.ts) until runBytes
  *                                      are written or nothing can be, trim the backlog
  *   tick() about ten times a second:   clocks, heartbeats, parking, waiters, the ship queue
  *

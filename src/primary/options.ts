@@ -4,7 +4,7 @@
  * Owns: names, units, defaults. Does not own: parsing (daemon/options.ts), limits on peers (limits.ts).
  */
 export interface FeederOptions {
-  /** Most bytes written to one link in one pump run. */
+  /** Bytes behind the end of the log up to which a link is near; most of a ship in one pump run. */
   readonly budgetBytes: number;
   /** Most bytes written to all links in one pump run: what blocks the loop for at most 0.8 ms. */
   readonly runBytes: number;

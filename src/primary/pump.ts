@@ -1,9 +1,14 @@
 /**
- * One run of the pump: links are fed in rotation from where the last run ended, each up to its
- * budget, until runBytes are written. What is left over waits for the next turn, so that a run
- * blocks the loop for well under a millisecond however many links there are.
+ * One run of the pump, which writes at most runBytes, so that it blocks the loop for well under a
+ * millisecond however many links there are. What is left over waits for the next turn.
  *
- * Owns: rotation, the bytes of one run, PING. Does not own: one link's arithmetic (link-feed.ts).
+ *   near    at most budgetBytes behind       first: all it wants
+ *   far     further behind                   then, in rotation: what is left, as one write of 1 MiB
+ *                                            costs a third less than four of 256 KiB
+ *   shipping                                 with the far ones: budgetBytes
+ *
+ * Near links leave budgetBytes to the far ones, if there are any, so that neither kind starves.
+ * Owns: order, the bytes of one run, PING. Does not own: one link's arithmetic (link-feed.ts).
  */
 import type { Feeder } from "./feeder.ts";
 import { feed, hasMore, type FeedContext } from "./link-feed.ts";
@@ -14,7 +19,8 @@ export class Pump implements FeedContext {
   nowMs = 0;
   readonly counters = { streamBytes: 0, chunkBytes: 0, chunks: 0 };
   private readonly feeder: Feeder;
-  private rotation = 0;
+  /** Where the next run begins, for near links and for far ones. */
+  private readonly rotation = { near: 0, far: 0 };
 
   constructor(feeder: Feeder) {
     this.feeder = feeder;
@@ -26,24 +32,53 @@ export class Pump implements FeedContext {
     const count = links.length;
     if (count === 0) return false;
     this.nowMs = nowMs;
-    let left = options.runBytes;
     // Why a copy: feeding may close a link, which takes it out of the list.
     const order = count === 1 ? [links[0]!] : links.slice();
-    const start = this.rotation % count;
-    // Why more for few: four writes of 256 KiB cost a third more than one of 1 MiB.
-    const share = Math.max(options.budgetBytes, Math.floor(options.runBytes / count));
-    for (let i = 0; i < count && left > 0; i++) {
-      const link = order[(start + i) % count]!;
+    const { budgetBytes, runBytes } = options;
+    let anyFar = false;
+    for (let i = 0; i < count && !anyFar; i++) anyFar = this.isFar(order[i]!);
+    const kept = anyFar ? Math.min(budgetBytes, runBytes >>> 1) : 0;
+    let left = this.feedAll("near", order, anyFar, runBytes - kept) + kept;
+    if (anyFar) left = this.feedAll("far", order, true, left);
+    this.count();
+    return left <= 0 || links.some(hasMore);
+  }
+
+  private isFar(link: Link): boolean {
+    if (link.state.kind === "shipping") return true;
+    if (link.state.kind !== "streaming") return false;
+    return this.feeder.backlog.next - link.sent > this.feeder.options.budgetBytes;
+  }
+
+  /**
+   * Feeds links of one kind until `most` bytes are written; returns what is left of them.
+   * @param isMixed there are links of the other kind too, perhaps
+   */
+  private feedAll(
+    kind: "near" | "far",
+    order: readonly Link[],
+    isMixed: boolean,
+    most: number,
+  ): number {
+    const { budgetBytes, runBytes } = this.feeder.options;
+    const start = this.rotation[kind] % order.length;
+    let left = most;
+    let isFirst = true;
+    for (let i = 0; i < order.length; i++) {
+      const link = order[(start + i) % order.length]!;
       if (link.isClosed || link.hello === null) continue;
-      const budget = Math.min(share, left);
+      if (isMixed && this.isFar(link) !== (kind === "far")) continue;
+      if (left <= 0) break;
+      const wanted = kind === "far" && link.state.kind === "streaming" ? runBytes : budgetBytes;
+      const budget = Math.min(wanted, left);
       left -= feed(link, budget, this);
       // A link whose budget the others had used up is first in the next run, or it would get the
       // rest of every run; the first of a run has had all there is.
-      const cutShort = budget < share && i > 0;
-      this.rotation = start + i + (cutShort ? 0 : 1);
+      const cutShort = budget < wanted && !isFirst;
+      this.rotation[kind] = start + i + (cutShort ? 0 : 1);
+      isFirst = false;
     }
-    this.count();
-    return left <= 0 || links.some(hasMore);
+    return left;
   }
 
   private count(): void {

@@ -30,16 +30,50 @@ describe("what one link is sent", () => {
     expect(peer.link.sent).toBe(500);
   });
 
-  test("budget per run and link, in rotation; the run's limit over all", () => {
+  test("links that are far behind: all of a run, one after the other", () => {
     const h = new Harness({ budgetBytes: 100, runBytes: 250 });
     const peers = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
     batch(h.log, 1_000);
-    const sent = (): number[] => peers.map(({ link }) => link.sent);
+    const sent = (): number[] => peers.map(({ link }) => link.sent).sort((x, y) => x - y);
     expect(h.feeder.turn(0)).toBe(true);
-    expect(sent().sort()).toEqual([100, 100, 50].sort());
-    // The one whose budget was cut short is first in the next run: no link gets only what is left.
-    for (let n = 0; n < 5; n++) h.feeder.turn(0);
-    expect(Math.max(...sent()) - Math.min(...sent())).toBeLessThanOrEqual(100);
+    expect(sent()).toEqual([0, 0, 250]);
+    h.feeder.turn(0);
+    h.feeder.turn(0);
+    expect(sent()).toEqual([250, 250, 250]);
+    for (let n = 0; n < 9; n++) h.feeder.turn(0);
+    expect(sent()).toEqual([1_000, 1_000, 1_000]);
+  });
+
+  test("links near the end of the log come first, and leave the far ones a budget", () => {
+    const h = new Harness({ budgetBytes: 100, runBytes: 250 });
+    const [far, ...near] = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
+    far!.ack(0, 0, 0);
+    batch(h.log, 1_000);
+    for (let n = 0; n < 8; n++) h.feeder.turn(0);
+    expect([far!, ...near].map(({ link }) => link.sent)).toEqual([0, 1_000, 1_000]);
+    far!.ack(0);
+    for (let n = 1; n <= 5; n++) {
+      batch(h.log, 70);
+      h.feeder.turn(0);
+      expect(near.map(({ link }) => h.log.next - link.sent)).toEqual([0, 0]);
+      expect(far!.link.sent).toBe(n * 110);
+    }
+    // More than the run has room for: the far one still gets its budget.
+    batch(h.log, 99);
+    h.feeder.turn(0);
+    expect(far!.link.sent).toBe(650);
+  });
+
+  test("a link whose budget is cut short is first in the next run: none gets only what is left", () => {
+    const h = new Harness({ budgetBytes: 100, runBytes: 250 });
+    const peers = [1, 2, 3, 4].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
+    batch(h.log, 100);
+    const lags = (): number[] =>
+      peers.map(({ link }) => h.log.next - link.sent).sort((x, y) => x - y);
+    h.feeder.turn(0);
+    expect(lags()).toEqual([0, 0, 50, 100]);
+    h.feeder.turn(0);
+    expect(lags()).toEqual([0, 0, 0, 0]);
   });
 
   test("half of the output cap while the socket takes nothing", () => {
