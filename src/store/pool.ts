@@ -19,7 +19,7 @@ export type { Digest, DigestOptions } from "./digest.ts";
 export interface PoolOptions {
   /** Threads for ships, each serving one reader at a time; default 2. */
   readonly size?: number;
-  /** Ring slots of a reader; default 8: a larger ring pushes more of the writers' data out of the cache. */
+  /** Ring slots of a reader; default 8: more push more of the writers' data out of the cache. */
   readonly slots?: number;
   /** Bytes of one ring slot, the largest CHUNK frame; default 256 KiB. */
   readonly slotBytes?: number;
