@@ -74,10 +74,23 @@ export const MUTANTS: readonly Mutant[] = [
     "return death === 0 || death >= epoch;",
     "return death === 0;",
   ]),
-  mutant("records seen by a snapshot are changed in place", [
-    "store/key-space.ts",
-    "if (words[at + BIRTH]! < arena.pin) return false;",
-    "if (words[at + BIRTH]! < 0) return false;",
+  mutant(
+    "records seen by a snapshot are changed in place",
+    [
+      "store/key-space.ts",
+      "if (words[at + BIRTH]! < arena.pin) return false;\n    const keyBytes",
+      "if (words[at + BIRTH]! < 0) return false;\n    const keyBytes",
+    ],
+    [
+      "store/key-space.ts",
+      "if (words[at + BIRTH]! < arena.pin) return false;\n    return arena.keepsSlot",
+      "if (words[at + BIRTH]! < 0) return false;\n    return arena.keepsSlot",
+    ],
+  ),
+  mutant("near links are fed and far ones never", [
+    "primary/pump.ts",
+    'if (anyFar) left = this.feedAll("far", order, true, left);',
+    "",
   ]),
   mutant(
     "the freeze comes before the sealing",
