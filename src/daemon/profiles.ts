@@ -34,7 +34,7 @@ export const PROFILES: Readonly<Record<Profile, Readonly<Record<ProfileOption, s
   lan: {
     window: "64mb",
     "ship-window": "4mb",
-    "ring-slots": "8",
+    "ring-slots": "16",
     chunk: "256kb",
     silence: "60s",
     stall: "30s",

@@ -19,7 +19,7 @@ export type { Digest, DigestOptions } from "./digest.ts";
 export interface PoolOptions {
   /** Threads for ships, each serving one reader at a time; default 2. */
   readonly size?: number;
-  /** Ring slots of a reader; default 8: more push more of the writers' data out of the cache. */
+  /** Ring slots of a reader; default 16. */
   readonly slots?: number;
   /** Bytes of one ring slot, the largest CHUNK frame; default 256 KiB. */
   readonly slotBytes?: number;
@@ -45,7 +45,7 @@ export class SerializerPool implements ReaderHome {
   #closed = false;
 
   constructor(options: PoolOptions = {}) {
-    this.#slots = options.slots ?? 8;
+    this.#slots = options.slots ?? 16;
     this.#slotBytes = options.slotBytes ?? 256 * 1024;
     this.payloadMax = payloadMaxOf(this.#slotBytes);
     const url = options.workerUrl ?? workerUrl();

@@ -22,7 +22,7 @@ describe("options: values", () => {
       shipGatherMs: 200,
       throttleMaxMs: 60_000,
       windowBytes: 64 * 1024 * 1024,
-      ringSlots: 8,
+      ringSlots: 16,
       chunkBytes: 256 * 1024,
       silenceMs: 60_000,
       stallMs: 30_000,
