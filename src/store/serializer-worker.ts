@@ -24,11 +24,12 @@ import type {
 } from "./worker-protocol.ts";
 
 /**
- * Nice values. Beside others a thread gets a thirtieth of the weight of the one that serves clients:
- * with less to tell them apart the scheduler let it wait, a tenth of its time beside two serializers on
- * two processors. On a single one a ship must get on beside a loop that is never idle: a third.
+ * Nice values. Beside others a thread has a tenth of the weight of the one that serves clients: with a
+ * third the scheduler let that one wait up to a fifth of its time, beside two serializers on two
+ * processors; with less a ship starves where other programs keep all processors busy. On a single
+ * processor it must get on beside a loop that is never idle: a third.
  */
-const NICE = 15;
+const NICE = 10;
 const NICE_ALONE = 5;
 
 const port = parentPort!;
