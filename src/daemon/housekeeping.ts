@@ -54,9 +54,10 @@ export class Housekeeping {
     const moreExpired = keys.refusal === null && !node.writersPaused() && expireSome(keys, untilMs);
     if (moreExpired) node.afterClientRead();
     let moreTidying = true;
-    for (let nowMs = 0; moreTidying && nowMs < untilMs;) {
-      nowMs = performance.now();
+    let nowMs = performance.now();
+    while (moreTidying && nowMs < untilMs) {
       moreTidying = node.store.maintain(nowMs);
+      nowMs = performance.now();
     }
     return moreExpired || moreTidying;
   }

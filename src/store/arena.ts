@@ -230,8 +230,7 @@ export class Arena {
     segment.live++;
     this.records++;
     this.liveBytes += segment.slotBytes;
-    // Storing a reference costs the collector's barrier.
-    if (this.placed !== segment) this.placed = segment;
+    this.placed = segment;
     this.placedAt = at;
     return (segment.id << this.unitShift) | (at >>> 1);
   }
