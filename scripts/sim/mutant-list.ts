@@ -76,15 +76,11 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant(
     "records seen by a snapshot are changed in place",
+    ["store/key-space.ts", "=== lengths && words[at + BIRTH]! >= arena.pin) {", "=== lengths) {"],
     [
       "store/key-space.ts",
-      "if (words[at + BIRTH]! < arena.pin) return false;\n    const keyBytes",
-      "if (words[at + BIRTH]! < 0) return false;\n    const keyBytes",
-    ],
-    [
-      "store/key-space.ts",
-      "if (words[at + BIRTH]! < arena.pin) return false;\n    return arena.keepsSlot",
-      "if (words[at + BIRTH]! < 0) return false;\n    return arena.keepsSlot",
+      "if (words[at + BIRTH]! < arena.pin) return false;",
+      "if (words[at + BIRTH]! < 0) return false;",
     ],
   ),
   mutant("near links are fed and far ones never", [

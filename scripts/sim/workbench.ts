@@ -17,6 +17,12 @@ export interface Edit {
 
 const ROOT = resolve(import.meta.dirname, "../..");
 
+/** The text of the edit's file with its change; throws when it does not fit. */
+export function edited(text: string, { file, from, to }: Edit): string {
+  assert(text.split(from).length === 2, `${file} does not hold this text once: ${from}`);
+  return text.replace(from, () => to);
+}
+
 export class Workbench {
   private readonly dir = mkdtempSync(join(tmpdir(), "hawser-sim-"));
 
@@ -24,14 +30,9 @@ export class Workbench {
     for (const part of ["src", "test/sim", "test/tools", "scripts/sim", "package.json"])
       cpSync(join(ROOT, part), join(this.dir, part), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(this.dir, "node_modules"));
-    for (const { file, from, to } of edits) {
-      const path = join(this.dir, file);
-      const text = readFileSync(path, "utf8");
-      assert(text.split(from).length === 2, `${file} does not hold this text once: ${from}`);
-      writeFileSync(
-        path,
-        text.replace(from, () => to),
-      );
+    for (const edit of edits) {
+      const path = join(this.dir, edit.file);
+      writeFileSync(path, edited(readFileSync(path, "utf8"), edit));
     }
   }
 

@@ -105,17 +105,16 @@ export class KeySpace {
     const id = old >>> arena.unitShift;
     const words = arena.words[id]!;
     const at = (old & arena.unitMask) << 1;
-    if (words[at + BIRTH]! < arena.pin) return false;
     const keyBytes = keyTo - from;
+    const lengths = layout.narrowLengths(keyBytes, to - keyTo, expireAt);
     // Most writes keep their value's length: then all but the value stays.
-    if (words[at + LENGTHS] === layout.narrowLengths(keyBytes, to - keyTo, expireAt)) {
+    if (words[at + LENGTHS] === lengths && words[at + BIRTH]! >= arena.pin) {
       const kept = keyBytes & -4;
       const start = (at << 2) + layout.NARROW_HEAD_BYTES + kept;
       copyTail(words, arena.bytes[id]!, start, bytes, from + kept, to);
       return true;
     }
-    const size = layout.recordBytes(keyBytes, to - keyTo, expireAt);
-    if (!arena.keepsSlot(old, layout.recordBytesAt(words, at), size)) return false;
+    if (!this.#mayChange(old, layout.recordBytes(keyBytes, to - keyTo, expireAt))) return false;
     if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(arena.segments[id]!);
     const head = layout.writeLengths(words, at, keyBytes, to - keyTo, expireAt);
     if (expireAt !== 0) arena.noteExpiry(arena.segments[id]!, expireAt);
