@@ -1,7 +1,7 @@
 /** How long a freeze takes, beside an idle control. */
 import { fill, nextRandom, sink, Store } from "./material.ts";
 import { report } from "./measure.ts";
-import { warmUp } from "./operations.ts";
+import { warmUp } from "./batches.ts";
 
 export function freeze(keys: number): void {
   warmUp();

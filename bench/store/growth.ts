@@ -1,7 +1,7 @@
 /** The longest slice while the store grows, beside idle and page-touch controls. */
 import { nextRandom, setOne, sink, Store } from "./material.ts";
 import { longest, reportLongest } from "./measure.ts";
-import { warmUp } from "./operations.ts";
+import { warmUp } from "./batches.ts";
 
 export function growth(keys: number): void {
   warmUp();

@@ -1,6 +1,7 @@
 /** What one operation takes: set of a new key, overwrite, get, delete, one at a time and in groups. */
+import type { Store as StoreType } from "../../src/store/store.ts";
 import { nextRandom, sink, Store } from "./material.ts";
-import { type Cost, report } from "./measure.ts";
+import { report } from "./measure.ts";
 import {
   deleteEach,
   getEach,
@@ -9,7 +10,7 @@ import {
   setGroups,
   timedBatches,
   warmUp,
-} from "./operations.ts";
+} from "./batches.ts";
 
 /** What the system takes for fresh memory, of which a new key of this size takes 0.035 pages. */
 function reportPages(keys: number): void {
@@ -27,49 +28,26 @@ function reportPages(keys: number): void {
 }
 
 export function ops(keys: number): void {
-  const tell = (name: string, cost: Cost): void => {
-    report(keys, name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp });
-  };
   const n = Math.min(keys, 3_000_000);
   const any = (): number => nextRandom(keys);
   reportPages(keys);
   warmUp();
   const store = new Store();
-  tell(
-    "set.new",
-    timedBatches(
-      keys,
-      (i) => i,
-      () => setEach(store),
-    ),
-  );
-  tell(
-    "overwrite.one",
-    timedBatches(n, any, () => setEach(store)),
-  );
+  const tell = (
+    name: string,
+    count: number,
+    choose: (i: number) => number,
+    run: (store: StoreType) => void,
+  ): void => {
+    const cost = timedBatches(count, choose, () => run(store));
+    report(keys, name, { unit: "us/op", value: cost.perOp, cpu: cost.cpuPerOp });
+  };
+  tell("set.new", keys, (i) => i, setEach);
+  tell("overwrite.one", n, any, setEach);
   store.freeze().close();
-  tell(
-    "overwrite.afterFreeze",
-    timedBatches(n, any, () => setEach(store)),
-  );
-  tell(
-    "get.one",
-    timedBatches(n, any, () => getEach(store)),
-  );
-  tell(
-    "get.group64",
-    timedBatches(n, any, () => getGroups(store)),
-  );
-  tell(
-    "overwrite.group64",
-    timedBatches(n, any, () => setGroups(store)),
-  );
-  tell(
-    "delete",
-    timedBatches(
-      n,
-      (i) => (i * 7) % keys,
-      () => deleteEach(store),
-    ),
-  );
+  tell("overwrite.afterFreeze", n, any, setEach);
+  tell("get.one", n, any, getEach);
+  tell("get.group64", n, any, getGroups);
+  tell("overwrite.group64", n, any, setGroups);
+  tell("delete", n, (i) => (i * 7) % keys, deleteEach);
 }

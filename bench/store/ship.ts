@@ -1,6 +1,7 @@
 /** Serializing in the worker, loading. */
 import { CHUNK_HEAD_BYTES } from "../../src/wire/frame.ts";
 import { shipped } from "../lib/shipped.ts";
+import { median } from "../lib/stats.ts";
 import { drain } from "./drain.ts";
 import { fill, Store } from "./material.ts";
 import { longest, report } from "./measure.ts";
@@ -25,7 +26,7 @@ export async function ship(all: number): Promise<void> {
   }
   report(keys, "serialize", {
     unit: "MB/s",
-    value: rates.sort((a, b) => a - b)[1]!,
+    value: median(rates),
     cpuMsPerMb: cpuPerMb,
   });
   const chunks: Buffer[] = [];
