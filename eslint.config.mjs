@@ -1,23 +1,7 @@
 /**
- * Lint: type-aware rules, the layer rule (docs/ARCHITECTURE.md, "Layers"), and the ban on torn
- * stamp access in the arena (u32 stamps go through Uint32Array only).
+ * Lint: type-aware rules. Layers and circles of imports are in .dependency-cruiser.mjs.
  */
 import tseslint from "typescript-eslint";
-
-const layer = (folder, forbidden) => ({
-  files: [`src/${folder}/**/*.ts`],
-  rules: {
-    "no-restricted-imports": [
-      "error",
-      {
-        patterns: forbidden.map((name) => ({
-          group: [`**/${name}/**`],
-          message: `src/${folder} must not import src/${name} (docs/ARCHITECTURE.md, Layers).`,
-        })),
-      },
-    ],
-  },
-});
 
 export default tseslint.config(
   { ignores: ["dist/**", "coverage/**", "node_modules/**", "test/corpus/**"] },
@@ -59,10 +43,4 @@ export default tseslint.config(
     },
   },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
-  layer("wire", ["primary", "replica", "store", "daemon", "embed"]),
-  layer("store", ["primary", "replica", "daemon", "embed"]),
-  layer("primary", ["replica", "daemon", "embed"]),
-  layer("replica", ["primary", "daemon", "embed"]),
-  // Only src/index.ts imports src/embed.
-  layer("daemon", ["embed"]),
 );

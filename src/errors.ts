@@ -2,7 +2,7 @@
  * Operating errors, each with a stable code, the remedy and a meaning. Programmer errors are
  * node:assert failures instead and are never caught.
  *
- * Owns: the table of codes. Does not own: redis's error replies (daemon/).
+ * Owns: the table of codes. Does not own: redis's error replies (resp/).
  */
 
 /** What the owner does about an error, ordered from mildest to gravest. */

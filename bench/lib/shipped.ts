@@ -4,11 +4,11 @@
  * be measured too.
  */
 interface Modules {
-  readonly "daemon/keyspace": typeof import("../../src/daemon/keyspace.ts");
-  readonly "daemon/reply-writer": typeof import("../../src/daemon/reply-writer.ts");
-  readonly "daemon/resp-parser": typeof import("../../src/daemon/resp-parser.ts");
+  readonly "node/keyspace": typeof import("../../src/node/keyspace.ts");
+  readonly "resp/reply-writer": typeof import("../../src/resp/reply-writer.ts");
+  readonly "resp/parser": typeof import("../../src/resp/parser.ts");
   readonly "embed/open": typeof import("../../src/embed/open.ts");
-  readonly "primary/backlog": typeof import("../../src/primary/backlog.ts");
+  readonly "log/backlog": typeof import("../../src/log/backlog.ts");
   readonly "primary/feeder": typeof import("../../src/primary/feeder.ts");
   readonly "primary/options": typeof import("../../src/primary/options.ts");
   readonly "replica/ack-clock": typeof import("../../src/replica/ack-clock.ts");

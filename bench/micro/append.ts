@@ -1,6 +1,6 @@
 /** A SET as the primary writes it into its log: reserved, encoded, sealed, trimmed. No store. */
-import type { HawserNode } from "../../src/daemon/node-api.ts";
-import type { Keyspace } from "../../src/daemon/keyspace.ts";
+import type { HawserNode } from "../../src/node/api.ts";
+import type { Keyspace } from "../../src/node/keyspace.ts";
 import type { Case } from "../lib/measure.ts";
 import { shipped } from "../lib/shipped.ts";
 import { KEY_BYTES, Ring } from "./material.ts";
@@ -18,8 +18,8 @@ interface Pair {
 }
 
 export async function append(): Promise<Case[]> {
-  const { Backlog } = await shipped("primary/backlog");
-  const { Keyspace } = await shipped("daemon/keyspace");
+  const { Backlog } = await shipped("log/backlog");
+  const { Keyspace } = await shipped("node/keyspace");
   const { setBytes } = await shipped("store/record");
   const question = (name: string, from: string, valueBytes: number, pairs: Pair[]): Case => {
     const log = new Backlog(0, 0, { sizeBytes: BACKLOG_BYTES, clock: () => 1 });

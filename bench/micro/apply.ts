@@ -1,5 +1,5 @@
 /** A replica's way of a record: pieces of 64 KiB, decoder, log, applier, store. */
-import type { Backlog } from "../../src/primary/backlog.ts";
+import type { Backlog } from "../../src/log/backlog.ts";
 import type { DecoderSink } from "../../src/wire/decoder.ts";
 import type { Case } from "../lib/measure.ts";
 import { shipped } from "../lib/shipped.ts";
@@ -11,7 +11,7 @@ const RECORDS = 64 * 64;
 
 export async function apply(): Promise<Case[]> {
   const { Decoder } = await shipped("wire/decoder");
-  const { Backlog } = await shipped("primary/backlog");
+  const { Backlog } = await shipped("log/backlog");
   const { Applier } = await shipped("replica/apply");
   const { SESSION_DEFAULTS } = await shipped("replica/options");
   const { Store } = await shipped("store/store");

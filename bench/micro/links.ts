@@ -1,6 +1,6 @@
 /** A feeder with links that are welcomed and whose sockets take everything when told to. */
 import type { Feeder } from "../../src/primary/feeder.ts";
-import type { Backlog } from "../../src/primary/backlog.ts";
+import type { Backlog } from "../../src/log/backlog.ts";
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import { randomId } from "../../src/wire/id.ts";
 import { helloWith } from "../../test/tools/hello.ts";
@@ -40,7 +40,7 @@ export interface Fed {
 export async function fed(replicas: number): Promise<Fed> {
   const { Feeder } = await shipped("primary/feeder");
   const { FEEDER_DEFAULTS } = await shipped("primary/options");
-  const { Backlog } = await shipped("primary/backlog");
+  const { Backlog } = await shipped("log/backlog");
   const { encode } = await shipped("wire/codec");
   const { chainStart } = await shipped("wire/frame");
   const log = new Backlog(0, chainStart(HISTORY), { sizeBytes: BACKLOG_BYTES, clock: () => 1 });

@@ -7,7 +7,7 @@ import { KEY_BYTES, VALUE_BYTES } from "./material.ts";
 const COMMANDS = 8192;
 
 export async function parse(): Promise<Case[]> {
-  const { RespParser } = await shipped("daemon/resp-parser");
+  const { RespParser } = await shipped("resp/parser");
   const commands = { set: set(), get: `*2\r\n$3\r\nGET\r\n$${KEY_BYTES}\r\nkey:000000000000\r\n` };
   return Object.entries(commands).map(([name, command]) => {
     const reads = piecesOf(Buffer.from(command.repeat(COMMANDS), "latin1"));

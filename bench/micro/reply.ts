@@ -7,7 +7,7 @@ const OPS = 256;
 const OK_BYTES = 5;
 
 export async function reply(): Promise<Case[]> {
-  const { ReplyWriter } = await shipped("daemon/reply-writer");
+  const { ReplyWriter } = await shipped("resp/reply-writer");
   const writer = new ReplyWriter();
   const value = Buffer.alloc(VALUE_BYTES, 120);
   const bulkBytes = VALUE_BYTES + 8;

@@ -8,7 +8,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { Backlog } from "../../src/primary/backlog.ts";
+import type { Backlog } from "../../src/log/backlog.ts";
 import type { OpenNode } from "../../src/embed/open.ts";
 import { shipped } from "../lib/shipped.ts";
 import { SinkFleet } from "../lib/sink-fleet.ts";

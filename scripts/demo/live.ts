@@ -6,7 +6,7 @@
  */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NodeStatus } from "../../src/daemon/node-api.ts";
+import type { NodeStatus } from "../../src/node/api.ts";
 import type { Daemon, Fleet } from "../../test/tools/processes.ts";
 import { Random } from "../../test/tools/random.ts";
 import { errorText } from "../../test/tools/wait.ts";

@@ -9,7 +9,7 @@
  * stream, the partial resync and the snapshot path were each taken.
  * Owns: the order of events and the checks. Does not own: processes, text, the proxy.
  */
-import type { NodeStatus } from "../../src/daemon/node-api.ts";
+import type { NodeStatus } from "../../src/node/api.ts";
 import { converge, count } from "../../test/tools/converge.ts";
 import type { Daemon, Fleet } from "../../test/tools/processes.ts";
 import type { FaultProxy } from "../../test/tools/proxy.ts";

@@ -30,7 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
     "holds.enforce(backlog.newestSegmentStart, Number.POSITIVE_INFINITY)",
   ]),
   mutant("a cut batch is resumed off by one byte", [
-    "primary/cursor.ts",
+    "log/cursor.ts",
     "    this.at += held;",
     "    this.at += held - 1;",
   ]),
@@ -132,17 +132,17 @@ export const MUTANTS: readonly Mutant[] = [
     "return { history, fork: Number.POSITIVE_INFINITY };",
   ]),
   mutant("older lineage entries are not lowered at a promotion", [
-    "primary/history.ts",
+    "log/history.ts",
     "left: Math.min(entry.left, offset),",
     "left: entry.left,",
   ]),
   mutant("a promotion keeps what was received and not applied", [
-    "daemon/node-core.ts",
+    "node/core.ts",
     "    this.backlog.dropReceived();\n    this.session.resetToLog();",
     "    this.session.resetToLog();",
   ]),
   mutant("a log segment is recycled before its last write callback", [
-    "primary/log-segment.ts",
+    "log/log-segment.ts",
     "    if (this.readers === 0) this.free();\n  }\n\n  private free",
     "    this.free();\n  }\n\n  private free",
   ]),
@@ -164,7 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "waiters survive a resync",
     ["primary/feeder.ts", "    this.answerWaiters();\n    this.dropAll", "    this.dropAll"],
-    ["daemon/node-core.ts", "    if (wasPrimary) this.feeder.answerWaiters();\n", ""],
+    ["node/core.ts", "    if (wasPrimary) this.feeder.answerWaiters();\n", ""],
   ),
   mutant("a parked snapshot is not released", [
     "primary/parking.ts",
@@ -172,12 +172,12 @@ export const MUTANTS: readonly Mutant[] = [
     "",
   ]),
   mutant("a batch that another primary began is gone on with", [
-    "primary/cursor.ts",
+    "log/cursor.ts",
     "if (batchHeadCrc(bytes, this.at) !== headCrc || held >=",
     "if (headCrc < 0 || held >=",
   ]),
   mutant("replicas are not told of a promotion", [
-    "daemon/node-core.ts",
+    "node/core.ts",
     '    this.onHistoryChanged("this node was promoted");\n',
     "",
   ]),
@@ -196,7 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant("consent is not used up", [
-    "daemon/roles.ts",
+    "node/views.ts",
     '  onSwapped(history: Id, lineage: Lineage): void {\n    this.owner.identity.consent = "none";',
     "  onSwapped(history: Id, lineage: Lineage): void {",
   ]),

@@ -7,7 +7,7 @@
 import { converge, count } from "../../test/tools/converge.ts";
 import type { Random } from "../../test/tools/random.ts";
 import { errorText, until } from "../../test/tools/wait.ts";
-import type { VerifyReport } from "../../src/daemon/verifier.ts";
+import type { VerifyReport } from "../../src/node/verifier.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Member } from "./member.ts";

@@ -3,8 +3,14 @@
  *
  * Owns: their flags. Does not own: options of nodes (options.ts).
  */
-import { variableOf } from "./option-table.ts";
-import { readAddress, readPort, readTime, UsageError, type Address } from "./option-values.ts";
+import { variableOf } from "../node/option-table.ts";
+import {
+  readAddress,
+  readPort,
+  readTime,
+  UsageError,
+  type Address,
+} from "../node/option-values.ts";
 
 export interface StatusOptions {
   readonly target: Address;

@@ -4,7 +4,7 @@
  * Owns: one connection, AUTH, the one bulk string that answers. Does not own: what is asked.
  */
 import { connect, type Socket } from "node:net";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../node/option-values.ts";
 
 /** The longest answer that is believed. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;

@@ -7,8 +7,8 @@
  * Owns: words. Does not own: which events are kept (event-log.ts).
  */
 import type { Fields } from "../primary/journal.ts";
-import type { KeptEvent } from "./event-log.ts";
-import { escapeText } from "./logger.ts";
+import type { KeptEvent } from "../node/event-log.ts";
+import { escapeText } from "../node/logger.ts";
 
 /** Who, why, and where both ends stood: fields by the part of the line that they are. */
 const WHO = ["replica", "remote", "upstream"];

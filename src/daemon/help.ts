@@ -3,8 +3,8 @@
  *
  * Owns: words. Does not own: options and their defaults (option-table.ts).
  */
-import { OPTION_ROWS, variableOf, type OptionRow } from "./option-table.ts";
-import type { HelpTopic } from "./options.ts";
+import { OPTION_ROWS, variableOf, type OptionRow } from "../node/option-table.ts";
+import type { HelpTopic } from "./command-line.ts";
 
 const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their
 data. To bring it back, start it with --seed-from REPLICA, or promote a replica (REPLICAOF NO ONE).`;

@@ -7,17 +7,18 @@
  * Owns: process, signals, exit. Does not own: options (options.ts), the node (node.ts), clients.
  */
 import { readFileSync } from "node:fs";
-import { ClientServer } from "./client-server.ts";
+import { ClientServer } from "../resp/client-server.ts";
+import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
-import { Housekeeping } from "./housekeeping.ts";
-import { createLogger, type Logger } from "./logger.ts";
-import { createNode, type DaemonNode } from "./node.ts";
-import { UsageError } from "./option-values.ts";
-import { readCommandLine, type CommandLine, type NodeOptions } from "./options.ts";
+import { Housekeeping } from "../node/housekeeping.ts";
+import { createLogger, type Logger } from "../node/logger.ts";
+import { createNode, type DaemonNode } from "../node/node.ts";
+import { UsageError } from "../node/option-values.ts";
+import type { NodeOptions } from "../node/options.ts";
 import { showProgress } from "./progress.ts";
 import { runStatus } from "./status.ts";
 import { runVerify } from "./verify.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../node/version.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 /** Longest wait for a clean stop; then the process ends anyway. */

@@ -3,7 +3,7 @@
  *
  * Owns: arithmetic and words. Does not own: terminals of other commands (status.ts).
  */
-import type { HawserNode, LinkStatus, NodeStatus } from "./node-api.ts";
+import type { HawserNode, LinkStatus, NodeStatus } from "../node/api.ts";
 
 const MB = 1024 * 1024;
 const TICK_MS = 200;

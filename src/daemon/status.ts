@@ -6,11 +6,11 @@
  */
 import { ask } from "./ask.ts";
 import type { StatusOptions } from "./ask-options.ts";
-import type { KeptEvent } from "./event-log.ts";
+import type { KeptEvent } from "../node/event-log.ts";
 import { eventsText } from "./events-text.ts";
-import type { LinkStatus, NodeStatus, UpstreamStatus } from "./node-api.ts";
-import { escapeText } from "./logger.ts";
-import { formatAddress } from "./option-values.ts";
+import type { LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+import { escapeText } from "../node/logger.ts";
+import { formatAddress } from "../node/option-values.ts";
 import { progressLine, shipLine } from "./progress.ts";
 
 const TICK_MS = 1000;

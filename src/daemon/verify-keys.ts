@@ -10,7 +10,7 @@
  * Pure but for the two ends it is given. Owns: the comparison. Does not own: asking (verify.ts).
  */
 import { isUtf8 } from "node:buffer";
-import type { BucketKey, BucketKeys } from "./bucket.ts";
+import type { BucketKey, BucketKeys } from "../node/bucket.ts";
 
 export type KeyDifference = "missing on replica" | "extra" | "different";
 

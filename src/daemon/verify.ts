@@ -6,12 +6,12 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { ask, type Asked } from "./ask.ts";
-import type { BucketKeys } from "./bucket.ts";
-import { escapeText } from "./logger.ts";
-import type { NodeStatus } from "./node-api.ts";
-import { formatAddress } from "./option-values.ts";
+import type { BucketKeys } from "../node/bucket.ts";
+import { escapeText } from "../node/logger.ts";
+import type { NodeStatus } from "../node/api.ts";
+import { formatAddress } from "../node/option-values.ts";
 import type { VerifyOptions } from "./ask-options.ts";
-import type { ReplicaVerdict, VerifyReport } from "./verifier.ts";
+import type { ReplicaVerdict, VerifyReport } from "../node/verifier.ts";
 import { type BucketSource, differingKeys, type NamedKey } from "./verify-keys.ts";
 
 /** Keys that are named for one replica, and buckets that are looked into for them. */

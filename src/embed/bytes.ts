@@ -1,5 +1,5 @@
 /** Keys and values as an embedder gives them: strings are utf-8. */
-import type { Keyspace } from "../daemon/keyspace.ts";
+import type { Keyspace } from "../node/keyspace.ts";
 
 export type Bytes = string | Uint8Array;
 

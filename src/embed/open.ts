@@ -2,13 +2,13 @@
  * From an embedder's options to a started node: the same options, checks and error texts as the
  * command line, without a client port.
  *
- * Owns: names of options in camelCase. Does not own: their meaning (daemon/option-table.ts).
+ * Owns: names of options in camelCase. Does not own: their meaning (node/option-table.ts).
  */
-import { createLogger, type LogFormat, type LogLevel } from "../daemon/logger.ts";
-import { Housekeeping } from "../daemon/housekeeping.ts";
-import { Keyspace } from "../daemon/keyspace.ts";
-import { createNode, type DaemonNode } from "../daemon/node.ts";
-import { readCommandLine } from "../daemon/options.ts";
+import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
+import { Housekeeping } from "../node/housekeeping.ts";
+import { Keyspace } from "../node/keyspace.ts";
+import { createNode, type DaemonNode } from "../node/node.ts";
+import { readNodeOptions } from "../node/options.ts";
 
 /** What both a primary and a replica take. Sizes in bytes, times in ms. */
 export interface NodeSettings {
@@ -59,20 +59,19 @@ export async function openNode(
   settings: NodeSettings,
   more: readonly string[],
 ): Promise<OpenNode> {
-  const argv = [command, "--port", "0", ...more];
+  const argv = ["--port", "0", ...more];
   if (settings.replPort === undefined) argv.push("--repl-port", "0");
   for (const [name, flag] of FLAGS) {
     const value = settings[name];
     if (typeof value === "string" || typeof value === "number") argv.push(flag, String(value));
   }
-  const line = readCommandLine(argv, {}, () => "");
-  if (line.kind !== "node") throw new Error("unreachable: a node was asked for");
+  const { options } = readNodeOptions(command, argv, {}, () => "");
   const logger = createLogger({
     level: settings.logLevel ?? "info",
     format: settings.logFormat ?? "pretty",
     sink: settings.log ?? (() => undefined),
   });
-  const node = createNode(line.options, logger);
+  const node = createNode(options, logger);
   const replPort = await node.start();
   const keys = new Keyspace(node);
   const housekeeping = new Housekeeping({ node, keys });

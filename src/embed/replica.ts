@@ -2,9 +2,9 @@
  * A replica inside your process: a copy of the primary's state that keeps itself up to date, read
  * without a network.
  */
-import type { Keyspace } from "../daemon/keyspace.ts";
-import type { DaemonNode } from "../daemon/node.ts";
-import type { NodeStatus } from "../daemon/node-api.ts";
+import type { Keyspace } from "../node/keyspace.ts";
+import type { DaemonNode } from "../node/node.ts";
+import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
 import { type Bytes, readValue, toBuffer } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";

@@ -11,7 +11,7 @@
 import { LIMITS } from "../limits.ts";
 import { PROTOCOL, type Decision, type Hello, type RejectCode } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../log/cursor.ts";
 import type { Feeder } from "./feeder.ts";
 import type { Link } from "./link.ts";
 import type { Parked } from "./parking.ts";

@@ -6,18 +6,18 @@
  *                                      are written or nothing can be, trim the backlog
  *   tick() about ten times a second:   clocks, heartbeats, parking, waiters, the ship queue
  *
- * Pure core: sockets, timers and the loop are net.ts.
- * Owns: links, holds, parking, waiters, counters. Does not own: the log's writing (daemon/), the
+ * Pure core: sockets, timers and the loop are node/replication-port.ts.
+ * Owns: links, holds, parking, waiters, counters. Does not own: the log's writing (node/), the
  * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
  */
 import { LIMITS } from "../limits.ts";
 import type { Ack, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
 import { admit } from "./admission.ts";
-import type { Backlog } from "./backlog.ts";
+import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
-import { Cursor } from "./cursor.ts";
-import type { HistoryState } from "./history.ts";
+import { Cursor } from "../log/cursor.ts";
+import type { HistoryState } from "../log/history.ts";
 import { Holds } from "./holds.ts";
 import { Counters, FEEDER_COUNTERS, type Journal } from "./journal.ts";
 import type { CloseReason } from "./link-state.ts";

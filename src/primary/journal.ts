@@ -1,7 +1,7 @@
 /**
  * What the feeding side tells the outside: one line per event, and named counters.
  *
- * Owns: the interface and the counter table. Does not own: where lines go (daemon/logger.ts).
+ * Owns: the interface and the counter table. Does not own: where lines go (node/logger.ts).
  */
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean>>;

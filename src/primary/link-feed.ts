@@ -7,7 +7,7 @@
  *
  * Owns: the arithmetic of one link. Does not own: rotation over links (feeder.ts).
  */
-import type { Cursor } from "./cursor.ts";
+import type { Cursor } from "../log/cursor.ts";
 import type { Verify } from "../wire/messages.ts";
 import type { Link } from "./link.ts";
 import type { Ship } from "./ship.ts";

@@ -12,7 +12,7 @@
  * Owns: the union and its legal moves. Does not own: what is sent (link.ts), decisions (resume.ts).
  */
 import assert from "node:assert/strict";
-import type { Cursor } from "./cursor.ts";
+import type { Cursor } from "../log/cursor.ts";
 import type { Ship } from "./ship.ts";
 
 export type LinkState =

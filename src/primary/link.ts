@@ -32,7 +32,7 @@ import {
   type RejectCode,
   type Verify,
 } from "../wire/messages.ts";
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../log/cursor.ts";
 import type { Hold } from "./holds.ts";
 import { assertLinkMove, type CloseReason, type LinkState } from "./link-state.ts";
 import type { FeederOptions } from "./options.ts";

@@ -1,7 +1,7 @@
 /**
  * What an operator may set about feeding, with defaults (docs/ARCHITECTURE.md, D3 to D15).
  *
- * Owns: names, units, defaults. Does not own: parsing (daemon/options.ts), limits on peers (limits.ts).
+ * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */
 export interface FeederOptions {
   /** Bytes behind the end of the log up to which a link is near; most of a ship in one pump run. */

@@ -15,7 +15,7 @@
  * The pace is a token bucket on log bytes: a write is never refused, its execution waits. A link
  * that keeps the pace below the floor for throttleMaxMs is let go by the caller.
  *
- * Pure. Owns: the arithmetic and the bucket. Does not own: sockets that wait (daemon/), holds.
+ * Pure. Owns: the arithmetic and the bucket. Does not own: sockets that wait (resp/), holds.
  */
 
 /** One link on whose account writers may be slowed. */

@@ -19,7 +19,7 @@
  * Offsets of different histories are never compared. Pure: decides, does nothing.
  */
 import type { Consent, Decision, Lineage, Position, RejectCode } from "../wire/messages.ts";
-import { leftAt, type HistoryState } from "./history.ts";
+import { leftAt, type HistoryState } from "../log/history.ts";
 
 /** What a replica says of itself in HELLO. */
 export interface ReplicaClaim {

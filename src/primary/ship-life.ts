@@ -7,7 +7,7 @@
  *
  * Owns: messages, log lines, parking at the moves of a ship. Does not own: chunks (reading.ts).
  */
-import { Cursor } from "./cursor.ts";
+import { Cursor } from "../log/cursor.ts";
 import type { Feeder } from "./feeder.ts";
 import type { CloseReason } from "./link-state.ts";
 import type { Link } from "./link.ts";

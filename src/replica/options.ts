@@ -1,7 +1,7 @@
 /**
  * What an operator may set about following, with defaults (docs/ARCHITECTURE.md, D6, D7, D15).
  *
- * Owns: names, units, defaults. Does not own: parsing (daemon/options.ts), limits on peers (limits.ts).
+ * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */
 export interface SessionOptions {
   readonly handshakeMs: number;

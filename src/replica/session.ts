@@ -11,7 +11,7 @@
  * Invariants: the state is the log up to `next` plus the first `appliedInBatch` bytes of the batch
  * after it; a swap happens only with everything verified; the old state answers until then.
  *
- * Owns: state, decoder, clocks, ACKs. Does not own: sockets (net.ts), roles (daemon/), the sums of a
+ * Owns: state, decoder, clocks, ACKs. Does not own: sockets, roles (node/), the sums of a
  * snapshot (restore.ts), cutting batches into slices (apply.ts).
  */
 import { HawserError, WireError } from "../errors.ts";

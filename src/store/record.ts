@@ -12,7 +12,7 @@
  *   FLUSH   07 00
  *   GROUP   08 00    (length:u32 record)*                        all or nothing; does not nest
  *
- * Owns: sizes and encoding. Does not own: effects (store.ts), which commands log what (daemon/).
+ * Owns: sizes and encoding. Does not own: effects (store.ts), which commands log what (resp/).
  */
 
 import { writeU64 } from "../wire/frame.ts";

@@ -26,9 +26,8 @@
  * Owns: the pin's lifetime. Does not own: visibility (serialize.ts), what a pin forbids (arena.ts).
  */
 import assert from "node:assert/strict";
-import type { Arena } from "./arena.ts";
-import type { Segment } from "./segment.ts";
 import { ChunkMap } from "./chunk-map.ts";
+import type { Segment } from "./segment.ts";
 
 /** One arena segment as a snapshot sees it. */
 export interface FrozenSegment {
@@ -37,6 +36,16 @@ export interface FrozenSegment {
   readonly slotBytes: number;
   /** Slots that were in use at the freeze; what is beyond is not read. */
   readonly slots: number;
+}
+
+/** What a snapshot needs of the arena that it pins. */
+export interface PinnedArena {
+  readonly segments: readonly (Segment | null)[];
+  readonly classes: readonly { readonly current: Segment | null }[];
+  readonly records: number;
+  readonly liveBytes: number;
+  /** The snapshot's last reader is gone. */
+  unpin(snapshot: Snapshot): void;
 }
 
 export class Snapshot {
@@ -48,7 +57,7 @@ export class Snapshot {
   readonly bytes: number;
   /** What is known of its chunks, for each chunk size in use. */
   readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
-  readonly #arena: Arena;
+  readonly #arena: PinnedArena;
   /** Slots in use at the freeze, of the segments that were not full. */
   readonly #partlyUsed = new Map<Segment, number>();
   #segments: FrozenSegment[] | null = null;
@@ -56,7 +65,7 @@ export class Snapshot {
   #closed = false;
 
   /** Called by Arena.freeze only. */
-  constructor(arena: Arena, epoch: number) {
+  constructor(arena: PinnedArena, epoch: number) {
     this.#arena = arena;
     this.epoch = epoch;
     this.records = arena.records;

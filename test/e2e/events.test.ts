@@ -1,6 +1,6 @@
 /** `hawser status --events`: the memory of events, for people and for programs. */
 import { expect, test } from "vitest";
-import type { KeptEvent } from "../../src/daemon/event-log.ts";
+import type { KeptEvent } from "../../src/node/event-log.ts";
 import { converge } from "../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";

@@ -1,6 +1,6 @@
 /** `hawser status`, INFO and ROLE: what an operator sees. */
 import { expect, test } from "vitest";
-import type { NodeStatus } from "../../src/daemon/node-api.ts";
+import type { NodeStatus } from "../../src/node/api.ts";
 import { converge } from "../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";

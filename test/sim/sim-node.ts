@@ -2,9 +2,9 @@
  * One node of a simulation: the shipped NodeCore over the shipped store, with virtual sockets,
  * timers, serializer and disk. Decides nothing by itself.
  */
-import { Identity } from "../../src/daemon/identity.ts";
-import { NodeCore } from "../../src/daemon/node-core.ts";
-import type { Backlog } from "../../src/primary/backlog.ts";
+import { Identity } from "../../src/node/identity.ts";
+import { NodeCore } from "../../src/node/core.ts";
+import type { Backlog } from "../../src/log/backlog.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";

@@ -1,4 +1,4 @@
-/** Sockets of a simulated node: what src/primary/net.ts and src/replica/net.ts are to a real one. */
+/** Sockets of a simulated node: what src/node/replication-port.ts and src/node/upstream-socket.ts are to a real one. */
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import type { SessionShell } from "../../src/replica/deps.ts";
 import type { Connection } from "./network.ts";
@@ -46,7 +46,7 @@ export class SimOut implements LinkOut {
   }
 }
 
-/** The session's socket (src/replica/net.ts). */
+/** The session's socket (src/node/upstream-socket.ts). */
 export class SimShell implements SessionShell {
   private readonly node: SimNode;
   private connection: Connection | null = null;

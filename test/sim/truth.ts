@@ -8,7 +8,7 @@
  * A boundary is named by offset and chain: the chain sums up everything before it, so equal names
  * are equal logs. Primaries add to the tree as they seal; everybody else is compared with it.
  */
-import type { Backlog } from "../../src/primary/backlog.ts";
+import type { Backlog } from "../../src/log/backlog.ts";
 import { type Digest, type DigestOptions, digestArena } from "../../src/store/digest.ts";
 import type { Store } from "../../src/store/store.ts";
 import { batchChain, batchLength } from "../../src/wire/frame.ts";

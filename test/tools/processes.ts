@@ -12,7 +12,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { NodeStatus } from "../../src/daemon/node-api.ts";
+import type { NodeStatus } from "../../src/node/api.ts";
 import { FaultProxy, type ProxyOptions } from "./proxy.ts";
 import { RespClient, textOf, type Argument, type Info, type Reply } from "./resp-client.ts";
 import { show, until, within } from "./wait.ts";

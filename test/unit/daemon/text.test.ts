@@ -1,15 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { writeDecimal } from "../../../src/daemon/decimal.ts";
-import { matchesGlob } from "../../../src/daemon/glob.ts";
-import { replicationFields } from "../../../src/daemon/info-replication.ts";
-import { createLogger, type LogFormat } from "../../../src/daemon/logger.ts";
-import { addLongDoubles } from "../../../src/daemon/long-double.ts";
-import type { LinkStatus, NodeStatus } from "../../../src/daemon/node-api.ts";
-import { readInteger } from "../../../src/daemon/numbers.ts";
+import { writeDecimal } from "../../../src/resp/decimal.ts";
+import { matchesGlob } from "../../../src/resp/glob.ts";
+import { replicationFields } from "../../../src/resp/info-replication.ts";
+import { createLogger, type LogFormat } from "../../../src/node/logger.ts";
+import { addLongDoubles } from "../../../src/resp/long-double.ts";
+import type { LinkStatus, NodeStatus } from "../../../src/node/api.ts";
+import { readInteger } from "../../../src/resp/numbers.ts";
 import { progressLine, shipLine } from "../../../src/daemon/progress.ts";
 import { statusText } from "../../../src/daemon/status.ts";
-import { FakeClient, FakeNode, FakePort } from "./fake-node.ts";
+import { FakeClient, FakeNode, FakePort } from "../resp/fake-node.ts";
 
 describe("logger", () => {
   const line = (format: LogFormat, fields: Record<string, string | number | boolean>) => {

@@ -1,11 +1,11 @@
 /** `hawser verify` against nodes in this process: keys that differ are named, those in flight are not. */
 import { afterEach, expect, test } from "vitest";
-import { ClientServer } from "../../../src/daemon/client-server.ts";
-import type { BucketKey, BucketKeys } from "../../../src/daemon/bucket.ts";
-import { Keyspace } from "../../../src/daemon/keyspace.ts";
-import { createLogger } from "../../../src/daemon/logger.ts";
-import { createNode, type DaemonNode } from "../../../src/daemon/node.ts";
-import { readCommandLine } from "../../../src/daemon/options.ts";
+import { ClientServer } from "../../../src/resp/client-server.ts";
+import type { BucketKey, BucketKeys } from "../../../src/node/bucket.ts";
+import { Keyspace } from "../../../src/node/keyspace.ts";
+import { createLogger } from "../../../src/node/logger.ts";
+import { createNode, type DaemonNode } from "../../../src/node/node.ts";
+import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import { reportText, verify } from "../../../src/daemon/verify.ts";
 import { differingKeys } from "../../../src/daemon/verify-keys.ts";
 import { delBytes, encodeDelHead, encodeSetHead, setBytes } from "../../../src/store/record.ts";

@@ -1,9 +1,9 @@
 /** Verification with real nodes in this process: equal under writes, and a planted difference found. */
 import { afterEach, expect, test } from "vitest";
-import { createLogger } from "../../../src/daemon/logger.ts";
-import { createNode, type DaemonNode } from "../../../src/daemon/node.ts";
-import { readCommandLine } from "../../../src/daemon/options.ts";
-import { Keyspace } from "../../../src/daemon/keyspace.ts";
+import { createLogger } from "../../../src/node/logger.ts";
+import { createNode, type DaemonNode } from "../../../src/node/node.ts";
+import { readCommandLine } from "../../../src/daemon/command-line.ts";
+import { Keyspace } from "../../../src/node/keyspace.ts";
 import { delBytes, encodeDelHead } from "../../../src/store/record.ts";
 import { until } from "../../tools/wait.ts";
 

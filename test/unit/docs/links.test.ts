@@ -1,6 +1,6 @@
 /** The documents name only what exists: links, headings, files, scripts, flags. */
 import { describe, expect, test } from "vitest";
-import { OPTION_ROWS } from "../../../src/daemon/option-table.ts";
+import { OPTION_ROWS } from "../../../src/node/option-table.ts";
 import {
   anchors,
   documents,

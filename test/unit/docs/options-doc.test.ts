@@ -1,7 +1,7 @@
 /** docs/OPERATIONS.md has every option, with its default and who takes it, and no other. */
 import { expect, test } from "vitest";
-import { OPTION_ROWS, type OptionRow } from "../../../src/daemon/option-table.ts";
-import { PROFILE_OPTIONS, PROFILES } from "../../../src/daemon/profiles.ts";
+import { OPTION_ROWS, type OptionRow } from "../../../src/node/option-table.ts";
+import { PROFILE_OPTIONS, PROFILES } from "../../../src/node/profiles.ts";
 import { document, section, tableRows } from "./documents.ts";
 
 const options = section(document("docs/OPERATIONS.md").text, "2. Options");

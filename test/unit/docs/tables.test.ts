@@ -1,6 +1,6 @@
 /** Tables of the documents against those of the code: limits, states, codes, counters, events. */
 import { expect, test } from "vitest";
-import { allCommands } from "../../../src/daemon/commands/table.ts";
+import { allCommands } from "../../../src/resp/commands/table.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { FEEDER_COUNTERS } from "../../../src/primary/journal.ts";
 import { LINK_MOVES } from "../../../src/primary/link-state.ts";

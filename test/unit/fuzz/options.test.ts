@@ -1,8 +1,8 @@
 /** Random command lines, variables and config files: a UsageError for people, or options in range. */
 import { expect, test } from "vitest";
-import { OPTION_ROWS } from "../../../src/daemon/option-table.ts";
-import { UsageError } from "../../../src/daemon/option-values.ts";
-import { readCommandLine } from "../../../src/daemon/options.ts";
+import { OPTION_ROWS } from "../../../src/node/option-table.ts";
+import { UsageError } from "../../../src/node/option-values.ts";
+import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import { Random } from "../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";

@@ -1,7 +1,7 @@
 /** The resume decision (D8 of docs/ARCHITECTURE.md): every row of the table in src/primary/resume.ts, and topologies. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import { promoted, type HistoryState } from "../../../src/primary/history.ts";
+import { promoted, type HistoryState } from "../../../src/log/history.ts";
 import {
   ANSWER,
   decideResume,

@@ -1,5 +1,5 @@
 /** Logs for tests: a primary's backlog with batches of known sizes, and a replica's fed from it. */
-import { Backlog, type BacklogOptions } from "../../../src/primary/backlog.ts";
+import { Backlog, type BacklogOptions } from "../../../src/log/backlog.ts";
 import { BATCH_HEAD_BYTES, batchLength, chainStart } from "../../../src/wire/frame.ts";
 
 export const HISTORY = "0123456789abcdef0123456789abcdef";

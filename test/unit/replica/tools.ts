@@ -1,5 +1,5 @@
 /** A session with a scripted upstream: what it says, what it does to log and state, no network. */
-import { Backlog } from "../../../src/primary/backlog.ts";
+import { Backlog } from "../../../src/log/backlog.ts";
 import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";

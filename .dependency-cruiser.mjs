@@ -1,0 +1,46 @@
+/**
+ * The house's layers (docs/ARCHITECTURE.md, "Layers"), types included: a folder imports only what is
+ * listed for it, and no files import each other in a circle.
+ */
+const MAY_IMPORT = {
+  wire: [],
+  log: ["wire"],
+  store: ["wire"],
+  primary: ["wire", "log"],
+  replica: ["wire", "log"],
+  node: ["wire", "log", "store", "primary", "replica"],
+  resp: ["wire", "log", "store", "primary", "replica", "node"],
+  embed: ["wire", "log", "store", "primary", "replica", "node"],
+  daemon: ["wire", "log", "store", "primary", "replica", "node", "resp"],
+};
+
+const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
+  name: `layer-${folder}`,
+  comment: `src/${folder} may import ${["errors", "limits", ...others].join(", ")}`,
+  severity: "error",
+  from: { path: `^src/${folder}/` },
+  to: {
+    path: "^src/",
+    pathNot: `^src/(${[folder, ...others].join("|")})/|^src/(errors|limits)\\.ts$`,
+  },
+}));
+
+export default {
+  forbidden: [
+    ...layers,
+    {
+      name: "no-circle",
+      comment: "files that import each other cannot be understood or tested alone",
+      severity: "error",
+      // src/primary: the feeder and its parts still know each other.
+      from: { path: "^src/", pathNot: "^src/primary/" },
+      to: { circular: true },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts"] },
+    doNotFollow: { path: "node_modules" },
+  },
+};

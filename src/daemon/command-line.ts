@@ -1,0 +1,71 @@
+/**
+ * The command line: `hawser primary|replica|status|verify|help|version`.
+ *
+ * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
+ * ask a node (ask-options.ts), the help texts (help.ts).
+ */
+import { readNodeOptions, type NodeOptions, type Variables } from "../node/options.ts";
+import { UsageError } from "../node/option-values.ts";
+import {
+  readStatusOptions,
+  readVerifyOptions,
+  type StatusOptions,
+  type VerifyOptions,
+} from "./ask-options.ts";
+
+export type CommandLine =
+  | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
+  | { readonly kind: "status"; readonly options: StatusOptions }
+  | { readonly kind: "verify"; readonly options: VerifyOptions }
+  | { readonly kind: "help"; readonly topic: HelpTopic }
+  | { readonly kind: "version" };
+
+export type HelpTopic = "" | "primary" | "replica" | "status" | "verify";
+
+/**
+ * Reads a command line.
+ * @param argv     without node and script
+ * @param readFile text of the --config file; throws when it cannot be read
+ * @throws {UsageError} with a message for the operator
+ */
+export function readCommandLine(
+  argv: readonly string[],
+  variables: Variables,
+  readFile: (path: string) => string,
+): CommandLine {
+  const [command = "help", ...rest] = argv;
+  const wantsHelp = rest.includes("--help") || rest.includes("-h");
+  switch (command) {
+    case "primary":
+    case "replica":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "node", ...readNodeOptions(command, rest, variables, readFile) };
+    case "status":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "status", options: readStatusOptions(rest, variables) };
+    case "verify":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "verify", options: readVerifyOptions(rest, variables) };
+    case "help":
+    case "--help":
+    case "-h":
+      return { kind: "help", topic: helpTopic(rest[0]) };
+    case "version":
+    case "--version":
+    case "-v":
+      return { kind: "version" };
+    default:
+      throw new UsageError(
+        `unknown command "${command}": expected primary, replica, status, verify, help or version`,
+      );
+  }
+}
+
+const HELP_TOPICS: readonly HelpTopic[] = ["primary", "replica", "status", "verify"];
+
+function helpTopic(word: string | undefined): HelpTopic {
+  return HELP_TOPICS.find((topic) => topic === word) ?? "";
+}

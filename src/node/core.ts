@@ -1,0 +1,273 @@
+/**
+ * A node without its shell: one store, one log, a feeder, a session, and which of the two roles it
+ * is in. The daemon and the simulator both run this.
+ *
+ *                 promote(): applied what was received, new history
+ *        replica ---------------------------------------------------> primary
+ *          ^  |  follow(): another upstream                              |
+ *          |  +--> replica                                               |
+ *          +-------------------------------------------------------------+
+ *                 follow(): the log goes on, judged by lineage
+ *
+ * The feeder runs in both roles (cascades); the session only on a replica. Clients' writes and the
+ * session's batches never meet in the log: writes are refused on a replica.
+ *
+ * Owns: roles and the wiring of the cores. Does not own: sockets, threads, targets (node.ts),
+ * decisions (primary/, replica/).
+ */
+import { Backlog, type BacklogOptions } from "../log/backlog.ts";
+import { Feeder } from "../primary/feeder.ts";
+import type { Journal } from "../primary/journal.ts";
+import type { Link } from "../primary/link.ts";
+import type { FeederOptions } from "../primary/options.ts";
+import { relieve, type Pinned } from "../primary/relief.ts";
+import type { FrozenState } from "../primary/source.ts";
+import type { SessionShell } from "../replica/deps.ts";
+import type { ChunkKeeper } from "../replica/keeper.ts";
+import type { SessionOptions } from "../replica/options.ts";
+import { Session } from "../replica/session.ts";
+import type { Store } from "../store/store.ts";
+import { chainStart } from "../wire/frame.ts";
+import type { Consent, DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
+import type { Identity } from "./identity.ts";
+import type { WriteRefusal } from "./api.ts";
+import { FeederView, SessionView, type RoleOwner } from "./views.ts";
+
+/** What a node core is given by its shell. */
+export interface NodeCoreDeps {
+  readonly role: "primary" | "replica";
+  /** It is to be promoted once it has all that its upstream had (--seed-from). */
+  readonly seeding: boolean;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly backlog: BacklogOptions;
+  readonly feederOptions: FeederOptions;
+  readonly sessionOptions: SessionOptions;
+  /** Freezes the store; O(1). */
+  readonly freeze: () => FrozenState;
+  readonly shell: SessionShell;
+  readonly keeper: ChunkKeeper | null;
+  /** Snapshots may always pin this much; default 64 MiB. */
+  readonly pinnedBytesMin?: number;
+  /** Asks for feeder.turn() at the end of this loop turn. */
+  readonly wantTurn: () => void;
+  /** Runs something in a later loop turn. */
+  readonly nextTurn: (run: () => void) => void;
+  readonly later: (ms: number, run: () => void) => void;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  /** ms since 1970. */
+  readonly wallClock: () => number;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  readonly randomId: () => Id;
+  readonly journal: Journal;
+  /** What this node announces of itself. */
+  readonly address: () => NodeAddress;
+  readonly onVerify: (message: Verify) => void;
+  readonly onDigest: (link: Link, answer: DigestAnswer) => void;
+}
+
+/** How often a seeded node looks whether it has caught up. */
+const SEED_POLL_MS = 20;
+const PINNED_BYTES_MIN = 64 * 1024 * 1024;
+
+export class NodeCore implements RoleOwner {
+  role: "primary" | "replica";
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly backlog: Backlog;
+  readonly feeder: Feeder;
+  readonly session: Session;
+  readonly view: FeederView;
+  everSynced: boolean;
+  /** Bumped by every swap. */
+  stateGeneration = 0;
+  readonly now: () => number;
+  readonly wallClock: () => number;
+  private readonly deps: NodeCoreDeps;
+  /** Started with --seed-from, and not promoted yet. */
+  private seeding: boolean;
+  private promoting: (() => void)[] | null = null;
+
+  constructor(deps: NodeCoreDeps) {
+    this.deps = deps;
+    this.role = deps.role;
+    this.seeding = deps.seeding;
+    this.identity = deps.identity;
+    this.store = deps.store;
+    this.now = deps.now;
+    this.wallClock = deps.wallClock;
+    this.everSynced = this.role === "primary";
+    this.view = new FeederView(this);
+    this.backlog = new Backlog(0, chainStart(this.identity.history), deps.backlog);
+    this.feeder = this.makeFeeder();
+    this.session = this.makeSession();
+  }
+
+  private makeFeeder(): Feeder {
+    const { deps } = this;
+    return new Feeder({
+      options: deps.feederOptions,
+      backlog: this.backlog,
+      source: { freeze: deps.freeze, isEmpty: () => this.store.isEmpty() },
+      node: this.view,
+      journal: deps.journal,
+      randomId: deps.randomId,
+      wantTurn: deps.wantTurn,
+      now: deps.now,
+      onSuperseded: (history, remote) => this.onSuperseded(history, remote),
+      pinned: () => this.pinned(),
+      onDigest: deps.onDigest,
+    });
+  }
+
+  private makeSession(): Session {
+    const { deps } = this;
+    return new Session({
+      options: deps.sessionOptions,
+      node: new SessionView(this),
+      log: this.backlog,
+      state: this.store,
+      shell: deps.shell,
+      keeper: deps.keeper,
+      counters: this.feeder.counters,
+      journal: deps.journal,
+      random: deps.random,
+      randomId: deps.randomId,
+      onApplied: () => this.onApplied(),
+      onVerify: deps.onVerify,
+    });
+  }
+
+  // --- what clients may do -----------------------------------------------------------------------
+
+  /** Why a write must be refused now, null when it is welcome. */
+  writeRefusal(): WriteRefusal {
+    if (this.role === "primary") return null;
+    return this.seeding ? "seeding" : "readonly";
+  }
+
+  /** It never had a state, and its first is on its way. */
+  isLoading(): boolean {
+    return this.role === "replica" && !this.everSynced && this.session.restore !== null;
+  }
+
+  /** What snapshots pin; half of the live data is allowed, and what never matters. */
+  private pinned(): Pinned {
+    const { snapshotPinnedBytes: bytes, datasetBytes } = this.store.stats();
+    const { pinnedBytesMin = PINNED_BYTES_MIN } = this.deps;
+    return { bytes, capBytes: Math.max(pinnedBytesMin, datasetBytes / 2) };
+  }
+
+  /**
+   * Before memory is refused to a client: lets go of the slowest snapshot, when snapshots pin
+   * anything. @returns bytes that they pin, which are not the clients' fault
+   */
+  relieveMemory(): number {
+    const pinned = this.pinned();
+    if (pinned.bytes > 0) relieve(this.feeder, pinned, this.now());
+    return pinned.bytes;
+  }
+
+  // --- roles -----------------------------------------------------------------------------------
+
+  /** Follows the target that the shell dials from now on; `label` names it in the log. */
+  follow(consent: Consent, label: string): void {
+    const nowMs = this.now();
+    const wasPrimary = this.role === "primary";
+    this.backlog.seal();
+    if (wasPrimary) this.feeder.answerWaiters();
+    this.session.stop("following another node", nowMs);
+    this.seeding = false;
+    const promised = this.promoting ?? [];
+    this.promoting = null;
+    this.identity.giveConsent(consent);
+    this.role = "replica";
+    this.deps.journal("info", "role_changed", { role: "replica", upstream: label });
+    if (wasPrimary) this.session.resetToLog();
+    this.session.start(nowMs);
+    for (const done of promised) done();
+  }
+
+  /** Becomes a primary at the next batch boundary; `done` is called then, or when follow() came first. */
+  promote(done: () => void): void {
+    if (this.role === "primary") {
+      done();
+      return;
+    }
+    if (this.promoting !== null) {
+      this.promoting.push(done);
+      return;
+    }
+    this.promoting = [done];
+    this.session.stop("promoted", this.now());
+    this.drainThenPromote();
+  }
+
+  /** What was received completely is applied first, slice by slice. */
+  private readonly drainThenPromote = (): void => {
+    const waiting = this.promoting;
+    if (waiting === null) return;
+    if (this.session.step(this.now())) {
+      this.deps.nextTurn(this.drainThenPromote);
+      return;
+    }
+    this.promoting = null;
+    this.backlog.dropReceived();
+    this.session.resetToLog();
+    this.identity.promote(this.backlog.next);
+    this.role = "primary";
+    this.seeding = false;
+    this.everSynced = true;
+    this.deps.journal("info", "role_changed", {
+      role: "primary",
+      history: this.identity.history,
+      offset: this.backlog.next,
+    });
+    this.onHistoryChanged("this node was promoted");
+    for (const done of waiting) done();
+  };
+
+  // --- as RoleOwner ----------------------------------------------------------------------------
+
+  hasData(): boolean {
+    return !this.store.isEmpty();
+  }
+
+  address(): NodeAddress {
+    return this.deps.address();
+  }
+
+  onHistoryChanged(why: string): void {
+    this.feeder.dropAll("history_changed", "history_changed", why);
+  }
+
+  onSwapped(): void {
+    this.stateGeneration += 1;
+    this.feeder.upstreamResync();
+  }
+
+  onSynced(): void {
+    this.everSynced = true;
+    if (this.seeding) this.deps.nextTurn(() => this.promoteSeed());
+  }
+
+  /** A seeded primary takes over once it has all that its source had. */
+  private promoteSeed(): void {
+    if (!this.seeding) return;
+    const caughtUp = this.session.connected && this.backlog.next >= this.session.upstreamNext;
+    if (caughtUp) this.promote(() => undefined);
+    else this.deps.later(SEED_POLL_MS, () => this.promoteSeed());
+  }
+
+  private onApplied(): void {
+    if (this.backlog.next !== this.feeder.fedTo) this.deps.wantTurn();
+  }
+
+  private onSuperseded(history: Id, remote: string): void {
+    if (this.identity.supersededBy === history) return;
+    this.identity.supersededBy = history;
+    this.deps.journal("warn", "superseded", { by_history: history, remote });
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Who a node is and which log it is in: ids, history, lineage, path, consent. The one place where
+ * these change.
+ *
+ * Owns: values and their moves. Does not own: what has to happen when they move (node.ts).
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promoted, type HistoryState } from "../log/history.ts";
+import { isId, randomId } from "../wire/id.ts";
+import type { Consent, Id, Lineage } from "../wire/messages.ts";
+
+export class Identity implements HistoryState {
+  readonly nodeId: Id;
+  readonly instanceId: Id;
+  readonly replicaId: Id;
+  history: Id;
+  lineage: Lineage = [];
+  /** Node ids from the root to this node, this node last. */
+  path: readonly Id[];
+  consent: Consent;
+  /** A newer primary that descends from our history, "" for none known. */
+  supersededBy: Id = "";
+
+  private readonly mint: () => Id;
+
+  /** `dir` "" keeps nothing: the replica id is then as new as the process. `mint` makes new ids. */
+  constructor(dir: string, allowReset: boolean, mint: () => Id = randomId) {
+    this.mint = mint;
+    this.nodeId = mint();
+    this.instanceId = mint();
+    this.history = mint();
+    this.path = [this.nodeId];
+    this.replicaId = dir === "" ? mint() : keptReplicaId(dir);
+    this.consent = allowReset ? "reset" : "none";
+  }
+
+  /** A new history begins at `offset`. */
+  promote(offset: number): void {
+    const { history, lineage } = promoted(this, offset, this.mint());
+    this.history = history;
+    this.lineage = lineage;
+    this.path = [this.nodeId];
+    this.supersededBy = "";
+  }
+
+  /** The upstream's history is ours. @returns whether that is news */
+  adopt(history: Id, lineage: Lineage): boolean {
+    const news = history !== this.history;
+    this.history = history;
+    this.lineage = lineage;
+    this.supersededBy = "";
+    return news;
+  }
+
+  /** @returns whether the path changed */
+  setPath(path: readonly Id[]): boolean {
+    const news = path.join() !== this.path.join();
+    this.path = path;
+    return news;
+  }
+
+  /** Consent is good for one sync. A standing --allow-reset outranks a typed REPLICAOF. */
+  giveConsent(consent: Consent): void {
+    if (this.consent !== "reset") this.consent = consent;
+  }
+}
+
+/** The id in `dir`/replica-id, made on the first start. */
+function keptReplicaId(dir: string): Id {
+  const path = join(dir, "replica-id");
+  try {
+    const kept = readFileSync(path, "utf8").trim();
+    if (isId(kept)) return kept;
+    throw new Error(`${path} does not hold 32 hex digits; remove it to get a new id`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const fresh = randomId();
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(path, `${fresh}\n`);
+  return fresh;
+}

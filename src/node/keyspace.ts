@@ -1,0 +1,262 @@
+/**
+ * The keys as commands see them: reads judge expiry, writes go into the log and the store.
+ *
+ * Invariant: a write is one synchronous step: reserve a record in the log, fill it, apply the same
+ * bytes to the store. Between beginGroup() and endGroup() records are applied at once and gathered,
+ * and logged as one GROUP at the end: atomic on replicas.
+ * An expired key is deleted by a DEL in the log when a primary meets it; a replica only hides it.
+ * Owns: expiry on access, record encoding, groups. Does not own: commands, WATCH's verdict.
+ */
+import { LogError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { transcribe } from "../store/copy.ts";
+import {
+  delBytes,
+  encodeDelHead,
+  encodeExpireHead,
+  encodeFlush,
+  encodeGroupHead,
+  encodeMoveHead,
+  encodePatchHead,
+  encodeSetHead,
+  expireBytes,
+  FLUSH_BYTES,
+  GROUP_HEAD_BYTES,
+  moveBytes,
+  OP,
+  patchBytes,
+  setBytes,
+} from "../store/record.ts";
+import type { Store } from "../store/store.ts";
+import type { HawserNode, WriteRefusal } from "./api.ts";
+import { WatchTable } from "./watch.ts";
+
+const GROUP_BYTES_MIN = 16 * 1024;
+/** A group buffer larger than this is given back. */
+const GROUP_BYTES_KEPT = 1024 * 1024;
+
+export interface KeyspaceCounters {
+  hits: number;
+  misses: number;
+  expired: number;
+  /** Records logged or gathered since the process began. */
+  changes: number;
+}
+
+export class Keyspace {
+  /** This turn's store; find() leaves its hit there. */
+  store: Store;
+  /** ms since 1970, fixed during a run of commands. */
+  now: number = Date.now();
+  /** Why writes are refused in this run. */
+  refusal: WriteRefusal = null;
+  /** Bytes above which growing writes are refused; 0 is unlimited. */
+  maxmemory = 0;
+  readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0, changes: 0 };
+  readonly watches: WatchTable = new WatchTable();
+
+  readonly #node: HawserNode;
+  #into: Buffer;
+  #grouping = false;
+  #group: Buffer = Buffer.allocUnsafeSlow(GROUP_BYTES_MIN);
+  #groupAt = 0;
+  #groupRecords = 0;
+
+  constructor(node: HawserNode) {
+    this.#node = node;
+    this.store = node.store;
+    this.#into = this.#group;
+  }
+
+  /** Call at the beginning of a run of commands, and when the node's role may have changed. */
+  refresh(now: number): void {
+    this.now = now;
+    this.store = this.#node.store;
+    this.refusal = this.#node.writeRefusal();
+  }
+
+  /** Whether the key is there and not expired; then store.hit... is its value. */
+  find(bytes: Buffer, from: number, to: number): boolean {
+    const store = this.store;
+    if (!store.find(bytes, from, to)) return false;
+    const expireAt = store.hitExpireAt;
+    if (expireAt === 0 || expireAt >= this.now) return true;
+    if (this.refusal === null) this.dropExpired(bytes, from, to);
+    return false;
+  }
+
+  /** find() for a reading command: counted as hit or miss. */
+  read(bytes: Buffer, from: number, to: number): boolean {
+    const found = this.find(bytes, from, to);
+    if (found) this.counters.hits++;
+    else this.counters.misses++;
+    return found;
+  }
+
+  /** Deletes a key whose time is over; only on a primary. */
+  dropExpired(bytes: Buffer, from: number, to: number): void {
+    this.counters.expired++;
+    this.remove(bytes, from, to);
+  }
+
+  /** True when memory is at --maxmemory: growing writes are refused. */
+  isOverMemory(): boolean {
+    if (this.maxmemory === 0) return false;
+    const over = this.store.committedBytes - this.maxmemory;
+    // Why not counted: what a ship pins is not the clients' doing, is capped, and is let go of now.
+    return over >= 0 && over >= this.#node.relieveMemory();
+  }
+
+  /** Sets a key. `expireAt` 0 is none. */
+  set(
+    keys: Buffer,
+    keyFrom: number,
+    keyTo: number,
+    values: Buffer,
+    valueFrom: number,
+    valueTo: number,
+    expireAt: number,
+  ): void {
+    const length = setBytes(keyTo - keyFrom, valueTo - valueFrom, expireAt);
+    const at = this.#reserve(length);
+    const into = this.#into;
+    const keyAt = encodeSetHead(into, at, keyTo - keyFrom, expireAt);
+    const valueAt = transcribe(into, keyAt, keys, keyFrom, keyTo);
+    transcribe(into, valueAt, values, valueFrom, valueTo);
+    this.#commit(at, length);
+    if (this.watches.size > 0) this.watches.touch(keys, keyFrom, keyTo);
+  }
+
+  /** Deletes a key that is there. */
+  remove(bytes: Buffer, from: number, to: number): void {
+    const length = delBytes(to - from);
+    const at = this.#reserve(length);
+    transcribe(this.#into, encodeDelHead(this.#into, at, to - from), bytes, from, to);
+    this.#commit(at, length);
+    if (this.watches.size > 0) this.watches.touch(bytes, from, to);
+  }
+
+  /** Changes the expiry of a key that is there; 0 takes it away. */
+  expire(bytes: Buffer, from: number, to: number, expireAt: number): void {
+    const length = expireBytes(to - from);
+    const at = this.#reserve(length);
+    transcribe(this.#into, encodeExpireHead(this.#into, at, to - from, expireAt), bytes, from, to);
+    this.#commit(at, length);
+    if (this.watches.size > 0) this.watches.touch(bytes, from, to);
+  }
+
+  /** Writes `data` into the value at `valueAt`; creates the key, pads with zeros. */
+  patch(
+    keys: Buffer,
+    keyFrom: number,
+    keyTo: number,
+    valueAt: number,
+    data: Buffer,
+    dataFrom: number,
+    dataTo: number,
+  ): void {
+    const length = patchBytes(keyTo - keyFrom, dataTo - dataFrom);
+    const at = this.#reserve(length);
+    const into = this.#into;
+    const keyAt = encodePatchHead(into, at, keyTo - keyFrom, valueAt);
+    transcribe(into, transcribe(into, keyAt, keys, keyFrom, keyTo), data, dataFrom, dataTo);
+    this.#commit(at, length);
+    if (this.watches.size > 0) this.watches.touch(keys, keyFrom, keyTo);
+  }
+
+  /** RENAME or COPY of a key that is there over another one. */
+  move(
+    op: "rename" | "copy",
+    bytes: Buffer,
+    keyFrom: number,
+    keyTo: number,
+    newFrom: number,
+    newTo: number,
+  ): void {
+    const length = moveBytes(keyTo - keyFrom, newTo - newFrom);
+    const at = this.#reserve(length);
+    const into = this.#into;
+    const keyAt = encodeMoveHead(into, at, OP[op], keyTo - keyFrom);
+    transcribe(into, transcribe(into, keyAt, bytes, keyFrom, keyTo), bytes, newFrom, newTo);
+    this.#commit(at, length);
+    if (this.watches.size === 0) return;
+    if (op === "rename") this.watches.touch(bytes, keyFrom, keyTo);
+    this.watches.touch(bytes, newFrom, newTo);
+  }
+
+  /** Deletes everything. */
+  flush(): void {
+    if (this.watches.size > 0) {
+      this.watches.touchExisting((key) => {
+        const bytes = Buffer.from(key, "latin1");
+        return this.store.find(bytes, 0, bytes.length);
+      });
+    }
+    const at = this.#reserve(FLUSH_BYTES);
+    encodeFlush(this.#into, at);
+    this.#commit(at, FLUSH_BYTES);
+  }
+
+  /** Records from here to endGroup() become one. Does not nest: see grouping. */
+  beginGroup(): void {
+    this.#grouping = true;
+    this.#groupAt = GROUP_HEAD_BYTES;
+    this.#groupRecords = 0;
+  }
+
+  /** Whether a group is open: then a command of many keys is part of it already. */
+  get grouping(): boolean {
+    return this.#grouping;
+  }
+
+  /** Logs what was gathered; nothing when there was nothing. */
+  endGroup(): void {
+    this.#grouping = false;
+    if (this.#groupRecords === 0) return;
+    const log = this.#node.log;
+    // A group of one is that one.
+    const from = this.#groupRecords === 1 ? GROUP_HEAD_BYTES + 4 : 0;
+    const at = log.append(this.#groupAt - from);
+    if (from === 0) encodeGroupHead(this.#group, 0);
+    transcribe(log.bytes, at, this.#group, from, this.#groupAt);
+    if (this.#group.length > GROUP_BYTES_KEPT) {
+      this.#group = Buffer.allocUnsafeSlow(GROUP_BYTES_MIN);
+    }
+  }
+
+  /** Throws as append() does when records of `bytes` in all would not fit into one group. */
+  checkGroupRoom(bytes: number): void {
+    const used = this.#grouping ? this.#groupAt : GROUP_HEAD_BYTES;
+    if (used + bytes <= LIMITS.recordBytesMax) return;
+    throw new LogError("ERR_LOG_RECORD_SIZE", `a group of ${used + bytes} bytes`);
+  }
+
+  #reserve(length: number): number {
+    if (this.#grouping) return this.#reserveInGroup(length);
+    const log = this.#node.log;
+    const at = log.append(length);
+    this.#into = log.bytes;
+    return at;
+  }
+
+  #reserveInGroup(length: number): number {
+    this.checkGroupRoom(length + 4);
+    const need = this.#groupAt + 4 + length;
+    if (need > this.#group.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(need, this.#group.length * 2));
+      this.#group.copy(grown, 0, 0, this.#groupAt);
+      this.#group = grown;
+    }
+    this.#group.writeUInt32LE(length, this.#groupAt);
+    const at = this.#groupAt + 4;
+    this.#groupAt = need;
+    this.#groupRecords++;
+    this.#into = this.#group;
+    return at;
+  }
+
+  #commit(at: number, length: number): void {
+    this.counters.changes++;
+    this.store.apply(this.#into, at, at + length);
+  }
+}

@@ -1,0 +1,388 @@
+/**
+ * A node as a process has it: the core (core.ts) with sockets, timers, worker threads, the part
+ * file, and what the client port asks of it.
+ *
+ * Owns: the shell of one node. Does not own: roles (core.ts), commands (commands/).
+ */
+import { performance } from "node:perf_hooks";
+import type { Backlog } from "../log/backlog.ts";
+import type { Feeder } from "../primary/feeder.ts";
+import type { Fields, Level } from "../primary/journal.ts";
+import { FeederServer } from "./replication-port.ts";
+import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
+import { PartFile } from "../replica/part-file.ts";
+import { SessionSocket, type Target } from "./upstream-socket.ts";
+import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
+import type { Session } from "../replica/session.ts";
+import { SerializerPool } from "../store/pool.ts";
+import { Store } from "../store/store.ts";
+import { randomId } from "../wire/id.ts";
+import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts";
+import { type BucketKeys, type BucketRequest, readBucket } from "./bucket.ts";
+import { EventLog, type KeptEvent } from "./event-log.ts";
+import { Identity } from "./identity.ts";
+import type { Logger } from "./logger.ts";
+import type {
+  HawserNode,
+  NodeStatus,
+  RuntimeSetting,
+  StateDigest,
+  WritableLog,
+  WriteRefusal,
+} from "./api.ts";
+import { NodeCore } from "./core.ts";
+import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./status.ts";
+import type { NodeOptions } from "./options.ts";
+import { CLIENT_PORT_PROBE } from "./target-probe.ts";
+import { Verifier, type VerifyReport } from "./verifier.ts";
+
+const MIB = 1024 * 1024;
+/** BYE and drain may take this long at a stop. */
+const DRAIN_MS = 10_000;
+/** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
+const SERIALIZERS = 4;
+/** A writer that waits looks again after this: the pace may have changed. */
+const PAUSE_MS_MAX = 100;
+
+/** Builds a node; start() opens its replication port. */
+export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
+  return new DaemonNode(options, logger);
+}
+
+export class DaemonNode implements HawserNode {
+  readonly core: NodeCore;
+  readonly store: Store = new Store();
+  private readonly eventLog = new EventLog();
+  private readonly options: NodeOptions;
+  private readonly feederOptions: FeederOptions;
+  private readonly logger: Logger;
+  private readonly pool: SerializerPool;
+  private readonly verifier: Verifier;
+  private readonly server: FeederServer<NodeCore>;
+  private readonly socket: SessionSocket;
+  private readonly partFile: PartFile | null;
+  private targets: readonly Target[];
+  private targetIndex = 0;
+  private clientPort: number;
+  private replPort = 0;
+
+  constructor(options: NodeOptions, logger: Logger) {
+    this.options = options;
+    this.logger = logger;
+    this.targets = options.of === null ? options.seedFrom : [options.of];
+    this.clientPort = options.port;
+    const { ringSlots: slots, chunkBytes: slotBytes } = options;
+    this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
+    this.verifier = new Verifier(this.pool);
+    this.feederOptions = feederOptions(options);
+    this.socket = new SessionSocket(() => this.nextTarget(), CLIENT_PORT_PROBE);
+    this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
+    this.server = new FeederServer((wantTurn) => this.makeCore(wantTurn));
+    this.core = this.server.owner;
+    this.socket.attach(this.core.session);
+  }
+
+  private makeCore(wantTurn: () => void): NodeCore {
+    const { options } = this;
+    const seeding = options.seedFrom.length > 0;
+    return new NodeCore({
+      role: options.command === "replica" || seeding ? "replica" : "primary",
+      seeding,
+      identity: new Identity(options.dir, options.allowReset),
+      store: this.store,
+      backlog: {
+        sizeBytes: options.backlogBytes,
+        ttlMs: options.backlogTtlMs,
+        clock: Date.now,
+      },
+      feederOptions: this.feederOptions,
+      sessionOptions: sessionOptions(options),
+      freeze: () => this.pool.frozen(this.store.freeze()),
+      shell: this.socket,
+      keeper: this.partFile,
+      wantTurn,
+      nextTurn: (run) => setImmediate(run),
+      later: (ms, run) => setTimeout(run, ms).unref(),
+      now: () => performance.now(),
+      wallClock: Date.now,
+      random: Math.random,
+      randomId,
+      journal: this.journal,
+      address: () => this.address(),
+      onVerify: (message) => this.onVerify(message),
+      onDigest: (link, answer) => this.verifier.onAnswer(link, answer),
+    });
+  }
+
+  /** Keeps a half received snapshot in --dir. */
+  private openPartFile(dir: string): PartFile {
+    return new PartFile(dir, (event, fields) => this.journal("info", event, fields));
+  }
+
+  // --- parts, for the client port, status and tests ----------------------------------------------
+
+  get role(): "primary" | "replica" {
+    return this.core.role;
+  }
+  get identity(): Identity {
+    return this.core.identity;
+  }
+  get backlog(): Backlog {
+    return this.core.backlog;
+  }
+  get feeder(): Feeder {
+    return this.core.feeder;
+  }
+  get session(): Session {
+    return this.core.session;
+  }
+  get stateGeneration(): number {
+    return this.core.stateGeneration;
+  }
+
+  private now(): number {
+    return performance.now();
+  }
+
+  private readonly journal = (level: Level, event: string, fields: Fields): void => {
+    this.eventLog.note(Date.now(), level, event, fields);
+    this.logger[level](event, fields);
+  };
+
+  // --- life ------------------------------------------------------------------------------------
+
+  /** Opens the replication port and, on a replica, dials. Resolves with the port. */
+  async start(): Promise<number> {
+    this.replPort = await this.server.listen(this.options.replPort, this.options.bind);
+    this.server.start();
+    if (this.role === "replica") this.session.start(this.now());
+    return this.replPort;
+  }
+
+  /** The client port that is announced to upstreams. */
+  announceClientPort(port: number): void {
+    this.clientPort = port;
+  }
+
+  async stop(): Promise<void> {
+    this.session.stop("shutting down", this.now(), true);
+    this.socket.close();
+    await this.server.close(DRAIN_MS);
+    await this.pool.close();
+    await this.partFile?.close();
+  }
+
+  // --- the log, for clients --------------------------------------------------------------------
+
+  get log(): WritableLog {
+    return this.backlog;
+  }
+
+  writeRefusal(): WriteRefusal {
+    return this.core.writeRefusal();
+  }
+
+  relieveMemory(): number {
+    return this.core.relieveMemory();
+  }
+
+  isLoading(): boolean {
+    return this.core.isLoading();
+  }
+
+  /** A long turn is sealed and pumped about every MiB; the rest at its end. */
+  afterClientRead(): void {
+    const { tail } = this.backlog;
+    const { fedTo } = this.feeder;
+    if (tail === fedTo) return;
+    this.server.wantTurn();
+    if (tail - fedTo >= MIB) this.feeder.turn(this.now());
+  }
+
+  afterTurn(run: () => void): boolean {
+    if (this.backlog.tail === this.feeder.fedTo || this.feeder.links.length === 0) return false;
+    this.server.afterTurn(run);
+    return true;
+  }
+
+  writersPaused(): boolean {
+    return this.feeder.pacing.paused(this.now());
+  }
+
+  onWritersResumed(resume: () => void): void {
+    const waitMs = this.feeder.pacing.waitMs(this.now());
+    setTimeout(resume, Math.max(1, Math.min(waitMs, PAUSE_MS_MAX)));
+  }
+
+  waitForReplicas(
+    offset: number,
+    replicas: number,
+    timeoutMs: number,
+    done: (count: number) => void,
+  ): () => void {
+    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.now() + timeoutMs;
+    return this.feeder.wait(offset, replicas, untilMs, done);
+  }
+
+  // --- roles -----------------------------------------------------------------------------------
+
+  follow(host: string, port: number, consent: Consent): void {
+    this.targets = [{ host, port }];
+    this.targetIndex = 0;
+    this.core.follow(consent, `${host}:${port}`);
+  }
+
+  promote(done: () => void): void {
+    this.core.promote(done);
+  }
+
+  private nextTarget(): Target {
+    const target = this.targets[this.targetIndex % this.targets.length]!;
+    this.targetIndex += 1;
+    return target;
+  }
+
+  private address(): NodeAddress {
+    const { announceHost, announcePort, announceReplPort } = this.options;
+    return {
+      host: announceHost,
+      clientPort: announcePort || this.clientPort,
+      replPort: announceReplPort || this.replPort,
+    };
+  }
+
+  // --- figures ---------------------------------------------------------------------------------
+
+  /** The sealed position. The state is exactly there only until something else runs. */
+  private sealedPosition(): Position {
+    this.backlog.seal();
+    const { next: offset, chain } = this.backlog;
+    return { history: this.identity.history, offset, chain };
+  }
+
+  async digest(): Promise<StateDigest> {
+    while (!this.core.view.atBoundary) await nextTurn();
+    const position = this.sealedPosition();
+    const snapshot = this.store.freeze();
+    try {
+      const { records, sum } = await this.pool.digest(snapshot);
+      return { position, records, sum };
+    } finally {
+      snapshot.close();
+    }
+  }
+
+  async verify(timeoutMs: number): Promise<VerifyReport> {
+    while (!this.core.view.atBoundary) await nextTurn();
+    const position = this.sealedPosition();
+    return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
+  }
+
+  async bucket(request: BucketRequest): Promise<BucketKeys> {
+    const { history } = this.identity;
+    const from = this.backlog.next;
+    const read = await readBucket(this.store, request, nextTurn);
+    return { history, from, to: this.backlog.tail, ...read };
+  }
+
+  private onVerify(message: Verify): void {
+    this.verifier.answer(this.session, message, this.store.freeze()).catch((error: unknown) => {
+      this.logger.error("verify_failed", { why: String(error) });
+    });
+  }
+
+  events(): readonly KeptEvent[] {
+    return this.eventLog.list();
+  }
+
+  status(): NodeStatus {
+    const nowMs = this.now();
+    const wallMs = Date.now();
+    const { identity, backlog, feeder } = this;
+    const address = this.address();
+    const welcomed = feeder.links.filter((link) => link.welcomed);
+    return {
+      role: this.role,
+      nodeId: identity.nodeId,
+      replicaId: identity.replicaId,
+      position: { history: identity.history, offset: backlog.next, chain: backlog.chain },
+      lineage: identity.lineage,
+      supersededBy: identity.supersededBy,
+      clientPort: address.clientPort,
+      replPort: address.replPort,
+      announceHost: address.host,
+      backlog: {
+        sizeBytes: backlog.sizeBytes,
+        first: backlog.first,
+        next: backlog.next,
+        heldBytes: heldBytes(feeder),
+        pinnedBytes: backlog.pinnedBytes,
+        segments: backlog.segmentCount,
+        seconds: feeder.pacing.backlogSeconds,
+      },
+      shipsQueued: feeder.shipping.queued,
+      quarantined: feeder.quarantine.count(nowMs),
+      parked: parkedStatus(feeder, nowMs),
+      writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
+      links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
+      upstream: this.role === "primary" ? null : this.upstream(nowMs, wallMs),
+      counters: feeder.counters.values,
+    };
+  }
+
+  private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
+    const target = this.targets[Math.max(0, this.targetIndex - 1) % this.targets.length]!;
+    return upstreamStatus(this.session, target, this.staleMs(), nowMs, wallMs);
+  }
+
+  /** How old what we serve may be against the root, ms; -1 before anything was heard of it. */
+  private staleMs(): number {
+    const { session, backlog } = this;
+    if (session.ping === null || !this.core.everSynced) return -1;
+    const away = this.core.view.awayMs();
+    if (backlog.next >= session.upstreamNext) return Math.round(away);
+    return Math.max(0, Math.round(away + this.core.view.rootClockMs() - backlog.newestClockMs));
+  }
+
+  applySetting(name: RuntimeSetting, value: number): string | null {
+    if (name === "ship-rate") {
+      this.feederOptions.shipRateBytes = value;
+      this.server.wantTurn();
+    } else if (name === "backlog") this.backlog.sizeBytes = value;
+    return null;
+  }
+}
+
+function feederOptions(options: NodeOptions): FeederOptions {
+  return {
+    ...FEEDER_DEFAULTS,
+    windowBytes: options.windowBytes,
+    shipWindowBytes: options.shipWindowBytes,
+    shipRateBytes: options.shipRate,
+    shipGatherMs: options.shipGatherMs,
+    throttleMaxMs: options.throttleMaxMs,
+    handshakeMs: options.handshakeMs,
+    silenceMs: options.silenceMs,
+    stallMs: options.stallMs,
+    holdBytes: options.holdBytes,
+    password: options.replPassword,
+  };
+}
+
+function sessionOptions(options: NodeOptions): SessionOptions {
+  return {
+    ...SESSION_DEFAULTS,
+    roomBytes: options.windowBytes,
+    handshakeMs: options.handshakeMs,
+    silenceMs: options.silenceMs,
+    backoffMaxMs: options.backoffMaxMs,
+    onDivergence: options.onDivergence,
+    password: options.replPassword,
+  };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -1,0 +1,173 @@
+/**
+ * The feeding side's shell: the replication port's sockets, the timers, and the turn of the loop.
+ * No decisions: bytes and events in, bytes out.
+ *
+ *   data, taken, close  -> link          wantTurn() -> setImmediate -> feeder.turn()
+ *   every 100 ms        -> feeder.tick() egress limit or gather time -> setTimeout -> turn
+ *
+ * Owns: sockets, timers. Does not own: links' state (feeder.ts).
+ */
+import assert from "node:assert/strict";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import type { Feeder } from "../primary/feeder.ts";
+import type { Link, LinkOut } from "../primary/link.ts";
+
+const TICK_MS = 100;
+/** A politely ended connection that does not close by itself is destroyed after this. */
+const LINGER_MS = 10_000;
+
+/** What has a feeder; the shell is built around the function that asks for a turn. */
+export interface FeederOwner {
+  readonly feeder: Feeder;
+}
+
+export class FeederServer<T extends FeederOwner> {
+  readonly owner: T;
+  private readonly feeder: Feeder;
+  private server: Server | null = null;
+  private tickTimer: NodeJS.Timeout | null = null;
+  private wakeTimer: NodeJS.Timeout | null = null;
+  private turnWanted = false;
+  /** Called at the end of the turn that was asked for. */
+  private afterwards: (() => void) | null = null;
+  private readonly sockets = new Set<Socket>();
+
+  /** `make` builds the feeder's owner around the function by which it asks for a turn. */
+  constructor(make: (wantTurn: () => void) => T) {
+    this.owner = make(() => this.wantTurn());
+    this.feeder = this.owner.feeder;
+  }
+
+  /** Starts the clocks, which a node needs even when it does not listen. */
+  start(): void {
+    this.tickTimer ??= setInterval(() => this.feeder.tick(performance.now()), TICK_MS).unref();
+  }
+
+  /** Listens; resolves with the port. Rejects with the system's error. */
+  listen(port: number, host: string): Promise<number> {
+    const server = createServer({ noDelay: true }, (socket) => this.onSocket(socket));
+    this.server = server;
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, () => {
+        server.off("error", reject);
+        server.on("error", () => undefined);
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Asks for a turn() at the end of this loop turn. */
+  wantTurn(): void {
+    if (this.turnWanted) return;
+    this.turnWanted = true;
+    setImmediate(this.runTurn);
+  }
+
+  /** Calls `run` at the end of the next turn, once however often it was asked; there is one `run`. */
+  afterTurn(run: () => void): void {
+    assert(this.afterwards === null || this.afterwards === run, "two wait for the end of a turn");
+    this.afterwards = run;
+    this.wantTurn();
+  }
+
+  private readonly runTurn = (): void => {
+    this.turnWanted = false;
+    const nowMs = performance.now();
+    if (this.feeder.turn(nowMs)) this.wantTurn();
+    else this.scheduleWake(nowMs);
+    const { afterwards } = this;
+    this.afterwards = null;
+    afterwards?.();
+  };
+
+  private scheduleWake(nowMs: number): void {
+    const wakeMs = this.feeder.shipping.nextWakeMs(nowMs);
+    if (this.wakeTimer !== null) clearTimeout(this.wakeTimer);
+    this.wakeTimer = null;
+    if (!Number.isFinite(wakeMs)) return;
+    this.wakeTimer = setTimeout(() => this.wantTurn(), Math.max(1, wakeMs - nowMs)).unref();
+  }
+
+  private onSocket(socket: Socket): void {
+    const remote = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    const out = new SocketOut(socket);
+    let failure = "";
+    this.sockets.add(socket);
+    const link = this.feeder.accept(remote, out, performance.now());
+    out.taker = link;
+    socket.on("data", (bytes) => link.onBytes(bytes, 0, bytes.length, performance.now()));
+    socket.on("error", (error) => {
+      failure = error.message;
+    });
+    socket.on("close", () => {
+      this.sockets.delete(socket);
+      const reason = failure === "" ? "peer_closed" : "socket_error";
+      link.onSocketClosed(reason, failure === "" ? "the connection ended" : failure);
+    });
+  }
+
+  /** Says BYE, waits up to `drainMs` for sockets to take what is queued, closes everything. */
+  async close(drainMs: number): Promise<void> {
+    const untilMs = performance.now() + drainMs;
+    this.server?.close();
+    while (!this.feeder.drained && performance.now() < untilMs) await pause(5);
+    this.feeder.stop();
+    while (this.sockets.size > 0 && performance.now() < untilMs) await pause(5);
+    for (const socket of this.sockets) socket.destroy();
+    if (this.tickTimer !== null) clearInterval(this.tickTimer);
+    if (this.wakeTimer !== null) clearTimeout(this.wakeTimer);
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Gathers a link's writes of one turn into one call of the kernel. */
+class SocketOut implements LinkOut {
+  taker: Link | null = null;
+  private readonly socket: Socket;
+  private pending: Uint8Array[] = [];
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  write(bytes: Uint8Array, from: number, to: number): void {
+    this.pending.push(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+  }
+
+  flush(): void {
+    const { pending, socket } = this;
+    if (pending.length === 0) return;
+    this.pending = [];
+    if (socket.destroyed) return;
+    if (pending.length === 1) {
+      socket.write(pending[0]!, this.onTaken);
+      return;
+    }
+    socket.cork();
+    for (const bytes of pending) socket.write(bytes, this.onTaken);
+    socket.uncork();
+  }
+
+  private readonly onTaken = (error?: Error | null): void => {
+    // Why not on errors: the socket closes then, and everything is released at once.
+    if (error == null) this.taker?.onTaken(performance.now());
+  };
+
+  end(): void {
+    this.flush();
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+  }
+
+  destroy(): void {
+    this.pending = [];
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * A node's figures for INFO, `hawser status` and REPL.STATUS, taken from feeder and session.
+ *
+ * Owns: the mapping. Does not own: the figures.
+ */
+import type { Feeder } from "../primary/feeder.ts";
+import type { Link } from "../primary/link.ts";
+import type { Session } from "../replica/session.ts";
+import type { Target } from "./upstream-socket.ts";
+import { batchClockMs } from "../wire/frame.ts";
+import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
+
+/** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
+export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: number): LinkStatus {
+  const { hello, state } = link;
+  // Why not where it stands: WAIT counts with it, so it is only what this connection confirmed.
+  const applied = Math.max(0, link.confirmed);
+  const lagBytes = Math.max(0, feeder.backlog.next - standsAt(feeder, link));
+  return {
+    replicaId: hello?.replicaId ?? "",
+    nodeId: hello?.nodeId ?? "",
+    remote: link.remote,
+    host: hello?.address.host || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    clientPort: hello?.address.clientPort ?? 0,
+    replPort: hello?.address.replPort ?? 0,
+    state: state.kind === "closed" ? "handshake" : state.kind,
+    sent: link.sent,
+    applied,
+    lagBytes,
+    lagMs: lagMs(feeder, link, lagBytes, wallMs),
+    lastAckAgoMs: link.lastAckMs < 0 ? -1 : Math.round(nowMs - link.lastAckMs),
+    outputBytes: link.output.bytes,
+    connectedAtMs: Math.round(wallMs - (nowMs - link.connectedAtMs)),
+    ship: shipStatus(link, nowMs, wallMs),
+  };
+}
+
+/** The offset that the replica has or will have without the log beyond it; our newest if unknown. */
+function standsAt(feeder: Feeder, link: Link): number {
+  if (link.confirmed >= 0) return link.confirmed;
+  if (link.state.kind === "streaming") return link.applied;
+  const snapshot = link.ship?.snapshot ?? null;
+  if (snapshot !== null) return snapshot.offset;
+  const position = link.hello?.position;
+  const ours = position?.history === feeder.deps.node.history;
+  return ours ? Math.max(position.offset, link.applied) : feeder.backlog.next;
+}
+
+/** Bytes of the log that holds keep from being trimmed. */
+export function heldBytes(feeder: Feeder): number {
+  return Math.max(0, feeder.backlog.next - Math.min(feeder.holds.lowest(), feeder.backlog.next));
+}
+
+/** Age of the oldest batch that the replica has not applied; one round trip when it has all. */
+function lagMs(feeder: Feeder, link: Link, lagBytes: number, wallMs: number): number {
+  if (link.confirmed < 0) return -1;
+  if (lagBytes === 0) return Math.round(link.roundTripMs);
+  const { backlog } = feeder;
+  if (link.confirmed < backlog.first) return -1;
+  const segment = backlog.segmentAt(link.confirmed);
+  const at = link.confirmed - segment.start;
+  if (at >= segment.sealed) return 0;
+  return Math.max(0, Math.round(wallMs - batchClockMs(segment.bytes, at)));
+}
+
+function shipStatus(link: Link, nowMs: number, wallMs: number): ShipStatus | null {
+  const ship = link.ship ?? link.finishing;
+  if (ship === null || ship.state === "done") return null;
+  return {
+    state: ship.state === "finishing" ? "done" : ship.state,
+    snapshotId: ship.snapshotId,
+    chunksSent: ship.nextChunk,
+    chunksAcked: ship.ackedChunk,
+    bytesSent: ship.bytesSent,
+    bytesTotal: ship.snapshot?.frozen.bytes ?? 0,
+    startedAtMs: Math.round(wallMs - (nowMs - ship.queuedAtMs)),
+  };
+}
+
+/** What is kept of disconnected replicas. */
+export function parkedStatus(feeder: Feeder, nowMs: number): readonly ParkedStatus[] {
+  return feeder.parking.list().map((parked) => ({
+    replicaId: parked.replicaId,
+    snapshotId: parked.snapshot?.id ?? "",
+    heldBytes: parked.hold === null ? 0 : Math.max(0, feeder.backlog.next - parked.hold.offset),
+    leftMs: Math.max(0, Math.round(parked.untilMs - nowMs)),
+  }));
+}
+
+/** The session to the upstream. */
+export function upstreamStatus(
+  session: Session,
+  target: Target,
+  staleMs: number,
+  nowMs: number,
+  wallMs: number,
+): UpstreamStatus {
+  const { state, restore, deps } = session;
+  return {
+    host: target.host,
+    port: target.port,
+    state: state.kind,
+    lastIoAgoMs: session.lastReceivedMs < 0 ? -1 : Math.round(nowMs - session.lastReceivedMs),
+    downForMs: session.downSinceMs < 0 ? 0 : Math.round(nowMs - session.downSinceMs),
+    lastError: session.lastError,
+    retryInMs: state.kind === "retrying" ? Math.max(0, Math.round(state.atMs - nowMs)) : 0,
+    received: deps.log.tail,
+    applied: deps.log.next,
+    lagBytes: Math.max(0, session.upstreamNext - deps.log.next),
+    staleMs,
+    restore:
+      restore === null
+        ? null
+        : {
+            chunks: restore.nextChunk,
+            bytes: restore.bytes,
+            bytesTotal: restore.begin.bytes,
+            startedAtMs: Math.round(wallMs - (nowMs - restore.startedAtMs)),
+          },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * What the daemon knows of a command, and how a family of commands is written down.
+ *
+ *   row("get", 2, "readonly fast", [1, 1, 1], get)
+ *
+ * Arity counts the name; negative means at least that many. Flags are redis's. Keys are first, last
+ * (negative: from the end) and step. Owns: shape. Does not own: rows (each family's file).
+ */
+import type { Command, Handler } from "../context.ts";
+
+export type { Command };
+
+/** Flags that dispatch looks at, as bits. */
+export const FLAG = {
+  write: 1,
+  readonly: 2,
+  denyoom: 4,
+  loading: 8,
+  noAuth: 16,
+  noMulti: 32,
+  /** Not queued by MULTI: EXEC, DISCARD, MULTI, WATCH, QUIT, RESET. */
+  unqueued: 64,
+} as const;
+
+const BITS: Readonly<Record<string, number>> = {
+  write: FLAG.write,
+  readonly: FLAG.readonly,
+  denyoom: FLAG.denyoom,
+  loading: FLAG.loading,
+  no_auth: FLAG.noAuth,
+  no_multi: FLAG.noMulti,
+};
+const UNQUEUED = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
+
+export type KeyRange = readonly [first: number, last: number, step: number];
+export const NO_KEYS: KeyRange = [0, 0, 0];
+export const ONE_KEY: KeyRange = [1, 1, 1];
+export const ALL_KEYS: KeyRange = [1, -1, 1];
+
+export function row(
+  name: string,
+  arity: number,
+  flags: string,
+  keys: KeyRange,
+  handler: Handler,
+  subcommands: readonly Command[] = [],
+): Command {
+  const words = flags === "" ? [] : flags.split(" ");
+  let bits = UNQUEUED.has(name) ? FLAG.unqueued : 0;
+  for (const word of words) bits |= BITS[word] ?? 0;
+  return {
+    name,
+    arity,
+    bits,
+    flags: words,
+    firstKey: keys[0],
+    lastKey: keys[1],
+    keyStep: keys[2],
+    handler,
+    subcommands:
+      subcommands.length === 0
+        ? null
+        : new Map(subcommands.map((sub) => [sub.name.slice(name.length + 1), sub])),
+  };
+}
+
+/** Whether `count` arguments, the name included, are right for `command`. */
+export function hasArity(command: Command, count: number): boolean {
+  return command.arity >= 0 ? count === command.arity : count >= -command.arity;
+}
+
+/** The error texts that many commands share. */
+export const ERR = {
+  syntax: "ERR syntax error",
+  notInteger: "ERR value is not an integer or out of range",
+  notInt: "ERR value is out of range, value must between -2147483648 and 2147483647",
+  notFloat: "ERR value is not a valid float",
+  tooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+  noSuchKey: "ERR no such key",
+  readonly: "READONLY You can't write against a read only replica.",
+  loading: "LOADING Redis is loading the dataset in memory",
+  seeding: "LOADING This primary is still syncing from its seed; it takes writes once it has",
+  oom: "OOM command not allowed when used memory > 'maxmemory'.",
+  noAuth: "NOAUTH Authentication required.",
+} as const;

@@ -1,0 +1,205 @@
+/**
+ * CONFIG: settings by redis's names where redis has them, and by our own.
+ *
+ * Owns: names, current values as text, what may be set at runtime. Does not own: options at start.
+ */
+import { matchesGlob } from "../glob.ts";
+import type { Call, PortContext } from "../context.ts";
+import { formatAddress, readSize, UsageError } from "../../node/option-values.ts";
+import { ERR, NO_KEYS, row, type Command } from "./command.ts";
+import { replyHelp } from "./help-reply.ts";
+
+const ADMIN = "admin noscript loading stale";
+
+const HELP = [
+  "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+  "GET <pattern>",
+  "    Return parameters matching the glob-like <pattern> and their values.",
+  "SET <directive> <value>",
+  "    Set the configuration <directive> to <value>.",
+  "RESETSTAT",
+  "    Reset statistics reported by the INFO command.",
+  "HELP",
+  "    Prints this help.",
+];
+
+export const CONFIG_COMMANDS: readonly Command[] = [
+  row("config", -2, "", NO_KEYS, () => undefined, [
+    row("config|get", -3, ADMIN, NO_KEYS, get),
+    row("config|set", -4, ADMIN, NO_KEYS, set),
+    row("config|resetstat", 2, ADMIN, NO_KEYS, resetStat),
+    row("config|help", 2, "loading stale", NO_KEYS, (call) => replyHelp(call, HELP)),
+  ]),
+];
+
+interface Setting {
+  readonly name: string;
+  readonly read: (port: PortContext) => string;
+  /** Absent: cannot be changed while running. Returns an error text or null. */
+  readonly write?: (call: Call, text: string) => string | null;
+}
+
+const fixed = (name: string, value: string): Setting => ({ name, read: () => value });
+const text = (read: (port: PortContext) => number | string | boolean) => (port: PortContext) => {
+  const value = read(port);
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value);
+};
+
+const SETTINGS: readonly Setting[] = [
+  { name: "port", read: text((port) => port.port) },
+  { name: "bind", read: text((port) => port.options.bind) },
+  { name: "maxclients", read: text((port) => port.settings.maxclients), write: setMaxclients },
+  { name: "maxmemory", read: text((port) => port.keys.maxmemory), write: setMaxmemory },
+  { name: "requirepass", read: text((port) => port.settings.requirepass), write: setPassword },
+  {
+    name: "repl-backlog-size",
+    read: text((port) => port.node.status().backlog.sizeBytes),
+    write: setSize("backlog"),
+  },
+  {
+    name: "backlog",
+    read: text((port) => port.node.status().backlog.sizeBytes),
+    write: setSize("backlog"),
+  },
+  { name: "ship-rate", read: shipRate, write: setShipRate },
+  { name: "repl-backlog-ttl", read: text((port) => port.options.backlogTtlMs / 1000) },
+  { name: "repl-port", read: text((port) => port.node.status().replPort) },
+  { name: "hold", read: text((port) => port.options.holdBytes) },
+  { name: "window", read: text((port) => port.options.windowBytes) },
+  { name: "ship-window", read: text((port) => port.options.shipWindowBytes) },
+  { name: "ship-gather", read: text((port) => port.options.shipGatherMs) },
+  { name: "throttle-max", read: text((port) => port.options.throttleMaxMs) },
+  { name: "ring-slots", read: text((port) => port.options.ringSlots) },
+  { name: "chunk", read: text((port) => port.options.chunkBytes) },
+  { name: "silence", read: text((port) => port.options.silenceMs) },
+  { name: "stall", read: text((port) => port.options.stallMs) },
+  { name: "handshake-timeout", read: text((port) => port.options.handshakeMs) },
+  { name: "backoff-max", read: text((port) => port.options.backoffMaxMs) },
+  { name: "on-divergence", read: text((port) => port.options.onDivergence) },
+  { name: "dir", read: text((port) => port.options.dir) },
+  { name: "log-level", read: text((port) => port.options.logLevel) },
+  { name: "log-format", read: text((port) => port.options.logFormat) },
+  {
+    name: "replicaof",
+    read: (port) => {
+      const upstream = port.node.status().upstream;
+      return upstream === null ? "" : formatAddress(upstream).replace(/:(\d+)$/, " $1");
+    },
+  },
+  // What redis's tools ask for, with what is true here.
+  fixed("save", ""),
+  fixed("appendonly", "no"),
+  fixed("databases", "1"),
+  fixed("maxmemory-policy", "noeviction"),
+  fixed("replica-read-only", "yes"),
+  fixed("slave-read-only", "yes"),
+  fixed("replica-serve-stale-data", "yes"),
+  fixed("proto-max-bulk-len", "536870912"),
+  fixed("timeout", "0"),
+];
+
+/** Set at runtime; the node keeps the value, and does not show it. */
+const shipRates = new WeakMap<PortContext, number>();
+
+function shipRate(port: PortContext): string {
+  return String(shipRates.get(port) ?? port.options.shipRate);
+}
+
+function get(call: Call): void {
+  const { args, port, reply } = call;
+  const chosen = new Map<string, string>();
+  for (let i = 2; i < args.count; i++) {
+    const pattern = Buffer.from(args.latin1(i).toLowerCase(), "latin1");
+    for (const setting of SETTINGS) {
+      const name = Buffer.from(setting.name);
+      if (matchesGlob(pattern, name, 0, name.length)) chosen.set(setting.name, setting.read(port));
+    }
+  }
+  reply.map(chosen.size);
+  for (const [name, value] of chosen) {
+    reply.bulkText(name);
+    reply.bulkText(value);
+  }
+}
+
+function set(call: Call): void {
+  const { args, reply } = call;
+  if (args.count % 2 === 1) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  const chosen: [Setting, string][] = [];
+  for (let i = 2; i < args.count; i += 2) {
+    const name = args.latin1(i).toLowerCase();
+    const setting = SETTINGS.find((candidate) => candidate.name === name);
+    if (setting === undefined) {
+      reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${args.latin1(i)}'`);
+      return;
+    }
+    chosen.push([setting, args.text(i + 1)]);
+  }
+  for (const [setting, value] of chosen) {
+    const error =
+      setting.write === undefined ? "can't set immutable config" : setting.write(call, value);
+    if (error === null) continue;
+    const where = `(possibly related to argument '${setting.name}')`;
+    reply.error(`ERR CONFIG SET failed ${where} - ${error}`);
+    return;
+  }
+  reply.ok();
+}
+
+function setMaxclients(call: Call, value: string): string | null {
+  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0;
+  if (count < 1) return "argument must be between 1 and 999999";
+  call.port.settings.maxclients = count;
+  return null;
+}
+
+function setMaxmemory(call: Call, value: string): string | null {
+  const bytes = sizeOf(value);
+  if (bytes === null) return "argument must be a memory value";
+  const error = call.port.node.applySetting("maxmemory", bytes);
+  if (error === null) call.keys.maxmemory = bytes;
+  return error;
+}
+
+function setPassword(call: Call, value: string): string | null {
+  call.port.settings.requirepass = value;
+  return null;
+}
+
+function setSize(name: "backlog"): (call: Call, value: string) => string | null {
+  return (call, value) => {
+    const bytes = sizeOf(value);
+    if (bytes === null) return "argument must be a memory value";
+    return call.port.node.applySetting(name, bytes);
+  };
+}
+
+function setShipRate(call: Call, value: string): string | null {
+  const bytes = sizeOf(value);
+  if (bytes === null) return "argument must be a memory value";
+  const error = call.port.node.applySetting("ship-rate", bytes);
+  if (error === null) shipRates.set(call.port, bytes);
+  return error;
+}
+
+function sizeOf(value: string): number | null {
+  try {
+    return readSize(value);
+  } catch (error) {
+    if (error instanceof UsageError) return null;
+    throw error;
+  }
+}
+
+function resetStat(call: Call): void {
+  const { counters, keys, reply } = call.port;
+  for (const name of Object.keys(counters) as (keyof typeof counters)[]) counters[name] = 0;
+  keys.counters.hits = 0;
+  keys.counters.misses = 0;
+  keys.counters.expired = 0;
+  reply.ok();
+}

@@ -1,0 +1,262 @@
+/**
+ * Replication as clients see it: ROLE, REPLICAOF, WAIT, and our own REPL.INFO, REPL.STATUS,
+ * REPL.EVENTS, REPL.DIGEST, REPL.VERIFY and REPL.BUCKET.
+ *
+ * Owns: arguments and replies. Does not own: what they set off (node.ts).
+ */
+import type { Call } from "../context.ts";
+import type { NodeStatus, SessionStateName } from "../../node/api.ts";
+import { readInteger } from "../numbers.ts";
+import type { ReplyWriter } from "../reply-writer.ts";
+import { LIMITS } from "../../limits.ts";
+import { PROTOCOL } from "../../wire/messages.ts";
+import { ERR, NO_KEYS, row, type Command } from "./command.ts";
+
+const ADMIN = "admin noscript stale no_async_loading loading";
+const INFO_FLAGS = "loading stale fast";
+
+export const REPLICATION_COMMANDS: readonly Command[] = [
+  row("role", 1, "noscript loading stale fast", NO_KEYS, role),
+  row("replicaof", 3, ADMIN, NO_KEYS, replicaof),
+  row("slaveof", 3, ADMIN, NO_KEYS, replicaof),
+  row("wait", 3, "noscript loading", NO_KEYS, wait),
+  row("repl.info", 1, INFO_FLAGS, NO_KEYS, replInfo),
+  row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
+  row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),
+  row("repl.events", -1, INFO_FLAGS, NO_KEYS, replEvents),
+  row("repl.verify", -1, "loading stale", NO_KEYS, replVerify),
+  row("repl.bucket", -4, "loading stale", NO_KEYS, replBucket),
+];
+
+/** Keys of one bucket that REPL.BUCKET tells: when it is not told how many, and at most. */
+const BUCKET_KEYS = 100_000;
+const BUCKET_KEYS_MAX = 200_000;
+
+/** How long REPL.VERIFY waits for replicas when it is not told. */
+const VERIFY_MS = 30_000;
+
+/** redis's words for what a session does. */
+const ROLE_STATES: Readonly<Record<SessionStateName, string>> = {
+  connecting: "connecting",
+  handshake: "handshake",
+  restoring: "sync",
+  streaming: "connected",
+  retrying: "connect",
+  stopped: "none",
+};
+
+function role(call: Call): void {
+  const { reply, port } = call;
+  const status = port.node.status();
+  if (status.role === "primary" || status.upstream === null) {
+    const links = status.links.filter((link) => link.state === "streaming");
+    reply.array(3);
+    reply.bulkText("master");
+    reply.integer(status.position.offset);
+    reply.array(links.length);
+    for (const link of links) {
+      reply.array(3);
+      reply.bulkText(link.host);
+      reply.bulkText(String(link.clientPort));
+      reply.bulkText(String(link.applied));
+    }
+    return;
+  }
+  reply.array(5);
+  reply.bulkText("slave");
+  reply.bulkText(status.upstream.host);
+  reply.integer(status.upstream.port);
+  reply.bulkText(ROLE_STATES[status.upstream.state]);
+  reply.integer(status.upstream.applied);
+}
+
+function replicaof(call: Call): void {
+  const { args, client, port, reply } = call;
+  if (args.is(1, "NO") && args.is(2, "ONE")) {
+    if (port.node.role === "primary") reply.ok();
+    else if (client.executing) {
+      port.node.promote(() => undefined);
+      reply.ok();
+    } else {
+      client.block((done) => {
+        port.node.promote(() => done((later) => later.ok()));
+        // A promotion that was asked for happens, whoever is there to hear of it.
+        return () => undefined;
+      });
+    }
+    call.keys.refresh(call.keys.now);
+    return;
+  }
+  const target = readInteger(args.bytes, args.from(2), args.to(2));
+  if (typeof target !== "number" || target < 1 || target > 65_535) {
+    reply.error("ERR Invalid master port");
+    return;
+  }
+  const host = args.text(1);
+  const upstream = port.node.role === "replica" ? port.node.status().upstream : null;
+  // Why not by the address alone: typed again it is consent, which a session that is refused needs.
+  const standing = upstream?.state === "streaming" || upstream?.state === "restoring";
+  if (standing && upstream.host === host && upstream.port === target) {
+    reply.simple("OK Already connected to specified master");
+    return;
+  }
+  port.node.follow(host, target, "replicaof");
+  call.keys.refresh(call.keys.now);
+  reply.ok();
+}
+
+function wait(call: Call): void {
+  const { args, client, port, reply } = call;
+  if (port.node.role !== "primary") {
+    reply.error(
+      "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a " +
+        "replica is configured to be writable (which is not the default) writes to replicas are " +
+        "just local and are not propagated.",
+    );
+    return;
+  }
+  const replicas = readInteger(args.bytes, args.from(1), args.to(1));
+  if (replicas === null) {
+    reply.error(ERR.notInteger);
+    return;
+  }
+  const timeout = readInteger(args.bytes, args.from(2), args.to(2));
+  if (timeout === null || timeout < 0) {
+    reply.error(
+      `ERR timeout is ${timeout === null ? "not an integer or out of range" : "negative"}`,
+    );
+    return;
+  }
+  if (client.executing || replicas <= 0) {
+    reply.integer(countReplicas(port.node.status(), client.writtenTo));
+    return;
+  }
+  client.block((done) =>
+    port.node.waitForReplicas(client.writtenTo, Number(replicas), Number(timeout), (count) =>
+      done((later) => later.integer(count)),
+    ),
+  );
+}
+
+/** Replicas that stream and have applied the log up to `offset`. */
+function countReplicas(status: NodeStatus, offset: number): number {
+  const done = status.links.filter((link) => link.state === "streaming" && link.applied >= offset);
+  return done.length;
+}
+
+/** What somebody who only knows the client port needs to find the rest. */
+function replInfo(call: Call): void {
+  const status = call.port.node.status();
+  const fields: readonly (readonly [string, string | number])[] = [
+    ["protocol", PROTOCOL.max],
+    ["repl_host", status.announceHost],
+    ["repl_port", status.replPort],
+    ["role", status.role],
+    ["node_id", status.nodeId],
+    ["history", status.position.history],
+    ["offset", status.position.offset],
+  ];
+  call.reply.map(fields.length);
+  for (const [name, value] of fields) {
+    call.reply.bulkText(name);
+    if (typeof value === "number") call.reply.integer(value);
+    else call.reply.bulkText(value);
+  }
+}
+
+/** [history, offset, records, sum] of the whole state, once the worker has read it. */
+function replDigest(call: Call): void {
+  answerLater(call, call.port.node.digest(), (reply, { position, records, sum }) => {
+    reply.array(4);
+    reply.bulkText(position.history);
+    reply.integer(position.offset);
+    reply.integer(records);
+    reply.bulkText(sum);
+  });
+}
+
+/** REPL.VERIFY [timeout ms]: every streaming replica compared with this node, as JSON. */
+function replVerify(call: Call): void {
+  const { args, port, reply } = call;
+  const timeout = args.count === 1 ? VERIFY_MS : readInteger(args.bytes, args.from(1), args.to(1));
+  if (typeof timeout !== "number" || timeout < 0 || args.count > 2) {
+    reply.error("ERR timeout is not an integer or out of range");
+    return;
+  }
+  answerLater(call, port.node.verify(timeout), (later, report) => {
+    later.bulkText(JSON.stringify(report));
+  });
+}
+
+/** REPL.BUCKET seed buckets bucket[,bucket..] [limit]: keys of a verification's buckets, as JSON. */
+function replBucket(call: Call): void {
+  const { args, port, reply } = call;
+  const seed = args.text(1).toLowerCase();
+  const list = args.text(3);
+  if (args.count > 5 || !/^[0-9a-f]{32}$/.test(seed) || !/^\d{1,3}(,\d{1,3}){0,99}$/.test(list)) {
+    reply.error("ERR expected REPL.BUCKET seed buckets bucket[,bucket..] [limit]");
+    return;
+  }
+  const wanted = list.split(",").map(Number);
+  const buckets = readInteger(args.bytes, args.from(2), args.to(2));
+  const limit = args.count === 4 ? BUCKET_KEYS : readInteger(args.bytes, args.from(4), args.to(4));
+  const number = (value: unknown, min: number, max: number): value is number =>
+    typeof value === "number" && value >= min && value <= max;
+  if (
+    !number(buckets, 1, LIMITS.digestBucketsMax) ||
+    !wanted.every((bucket) => bucket < buckets) ||
+    !number(limit, 1, BUCKET_KEYS_MAX)
+  ) {
+    reply.error(ERR.notInteger);
+    return;
+  }
+  answerLater(call, port.node.bucket({ seed, buckets, wanted, limit }), (later, keys) => {
+    later.bulkText(JSON.stringify(keys));
+  });
+}
+
+/** Blocks the client until `asked` is there. */
+function answerLater<T>(
+  call: Call,
+  asked: Promise<T>,
+  write: (reply: ReplyWriter, value: T) => void,
+): void {
+  // In a transaction nothing can wait: its replies are one array, written in one step.
+  if (call.client.executing) {
+    asked.catch(() => undefined);
+    call.reply.error("ERR this command is not allowed in transactions");
+    return;
+  }
+  call.client.block((done) => {
+    let wanted = true;
+    asked.then(
+      (value) => {
+        if (wanted) done((reply) => write(reply, value));
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        if (wanted) done((reply) => reply.error(`ERR ${message}`));
+      },
+    );
+    return () => {
+      wanted = false;
+    };
+  });
+}
+
+/** REPL.EVENTS [count]: the newest events, oldest first, as JSON. */
+function replEvents(call: Call): void {
+  const { args, port, reply } = call;
+  const count = args.count === 1 ? 0 : readInteger(args.bytes, args.from(1), args.to(1));
+  if (typeof count !== "number" || count < 0 || args.count > 2) {
+    reply.error(ERR.notInteger);
+    return;
+  }
+  reply.bulkText(
+    JSON.stringify(count === 0 ? port.node.events() : port.node.events().slice(-count)),
+  );
+}
+
+function replStatus(call: Call): void {
+  call.reply.bulkText(JSON.stringify(call.port.node.status()));
+}

@@ -1,0 +1,120 @@
+/**
+ * MULTI, EXEC, DISCARD, WATCH, UNWATCH: commands that run together or not at all.
+ *
+ * EXEC's writes are one GROUP record, so a replica never shows half of them. Queueing is dispatch's.
+ * Owns: the verdict on watched keys. Does not own: groups (keyspace.ts), queueing (dispatch.ts).
+ */
+import type { Call } from "../context.ts";
+import { execute } from "../execute.ts";
+import type { Keyspace } from "../../node/keyspace.ts";
+import { ABSENT, printOf, samePrint, type KeyPrint, type Watcher } from "../../node/watch.ts";
+import { ALL_KEYS, NO_KEYS, row, type Command } from "./command.ts";
+
+const FLAGS = "noscript loading stale fast allow_busy";
+
+export const TRANSACTION_COMMANDS: readonly Command[] = [
+  row("multi", 1, FLAGS, NO_KEYS, multi),
+  row("exec", 1, "noscript loading stale skip_slowlog", NO_KEYS, exec),
+  row("discard", 1, FLAGS, NO_KEYS, discard),
+  row("watch", -2, FLAGS, ALL_KEYS, watch),
+  row("unwatch", 1, FLAGS, NO_KEYS, unwatch),
+];
+
+function multi(call: Call): void {
+  const { client, reply } = call;
+  if (client.queue !== null) {
+    reply.error("ERR MULTI calls can not be nested");
+    return;
+  }
+  client.queue = [];
+  reply.ok();
+}
+
+function exec(call: Call): void {
+  const { client, keys, reply } = call;
+  const { queue } = client;
+  if (queue === null) {
+    reply.error("ERR EXEC without MULTI");
+    return;
+  }
+  const broken = client.queueBroken;
+  const changed = !broken && watchedChanged(call);
+  client.discard(keys.watches);
+  if (broken) {
+    reply.error("EXECABORT Transaction discarded because of previous errors.");
+    return;
+  }
+  if (changed) {
+    reply.nilArray();
+    return;
+  }
+  const own = call.args;
+  client.executing = true;
+  keys.beginGroup();
+  reply.array(queue.length);
+  for (const { command, args } of queue) {
+    call.args = args;
+    execute(call, command);
+  }
+  keys.endGroup();
+  client.executing = false;
+  client.writtenTo = call.port.node.log.tail;
+  call.args = own;
+}
+
+function discard(call: Call): void {
+  const { client, keys, reply } = call;
+  if (client.queue === null) {
+    reply.error("ERR DISCARD without MULTI");
+    return;
+  }
+  client.discard(keys.watches);
+  reply.ok();
+}
+
+function watch(call: Call): void {
+  const { args, client, keys, reply } = call;
+  if (client.queue !== null) {
+    reply.error("ERR WATCH inside MULTI is not allowed");
+    return;
+  }
+  const { watcher } = client;
+  if (watcher.keys.size === 0) watcher.generation = call.port.node.stateGeneration;
+  for (let i = 1; i < args.count; i++) {
+    const print = currentPrint(keys, args.bytes, args.from(i), args.to(i));
+    keys.watches.add(args.latin1(i), watcher, print);
+  }
+  reply.ok();
+}
+
+function unwatch(call: Call): void {
+  call.keys.watches.clear(call.client.watcher);
+  call.reply.ok();
+}
+
+function watchedChanged(call: Call): boolean {
+  const { watcher } = call.client;
+  if (watcher.keys.size === 0) return false;
+  if (watcher.touched) return true;
+  const swapped = watcher.generation !== call.port.node.stateGeneration;
+  return anyDiffers(call.keys, watcher, swapped);
+}
+
+/** A swap is a flush: every watched key that was there, or is now, counts as changed. */
+function anyDiffers(keys: Keyspace, watcher: Watcher, swapped: boolean): boolean {
+  for (const [key, before] of watcher.keys) {
+    const bytes = Buffer.from(key, "latin1");
+    const now = currentPrint(keys, bytes, 0, bytes.length);
+    if (!samePrint(before, now) || (swapped && before.exists)) return true;
+  }
+  return false;
+}
+
+/** The key as a client sees it; looking does not delete it. */
+function currentPrint(keys: Keyspace, bytes: Buffer, from: number, to: number): KeyPrint {
+  const { store } = keys;
+  if (!store.find(bytes, from, to)) return ABSENT;
+  const expireAt = store.hitExpireAt;
+  if (expireAt !== 0 && expireAt < keys.now) return ABSENT;
+  return printOf(store.hitBytes, store.hitFrom, store.hitTo, expireAt);
+}

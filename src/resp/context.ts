@@ -1,0 +1,139 @@
+/**
+ * What every command can reach: the node, the keys, the client that asked, the process's settings; and
+ * what a command is to those who run it.
+ *
+ * Owns: types and the counters of the client port. Does not own: their use.
+ */
+import type { Args } from "./args.ts";
+import type { Keyspace } from "../node/keyspace.ts";
+import type { Logger } from "../node/logger.ts";
+import type { HawserNode } from "../node/api.ts";
+import type { NodeOptions } from "../node/options.ts";
+import type { Watcher, WatchTable } from "../node/watch.ts";
+import type { ReplyWriter } from "./reply-writer.ts";
+
+/** A row of the command table. */
+export interface Command {
+  /** Lower case; "config|get" for a subcommand. */
+  readonly name: string;
+  readonly arity: number;
+  /** FLAG bits (commands/command.ts). */
+  readonly bits: number;
+  /** redis's words, for COMMAND. */
+  readonly flags: readonly string[];
+  readonly firstKey: number;
+  readonly lastKey: number;
+  readonly keyStep: number;
+  readonly handler: Handler;
+  /** By their own lower-case name; null when the command has none. */
+  readonly subcommands: ReadonlyMap<string, Command> | null;
+}
+
+export type Handler = (call: Call) => void;
+
+export interface QueuedCommand {
+  readonly command: Command;
+  readonly args: Args;
+}
+
+/** A client's connection, as commands see it (client.ts). */
+export interface Connection {
+  readonly id: number;
+  readonly address: string;
+  readonly localAddress: string;
+  readonly createdAtMs: number;
+  readonly lastActiveMs: number;
+  name: string;
+  libName: string;
+  libVersion: string;
+  protocol: 2 | 3;
+  authenticated: boolean;
+  noEvict: boolean;
+  noTouch: boolean;
+  readonly lastCommand: string;
+  /** Commands of an open MULTI. */
+  queue: QueuedCommand[] | null;
+  /** FLAG bits of all of them. */
+  queueBits: number;
+  /** One of them was refused: EXEC will be, too. */
+  queueBroken: boolean;
+  readonly watcher: Watcher;
+  /** End of the log after this client's last write: what WAIT waits for. */
+  writtenTo: number;
+  /** Inside EXEC: nothing may block. */
+  executing: boolean;
+  readonly isBlocked: boolean;
+  /** Replies that the kernel has not taken yet. */
+  readonly outputBytes: number;
+  /** Bytes that arrived and were not executed yet. */
+  readonly bufferedBytes: number;
+  /**
+   * Stops executing until `done` is called, with what then writes the reply. May be called at once.
+   * @param start returns what to call when the client goes away first
+   */
+  block(start: (done: (write: (reply: ReplyWriter) => void) => void) => () => void): void;
+  /** Replies that were written still go out. */
+  closeAfterReply(): void;
+  /** Forgets MULTI and WATCH. */
+  discard(watches: WatchTable): void;
+  /** CLIENT KILL and shutdown. */
+  destroy(): void;
+}
+
+/** Since the process began, or the last CONFIG RESETSTAT. */
+export interface PortCounters {
+  connections: number;
+  rejectedConnections: number;
+  commands: number;
+  inputBytes: number;
+  reads: number;
+  writes: number;
+  protocolErrors: number;
+  authFailures: number;
+}
+
+/** Settings that CONFIG SET may change. */
+export interface PortSettings {
+  requirepass: string;
+  maxclients: number;
+}
+
+export interface PortContext {
+  readonly node: HawserNode;
+  readonly keys: Keyspace;
+  readonly reply: ReplyWriter;
+  readonly options: NodeOptions;
+  readonly settings: PortSettings;
+  readonly counters: PortCounters;
+  readonly clients: Map<number, Connection>;
+  readonly log: Logger;
+  readonly startedAtMs: number;
+  /** Real client port, once listening. */
+  port: number;
+  /** Commands are running: what ends a wait must come in a later turn. */
+  busy: boolean;
+  /** SHUTDOWN. */
+  readonly shutdown: () => void;
+}
+
+/** One command that is being executed. */
+export interface Call {
+  args: Args;
+  client: Connection;
+  readonly reply: ReplyWriter;
+  readonly keys: Keyspace;
+  readonly port: PortContext;
+}
+
+export function newCounters(): PortCounters {
+  return {
+    connections: 0,
+    rejectedConnections: 0,
+    commands: 0,
+    inputBytes: 0,
+    reads: 0,
+    writes: 0,
+    protocolErrors: 0,
+    authFailures: 0,
+  };
+}

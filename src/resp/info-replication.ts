@@ -1,0 +1,116 @@
+/**
+ * INFO replication: redis's fields from the node's status, then our own.
+ *
+ * redis's replication ids have 40 hex digits and our histories 32: eight zeros follow.
+ * Owns: names and their meaning. Does not own: the status (node/api.ts).
+ */
+import type { Fields } from "./info-fields.ts";
+import type { LinkStateName, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+
+const NO_ID = "0".repeat(40);
+
+/** redis's words for where a replica is. */
+const LINK_STATES: Readonly<Record<LinkStateName, string>> = {
+  greeting: "wait_bgsave",
+  handshake: "wait_bgsave",
+  waiting: "wait_bgsave",
+  shipping: "send_bulk",
+  streaming: "online",
+};
+
+export function replicationFields(status: NodeStatus): Fields {
+  const { backlog, lineage, position } = status;
+  const previous = lineage.at(-1);
+  const lagging = status.links.filter((link) => link.state === "streaming");
+  const upstream = status.upstream;
+  return [
+    ["role", status.role === "primary" ? "master" : "slave"],
+    ...(status.role === "replica" && upstream !== null ? upstreamFields(upstream) : []),
+    ["connected_slaves", status.links.length],
+    ...status.links.map((link, index) => [`slave${index}`, linkLine(link)] as const),
+    ["master_failover_state", "no-failover"],
+    ["master_replid", `${position.history}00000000`],
+    ["master_replid2", previous === undefined ? NO_ID : `${previous.history}00000000`],
+    ["master_repl_offset", position.offset],
+    ["second_repl_offset", previous === undefined ? -1 : previous.left],
+    ["repl_backlog_active", 1],
+    ["repl_backlog_size", backlog.sizeBytes],
+    ["repl_backlog_first_byte_offset", backlog.first],
+    ["repl_backlog_histlen", backlog.next - backlog.first],
+    ["backlog_held_bytes", backlog.heldBytes],
+    ["backlog_pinned_bytes", backlog.pinnedBytes],
+    ["backlog_segments", backlog.segments],
+    ["repl_backlog_seconds", Math.round(backlog.seconds)],
+    ["ships_queued", status.shipsQueued],
+    ["replicas_quarantined", status.quarantined],
+    ["replicas_parked", status.parked.length],
+    ["write_pace", status.writePace],
+    ["replica_lag_bytes", largest(lagging.map((link) => link.lagBytes)) ?? upstream?.lagBytes ?? 0],
+    ["replica_lag_ms", largest(lagging.map((link) => link.lagMs)) ?? upstream?.staleMs ?? 0],
+    ["node_id", status.nodeId],
+    ["replica_id", status.replicaId],
+    ["repl_port", status.replPort],
+    ["chain", position.chain],
+    ["superseded_by", status.supersededBy],
+  ];
+}
+
+function upstreamFields(upstream: UpstreamStatus): Fields {
+  const { lastIoAgoMs, restore } = upstream;
+  const up = upstream.state === "streaming";
+  return [
+    ["master_host", upstream.host],
+    ["master_port", upstream.port],
+    ["master_link_status", up ? "up" : "down"],
+    ["master_last_io_seconds_ago", up && lastIoAgoMs >= 0 ? Math.floor(lastIoAgoMs / 1000) : -1],
+    ["master_sync_in_progress", restore === null ? 0 : 1],
+    ["slave_read_repl_offset", upstream.received],
+    ["slave_repl_offset", upstream.applied],
+    ...syncFields(upstream),
+    ...(up
+      ? []
+      : ([["master_link_down_since_seconds", Math.floor(upstream.downForMs / 1000)]] as const)),
+    ["slave_priority", 100],
+    ["slave_read_only", 1],
+    ["replica_announced", 1],
+    ["session_state", upstream.state],
+    ["session_last_error", oneLine(upstream.lastError)],
+    ["session_retry_in_ms", upstream.retryInMs],
+    ["upstream_lag_bytes", upstream.lagBytes],
+    ["upstream_stale_ms", upstream.staleMs],
+  ];
+}
+
+function syncFields(upstream: UpstreamStatus): Fields {
+  const { restore } = upstream;
+  if (restore === null) return [];
+  const done = restore.bytesTotal === 0 ? 0 : (100 * restore.bytes) / restore.bytesTotal;
+  return [
+    ["master_sync_total_bytes", restore.bytesTotal],
+    ["master_sync_read_bytes", restore.bytes],
+    ["master_sync_left_bytes", Math.max(restore.bytesTotal - restore.bytes, 0)],
+    ["master_sync_perc", done.toFixed(2)],
+    ["master_sync_chunks", restore.chunks],
+  ];
+}
+
+function linkLine(link: LinkStatus): string {
+  const lagSeconds = link.lastAckAgoMs < 0 ? -1 : Math.floor(link.lastAckAgoMs / 1000);
+  return (
+    `ip=${oneWord(link.host)},port=${link.clientPort},state=${LINK_STATES[link.state]},` +
+    `offset=${link.applied},lag=${lagSeconds},lag_bytes=${link.lagBytes},lag_ms=${link.lagMs}`
+  );
+}
+
+/** What a peer announced must not begin a field of its own. */
+function oneWord(text: string): string {
+  return text.replaceAll(/[^\w.:%-]/g, "?");
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n]/g, " ");
+}
+
+function largest(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : Math.max(...values);
+}

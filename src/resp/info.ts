@@ -1,0 +1,166 @@
+/**
+ * INFO: redis's sections and field names, so that dashboards work, and fields of our own.
+ *
+ * What redis counts and we do not have is 0 where 0 is true, and left out where it would be a lie.
+ * Owns: names and values of fields. Does not own: how they are counted.
+ */
+import { freemem, release, totalmem, type as osType } from "node:os";
+import type { PortContext } from "./context.ts";
+import { replicationFields } from "./info-replication.ts";
+import type { Fields } from "./info-fields.ts";
+import { VERSION } from "../node/version.ts";
+import { REDIS_VERSION } from "./redis-version.ts";
+
+type Section = (port: PortContext) => Fields;
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  server,
+  clients,
+  memory,
+  persistence,
+  stats,
+  replication: (port) => replicationFields(port.node.status()),
+  cpu,
+  cluster: () => [["cluster_enabled", 0]],
+  keyspace,
+};
+
+/** Sections by name in redis's order; none, "default", "all" and "everything" mean all of them. */
+export function infoText(port: PortContext, asked: readonly string[]): string {
+  const all =
+    asked.length === 0 || asked.some((name) => ["default", "all", "everything"].includes(name));
+  let text = "";
+  for (const [name, section] of Object.entries(SECTIONS)) {
+    if (!all && !asked.includes(name)) continue;
+    const title = name === "cpu" ? "CPU" : name[0]!.toUpperCase() + name.slice(1);
+    text += `${text === "" ? "" : "\r\n"}# ${title}\r\n`;
+    for (const [field, value] of section(port)) text += `${field}:${value}\r\n`;
+  }
+  return text;
+}
+
+function server(port: PortContext): Fields {
+  const upSeconds = Math.floor((Date.now() - port.startedAtMs) / 1000);
+  return [
+    ["redis_version", REDIS_VERSION],
+    ["hawser_version", VERSION],
+    ["redis_mode", "standalone"],
+    ["os", `${osType()} ${release()} ${process.arch}`],
+    ["arch_bits", 64],
+    ["node_version", process.versions.node],
+    ["process_id", process.pid],
+    ["run_id", `${port.node.status().nodeId}00000000`],
+    ["tcp_port", port.port],
+    ["server_time_usec", Date.now() * 1000],
+    ["uptime_in_seconds", upSeconds],
+    ["uptime_in_days", Math.floor(upSeconds / 86_400)],
+    ["hz", 10],
+  ];
+}
+
+function clients(port: PortContext): Fields {
+  let blocked = 0;
+  for (const client of port.clients.values()) if (client.isBlocked) blocked++;
+  return [
+    ["connected_clients", port.clients.size],
+    ["maxclients", port.settings.maxclients],
+    ["blocked_clients", blocked],
+    ["watched_keys", port.keys.watches.size],
+  ];
+}
+
+function memory(port: PortContext): Fields {
+  const store = port.node.store.stats();
+  const heap = process.memoryUsage();
+  const total = totalmem();
+  return [
+    ["used_memory", store.usedBytes],
+    ["used_memory_human", human(store.usedBytes)],
+    ["used_memory_rss", heap.rss],
+    ["used_memory_rss_human", human(heap.rss)],
+    ["used_memory_dataset", store.datasetBytes],
+    ["used_memory_dead", store.deadBytes],
+    ["used_memory_index", store.indexBytes],
+    ["used_memory_heap", heap.heapUsed],
+    ["used_memory_external", heap.external],
+    ["total_system_memory", total],
+    ["total_system_memory_human", human(total)],
+    ["free_system_memory", freemem()],
+    ["maxmemory", port.keys.maxmemory],
+    ["maxmemory_human", human(port.keys.maxmemory)],
+    ["maxmemory_policy", "noeviction"],
+    ["arena_segments", store.arenaSegments],
+    ["arena_segments_free", store.freeSegments],
+    ["snapshots_open", store.snapshotsOpen],
+    ["snapshot_pinned_bytes", store.snapshotPinnedBytes],
+  ];
+}
+
+function persistence(port: PortContext): Fields {
+  return [
+    ["loading", port.node.isLoading() ? 1 : 0],
+    ["async_loading", 0],
+    ["rdb_changes_since_last_save", 0],
+    ["rdb_bgsave_in_progress", 0],
+    ["rdb_last_save_time", 0],
+    ["aof_enabled", 0],
+    ["aof_rewrite_in_progress", 0],
+  ];
+}
+
+function stats(port: PortContext): Fields {
+  const { counters, keys, reply } = port;
+  return [
+    ["total_connections_received", counters.connections],
+    ["total_commands_processed", counters.commands],
+    ["total_net_input_bytes", counters.inputBytes],
+    ["total_net_output_bytes", reply.bytesTotal],
+    ["rejected_connections", counters.rejectedConnections],
+    ...syncCounters(port),
+    ["expired_keys", keys.counters.expired],
+    ["evicted_keys", 0],
+    ["keyspace_hits", keys.counters.hits],
+    ["keyspace_misses", keys.counters.misses],
+    ["total_error_replies", reply.errorsTotal],
+    ["total_reads_processed", counters.reads],
+    ["total_writes_processed", counters.writes],
+    ["client_protocol_errors", counters.protocolErrors],
+    ["client_auth_failures", counters.authFailures],
+  ];
+}
+
+/** Every counter of the node by its name; redis's three are there even at 0. */
+function syncCounters(port: PortContext): Fields {
+  const all = {
+    sync_full: 0,
+    sync_partial_ok: 0,
+    sync_partial_err: 0,
+    ...port.node.status().counters,
+  };
+  return Object.entries(all);
+}
+
+function cpu(): Fields {
+  const { user, system } = process.cpuUsage();
+  return [
+    ["used_cpu_sys", (system / 1e6).toFixed(6)],
+    ["used_cpu_user", (user / 1e6).toFixed(6)],
+  ];
+}
+
+function keyspace(port: PortContext): Fields {
+  const { keys, expires } = port.node.store.stats();
+  return keys === 0 ? [] : [["db0", `keys=${keys},expires=${expires},avg_ttl=0`]];
+}
+
+/** 1.50M, as redis writes sizes. */
+function human(bytes: number): string {
+  const units = ["B", "K", "M", "G", "T"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${bytes}B` : `${value.toFixed(2)}${units[unit]!}`;
+}

@@ -1,0 +1,254 @@
+/**
+ * A node without a network: a real store, a real backlog, and switches for what a test needs.
+ *
+ * Owns: nothing real but the state. Does not own: roles (node.ts).
+ */
+import { ClientServer } from "../../../src/resp/client-server.ts";
+import { Client, type ClientTransport } from "../../../src/resp/client.ts";
+import type { BucketKeys, BucketRequest } from "../../../src/node/bucket.ts";
+import type { KeptEvent } from "../../../src/node/event-log.ts";
+import { createLogger } from "../../../src/node/logger.ts";
+import type { HawserNode, NodeStatus, StateDigest, WriteRefusal } from "../../../src/node/api.ts";
+import { readCommandLine } from "../../../src/daemon/command-line.ts";
+import type { NodeOptions } from "../../../src/node/options.ts";
+import type { VerifyReport } from "../../../src/node/verifier.ts";
+import { Backlog } from "../../../src/log/backlog.ts";
+import { Store } from "../../../src/store/store.ts";
+
+function nodeOptions(...flags: string[]): NodeOptions {
+  const line = readCommandLine(["primary", ...flags], {}, () => "{}");
+  if (line.kind !== "node") throw new Error("not a node");
+  return line.options;
+}
+
+/** A backlog that remembers where each record went. */
+class RecordingLog extends Backlog {
+  readonly spans: { readonly bytes: Buffer; readonly at: number; readonly length: number }[] = [];
+  keep = true;
+
+  override append(length: number): number {
+    const at = super.append(length);
+    if (this.keep) this.spans.push({ bytes: this.bytes, at, length });
+    return at;
+  }
+}
+
+export class FakeNode implements HawserNode {
+  role: "primary" | "replica" = "primary";
+  store: Store = new Store();
+  readonly log = new RecordingLog(0, 0, { sizeBytes: 64 * 1024 * 1024, clock: () => 0 });
+  refusal: WriteRefusal = null;
+  loading = false;
+  stateGeneration = 0;
+  paused = false;
+  /** A pump's turn is due with something to send. */
+  turnDue = false;
+  afterwards: (() => void) | null = null;
+  reads = 0;
+  waits: { offset: number; replicas: number; done: (count: number) => void; cancelled: boolean }[] =
+    [];
+  promoted: (() => void)[] = [];
+  followed: string[] = [];
+  digests: ((digest: StateDigest) => void)[] = [];
+  readonly #resumes: (() => void)[] = [];
+
+  writeRefusal(): WriteRefusal {
+    return this.refusal;
+  }
+  relieveMemory(): number {
+    return 0;
+  }
+  isLoading(): boolean {
+    return this.loading;
+  }
+  afterTurn(run: () => void): boolean {
+    if (!this.turnDue) return false;
+    this.afterwards = run;
+    return true;
+  }
+  afterClientRead(): void {
+    this.reads++;
+    this.log.seal();
+  }
+  writersPaused(): boolean {
+    return this.paused;
+  }
+  onWritersResumed(resume: () => void): void {
+    this.#resumes.push(resume);
+  }
+  resumeWriters(): void {
+    this.paused = false;
+    for (const resume of this.#resumes.splice(0)) resume();
+  }
+  waitForReplicas(
+    offset: number,
+    replicas: number,
+    _timeoutMs: number,
+    done: (count: number) => void,
+  ): () => void {
+    const wait = { offset, replicas, done, cancelled: false };
+    this.waits.push(wait);
+    return () => {
+      wait.cancelled = true;
+    };
+  }
+  follow(host: string, port: number): void {
+    this.followed.push(`${host}:${port}`);
+  }
+  promote(done: () => void): void {
+    this.promoted.push(done);
+  }
+  digest(): Promise<StateDigest> {
+    return new Promise((resolve) => {
+      this.digests.push(resolve);
+    });
+  }
+  verify(timeoutMs: number): Promise<VerifyReport> {
+    const position = { history: "3".repeat(32), offset: timeoutMs, chain: 0 };
+    return Promise.resolve({
+      position,
+      seed: "",
+      bucketCount: 0,
+      records: 1,
+      sum: "s",
+      replicas: [],
+    });
+  }
+  bucket({ wanted }: BucketRequest): Promise<BucketKeys> {
+    return Promise.resolve({
+      history: "3",
+      from: 0,
+      to: Math.max(...wanted),
+      truncated: false,
+      keys: [],
+    });
+  }
+  events(): readonly KeptEvent[] {
+    return [1, 2, 3].map((n) => ({ timeMs: n, level: "info", event: `event${n}`, fields: {} }));
+  }
+  status(): NodeStatus {
+    return {
+      role: this.role,
+      nodeId: "1".repeat(32),
+      replicaId: "2".repeat(32),
+      position: { history: "3".repeat(32), offset: this.log.next, chain: 0 },
+      lineage: [],
+      supersededBy: "",
+      clientPort: 6380,
+      replPort: 16380,
+      announceHost: "",
+      backlog: {
+        sizeBytes: this.log.sizeBytes,
+        first: this.log.first,
+        next: this.log.next,
+        heldBytes: 0,
+        pinnedBytes: 0,
+        segments: 1,
+        seconds: -1,
+      },
+      shipsQueued: 0,
+      quarantined: 0,
+      parked: [],
+      writePace: -1,
+      links: [],
+      upstream: null,
+      counters: {},
+    };
+  }
+  /** Records logged so far, as copies. */
+  records(): Buffer[] {
+    return this.log.spans.map(({ bytes, at, length }) =>
+      Buffer.from(bytes.subarray(at, at + length)),
+    );
+  }
+  /** Op codes of the records logged since the last call. */
+  takeOps(): number[] {
+    return this.log.spans.splice(0).map(({ bytes, at }) => bytes[at]!);
+  }
+  applySetting(): string | null {
+    return null;
+  }
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** One client of a fake node; replies gather in `output`. */
+export class FakeClient implements ClientTransport {
+  output = "";
+  outputBytes = 0;
+  isFull = false;
+  writes = 0;
+  paused = false;
+  ended = false;
+  destroyed = false;
+  /** Whether the "kernel" takes everything at once. */
+  takes = true;
+  readonly client: Client;
+
+  constructor(port: FakePort, id = 1) {
+    this.client = new Client(
+      id,
+      port.server.call,
+      this,
+      `127.0.0.1:${5000 + id}`,
+      "127.0.0.1:6380",
+    );
+    port.server.context.clients.set(id, this.client);
+  }
+
+  write(bytes: Buffer): boolean {
+    this.writes++;
+    this.output += bytes.toString("latin1");
+    return this.takes;
+  }
+  pause(): void {
+    this.paused = true;
+  }
+  resume(): void {
+    this.paused = false;
+  }
+  end(): void {
+    this.ended = true;
+  }
+  destroy(): void {
+    this.destroyed = true;
+  }
+
+  /** Sends latin-1 text as one read; what was answered since the last call. */
+  send(text: string | Buffer): string {
+    this.client.receive(typeof text === "string" ? Buffer.from(text, "latin1") : text);
+    return this.taken();
+  }
+
+  /** Sends one command as words. */
+  call(...words: string[]): string {
+    return this.send(request(...words));
+  }
+
+  taken(): string {
+    const output = this.output;
+    this.output = "";
+    return output;
+  }
+}
+
+export class FakePort {
+  readonly node = new FakeNode();
+  readonly logged: string[] = [];
+  readonly server: ClientServer;
+  shutdowns = 0;
+
+  constructor(...flags: string[]) {
+    const log = createLogger({
+      level: "debug",
+      format: "json",
+      sink: (line) => this.logged.push(line),
+    });
+    this.server = new ClientServer(this.node, nodeOptions(...flags), log, () => this.shutdowns++);
+  }
+}
+
+export function request(...words: string[]): string {
+  return `*${words.length}\r\n${words.map((w) => `$${w.length}\r\n${w}\r\n`).join("")}`;
+}
