@@ -1,5 +1,5 @@
 /**
- * What an operator may set about feeding, with defaults (docs/ARCHITECTURE.md, D3 to D15).
+ * What an operator may set about feeding, with defaults (docs/decisions, D3 to D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */

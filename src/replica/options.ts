@@ -1,5 +1,5 @@
 /**
- * What an operator may set about following, with defaults (docs/ARCHITECTURE.md, D6, D7, D15).
+ * What an operator may set about following, with defaults (docs/decisions, D6, D7, D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */

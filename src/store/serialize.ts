@@ -10,7 +10,7 @@
  * Chunks are a function of the frozen arena and of the chunk size alone: stamps and expiry by the
  * clock do not show, and a visible record never changes but for its death, from 0 to a value that
  * leaves it visible. So a second read, from any chunk on, brings the same bytes, and it may run in
- * another thread beside the writer (docs/ARCHITECTURE.md has the argument).
+ * another thread beside the writer (docs/decisions/D10-arena.md has the argument).
  *
  * Owns: what is in a chunk. Does not own: its frame (ring.ts, inline-source.ts), threads.
  */

@@ -26,11 +26,11 @@ export function document(path: string): Document {
   return { path, text, prose: text.replaceAll(/^```[\s\S]*?^```/gm, "") };
 }
 
-/** README.md, CHANGELOG.md and every text in docs. */
+/** README.md, CHANGELOG.md and every text below docs. */
 export const documents: readonly Document[] = [
   "README.md",
   "CHANGELOG.md",
-  ...readdirSync(join(root, "docs"))
+  ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ].map(document);

@@ -1,4 +1,4 @@
-/** The resume decision (D8 of docs/ARCHITECTURE.md): every row of the table in src/primary/resume.ts, and topologies. */
+/** The resume decision (docs/decisions/D08-lineage.md): every row of the table in src/primary/resume.ts, and topologies. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import { promoted, type HistoryState } from "../../../src/log/history.ts";
