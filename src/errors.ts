@@ -23,8 +23,9 @@ export type StoreErrorCode =
   | "ERR_STORE_SNAPSHOT_CLOSED"
   | "ERR_STORE_FULL"
   | "ERR_STORE_WORKER";
-export type LogErrorCode = "ERR_LOG_RECORD_SIZE";
-export type ErrorCode = WireErrorCode | StoreErrorCode | LogErrorCode;
+export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
+export type ArgumentErrorCode = "ERR_ARGUMENT";
+export type ErrorCode = WireErrorCode | StoreErrorCode | LogErrorCode | ArgumentErrorCode;
 
 /** Every code with its remedy and meaning. */
 export const ERRORS: Readonly<
@@ -44,6 +45,8 @@ export const ERRORS: Readonly<
   ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
   ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
+  ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
+  ERR_ARGUMENT: { remedy: "refuse", meaning: "an argument that is not allowed" },
 };
 
 /** Base of every operating error here. */
@@ -66,3 +69,6 @@ export class StoreError extends HawserError<StoreErrorCode> {}
 
 /** The log refuses an append or a read. */
 export class LogError extends HawserError<LogErrorCode> {}
+
+/** An embedder gave a value that is not allowed; the message names it and what is. */
+export class ArgumentError extends HawserError<ArgumentErrorCode> {}

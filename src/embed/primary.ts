@@ -6,7 +6,7 @@ import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
-import { type Bytes, readValue, toBuffer } from "./bytes.ts";
+import { type Bytes, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
 export type PrimaryOptions = NodeSettings;
@@ -44,22 +44,28 @@ export class Primary {
   /** A copy of the value, or null when the key is not there or expired. */
   get(key: Bytes): Buffer | null {
     this.keys.refresh(Date.now());
-    return readValue(this.keys, toBuffer(key));
+    return readValue(this.keys, keyOf(key));
   }
 
-  /** Sets a key. `expireAt` is absolute, ms since 1970; without it the key does not expire. */
+  /**
+   * Sets a key. A key and a value have at most 512 MiB each. `expireAt` is absolute, a whole number of
+   * ms since 1970; without it, or with 0, the key does not expire.
+   * @throws {HawserError} with nothing changed: ERR_ARGUMENT for a value that is not allowed,
+   *   ERR_LOG_RECORD_SIZE when key and value do not fit into a record of 1 GiB, ERR_STORE_FULL or
+   *   ERR_LOG_FULL when there is no memory
+   */
   set(key: Bytes, value: Bytes, options: { readonly expireAt?: number } = {}): void {
-    const keyBytes = toBuffer(key);
-    const valueBytes = toBuffer(value);
+    const keyBytes = keyOf(key);
+    const valueBytes = valueOf(value);
+    const expireAt = expiryOf(options.expireAt);
     this.keys.refresh(Date.now());
-    const expireAt = options.expireAt ?? 0;
     this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
     this.node.afterClientRead();
   }
 
   /** Deletes a key. False when it was not there. */
   delete(key: Bytes): boolean {
-    const bytes = toBuffer(key);
+    const bytes = keyOf(key);
     this.keys.refresh(Date.now());
     if (!this.keys.find(bytes, 0, bytes.length)) return false;
     this.keys.remove(bytes, 0, bytes.length);

@@ -6,7 +6,7 @@ import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
-import { type Bytes, readValue, toBuffer } from "./bytes.ts";
+import { type Bytes, keyOf, readValue } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
@@ -47,7 +47,7 @@ export class Replica {
   /** A copy of the value, or null when the key is not there or expired. */
   get(key: Bytes): Buffer | null {
     this.keys.refresh(Date.now());
-    return readValue(this.keys, toBuffer(key));
+    return readValue(this.keys, keyOf(key));
   }
 
   get size(): number {

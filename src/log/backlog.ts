@@ -8,7 +8,8 @@
  *        ^ chain at every segment's start       ^ chain          not visible to links
  *
  * Two ways to grow, never mixed in one role:
- *   a primary  append() records into the open batch; seal() writes its head and makes it visible;
+ *   a primary  reserve() room, append() records to the open batch; seal() writes its head and makes
+ *              it visible;
  *   a replica  receive*() bytes of batches as they arrive; commit() makes them visible once their
  *              records are applied.
  *
@@ -30,7 +31,7 @@ import {
   batchLength,
   sealBatchHead,
 } from "../wire/frame.ts";
-import { LogSegment, type SegmentPool } from "./log-segment.ts";
+import { LogSegment, logMemory, type SegmentPool } from "./log-segment.ts";
 
 const KIB = 1024;
 const MIB = 1024 * 1024;
@@ -129,37 +130,60 @@ export class Backlog implements SegmentPool {
   // --- growing as a primary -------------------------------------------------------------------
 
   /**
-   * Reserves one record of exactly `length` bytes at the end of the open batch, which is opened or,
-   * when full, sealed first. The caller fills bytes[at, at + length) before it yields.
+   * Makes room for one record of `length` bytes, so that append() of so many or fewer cannot fail.
+   * The record is no part of the log before that: the caller fills bytes[at, at + length), makes sure
+   * that the state takes it, and appends it, all before it yields; or forgets it with unreserve().
    * @returns `at`, an index into `bytes` as it is after this call
-   * @throws {LogError} ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, with nothing changed
+   * @throws {LogError} ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, ERR_LOG_FULL without memory
    */
-  append(length: number): number {
-    if (length > LIMITS.recordBytesMax)
-      throw new LogError(
-        "ERR_LOG_RECORD_SIZE",
-        `a record of ${length} bytes, at most ${LIMITS.recordBytesMax} are allowed`,
-      );
+  reserve(length: number): number {
+    if (length > LIMITS.recordBytesMax) refuseSize(length);
     const need = PREFIX_BYTES + length;
-    let segment = this.newest;
-    if (this.openAt >= 0 && segment.used + need > segment.bytes.length) this.seal();
-    if (this.openAt < 0) segment = this.openBatch(need);
-    const at = segment.used;
-    segment.bytes.writeUInt32LE(length, at);
-    segment.used = at + need;
-    this.openCount += 1;
-    return at + PREFIX_BYTES;
+    const { newest } = this;
+    if (this.openAt >= 0) {
+      if (newest.used + need <= newest.bytes.length) return newest.used + PREFIX_BYTES;
+      this.seal();
+    }
+    return this.roomForBatch(BATCH_HEAD_BYTES + need) + BATCH_HEAD_BYTES + PREFIX_BYTES;
   }
 
-  private openBatch(need: number): LogSegment {
-    const whole = BATCH_HEAD_BYTES + need;
-    let segment = this.newest;
-    if (segment.used + whole > segment.bytes.length)
-      segment = this.addSegment(this.next, this.chain, Math.max(whole, this.segmentBytes));
-    this.openAt = segment.used;
-    this.openCount = 0;
-    segment.used += BATCH_HEAD_BYTES;
-    return segment;
+  /** Where in the newest log segment a batch of `whole` bytes will start. */
+  private roomForBatch(whole: number): number {
+    const { newest } = this;
+    if (newest.used + whole <= newest.bytes.length) return newest.used;
+    return this.addSegment(this.next, this.chain, Math.max(whole, this.segmentBytes)).used;
+  }
+
+  /** What was reserved will not be appended: memory for it alone is given back. */
+  unreserve(): void {
+    const { newest } = this;
+    if (newest.used > 0 || newest.bytes.length <= this.segmentBytes) return;
+    try {
+      newest.bytes = this.takeMemory(this.segmentBytes);
+    } catch (error) {
+      // Then it stays, and the next records go there.
+      if (!(error instanceof LogError)) throw error;
+    }
+  }
+
+  /**
+   * Appends one record of exactly `length` bytes to the open batch, which is opened or, when full,
+   * sealed first. What is in bytes[at, at + length), reserved or not, may be filled until the caller
+   * yields.
+   * @returns `at`, as reserve() did
+   * @throws {LogError} as reserve() does, with nothing appended
+   */
+  append(length: number): number {
+    const at = this.reserve(length);
+    const segment = this.newest;
+    if (this.openAt < 0) {
+      this.openAt = segment.used;
+      this.openCount = 0;
+    }
+    segment.bytes.writeUInt32LE(length, at - PREFIX_BYTES);
+    segment.used = at + length;
+    this.openCount += 1;
+    return at;
   }
 
   /** Bytes in the open batch, its head included; 0 when none is open. */
@@ -225,7 +249,7 @@ export class Backlog implements SegmentPool {
   /** Doubles the log segment of a batch that is larger than one; nobody else reads it yet. */
   private growIncoming(segment: LogSegment, need: number): void {
     const whole = this.openAt + this.incomingBytes;
-    const grown = Buffer.allocUnsafeSlow(Math.min(whole, Math.max(need, segment.bytes.length * 2)));
+    const grown = logMemory(Math.min(whole, Math.max(need, segment.bytes.length * 2)));
     segment.bytes.copy(grown, 0, 0, segment.used);
     segment.bytes = grown;
   }
@@ -379,8 +403,9 @@ export class Backlog implements SegmentPool {
     const { newest } = this;
     if (this.segments.length > 0 && newest.used === 0) {
       // Why not a log segment behind it: one that stays empty stops readers and trimming for ever.
+      const fresh = this.takeMemory(bytes);
       this.keepMemory(newest.bytes);
-      newest.bytes = this.takeMemory(bytes);
+      newest.bytes = fresh;
       return newest;
     }
     const segment = new LogSegment(this.takeMemory(bytes), start, chain, this);
@@ -393,7 +418,7 @@ export class Backlog implements SegmentPool {
 
   private takeMemory(bytes: number): Buffer {
     const recycled = bytes === this.segmentBytes ? this.freeList.pop() : undefined;
-    return recycled ?? Buffer.allocUnsafeSlow(bytes);
+    return recycled ?? logMemory(bytes);
   }
 
   recycle(bytes: Buffer, segment: LogSegment): void {
@@ -405,6 +430,13 @@ export class Backlog implements SegmentPool {
     if (bytes.length === this.segmentBytes && this.freeList.length < FREE_SEGMENTS_MAX)
       this.freeList.push(bytes);
   }
+}
+
+function refuseSize(length: number): never {
+  throw new LogError(
+    "ERR_LOG_RECORD_SIZE",
+    `a record of ${length} bytes, at most ${LIMITS.recordBytesMax} are allowed`,
+  );
 }
 
 function defaultSegmentBytes(sizeBytes: number): number {

@@ -14,6 +14,7 @@
  * Owns: memory and its life. Does not own: which log segments there are (backlog.ts).
  */
 import assert from "node:assert/strict";
+import { LogError } from "../errors.ts";
 
 /** Takes back memory of dead log segments, to be used again. */
 export interface SegmentPool {
@@ -78,3 +79,15 @@ export class LogSegment {
 }
 
 const EMPTY = Buffer.alloc(0);
+
+/**
+ * Memory of the log, or of what is to go there.
+ * @throws {LogError} ERR_LOG_FULL when there is none
+ */
+export function logMemory(bytes: number): Buffer {
+  try {
+    return Buffer.allocUnsafeSlow(bytes);
+  } catch (cause) {
+    throw new LogError("ERR_LOG_FULL", `no memory for ${bytes} more bytes`, { cause });
+  }
+}

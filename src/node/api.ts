@@ -13,14 +13,18 @@ import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
 /** The primary's log, for writing. */
 export interface WritableLog {
   /**
-   * Reserves one record of exactly `length` bytes in the open batch. The caller fills
-   * `log.bytes[at, at + length)` before it returns to the event loop, and applies the same range
-   * to the store in the same synchronous step.
-   * Throws LogError ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, with nothing reserved.
+   * Makes room for one record of `length` bytes; nothing is in the log yet. The caller fills
+   * `log.bytes[at, at + length)`, applies the same range to the store, and appends it, in one
+   * synchronous step.
+   * Throws LogError ERR_LOG_RECORD_SIZE above LIMITS.recordBytesMax, ERR_LOG_FULL without memory.
    * @returns `at`, an index into `bytes` (read `bytes` after this call: it may have changed)
    */
+  reserve(length: number): number;
+  /** Appends the record of exactly `length` bytes; where room was reserved for it this cannot fail. */
   append(length: number): number;
-  /** Memory of the newest log segment; valid until the next append(). */
+  /** What was reserved will not be appended: the store did not take it. */
+  unreserve(): void;
+  /** Memory of the newest log segment; valid until the next reserve(). */
   readonly bytes: Buffer;
   /** End of what was appended, bytes; inside the open batch it is where sealing would put it. */
   readonly tail: number;

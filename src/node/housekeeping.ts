@@ -6,6 +6,7 @@
  * after TICK_MS, sooner while there is a backlog of work. Only a primary deletes: through the log.
  * Owns: pace. Does not own: which keys (store), DEL records (keyspace.ts).
  */
+import { LogError } from "../errors.ts";
 import type { Keyspace } from "./keyspace.ts";
 import type { HawserNode } from "./api.ts";
 
@@ -51,7 +52,7 @@ export class Housekeeping {
     const { keys, node } = this.#of;
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
-    const moreExpired = keys.refusal === null && !node.writersPaused() && expireSome(keys, untilMs);
+    const moreExpired = keys.refusal === null && !node.writersPaused() && this.#expire(untilMs);
     if (moreExpired) node.afterClientRead();
     let moreTidying = true;
     let nowMs = performance.now();
@@ -60,6 +61,16 @@ export class Housekeeping {
       nowMs = performance.now();
     }
     return moreExpired || moreTidying;
+  }
+
+  #expire(untilMs: number): boolean {
+    try {
+      return expireSome(this.#of.keys, untilMs);
+    } catch (error) {
+      // No memory in the log for a DEL: the key stays hidden, and a later tick tries again.
+      if (!(error instanceof LogError)) throw error;
+      return false;
+    }
   }
 }
 

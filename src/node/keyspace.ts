@@ -1,14 +1,17 @@
 /**
  * The keys as commands see them: reads judge expiry, writes go into the log and the store.
  *
- * Invariant: a write is one synchronous step: reserve a record in the log, fill it, apply the same
- * bytes to the store. Between beginGroup() and endGroup() records are applied at once and gathered,
- * and logged as one GROUP at the end: atomic on replicas.
+ * Invariant: a write is one synchronous step: reserve room in the log, fill it, apply the same bytes
+ * to the store, append. The store checks the record whole and takes it or changes nothing; what it
+ * does not take never gets into the log, and what it took cannot fail there any more.
+ * Between beginGroup() and endGroup() records are applied at once and gathered, and logged as one
+ * GROUP at the end: atomic on replicas.
  * An expired key is deleted by a DEL in the log when a primary meets it; a replica only hides it.
  * Owns: expiry on access, record encoding, groups. Does not own: commands, WATCH's verdict.
  */
 import { LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import { logMemory } from "../log/log-segment.ts";
 import { transcribe } from "../store/copy.ts";
 import {
   delBytes,
@@ -28,7 +31,7 @@ import {
   setBytes,
 } from "../store/record.ts";
 import type { Store } from "../store/store.ts";
-import type { HawserNode, WriteRefusal } from "./api.ts";
+import type { HawserNode, WritableLog, WriteRefusal } from "./api.ts";
 import { WatchTable } from "./watch.ts";
 
 const GROUP_BYTES_MIN = 16 * 1024;
@@ -43,6 +46,9 @@ export interface KeyspaceCounters {
   changes: number;
 }
 
+/** What a keyspace needs of its node. */
+export type KeyspaceNode = Pick<HawserNode, "store" | "log" | "writeRefusal" | "relieveMemory">;
+
 export class Keyspace {
   /** This turn's store; find() leaves its hit there. */
   store: Store;
@@ -55,15 +61,19 @@ export class Keyspace {
   readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0, changes: 0 };
   readonly watches: WatchTable = new WatchTable();
 
-  readonly #node: HawserNode;
+  readonly #node: KeyspaceNode;
+  readonly #log: WritableLog;
   #into: Buffer;
   #grouping = false;
   #group: Buffer = Buffer.allocUnsafeSlow(GROUP_BYTES_MIN);
   #groupAt = 0;
   #groupRecords = 0;
+  /** Bytes of a GROUP for which there is room in the log. */
+  #groupRoom = 0;
 
-  constructor(node: HawserNode) {
+  constructor(node: KeyspaceNode) {
     this.#node = node;
+    this.#log = node.log;
     this.store = node.store;
     this.#into = this.#group;
   }
@@ -202,6 +212,7 @@ export class Keyspace {
     this.#grouping = true;
     this.#groupAt = GROUP_HEAD_BYTES;
     this.#groupRecords = 0;
+    this.#groupRoom = 0;
   }
 
   /** Whether a group is open: then a command of many keys is part of it already. */
@@ -213,18 +224,17 @@ export class Keyspace {
   endGroup(): void {
     this.#grouping = false;
     if (this.#groupRecords === 0) return;
-    const log = this.#node.log;
     // A group of one is that one.
     const from = this.#groupRecords === 1 ? GROUP_HEAD_BYTES + 4 : 0;
-    const at = log.append(this.#groupAt - from);
+    const at = this.#log.append(this.#groupAt - from);
     if (from === 0) encodeGroupHead(this.#group, 0);
-    transcribe(log.bytes, at, this.#group, from, this.#groupAt);
+    transcribe(this.#log.bytes, at, this.#group, from, this.#groupAt);
     if (this.#group.length > GROUP_BYTES_KEPT) {
       this.#group = Buffer.allocUnsafeSlow(GROUP_BYTES_MIN);
     }
   }
 
-  /** Throws as append() does when records of `bytes` in all would not fit into one group. */
+  /** Throws as reserve() does when records of `bytes` in all would not fit into one group. */
   checkGroupRoom(bytes: number): void {
     const used = this.#grouping ? this.#groupAt : GROUP_HEAD_BYTES;
     if (used + bytes <= LIMITS.recordBytesMax) return;
@@ -233,30 +243,44 @@ export class Keyspace {
 
   #reserve(length: number): number {
     if (this.#grouping) return this.#reserveInGroup(length);
-    const log = this.#node.log;
-    const at = log.append(length);
-    this.#into = log.bytes;
+    const at = this.#log.reserve(length);
+    this.#into = this.#log.bytes;
     return at;
   }
 
   #reserveInGroup(length: number): number {
     this.checkGroupRoom(length + 4);
     const need = this.#groupAt + 4 + length;
+    if (need > this.#groupRoom) this.#growGroupRoom(need);
     if (need > this.#group.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(need, this.#group.length * 2));
+      const grown = logMemory(Math.max(need, this.#group.length * 2));
       this.#group.copy(grown, 0, 0, this.#groupAt);
       this.#group = grown;
     }
     this.#group.writeUInt32LE(length, this.#groupAt);
-    const at = this.#groupAt + 4;
-    this.#groupAt = need;
-    this.#groupRecords++;
     this.#into = this.#group;
-    return at;
+    return this.#groupAt + 4;
   }
 
+  /** Room in the log for the whole group, before the record is applied that needs it. */
+  #growGroupRoom(need: number): void {
+    const room = Math.min(Math.max(need, this.#groupRoom * 2), LIMITS.recordBytesMax);
+    this.#log.reserve(room);
+    this.#groupRoom = room;
+  }
+
+  /** Applies the record at `at` of #into, and appends it when the store took it. */
   #commit(at: number, length: number): void {
+    try {
+      this.store.apply(this.#into, at, at + length);
+    } catch (error) {
+      if (!this.#grouping) this.#log.unreserve();
+      throw error;
+    }
     this.counters.changes++;
-    this.store.apply(this.#into, at, at + length);
+    if (this.#grouping) {
+      this.#groupAt = at + length;
+      this.#groupRecords++;
+    } else this.#log.append(length);
   }
 }

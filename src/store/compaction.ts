@@ -7,6 +7,7 @@
  *
  * Owns: which segment to empty. Does not own: moving one record (key-space.ts).
  */
+import { StoreError } from "../errors.ts";
 import type { Arena } from "./arena.ts";
 import type { Segment, SizeClass } from "./segment.ts";
 import type { KeySpace } from "./key-space.ts";
@@ -29,7 +30,15 @@ export function compact(space: KeySpace): boolean {
     if (victim === null) return false;
     victim.closed = true;
   }
-  empty(space, victim);
+  try {
+    empty(space, victim);
+  } catch (error) {
+    // No memory to move a record to: what is left stays where it is.
+    if (!(error instanceof StoreError)) throw error;
+    arena.victim = null;
+    arena.reopen(victim);
+    return false;
+  }
   return true;
 }
 

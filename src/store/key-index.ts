@@ -57,7 +57,7 @@ export class KeyIndex {
   constructor(arena: Arena, pageEntries: number) {
     assert(pageEntries >= 4 && (pageEntries & (pageEntries - 1)) === 0);
     this.#arena = arena;
-    this.pages = new PageTable(pageEntries, (buffer) => arena.pool.condemn(buffer));
+    this.pages = new PageTable(pageEntries, arena.pool);
     this.#chunks = this.pages.chunks;
     this.#chunkShift = this.pages.chunkShift;
     this.#chunkMask = this.pages.chunkMask;
@@ -328,7 +328,7 @@ export class KeyIndex {
   }
 
   #double(): void {
-    const larger = new Int32Array(this.#directory.length * 2);
+    const larger = directoryOf(this.#directory.length * 2);
     for (let i = 0; i < this.#directory.length; i++) {
       larger[2 * i] = this.#directory[i]!;
       larger[2 * i + 1] = this.#directory[i]!;
@@ -350,6 +350,14 @@ export class KeyIndex {
     let depth = this.#depth;
     while (this.#pagesOfDepth[depth] === 0) depth--;
     return depth;
+  }
+}
+
+function directoryOf(entries: number): Int32Array {
+  try {
+    return new Int32Array(entries);
+  } catch (cause) {
+    throw new StoreError("ERR_STORE_FULL", `no memory for ${entries} pages`, { cause });
   }
 }
 

@@ -8,12 +8,16 @@
  *
  * Owns: pages as memory. Does not own: what is in them (key-index.ts).
  */
-import { StoreError } from "../errors.ts";
-
 /** 8 MiB: few enough objects for tens of millions of keys, and small enough to give back. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
 /** The depth of a page that is not in use. */
 const UNUSED = 255;
+
+/** Where chunks come from, and go when they are of no further use; segment-memory.ts is one. */
+export interface ChunkMemory {
+  takeChunk(bytes: number): SharedArrayBuffer;
+  giveChunk(chunk: SharedArrayBuffer): void;
+}
 
 export class PageTable {
   readonly chunks: Int32Array<SharedArrayBuffer>[] = [];
@@ -28,7 +32,7 @@ export class PageTable {
   /** Pages in use. */
   used = 0;
   readonly #pageBytes: number;
-  readonly #condemn: (buffer: SharedArrayBuffer) => void;
+  readonly #memory: ChunkMemory;
   /** Pages that were ever handed out, from number 0 on. */
   #touched = 0;
   /** Unused pages; may name pages that are in use again or gone. */
@@ -36,10 +40,9 @@ export class PageTable {
   /** No page below it is unused, during one shrink(). */
   #lowest = 0;
 
-  /** `condemn` takes chunks that are of no further use. */
-  constructor(pageEntries: number, condemn: (buffer: SharedArrayBuffer) => void) {
+  constructor(pageEntries: number, memory: ChunkMemory) {
     this.#pageBytes = pageEntries * 8;
-    this.#condemn = condemn;
+    this.#memory = memory;
     this.pageShift = 31 - Math.clz32(pageEntries * 2);
     // Tiny pages, in tests, get tiny chunks, so that chunks are given back there too.
     const pages = pageEntries >= 1024 ? CHUNK_BYTES / this.#pageBytes : 8;
@@ -62,7 +65,7 @@ export class PageTable {
 
   /** None of it is used any more. */
   dispose(): void {
-    for (const chunk of this.chunks) this.#condemn(chunk.buffer);
+    for (const chunk of this.chunks) this.#memory.giveChunk(chunk.buffer);
     this.chunks.length = 0;
   }
 
@@ -106,7 +109,7 @@ export class PageTable {
       }
       this.#touched = page;
     }
-    this.#condemn(this.chunks.pop()!.buffer);
+    this.#memory.giveChunk(this.chunks.pop()!.buffer);
     this.#free = this.#free.filter((page) => page < this.#touched);
     return true;
   }
@@ -134,7 +137,8 @@ export class PageTable {
     }
     const page = this.#touched;
     if (page >>> this.chunkShift === this.chunks.length) {
-      this.chunks.push(newChunk((this.chunkMask + 1) << this.pageShift));
+      const bytes = (this.chunkMask + 1) * this.#pageBytes;
+      this.chunks.push(new Int32Array(this.#memory.takeChunk(bytes)));
     }
     if (page === this.counts.length) this.#growNotes();
     this.#touched++;
@@ -152,13 +156,5 @@ export class PageTable {
     this.counts = counts;
     this.depths = depths;
     this.prefixes = prefixes;
-  }
-}
-
-function newChunk(words: number): Int32Array<SharedArrayBuffer> {
-  try {
-    return new Int32Array(new SharedArrayBuffer(words * 4));
-  } catch (cause) {
-    throw new StoreError("ERR_STORE_FULL", "no memory for the index", { cause });
   }
 }

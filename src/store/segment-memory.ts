@@ -1,5 +1,5 @@
 /**
- * The memory of arena segments: shared buffers, recycled through a free list.
+ * The memory of the state: shared buffers, those of arena segments recycled through a free list.
  *
  * Why recycled: V8 does not count SharedArrayBuffers, so dropped ones stay resident until a
  * collection happens by chance. What is dropped here (surplus, and segments of a single large
@@ -31,8 +31,12 @@ export interface SegmentMemory {
 export class SegmentPool {
   /** Bytes of a regular arena segment. */
   readonly segmentBytes: number;
-  /** Bytes of all memory that is in use or in the free list. */
+  /** Bytes of all arena segments that are in use or in the free list. */
   heldBytes = 0;
+  /** Bytes of the index's chunks. */
+  chunkBytes = 0;
+  /** heldBytes and chunkBytes together stay below; tests lower it. */
+  limitBytes: number = Number.POSITIVE_INFINITY;
   /** Bytes dropped since the last collection. */
   #droppedBytes = 0;
   readonly #free: SegmentMemory[] = [];
@@ -81,11 +85,23 @@ export class SegmentPool {
       return;
     }
     this.heldBytes -= memory.buffer.byteLength;
-    this.condemn(memory.buffer);
+    this.#condemn(memory.buffer);
   }
 
-  /** Takes shared memory from elsewhere that nothing reads any more. */
-  condemn(buffer: SharedArrayBuffer): void {
+  /** Memory for the index. */
+  takeChunk(bytes: number): SharedArrayBuffer {
+    const chunk = this.#share(bytes);
+    this.chunkBytes += bytes;
+    return chunk;
+  }
+
+  /** Takes memory of the index back that nothing reads any more. */
+  giveChunk(chunk: SharedArrayBuffer): void {
+    this.chunkBytes -= chunk.byteLength;
+    this.#condemn(chunk);
+  }
+
+  #condemn(buffer: SharedArrayBuffer): void {
     this.#condemned.push(buffer);
     this.#condemnedBytes += buffer.byteLength;
   }
@@ -136,20 +152,28 @@ export class SegmentPool {
   }
 
   #allocate(bytes: number): SegmentMemory {
-    let buffer: SharedArrayBuffer;
-    try {
-      buffer = new SharedArrayBuffer(bytes);
-    } catch (cause) {
-      throw new StoreError("ERR_STORE_FULL", `no memory for ${bytes} more bytes`, { cause });
-    }
+    const buffer = this.#share(bytes);
     this.heldBytes += bytes;
     return { buffer, words: new Uint32Array(buffer), bytes: Buffer.from(buffer) };
+  }
+
+  #share(bytes: number): SharedArrayBuffer {
+    if (this.heldBytes + this.chunkBytes + bytes > this.limitBytes) full(bytes);
+    try {
+      return new SharedArrayBuffer(bytes);
+    } catch (cause) {
+      return full(bytes, cause);
+    }
   }
 
   #drop(memory: SegmentMemory): void {
     this.heldBytes -= memory.buffer.byteLength;
     this.#droppedBytes += memory.buffer.byteLength;
   }
+}
+
+function full(bytes: number, cause?: unknown): never {
+  throw new StoreError("ERR_STORE_FULL", `no memory for ${bytes} more bytes`, { cause });
 }
 
 let collector: (() => void) | null = null;

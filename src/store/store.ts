@@ -154,7 +154,8 @@ export class Store {
 
   /**
    * Applies one record, bytes[from, to) (record.ts).
-   * @throws StoreError ERR_STORE_RECORD when it is malformed, with nothing changed
+   * @throws StoreError ERR_STORE_RECORD when it is malformed, ERR_STORE_FULL when there is no memory
+   * for it; then nothing changed, but of a GROUP without memory the records before that one
    */
   apply(bytes: Buffer, from: number, to: number): void {
     checkRecord(bytes, from, to);
@@ -221,7 +222,12 @@ export class Store {
   /** A second, empty store for a snapshot's chunks; the estimate comes from a peer. */
   stage(estimate: { readonly records: number; readonly bytes: number }): StagedStore {
     const space = this.#newSpace();
-    space.index.presize(Math.min(estimate.records, PRESIZE_MAX));
+    try {
+      space.index.presize(Math.min(estimate.records, PRESIZE_MAX));
+    } catch (error) {
+      space.retire();
+      throw error;
+    }
     return new StagedStore(space);
   }
 

@@ -32,12 +32,15 @@ function del(call: Call): void {
   const alone = !keys.grouping && args.count > 2;
   if (alone) keys.beginGroup();
   let deleted = 0;
-  for (let i = 1; i < args.count; i++) {
-    if (!keys.find(args.bytes, args.from(i), args.to(i))) continue;
-    keys.remove(args.bytes, args.from(i), args.to(i));
-    deleted++;
+  try {
+    for (let i = 1; i < args.count; i++) {
+      if (!keys.find(args.bytes, args.from(i), args.to(i))) continue;
+      keys.remove(args.bytes, args.from(i), args.to(i));
+      deleted++;
+    }
+  } finally {
+    if (alone) keys.endGroup();
   }
-  if (alone) keys.endGroup();
   reply.integer(deleted);
 }
 

@@ -166,13 +166,17 @@ function replInfo(call: Call): void {
 
 /** [history, offset, records, sum] of the whole state, once the worker has read it. */
 function replDigest(call: Call): void {
-  answerLater(call, call.port.node.digest(), (reply, { position, records, sum }) => {
-    reply.array(4);
-    reply.bulkText(position.history);
-    reply.integer(position.offset);
-    reply.integer(records);
-    reply.bulkText(sum);
-  });
+  answerLater(
+    call,
+    () => call.port.node.digest(),
+    (reply, { position, records, sum }) => {
+      reply.array(4);
+      reply.bulkText(position.history);
+      reply.integer(position.offset);
+      reply.integer(records);
+      reply.bulkText(sum);
+    },
+  );
 }
 
 /** REPL.VERIFY [timeout ms]: every streaming replica compared with this node, as JSON. */
@@ -183,9 +187,13 @@ function replVerify(call: Call): void {
     reply.error("ERR timeout is not an integer or out of range");
     return;
   }
-  answerLater(call, port.node.verify(timeout), (later, report) => {
-    later.bulkText(JSON.stringify(report));
-  });
+  answerLater(
+    call,
+    () => port.node.verify(timeout),
+    (later, report) => {
+      later.bulkText(JSON.stringify(report));
+    },
+  );
 }
 
 /** REPL.BUCKET seed buckets bucket[,bucket..] [limit]: keys of a verification's buckets, as JSON. */
@@ -210,26 +218,29 @@ function replBucket(call: Call): void {
     reply.error(ERR.notInteger);
     return;
   }
-  answerLater(call, port.node.bucket({ seed, buckets, wanted, limit }), (later, keys) => {
-    later.bulkText(JSON.stringify(keys));
-  });
+  answerLater(
+    call,
+    () => port.node.bucket({ seed, buckets, wanted, limit }),
+    (later, keys) => {
+      later.bulkText(JSON.stringify(keys));
+    },
+  );
 }
 
-/** Blocks the client until `asked` is there. */
+/** Asks, and blocks the client until the answer is there. */
 function answerLater<T>(
   call: Call,
-  asked: Promise<T>,
+  ask: () => Promise<T>,
   write: (reply: ReplyWriter, value: T) => void,
 ): void {
   // In a transaction nothing can wait: its replies are one array, written in one step.
   if (call.client.executing) {
-    asked.catch(() => undefined);
     call.reply.error("ERR this command is not allowed in transactions");
     return;
   }
   call.client.block((done) => {
     let wanted = true;
-    asked.then(
+    ask().then(
       (value) => {
         if (wanted) done((reply) => write(reply, value));
       },

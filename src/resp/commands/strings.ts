@@ -171,11 +171,14 @@ function setPairs(call: Call): void {
   keys.checkGroupRoom(bytes);
   const alone = !keys.grouping && args.count > 3;
   if (alone) keys.beginGroup();
-  for (let i = 1; i < args.count; i += 2) {
-    const valueFrom = args.from(i + 1);
-    keys.set(args.bytes, args.from(i), args.to(i), args.bytes, valueFrom, args.to(i + 1), 0);
+  try {
+    for (let i = 1; i < args.count; i += 2) {
+      const valueFrom = args.from(i + 1);
+      keys.set(args.bytes, args.from(i), args.to(i), args.bytes, valueFrom, args.to(i + 1), 0);
+    }
+  } finally {
+    if (alone) keys.endGroup();
   }
-  if (alone) keys.endGroup();
 }
 
 /** Sets key (argument 1) to argument `value`. */

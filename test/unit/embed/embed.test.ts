@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
-import { Primary, Replica, UsageError } from "../../../src/index.ts";
+import { HawserError, Primary, Replica, UsageError } from "../../../src/index.ts";
 import { until } from "../../tools/wait.ts";
 
 const open: (Primary | Replica)[] = [];
@@ -45,6 +45,57 @@ test("set, get, delete => on the primary at once, on both replicas once they hav
   }
   const { role, links } = primary.status();
   expect([role, links.length]).toEqual(["primary", 2]);
+});
+
+const SET_REFUSED: readonly (readonly [string, unknown, unknown, unknown, RegExp])[] = [
+  [
+    "a time that is no number",
+    "k",
+    "v",
+    Number.NaN,
+    /expireAt is NaN; a whole number .* is allowed/,
+  ],
+  ["an infinite time", "k", "v", Number.POSITIVE_INFINITY, /expireAt is Infinity/],
+  ["half a ms", "k", "v", 1000.5, /expireAt is 1000\.5/],
+  ["a time before 1970", "k", "v", -1, /expireAt is -1/],
+  ["a time beyond 2^53", "k", "v", 2 ** 60, /expireAt is 11529\d+; .* to 9007199254740991/],
+  ["a date", "k", "v", new Date(0), /expireAt is of type object/],
+  [
+    "a value of 513 MiB",
+    "k",
+    Buffer.alloc(513 << 20),
+    0,
+    /a value has 537919488 bytes; at most 536870912/,
+  ],
+  [
+    "a key of 513 MiB",
+    Buffer.alloc(513 << 20),
+    "v",
+    0,
+    /a key has 537919488 bytes; at most 536870912/,
+  ],
+  ["a number for a value", "k", 5, 0, /a value is of type number; a string or a Uint8Array/],
+  ["no key", undefined, "v", 0, /a key is of type undefined/],
+];
+
+test("set with what is not allowed => an error that says what is, and nothing in the log", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("before", "1");
+  const replica = await replicaOf(primary);
+  for (const [what, key, value, expireAt, message] of SET_REFUSED) {
+    const before = primary.position;
+    const set = (): void =>
+      primary.set(key as string, value as string, { expireAt: expireAt as number });
+    expect(set, what).toThrow(message);
+    expect(set, what).toThrow(HawserError);
+    expect(primary.position, what).toEqual(before);
+    expect(primary.size, what).toBe(1);
+  }
+  primary.set("after", "2", { expireAt: Number.MAX_SAFE_INTEGER });
+  expect(await primary.waitForReplicas(1, 10_000)).toBe(1);
+  expect([text(replica.get("before")), text(replica.get("after"))]).toEqual(["1", "2"]);
+  expect([replica.position, replica.size]).toEqual([primary.position, 2]);
+  expect(replica.status().counters["upstream_refused"] ?? 0).toBe(0);
 });
 
 test("get => a copy that later writes do not change", async () => {

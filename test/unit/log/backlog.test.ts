@@ -1,5 +1,5 @@
 /** The backlog: growing as a primary and as a replica, boundaries, retention, recycled memory. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { LogError } from "../../../src/errors.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { Cursor } from "../../../src/log/cursor.ts";
@@ -81,6 +81,51 @@ describe("a primary appends", () => {
     batch(log, 100);
     expect(log.segmentCount).toBe(3);
     expect(batchesFrom(log, 0).map((b) => b.length)).toEqual([100, 5000 + BATCH_EXTRA, 100]);
+  });
+
+  test("reserve => nothing is in the log; append of as much or less => at the place that it said", () => {
+    const log = makeBacklog({ segmentBytes: 256 });
+    append(log, 100);
+    const before = [log.tail, log.openBytes, log.next];
+    expect(log.reserve(20)).toBe(log.reserve(20));
+    expect([log.tail, log.openBytes, log.next]).toEqual(before);
+    // Too much for this log segment: the open batch is sealed, and that is all.
+    const at = log.reserve(1000);
+    expect([log.openBytes, log.next, log.tail]).toEqual([0, before[0], before[0]]);
+    const { bytes } = log;
+    expect(log.append(1000)).toBe(at);
+    expect(log.bytes).toBe(bytes);
+    expect(log.tail).toBe(before[0]! + BATCH_EXTRA + 1000);
+    expect(log.seal()).toBe(true);
+  });
+
+  test("unreserve => memory for a large record is given back, the log goes on where it was", () => {
+    const log = makeBacklog({ segmentBytes: 256 });
+    batch(log, 100);
+    log.reserve(100_000);
+    expect(log.bytes.length).toBeGreaterThan(100_000);
+    log.unreserve();
+    expect(log.bytes.length).toBe(256);
+    batch(log, 80);
+    expect([log.next, log.tail]).toEqual([180, 180]);
+    expect(batchesFrom(log, 0).map((each) => each.length)).toEqual([100, 80]);
+  });
+
+  test("no memory => ERR_LOG_FULL, and the log goes on once there is some", () => {
+    const log = makeBacklog({ segmentBytes: 256 });
+    batch(log, 200);
+    const taken = vi.spyOn(Buffer, "allocUnsafeSlow").mockImplementation(() => {
+      throw new RangeError("Array buffer allocation failed");
+    });
+    try {
+      expect(() => log.append(200)).toThrow(/ERR_LOG_FULL: no memory for 256 more bytes/);
+      expect(() => log.append(20_000)).toThrow(/ERR_LOG_FULL/);
+      expect([log.next, log.tail, log.openBytes]).toEqual([200, 200, 0]);
+    } finally {
+      taken.mockRestore();
+    }
+    batch(log, 220);
+    expect(batchesFrom(log, 0).map((each) => each.length)).toEqual([200, 220]);
   });
 
   test("a record above recordBytesMax => ERR_LOG_RECORD_SIZE, nothing changed", () => {
