@@ -20,7 +20,7 @@ export function valueOf(bytes: Bytes): Buffer {
 
 function toBuffer(what: string, bytes: Bytes, bytesMax: number): Buffer {
   if (typeof bytes !== "string" && !((bytes as unknown) instanceof Uint8Array)) {
-    const given = bytes === null ? "null" : typeof bytes;
+    const given = typeof (bytes as unknown);
     throw new ArgumentError(
       "ERR_ARGUMENT",
       `${what} is of type ${given}; a string or a Uint8Array is allowed`,
