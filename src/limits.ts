@@ -39,6 +39,18 @@ export const LIMITS = {
   commandArgumentsMax: 1_048_576,
   /** Bytes of one RESP inline command or length line, as redis's PROTO_INLINE_MAX_SIZE. */
   inlineBytesMax: 64_096,
+  /** Bytes of a client's password, user, or setting (CONFIG SET). Threat: hashing 512 MB on the loop. */
+  settingBytesMax: 4_096,
+  /** Bytes of a connection's name, and of its library's name and version, each. Threat: CLIENT LIST
+   * of 10,000 clients as one string. */
+  clientTextBytesMax: 1_024,
+  /** Bytes of a glob pattern. Threat: a class of 512 MB, looked through for every key. */
+  patternBytesMax: 16_384,
+  /** Bytes of all keys that one client watches, each with WATCHED_KEY_BYTES of ours. Threat: WATCH
+   * after WATCH; one key of the largest size fits. */
+  watchedBytesMax: 1_073_741_824,
+  /** Bytes of all keys that one KEYS or SCAN answers with. */
+  keyListBytesMax: 536_870_912,
   /** Bytes queued for a client that does not read its replies; then it is closed. */
   clientOutputBytesMax: 268_435_456,
   /** Bytes of one key. */

@@ -197,10 +197,7 @@ export class Keyspace {
   /** Deletes everything. */
   flush(): void {
     if (this.watches.size > 0) {
-      this.watches.touchExisting((key) => {
-        const bytes = Buffer.from(key, "latin1");
-        return this.store.find(bytes, 0, bytes.length);
-      });
+      this.watches.touchExisting((key) => this.store.find(key, 0, key.length));
     }
     const at = this.#reserve(FLUSH_BYTES);
     encodeFlush(this.#into, at);

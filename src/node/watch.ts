@@ -6,12 +6,23 @@
  * generation; changes by the log on a replica and expiry by comparing a fingerprint at EXEC.
  * Owns: watched keys. Does not own: who runs transactions (commands/transactions.ts).
  */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { latin1Within } from "./bounded-text.ts";
+
+/** A longer key is watched under its SHA-256 instead of under itself. */
+const NAME_BYTES_MAX = 1024;
+
+/** What watching one key costs beside the key. */
+export const WATCHED_KEY_BYTES = 256;
 
 /** What one client watches. */
 export interface Watcher {
-  /** Latin-1 key to its fingerprint when it was watched. */
+  /** Name of the key (WatchTable.keyOf) to its fingerprint when it was watched. */
   readonly keys: Map<string, KeyPrint>;
+  /** Of all these keys, each with WATCHED_KEY_BYTES. */
+  bytes: number;
   /** A watched key was changed by a command. */
   touched: boolean;
   /** Node's state generation at the first WATCH. */
@@ -38,45 +49,70 @@ export function samePrint(a: KeyPrint, b: KeyPrint): boolean {
   );
 }
 
+interface WatchedKey {
+  readonly watchers: Set<Watcher>;
+  readonly bytes: Buffer;
+}
+
 /** All watched keys of the process. */
 export class WatchTable {
   /** Watched keys; writers ask only when it is not 0. */
   size = 0;
-  readonly #watchers = new Map<string, Set<Watcher>>();
+  readonly #watched = new Map<string, WatchedKey>();
 
-  add(key: string, watcher: Watcher, print: KeyPrint): void {
-    if (watcher.keys.has(key)) return;
-    watcher.keys.set(key, print);
-    const others = this.#watchers.get(key);
-    if (others === undefined) this.#watchers.set(key, new Set([watcher]));
-    else others.add(watcher);
-    this.size = this.#watchers.size;
+  /** `watcher` watches `key`, whose bytes are copied. */
+  add(key: Buffer, watcher: Watcher, print: KeyPrint): void {
+    const name = nameOf(key, 0, key.length);
+    if (watcher.keys.has(name)) return;
+    watcher.keys.set(name, print);
+    watcher.bytes += key.length + WATCHED_KEY_BYTES;
+    const known = this.#watched.get(name);
+    if (known === undefined) {
+      this.#watched.set(name, { watchers: new Set([watcher]), bytes: Buffer.from(key) });
+    } else known.watchers.add(watcher);
+    this.size = this.#watched.size;
+  }
+
+  /** The key that is watched as `name`. */
+  keyOf(name: string): Buffer {
+    const known = this.#watched.get(name);
+    assert(known !== undefined, "a name of a watcher is in the table");
+    return known.bytes;
   }
 
   /** The client watches nothing any more. */
   clear(watcher: Watcher): void {
-    for (const key of watcher.keys.keys()) {
-      const all = this.#watchers.get(key);
-      all?.delete(watcher);
-      if (all?.size === 0) this.#watchers.delete(key);
+    for (const name of watcher.keys.keys()) {
+      const watchers = this.#watched.get(name)?.watchers;
+      watchers?.delete(watcher);
+      if (watchers?.size === 0) this.#watched.delete(name);
     }
     watcher.keys.clear();
+    watcher.bytes = 0;
     watcher.touched = false;
-    this.size = this.#watchers.size;
+    this.size = this.#watched.size;
   }
 
   /** The key `bytes[from, to)` changed. */
   touch(bytes: Buffer, from: number, to: number): void {
-    const watchers = this.#watchers.get(bytes.toString("latin1", from, to));
-    if (watchers === undefined) return;
-    for (const watcher of watchers) watcher.touched = true;
+    const known = this.#watched.get(nameOf(bytes, from, to));
+    if (known === undefined) return;
+    for (const watcher of known.watchers) watcher.touched = true;
   }
 
   /** Every key that `exists` says is there is about to go. */
-  touchExisting(exists: (key: string) => boolean): void {
-    for (const [key, watchers] of this.#watchers) {
-      if (!exists(key)) continue;
+  touchExisting(exists: (key: Buffer) => boolean): void {
+    for (const { watchers, bytes } of this.#watched.values()) {
+      if (!exists(bytes)) continue;
       for (const watcher of watchers) watcher.touched = true;
     }
   }
+}
+
+/** The key itself as latin-1; of a long one length and hash, which no key of its own is: it has a letter beyond. */
+function nameOf(bytes: Buffer, from: number, to: number): string {
+  const name = latin1Within(bytes, from, to, NAME_BYTES_MAX);
+  if (name !== null) return name;
+  const hash = createHash("sha256").update(bytes.subarray(from, to)).digest("hex");
+  return `\u0100${to - from} ${hash}`;
 }

@@ -4,6 +4,7 @@
  * One object per server is pointed at each command in turn, so a command costs no allocation.
  * Owns: reading arguments. Does not own: parsing requests (parser.ts), replies.
  */
+import { latin1Within, shownText, utf8Within } from "../node/bounded-text.ts";
 
 const NO_BYTES = Buffer.alloc(0);
 const NO_SLOTS = new Uint32Array(0);
@@ -37,18 +38,29 @@ export class Args {
     return this.#to[this.#base + index]! - this.#from[this.#base + index]!;
   }
 
-  /** One byte a character: exact for keys. */
-  latin1(index: number): string {
-    return this.bytes.toString("latin1", this.from(index), this.to(index));
+  /** One byte a character; null when it has more than `max` bytes. */
+  latin1(index: number, max: number): string | null {
+    return latin1Within(this.bytes, this.from(index), this.to(index), max);
   }
 
-  text(index: number): string {
-    return this.bytes.toString("utf8", this.from(index), this.to(index));
+  /** latin1() in lower case. */
+  word(index: number, max: number): string | null {
+    return this.latin1(index, max)?.toLowerCase() ?? null;
   }
 
-  /** A copy of its own. */
-  copy(index: number): Buffer {
-    return Buffer.from(this.bytes.subarray(this.from(index), this.to(index)));
+  /** As utf-8; null when it has more than `max` bytes. */
+  text(index: number, max: number): string | null {
+    return utf8Within(this.bytes, this.from(index), this.to(index), max);
+  }
+
+  /** What an error repeats of it: its first `max` bytes, 128 when not told. */
+  shown(index: number, max?: number): string {
+    return shownText(this.bytes, this.from(index), this.to(index), max);
+  }
+
+  /** Its bytes where they lie: valid while the command runs. */
+  view(index: number): Buffer {
+    return this.bytes.subarray(this.from(index), this.to(index));
   }
 
   /** Whether argument `index` is `upper` ("EX") in any case. */

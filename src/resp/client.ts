@@ -64,7 +64,12 @@ export class Client implements Connection {
   queueBits = 0;
   /** One of them was refused: EXEC will be, too. */
   queueBroken = false;
-  readonly watcher: Watcher = { keys: new Map(), touched: false, generation: 0 };
+  readonly watcher: Watcher = {
+    keys: new Map(),
+    bytes: 0,
+    touched: false,
+    generation: 0,
+  };
   /** End of the log after this client's last write: what WAIT waits for. */
   writtenTo = 0;
   closed = false;

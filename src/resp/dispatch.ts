@@ -10,7 +10,7 @@ import type { Call } from "./context.ts";
 import { execute } from "./execute.ts";
 import type { WriteRefusal } from "../node/api.ts";
 
-/** Longest part of a client's words that an error repeats. */
+/** All arguments together of which an error repeats the beginning, as redis. */
 const QUOTED_CHARS_MAX = 128;
 
 const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
@@ -82,19 +82,12 @@ function unknownCommand(call: Call): string {
   const { args } = call;
   let shown = "";
   for (let i = 1; i < args.count && shown.length < QUOTED_CHARS_MAX; i++) {
-    shown += `'${cString(args.latin1(i)).slice(0, QUOTED_CHARS_MAX - shown.length)}' `;
+    shown += `'${args.shown(i, QUOTED_CHARS_MAX - shown.length)}' `;
   }
-  const name = cString(args.latin1(0)).slice(0, QUOTED_CHARS_MAX);
-  return `ERR unknown command '${name}', with args beginning with: ${shown}`;
+  return `ERR unknown command '${args.shown(0)}', with args beginning with: ${shown}`;
 }
 
 function unknownSubcommand(call: Call): string {
-  const name = cString(call.args.latin1(1)).slice(0, QUOTED_CHARS_MAX);
-  return `ERR unknown subcommand '${name}'. Try ${call.args.latin1(0).toUpperCase()} HELP.`;
-}
-
-/** Up to the first NUL, as %s prints it. */
-function cString(text: string): string {
-  const end = text.indexOf("\0");
-  return end === -1 ? text : text.slice(0, end);
+  const { args } = call;
+  return `ERR unknown subcommand '${args.shown(1)}'. Try ${args.shown(0).toUpperCase()} HELP.`;
 }

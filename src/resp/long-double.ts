@@ -18,7 +18,7 @@ const VALUE_BITS_MAX = 16_384;
 const EXPONENT_MIN = -16_445;
 const FRACTION_DIGITS = 17;
 /** redis's MAX_LONG_DOUBLE_CHARS: longer texts are no floats. */
-const TEXT_CHARS_MAX = 5 * 1024;
+export const FLOAT_CHARS_MAX: number = 5 * 1024;
 /** Decimal exponents beyond this are zero or infinite whatever the digits. */
 const DECIMAL_EXPONENT_MAX = 20_000;
 
@@ -34,7 +34,7 @@ export function addLongDoubles(a: string, b: string): string {
 
 /** null: not a float as strtold and redis's checks take it. */
 function parse(text: string): LongDouble | "infinite" | null {
-  if (text.length > TEXT_CHARS_MAX) return null;
+  if (text.length > FLOAT_CHARS_MAX) return null;
   if (/^[+-]?inf(inity)?$/i.test(text)) return "infinite";
   const hex = /^([+-]?)0x([\da-f]*)(?:\.([\da-f]*))?(?:p([+-]?\d+))?$/i.exec(text);
   if (hex !== null) return parseHex(hex);

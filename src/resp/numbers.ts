@@ -5,6 +5,7 @@
  * Values that fit a JS number stay numbers; what does not is a bigint, so nothing is ever rounded.
  * Owns: syntax and range of integers. Does not own: floats (long-double.ts), error replies.
  */
+import { latin1Within } from "../node/bounded-text.ts";
 
 export const I64_MAX: bigint = 0x7fff_ffff_ffff_ffffn;
 export const I64_MIN: bigint = -0x8000_0000_0000_0000n;
@@ -30,7 +31,7 @@ export function readInteger(bytes: Buffer, from: number, to: number): number | b
     value = value * 10 + digit;
   }
   if (digits <= SAFE_DIGITS) return negative ? -value : value;
-  const exact = BigInt(bytes.toString("latin1", from, to));
+  const exact = BigInt(latin1Within(bytes, from, to, I64_CHARS_MAX) ?? "");
   return exact > I64_MAX || exact < I64_MIN ? null : exact;
 }
 

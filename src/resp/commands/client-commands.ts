@@ -6,9 +6,11 @@
 import type { Call, Connection } from "../context.ts";
 import { readInteger } from "../numbers.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
-import { isPlainName } from "./connection.ts";
+import { readClientText } from "./connection.ts";
 import { replyHelp } from "./help-reply.ts";
 
+/** Longer than any option's word. */
+const OPTION_BYTES_MAX = 16;
 const FLAGS = "noscript loading stale";
 const ADMIN = "admin noscript loading stale";
 
@@ -54,37 +56,33 @@ function getname(call: Call): void {
 }
 
 function setname(call: Call): void {
-  const name = call.args.latin1(2);
-  if (!isPlainName(name)) {
-    call.reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
-    return;
-  }
+  const name = readClientText(call, 2, "Client names");
+  if (name === null) return;
   call.client.name = name;
   call.reply.ok();
 }
 
 function setinfo(call: Call): void {
   const { args, client, reply } = call;
-  const option = args.latin1(2).toLowerCase();
-  const value = args.latin1(3);
+  const option = args.word(2, OPTION_BYTES_MAX);
   if (option !== "lib-name" && option !== "lib-ver") {
-    reply.error(`ERR Unrecognized option '${args.latin1(2)}'`);
-  } else if (!isPlainName(value)) {
-    reply.error(`ERR ${option} cannot contain spaces, newlines or special characters.`);
-  } else {
-    if (option === "lib-name") client.libName = value;
-    else client.libVersion = value;
-    reply.ok();
+    reply.error(`ERR Unrecognized option '${args.shown(2)}'`);
+    return;
   }
+  const value = readClientText(call, 3, option);
+  if (value === null) return;
+  if (option === "lib-name") client.libName = value;
+  else client.libVersion = value;
+  reply.ok();
 }
 
 function list(call: Call): void {
   const { args, port, reply } = call;
   let chosen: Connection[] = [...port.clients.values()];
   if (args.count === 4 && args.is(2, "TYPE")) {
-    const type = args.latin1(3).toLowerCase();
-    if (!["normal", "master", "slave", "replica", "pubsub"].includes(type)) {
-      reply.error(`ERR Unknown client type '${args.latin1(3)}'`);
+    const type = args.word(3, OPTION_BYTES_MAX);
+    if (type === null || !["normal", "master", "slave", "replica", "pubsub"].includes(type)) {
+      reply.error(`ERR Unknown client type '${args.shown(3)}'`);
       return;
     }
     if (type !== "normal") chosen = [];

@@ -3,13 +3,16 @@
  *
  * Owns: the form of the answers. Does not own: the table (table.ts), texts (command-docs.ts).
  */
+import type { Args } from "../args.ts";
 import type { Call } from "../context.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { COMMAND_DOCS } from "./command-docs.ts";
-import { NO_KEYS, row, type Command } from "./command.ts";
+import { NAME_BYTES_MAX, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 
 const FLAGS = "loading stale";
+/** Names of one COMMAND INFO. */
+const NAMES_MAX = 1024;
 
 const HELP = [
   "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -60,9 +63,14 @@ function info(call: Call, table: CommandTable): void {
     replyInfos(reply, table.all());
     return;
   }
+  // Each is answered, also one that comes again: a request of 10 MB would ask for gigabytes.
+  if (args.count - 2 > NAMES_MAX) {
+    reply.error(`ERR at most ${NAMES_MAX} names at a time`);
+    return;
+  }
   reply.array(args.count - 2);
   for (let i = 2; i < args.count; i++) {
-    const command = table.byName(args.latin1(i));
+    const command = named(table, args, i);
     if (command === undefined) reply.nilArray();
     else replyInfo(reply, command);
   }
@@ -93,17 +101,27 @@ function replyInfo(reply: ReplyWriter, command: Command): void {
 
 function docs(call: Call, table: CommandTable): void {
   const { args, reply } = call;
-  const names: string[] = [];
-  for (let i = 2; i < args.count; i++) names.push(args.latin1(i));
-  const chosen =
-    names.length === 0
-      ? table.all()
-      : names.map((name) => table.byName(name)).filter((command) => command !== undefined);
+  const chosen = args.count === 2 ? table.all() : [...allNamed(table, args)];
   reply.map(chosen.length);
   for (const command of chosen) {
     reply.bulkText(command.name);
     replyDoc(reply, command);
   }
+}
+
+/** The commands that the arguments name, each once. */
+function allNamed(table: CommandTable, args: Args): Set<Command> {
+  const found = new Set<Command>();
+  for (let i = 2; i < args.count; i++) {
+    const command = named(table, args, i);
+    if (command !== undefined) found.add(command);
+  }
+  return found;
+}
+
+function named(table: CommandTable, args: Args, index: number): Command | undefined {
+  const name = args.latin1(index, NAME_BYTES_MAX);
+  return name === null ? undefined : table.byName(name);
 }
 
 function replyDoc(reply: ReplyWriter, command: Command): void {

@@ -32,6 +32,9 @@ const BITS: Readonly<Record<string, number>> = {
 };
 const UNQUEUED = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 
+/** No name of a command is longer, "parent|sub" included. */
+export const NAME_BYTES_MAX = 64;
+
 export type KeyRange = readonly [first: number, last: number, step: number];
 export const NO_KEYS: KeyRange = [0, 0, 0];
 export const ONE_KEY: KeyRange = [1, 1, 1];

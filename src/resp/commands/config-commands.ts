@@ -3,12 +3,15 @@
  *
  * Owns: names, current values as text, what may be set at runtime. Does not own: options at start.
  */
+import { LIMITS } from "../../limits.ts";
 import { matchesGlob } from "../glob.ts";
 import type { Call, PortContext } from "../context.ts";
 import { formatAddress, readSize, UsageError } from "../../node/option-values.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 
+/** A longer pattern or name means no setting; a run of stars aside, and nobody types that. */
+const PATTERN_BYTES_MAX = 1024;
 const ADMIN = "admin noscript loading stale";
 
 const HELP = [
@@ -108,18 +111,20 @@ function shipRate(port: PortContext): string {
 
 function get(call: Call): void {
   const { args, port, reply } = call;
-  const chosen = new Map<string, string>();
+  const chosen = new Set<Setting>();
   for (let i = 2; i < args.count; i++) {
-    const pattern = Buffer.from(args.latin1(i).toLowerCase(), "latin1");
+    const word = args.word(i, PATTERN_BYTES_MAX);
+    if (word === null) continue;
+    const pattern = Buffer.from(word, "latin1");
     for (const setting of SETTINGS) {
       const name = Buffer.from(setting.name);
-      if (matchesGlob(pattern, name, 0, name.length)) chosen.set(setting.name, setting.read(port));
+      if (matchesGlob(pattern, name, 0, name.length)) chosen.add(setting);
     }
   }
   reply.map(chosen.size);
-  for (const [name, value] of chosen) {
+  for (const { name, read } of chosen) {
     reply.bulkText(name);
-    reply.bulkText(value);
+    reply.bulkText(read(port));
   }
 }
 
@@ -131,13 +136,19 @@ function set(call: Call): void {
   }
   const chosen: [Setting, string][] = [];
   for (let i = 2; i < args.count; i += 2) {
-    const name = args.latin1(i).toLowerCase();
+    const name = args.word(i, PATTERN_BYTES_MAX);
     const setting = SETTINGS.find((candidate) => candidate.name === name);
     if (setting === undefined) {
-      reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${args.latin1(i)}'`);
+      reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${args.shown(i)}'`);
       return;
     }
-    chosen.push([setting, args.text(i + 1)]);
+    const value = args.text(i + 1, LIMITS.settingBytesMax);
+    if (value === null) {
+      const most = `argument must be at most ${LIMITS.settingBytesMax} bytes`;
+      reply.error(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${most}`);
+      return;
+    }
+    chosen.push([setting, value]);
   }
   for (const [setting, value] of chosen) {
     const error =

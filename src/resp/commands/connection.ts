@@ -4,12 +4,14 @@
  * Owns: passwords (compared in constant time) and the protocol version. Does not own: CLIENT.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
+import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";
 import { REDIS_VERSION } from "../redis-version.ts";
 import { readInteger } from "../numbers.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 
 const WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+const NO_BYTES = Buffer.alloc(0);
 const INT_MAX = 0x7fff_ffff;
 const AUTH_FLAGS = "noscript loading stale fast no_auth allow_busy";
 
@@ -50,13 +52,13 @@ function auth(call: Call): void {
     );
     return;
   }
-  const user = args.count === 3 ? args.latin1(1) : "default";
-  if (authenticate(call, user, args.copy(args.count - 1))) reply.ok();
+  const user = args.count === 3 ? args.latin1(1, LIMITS.settingBytesMax) : "default";
+  if (authenticate(call, user, args.view(args.count - 1))) reply.ok();
   else reply.error(WRONG_PASS);
 }
 
 /** True when the client is authenticated now. */
-function authenticate(call: Call, user: string, password: Buffer): boolean {
+function authenticate(call: Call, user: string | null, password: Buffer): boolean {
   const { client, port } = call;
   const { requirepass } = port.settings;
   const right = requirepass === "" || samePassword(password, Buffer.from(requirepass));
@@ -69,13 +71,16 @@ function authenticate(call: Call, user: string, password: Buffer): boolean {
   return false;
 }
 
-/** Takes the same time however much of it is right, and whatever its length. */
+/** Takes the same time however much of it is right; one that is too long for any is not looked at. */
 function samePassword(given: Buffer, expected: Buffer): boolean {
+  if (given.length > LIMITS.settingBytesMax) return false;
   const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest();
   return timingSafeEqual(digest(given), digest(expected));
 }
 
 interface HelloOptions {
+  withAuth: boolean;
+  /** null when it is longer than any. */
   user: string | null;
   password: Buffer;
   name: string | null;
@@ -98,7 +103,7 @@ function hello(call: Call): void {
   }
   const options = readHelloOptions(call);
   if (options === null) return;
-  if (options.user !== null && !authenticate(call, options.user, options.password)) {
+  if (options.withAuth && !authenticate(call, options.user, options.password)) {
     reply.error(WRONG_PASS);
     return;
   }
@@ -119,20 +124,23 @@ function hello(call: Call): void {
 /** AUTH and SETNAME after the version; null when an error was replied. */
 function readHelloOptions(call: Call): HelloOptions | null {
   const { args, reply } = call;
-  const options: HelloOptions = { user: null, password: Buffer.alloc(0), name: null };
+  const options: HelloOptions = {
+    withAuth: false,
+    user: null,
+    password: NO_BYTES,
+    name: null,
+  };
   for (let i = 2; i < args.count; i++) {
     if (args.is(i, "AUTH") && i + 2 < args.count) {
-      options.user = args.latin1(i + 1);
-      options.password = args.copy(i + 2);
+      options.withAuth = true;
+      options.user = args.latin1(i + 1, LIMITS.settingBytesMax);
+      options.password = args.view(i + 2);
       i += 2;
     } else if (args.is(i, "SETNAME") && i + 1 < args.count) {
-      options.name = args.latin1(++i);
-      if (!isPlainName(options.name)) {
-        reply.error("ERR Client names cannot contain spaces, newlines or special characters.");
-        return null;
-      }
+      options.name = readClientText(call, ++i, "Client names");
+      if (options.name === null) return null;
     } else {
-      reply.error(`ERR Syntax error in HELLO option '${args.latin1(i)}'`);
+      reply.error(`ERR Syntax error in HELLO option '${args.shown(i)}'`);
       return null;
     }
   }
@@ -158,9 +166,16 @@ function replyHello(call: Call): void {
   reply.array(0);
 }
 
-/** Printable ASCII without blanks: what CLIENT LIST can show. */
-export function isPlainName(name: string): boolean {
-  return /^[!-~]*$/.test(name);
+/** Argument `index` as what CLIENT LIST can show; null when an error was replied, which begins with `what`. */
+export function readClientText(call: Call, index: number, what: string): string | null {
+  const text = call.args.latin1(index, LIMITS.clientTextBytesMax);
+  if (text === null) {
+    call.reply.error(`ERR ${what} cannot be longer than ${LIMITS.clientTextBytesMax} bytes.`);
+    return null;
+  }
+  if (/^[!-~]*$/.test(text)) return text;
+  call.reply.error(`ERR ${what} cannot contain spaces, newlines or special characters.`);
+  return null;
 }
 
 function select(call: Call): void {

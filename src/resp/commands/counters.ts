@@ -3,9 +3,10 @@
  *
  * Owns: their range checks and errors. Does not own: syntax of numbers (numbers.ts, long-double.ts).
  */
+import { latin1Within } from "../../node/bounded-text.ts";
 import type { Call } from "../context.ts";
 import { writeDecimal } from "../decimal.ts";
-import { addLongDoubles } from "../long-double.ts";
+import { addLongDoubles, FLOAT_CHARS_MAX } from "../long-double.ts";
 import { I64_MAX, I64_MIN, readInteger } from "../numbers.ts";
 import { ERR, ONE_KEY, row, type Command } from "./command.ts";
 
@@ -76,8 +77,10 @@ function incrbyfloat(call: Call): void {
   const { args, keys, reply } = call;
   const { store } = keys;
   const found = keys.find(args.bytes, args.from(1), args.to(1));
-  const old = found ? store.hitBytes.toString("latin1", store.hitFrom, store.hitTo) : "0";
-  const sum = addLongDoubles(old, args.latin1(2));
+  const { hitBytes, hitFrom, hitTo } = store;
+  const old = found ? latin1Within(hitBytes, hitFrom, hitTo, FLOAT_CHARS_MAX) : "0";
+  const delta = args.latin1(2, FLOAT_CHARS_MAX);
+  const sum = old === null || delta === null ? "not a float" : addLongDoubles(old, delta);
   if (sum === "not a float") {
     reply.error(ERR.notFloat);
     return;

@@ -61,7 +61,7 @@ function readConditions(call: Call): Conditions | string {
     else if (args.is(i, "XX")) found.xx = true;
     else if (args.is(i, "GT")) found.gt = true;
     else if (args.is(i, "LT")) found.lt = true;
-    else return `ERR Unsupported option ${args.latin1(i)}`;
+    else return `ERR Unsupported option ${args.shown(i)}`;
     if (found.nx && (found.xx || found.gt || found.lt)) {
       return "ERR NX and XX, GT or LT options at the same time are not compatible";
     }

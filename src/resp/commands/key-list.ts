@@ -3,6 +3,7 @@
  *
  * Owns: copies of keys in one buffer. Does not own: what is gathered.
  */
+import { LIMITS } from "../../limits.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 
 const BYTES_MIN = 4096;
@@ -10,6 +11,8 @@ const KEYS_MIN = 64;
 
 export class KeyList {
   count = 0;
+  /** Some keys were left out: all together are longer than LIMITS.keyListBytesMax. */
+  tooLong = false;
   #bytes: Buffer = Buffer.allocUnsafeSlow(BYTES_MIN);
   /** End of each key; a double, because all keys together may exceed 4 GiB of index. */
   #ends: Float64Array = new Float64Array(KEYS_MIN);
@@ -17,6 +20,10 @@ export class KeyList {
 
   add(bytes: Buffer, from: number, to: number): void {
     const end = this.#at + to - from;
+    if (end > LIMITS.keyListBytesMax) {
+      this.tooLong = true;
+      return;
+    }
     if (end > this.#bytes.length) {
       const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, end));
       this.#bytes.copy(grown, 0, 0, this.#at);

@@ -28,6 +28,9 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("repl.bucket", -4, "loading stale", NO_KEYS, replBucket),
 ];
 
+const SEED_CHARS = 32;
+/** A hundred buckets of three digits with commas. */
+const BUCKET_LIST_CHARS_MAX = 400;
 /** Keys of one bucket that REPL.BUCKET tells: when it is not told how many, and at most. */
 const BUCKET_KEYS = 100_000;
 const BUCKET_KEYS_MAX = 200_000;
@@ -92,7 +95,11 @@ function replicaof(call: Call): void {
     reply.error("ERR Invalid master port");
     return;
   }
-  const host = args.text(1);
+  const host = args.text(1, LIMITS.textBytesMax);
+  if (host === null) {
+    reply.error(`ERR Invalid master host: at most ${LIMITS.textBytesMax} bytes`);
+    return;
+  }
   const upstream = port.node.role === "replica" ? port.node.status().upstream : null;
   // Why not by the address alone: typed again it is consent, which a session that is refused needs.
   const standing = upstream?.state === "streaming" || upstream?.state === "restoring";
@@ -199,8 +206,8 @@ function replVerify(call: Call): void {
 /** REPL.BUCKET seed buckets bucket[,bucket..] [limit]: keys of a verification's buckets, as JSON. */
 function replBucket(call: Call): void {
   const { args, port, reply } = call;
-  const seed = args.text(1).toLowerCase();
-  const list = args.text(3);
+  const seed = args.word(1, SEED_CHARS) ?? "";
+  const list = args.latin1(3, BUCKET_LIST_CHARS_MAX) ?? "";
   if (args.count > 5 || !/^[0-9a-f]{32}$/.test(seed) || !/^\d{1,3}(,\d{1,3}){0,99}$/.test(list)) {
     reply.error("ERR expected REPL.BUCKET seed buckets bucket[,bucket..] [limit]");
     return;

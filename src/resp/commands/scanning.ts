@@ -4,6 +4,7 @@
  * Keys that expired by the clock are left out; nothing is deleted while walking.
  * Owns: patterns, cursors as text, gathering. Does not own: the order (store/index.ts).
  */
+import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";
 import { matchesGlob } from "../glob.ts";
 import { readInteger } from "../numbers.ts";
@@ -19,6 +20,10 @@ const KEYS_SLICE = 1000;
 /** Tries of RANDOMKEY to find one that has not expired. */
 const RANDOM_TRIES = 100;
 const U64_MAX = 0xffff_ffff_ffff_ffffn;
+/** A sign and 32 digits. */
+const CURSOR_CHARS_MAX = 33;
+const PATTERN_TOO_LONG = `ERR a pattern has at most ${LIMITS.patternBytesMax} bytes`;
+const ANSWER_TOO_LONG = `ERR the keys of the answer have more than ${LIMITS.keyListBytesMax} bytes`;
 const MATCH_ALL = Buffer.from("*");
 
 export const SCAN_COMMANDS: readonly Command[] = [
@@ -36,7 +41,7 @@ interface ScanOptions {
 
 function scan(call: Call): void {
   const { args, keys, reply } = call;
-  const from = readCursor(args.latin1(1));
+  const from = readCursor(args.latin1(1, CURSOR_CHARS_MAX));
   if (from === null) {
     reply.error("ERR invalid cursor");
     return;
@@ -54,14 +59,18 @@ function scan(call: Call): void {
       found.add(bytes, keyFrom, keyTo);
     }
   });
+  if (found.tooLong) {
+    reply.error(ANSWER_TOO_LONG);
+    return;
+  }
   reply.array(2);
   reply.bulkText(String(next));
   found.reply(reply);
 }
 
 /** A cursor as strtoul takes it: empty is 0, negative ones wrap around. Ours are below 2^53. */
-function readCursor(text: string): number | null {
-  const match = /^(?:([+-]?)(\d{1,32}))?$/.exec(text);
+function readCursor(text: string | null): number | null {
+  const match = text === null ? null : /^(?:([+-]?)(\d{1,32}))?$/.exec(text);
   if (match === null) return null;
   const digits = BigInt(match[2] ?? "0");
   if (digits > U64_MAX) return null;
@@ -81,7 +90,8 @@ function readScanOptions(call: Call): ScanOptions | string {
       if (count < 1) return ERR.syntax;
       options.count = count > COUNT_MAX ? COUNT_MAX : Number(count);
     } else if (args.is(i, "MATCH")) {
-      options.pattern = args.copy(i + 1);
+      if (args.length(i + 1) > LIMITS.patternBytesMax) return PATTERN_TOO_LONG;
+      options.pattern = args.view(i + 1);
     } else if (args.is(i, "TYPE")) {
       options.strings = args.is(i + 1, "STRING");
     } else return ERR.syntax;
@@ -91,7 +101,11 @@ function readScanOptions(call: Call): ScanOptions | string {
 
 function keysCommand(call: Call): void {
   const { args, keys, reply } = call;
-  const pattern = args.copy(1);
+  if (args.length(1) > LIMITS.patternBytesMax) {
+    reply.error(PATTERN_TOO_LONG);
+    return;
+  }
+  const pattern = args.view(1);
   const all = pattern.equals(MATCH_ALL);
   const found = new KeyList();
   let cursor = 0;
@@ -101,7 +115,8 @@ function keysCommand(call: Call): void {
       if (all || matchesGlob(pattern, bytes, from, to)) found.add(bytes, from, to);
     });
   } while (cursor !== 0);
-  found.reply(reply);
+  if (found.tooLong) reply.error(ANSWER_TOO_LONG);
+  else found.reply(reply);
 }
 
 function randomkey(call: Call): void {

@@ -13,12 +13,18 @@ export const SERVER_COMMANDS: readonly Command[] = [
   row("shutdown", -1, "admin noscript loading stale no_multi allow_busy", NO_KEYS, shutdown),
 ];
 
+/** Longer than any section's name. */
+const SECTION_BYTES_MAX = 32;
 const SHUTDOWN_WORDS = ["NOSAVE", "SAVE", "NOW", "FORCE"];
 
 function info(call: Call): void {
   const { args, port, reply } = call;
   const sections: string[] = [];
-  for (let i = 1; i < args.count; i++) sections.push(args.latin1(i).toLowerCase());
+  for (let i = 1; i < args.count; i++) {
+    const section = args.word(i, SECTION_BYTES_MAX);
+    if (section !== null) sections.push(section);
+    else if (sections.length === 0) sections.push("");
+  }
   reply.verbatim(infoText(port, sections));
 }
 

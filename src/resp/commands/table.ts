@@ -7,7 +7,7 @@
  */
 import type { Args } from "../args.ts";
 import { CLIENT_COMMANDS } from "./client-commands.ts";
-import type { Command } from "./command.ts";
+import { NAME_BYTES_MAX, type Command } from "./command.ts";
 import { commandCommands } from "./command-commands.ts";
 import { CONFIG_COMMANDS } from "./config-commands.ts";
 import { CONNECTION_COMMANDS } from "./connection.ts";
@@ -79,7 +79,8 @@ export function findByName(name: string): Command | undefined {
 
 /** The subcommand that argument 1 names; undefined when there is no such one. */
 export function findSubcommand(command: Command, args: Args): Command | undefined {
-  return command.subcommands?.get(args.latin1(1).toLowerCase());
+  const name = args.word(1, NAME_BYTES_MAX);
+  return name === null ? undefined : command.subcommands?.get(name);
 }
 
 function hashName(bytes: Uint8Array, from: number, to: number): number {

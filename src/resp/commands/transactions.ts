@@ -4,10 +4,18 @@
  * EXEC's writes are one GROUP record, so a replica never shows half of them. Queueing is dispatch's.
  * Owns: the verdict on watched keys. Does not own: groups (keyspace.ts), queueing (dispatch.ts).
  */
+import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";
 import { execute } from "../execute.ts";
 import type { Keyspace } from "../../node/keyspace.ts";
-import { ABSENT, printOf, samePrint, type KeyPrint, type Watcher } from "../../node/watch.ts";
+import {
+  ABSENT,
+  printOf,
+  samePrint,
+  type KeyPrint,
+  WATCHED_KEY_BYTES,
+  type Watcher,
+} from "../../node/watch.ts";
 import { ALL_KEYS, NO_KEYS, row, type Command } from "./command.ts";
 
 const FLAGS = "noscript loading stale fast allow_busy";
@@ -79,10 +87,16 @@ function watch(call: Call): void {
     return;
   }
   const { watcher } = client;
+  let { bytes } = watcher;
+  for (let i = 1; i < args.count; i++) bytes += args.length(i) + WATCHED_KEY_BYTES;
+  if (bytes > LIMITS.watchedBytesMax) {
+    reply.error("ERR too many watched keys");
+    return;
+  }
   if (watcher.keys.size === 0) watcher.generation = call.port.node.stateGeneration;
   for (let i = 1; i < args.count; i++) {
     const print = currentPrint(keys, args.bytes, args.from(i), args.to(i));
-    keys.watches.add(args.latin1(i), watcher, print);
+    keys.watches.add(args.view(i), watcher, print);
   }
   reply.ok();
 }
@@ -102,8 +116,8 @@ function watchedChanged(call: Call): boolean {
 
 /** A swap is a flush: every watched key that was there, or is now, counts as changed. */
 function anyDiffers(keys: Keyspace, watcher: Watcher, swapped: boolean): boolean {
-  for (const [key, before] of watcher.keys) {
-    const bytes = Buffer.from(key, "latin1");
+  for (const [name, before] of watcher.keys) {
+    const bytes = keys.watches.keyOf(name);
     const now = currentPrint(keys, bytes, 0, bytes.length);
     if (!samePrint(before, now) || (swapped && before.exists)) return true;
   }
