@@ -68,7 +68,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   });
   dieLoudly(log);
   for (const variable of warnings) log.warn("unknown_variable", { variable });
-  const node = createNode(options, log);
+  const node = openNode(options, log);
   let stop = (): void => process.exit(EXIT.ok);
   const clients = new ClientServer(node, options, log, () => stop());
   const housekeeping = new Housekeeping(clients.context);
@@ -87,6 +87,17 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   }
   housekeeping.start();
   if (process.stderr.isTTY) showProgress(node, process.stderr);
+}
+
+/** A --dir that cannot be used is a wrong command line. */
+function openNode(options: NodeOptions, log: Logger): DaemonNode {
+  try {
+    return createNode(options, log);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`hawser: ${error.message}\n`);
+    process.exit(EXIT.usage);
+  }
 }
 
 /** SIGTERM, SIGINT and SHUTDOWN: stop once; a second time means now. */

@@ -81,12 +81,18 @@ export class Replica {
   /**
    * Stops following and becomes a primary with a new history, which takes writes. Others can follow
    * it where they could before. This object reads the same state, and closing either closes both.
+   * Rejects, and goes on following, when this replica never had a state; `force` makes an empty
+   * primary of it.
    */
-  promote(): Promise<Primary> {
-    this.promoted ??= new Promise((resolve) => {
-      this.node.promote(() => resolve(primaryOver(this.parts)));
+  promote({ force = false }: { readonly force?: boolean } = {}): Promise<Primary> {
+    if (this.promoted !== null) return this.promoted;
+    const asked: { refusal: string | null } = { refusal: null };
+    const promoted = new Promise<Primary>((resolve) => {
+      asked.refusal = this.node.promote(force, () => resolve(primaryOver(this.parts)));
     });
-    return this.promoted;
+    if (asked.refusal !== null) return Promise.reject(new Error(`not promoted: ${asked.refusal}`));
+    this.promoted = promoted;
+    return promoted;
   }
 
   close(): Promise<void> {

@@ -64,10 +64,16 @@ export interface HawserNode {
     timeoutMs: number,
     done: (count: number) => void,
   ): () => void;
-  /** REPLICAOF host port: validates the target in the background; never throws. */
-  follow(host: string, port: number, consent: Consent): void;
-  /** REPLICAOF NO ONE: takes effect at the next batch boundary, calls back when it has. */
-  promote(done: () => void): void;
+  /**
+   * REPLICAOF host port: validates the target in the background; never throws.
+   * @returns why it is refused, with nothing changed; else null
+   */
+  follow(host: string, port: number, consent: Consent): string | null;
+  /**
+   * REPLICAOF NO ONE [FORCE]: takes effect at the next batch boundary, calls back when it has.
+   * @returns why it is refused, with nothing changed and no call; else null
+   */
+  promote(force: boolean, done: () => void): string | null;
   /** Digest of the whole state at the node's present position, computed by the worker. */
   digest(): Promise<StateDigest>;
   /** Compares every streaming replica with this node at its present position. */

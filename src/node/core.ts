@@ -31,13 +31,19 @@ import { chainStart } from "../wire/frame.ts";
 import type { Consent, DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
 import type { WriteRefusal } from "./api.ts";
+import type { Address } from "./option-values.ts";
+import type { RoleMemory } from "./role-memory.ts";
 import { FeederView, SessionView, type RoleOwner } from "./views.ts";
 
 /** What a node core is given by its shell. */
 export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
+  /** Whom it follows at the start; null on a primary. */
+  readonly upstream: Address | null;
   /** It is to be promoted once it has all that its upstream had (--seed-from). */
   readonly seeding: boolean;
+  /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
+  readonly remember: (role: RoleMemory) => void;
   readonly identity: Identity;
   readonly store: Store;
   readonly backlog: BacklogOptions;
@@ -68,6 +74,8 @@ export interface NodeCoreDeps {
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
 }
 
+const NEVER_SYNCED =
+  "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
 /** How often a seeded node looks whether it has caught up. */
 const SEED_POLL_MS = 20;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
@@ -80,6 +88,9 @@ export class NodeCore implements RoleOwner {
   readonly feeder: Feeder;
   readonly session: Session;
   readonly view: FeederView;
+  /** Whom the shell dials; null on a primary. */
+  upstream: Address | null;
+  /** It has, or had, a state of its own or of an upstream. */
   everSynced: boolean;
   /** Bumped by every swap. */
   stateGeneration = 0;
@@ -93,6 +104,7 @@ export class NodeCore implements RoleOwner {
   constructor(deps: NodeCoreDeps) {
     this.deps = deps;
     this.role = deps.role;
+    this.upstream = deps.upstream;
     this.seeding = deps.seeding;
     this.identity = deps.identity;
     this.store = deps.store;
@@ -172,8 +184,10 @@ export class NodeCore implements RoleOwner {
 
   // --- roles -----------------------------------------------------------------------------------
 
-  /** Follows the target that the shell dials from now on; `label` names it in the log. */
-  follow(consent: Consent, label: string): void {
+  /** Follows `upstream`, remembered first. @returns why it does not, with nothing changed; else null */
+  follow(consent: Consent, upstream: Address): string | null {
+    const refusal = this.remember({ role: "replica", upstream });
+    if (refusal !== null) return refusal;
     const nowMs = this.now();
     const wasPrimary = this.role === "primary";
     this.backlog.seal();
@@ -184,25 +198,48 @@ export class NodeCore implements RoleOwner {
     this.promoting = null;
     this.identity.giveConsent(consent);
     this.role = "replica";
-    this.deps.journal("info", "role_changed", { role: "replica", upstream: label });
+    this.upstream = upstream;
+    const { host, port } = upstream;
+    this.deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
     if (wasPrimary) this.session.resetToLog();
     this.session.start(nowMs);
     for (const done of promised) done();
+    return null;
   }
 
-  /** Becomes a primary at the next batch boundary; `done` is called then, or when follow() came first. */
-  promote(done: () => void): void {
+  /**
+   * Becomes a primary at the next batch boundary, remembered first; `done` is called then, or when
+   * follow() came first. `force` makes one of a node that never had a state: an empty one.
+   * @returns why it is refused, with nothing changed and `done` never called; else null
+   */
+  promote(force: boolean, done: () => void): string | null {
     if (this.role === "primary") {
       done();
-      return;
+      return null;
     }
     if (this.promoting !== null) {
       this.promoting.push(done);
-      return;
+      return null;
     }
+    if (!this.everSynced && !force) return NEVER_SYNCED;
+    const refusal = this.remember({ role: "primary", upstream: null });
+    if (refusal !== null) return refusal;
     this.promoting = [done];
     this.session.stop("promoted", this.now());
     this.drainThenPromote();
+    return null;
+  }
+
+  /** Before a role takes effect: a restart must find it. @returns why it cannot be kept; else null */
+  private remember(role: RoleMemory): string | null {
+    try {
+      this.deps.remember(role);
+      return null;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.deps.journal("error", "role_not_remembered", { why });
+      return `the role cannot be kept in --dir, and nothing was changed: ${why}`;
+    }
   }
 
   /** What was received completely is applied first, slice by slice. */
@@ -218,6 +255,7 @@ export class NodeCore implements RoleOwner {
     this.session.resetToLog();
     this.identity.promote(this.backlog.next);
     this.role = "primary";
+    this.upstream = null;
     this.seeding = false;
     this.everSynced = true;
     this.deps.journal("info", "role_changed", {
@@ -257,7 +295,7 @@ export class NodeCore implements RoleOwner {
   private promoteSeed(): void {
     if (!this.seeding) return;
     const caughtUp = this.session.connected && this.backlog.next >= this.session.upstreamNext;
-    if (caughtUp) this.promote(() => undefined);
+    if (caughtUp) this.promote(false, () => undefined);
     else this.deps.later(SEED_POLL_MS, () => this.promoteSeed());
   }
 

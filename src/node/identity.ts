@@ -4,11 +4,12 @@
  *
  * Owns: values and their moves. Does not own: what has to happen when they move (node.ts).
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promoted, type HistoryState } from "../log/history.ts";
 import { isId, randomId } from "../wire/id.ts";
 import type { Consent, Id, Lineage } from "../wire/messages.ts";
+import { readSmall, wordsOf, writeSmall } from "./directory.ts";
+import { UsageError } from "./option-values.ts";
 
 export class Identity implements HistoryState {
   readonly nodeId: Id;
@@ -66,18 +67,28 @@ export class Identity implements HistoryState {
   }
 }
 
-/** The id in `dir`/replica-id, made on the first start. */
+const REPLICA_ID_FILE = "replica-id";
+
+/**
+ * The id in `dir`/replica-id, made on the first start.
+ * @throws {UsageError} naming the file, when it is damaged or cannot be written
+ */
 function keptReplicaId(dir: string): Id {
-  const path = join(dir, "replica-id");
-  try {
-    const kept = readFileSync(path, "utf8").trim();
+  const path = join(dir, REPLICA_ID_FILE);
+  const text = readSmall(dir, REPLICA_ID_FILE);
+  if (text !== null) {
+    const kept = text.trim();
     if (isId(kept)) return kept;
-    throw new Error(`${path} does not hold 32 hex digits; remove it to get a new id`);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const found = kept === "" ? "nothing" : JSON.stringify(kept.slice(0, 50));
+    throw new UsageError(
+      `--dir: ${path} holds ${found}, expected 32 hex digits; remove it, and this replica gets a new id`,
+    );
   }
   const fresh = randomId();
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(path, `${fresh}\n`);
+  try {
+    writeSmall(dir, REPLICA_ID_FILE, `${fresh}\n`);
+  } catch (error) {
+    throw new UsageError(`--dir: ${path} cannot be written (${wordsOf(error)})`);
+  }
   return fresh;
 }

@@ -11,7 +11,7 @@ import type { Fields, Level } from "../primary/journal.ts";
 import { FeederServer } from "./replication-port.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
 import { PartFile } from "../replica/part-file.ts";
-import { SessionSocket, type Target } from "./upstream-socket.ts";
+import { SessionSocket } from "./upstream-socket.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
 import type { Session } from "../replica/session.ts";
 import { SerializerPool } from "../store/pool.ts";
@@ -19,6 +19,7 @@ import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts";
 import { type BucketKeys, type BucketRequest, readBucket } from "./bucket.ts";
+import { openDirectory } from "./directory.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
@@ -32,7 +33,10 @@ import type {
 } from "./api.ts";
 import { NodeCore } from "./core.ts";
 import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./status.ts";
+import type { Address } from "./option-values.ts";
 import type { NodeOptions } from "./options.ts";
+import { RoleFile } from "./role-file.ts";
+import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
 
@@ -44,7 +48,7 @@ const SERIALIZERS = 4;
 /** A writer that waits looks again after this: the pace may have changed. */
 const PAUSE_MS_MAX = 100;
 
-/** Builds a node; start() opens its replication port. */
+/** Builds a node; start() opens its replication port. @throws {UsageError} about --dir */
 export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
   return new DaemonNode(options, logger);
 }
@@ -61,21 +65,19 @@ export class DaemonNode implements HawserNode {
   private readonly server: FeederServer<NodeCore>;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
-  private targets: readonly Target[];
-  private targetIndex = 0;
   private clientPort: number;
   private replPort = 0;
 
   constructor(options: NodeOptions, logger: Logger) {
     this.options = options;
     this.logger = logger;
-    this.targets = options.of === null ? options.seedFrom : [options.of];
+    if (options.dir !== "") openDirectory(options.dir);
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
     this.verifier = new Verifier(this.pool);
     this.feederOptions = feederOptions(options);
-    this.socket = new SessionSocket(() => this.nextTarget(), CLIENT_PORT_PROBE);
+    this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
     this.server = new FeederServer((wantTurn) => this.makeCore(wantTurn));
     this.core = this.server.owner;
@@ -84,11 +86,15 @@ export class DaemonNode implements HawserNode {
 
   private makeCore(wantTurn: () => void): NodeCore {
     const { options } = this;
-    const seeding = options.seedFrom.length > 0;
+    const identity = new Identity(options.dir, options.allowReset);
+    const roleFile = new RoleFile(options.dir);
+    const start = this.startingRole(roleFile);
     return new NodeCore({
-      role: options.command === "replica" || seeding ? "replica" : "primary",
-      seeding,
-      identity: new Identity(options.dir, options.allowReset),
+      role: start.role,
+      upstream: start.upstream ?? start.sources[0] ?? null,
+      seeding: start.sources.length > 0,
+      remember: roleFile.write,
+      identity,
       store: this.store,
       backlog: {
         sizeBytes: options.backlogBytes,
@@ -114,9 +120,27 @@ export class DaemonNode implements HawserNode {
     });
   }
 
+  /** What the flags say, or what is remembered; told in the log where the two differ. */
+  private startingRole(file: RoleFile): StartingRole {
+    const { options } = this;
+    const memory = file.read();
+    const start = startingRole(options, memory);
+    const { conflict, role, upstream, sources, emptied } = start;
+    const remembered = memory === null ? "" : roleText(memory.role, memory.upstream);
+    const flags = roleText(options.command, options.of);
+    if (conflict === "memory_won") this.journal("warn", "role_remembered", { remembered, flags });
+    if (conflict === "flags_won") this.journal("warn", "role_from_flags", { remembered, flags });
+    if (memory !== null && options.roleFromFlags) file.forget();
+    if (emptied && sources.length === 0)
+      this.journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
+    return start;
+  }
+
   /** Keeps a half received snapshot in --dir. */
   private openPartFile(dir: string): PartFile {
-    return new PartFile(dir, (event, fields) => this.journal("info", event, fields));
+    return new PartFile(dir, (event, fields) =>
+      this.journal(event === "part_file_found" ? "info" : "warn", event, fields),
+    );
   }
 
   // --- parts, for the client port, status and tests ----------------------------------------------
@@ -226,20 +250,17 @@ export class DaemonNode implements HawserNode {
 
   // --- roles -----------------------------------------------------------------------------------
 
-  follow(host: string, port: number, consent: Consent): void {
-    this.targets = [{ host, port }];
-    this.targetIndex = 0;
-    this.core.follow(consent, `${host}:${port}`);
+  follow(host: string, port: number, consent: Consent): string | null {
+    return this.core.follow(consent, { host, port });
   }
 
-  promote(done: () => void): void {
-    this.core.promote(done);
+  promote(force: boolean, done: () => void): string | null {
+    return this.core.promote(force, done);
   }
 
-  private nextTarget(): Target {
-    const target = this.targets[this.targetIndex % this.targets.length]!;
-    this.targetIndex += 1;
-    return target;
+  /** Whom the session dials; asked only while there is somebody to follow. */
+  private get target(): Address {
+    return this.core.upstream!;
   }
 
   private address(): NodeAddress {
@@ -331,8 +352,7 @@ export class DaemonNode implements HawserNode {
   }
 
   private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
-    const target = this.targets[Math.max(0, this.targetIndex - 1) % this.targets.length]!;
-    return upstreamStatus(this.session, target, this.staleMs(), nowMs, wallMs);
+    return upstreamStatus(this.session, this.target, this.staleMs(), nowMs, wallMs);
   }
 
   /** How old what we serve may be against the root, ms; -1 before anything was heard of it. */

@@ -60,6 +60,7 @@ export type OptionName =
   | "maxmemory"
   | "maxclients"
   | "dir"
+  | "role-from-flags"
   | "log-level"
   | "log-format";
 
@@ -242,7 +243,13 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     kind: "text",
     fallback: "",
     of: "both",
-    help: "where the node keeps its replica id and a half received snapshot",
+    help: "where the node keeps its replica id, its role and a half received snapshot",
+  },
+  "role-from-flags": {
+    kind: "switch",
+    fallback: "false",
+    of: "both",
+    help: "once: start in the role of the flags, whatever --dir remembers of REPLICAOF",
   },
   "log-level": {
     kind: "choice",

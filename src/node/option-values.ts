@@ -5,6 +5,8 @@
  * would have been allowed. Owns: syntax of values. Does not own: which options exist (options.ts).
  */
 
+import { LIMITS } from "../limits.ts";
+
 /** A wrong command line: printed as it is, exit code 2. */
 export class UsageError extends Error {
   constructor(message: string) {
@@ -81,7 +83,8 @@ export function readAddress(text: string): Address {
   if (host === undefined || port < 1 || port > 65_535) {
     throw new UsageError("expected HOST:PORT such as 127.0.0.1:6380 or [::1]:6380");
   }
-  if (host.length > 255) throw new UsageError("expected a host of at most 255 characters");
+  if (Buffer.byteLength(host) > LIMITS.textBytesMax)
+    throw new UsageError(`expected a host of at most ${LIMITS.textBytesMax} bytes`);
   return { host, port };
 }
 

@@ -67,6 +67,8 @@ export interface NodeOptions {
   readonly maxclients: number;
   /** "" keeps nothing. */
   readonly dir: string;
+  /** The role of the flags, not the one that `dir` remembers. */
+  readonly roleFromFlags: boolean;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
 }
@@ -269,6 +271,7 @@ function assemble(
     maxmemory: number("maxmemory"),
     maxclients: number("maxclients"),
     dir: text("dir"),
+    roleFromFlags: flag("role-from-flags"),
     logLevel: text("log-level") as LogLevel,
     logFormat: text("log-format") as LogFormat,
   };
@@ -302,6 +305,7 @@ function check(options: NodeOptions): void {
     }
   }
   checkRanges(options);
+  checkLengths(options);
   if (options.insecure || isLoopback(options.bind)) return;
   const missing = [
     ...(options.requirepass === "" ? ["--requirepass"] : []),
@@ -326,6 +330,24 @@ function checkRanges(options: NodeOptions): void {
   ] as const) {
     if (value < min || value > max)
       throw new UsageError(`--${name}: ${value} is out of range; expected ${range}`);
+  }
+}
+
+/** Texts that go into a field of the wire, or to the system as a name. */
+function checkLengths(options: NodeOptions): void {
+  for (const [name, text] of [
+    ["announce-host", options.announceHost],
+    ["bind", options.bind],
+  ] as const) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > LIMITS.textBytesMax)
+      throw new UsageError(
+        `--${name}: "${text.slice(0, 40)}..." has ${bytes} bytes; expected at most ${LIMITS.textBytesMax}`,
+      );
+    if (text !== "" && !/^[\x21-\x7e]+$/.test(text))
+      throw new UsageError(
+        `--${name}: ${JSON.stringify(text)} is no host name or address; expected printable ascii without spaces`,
+      );
   }
 }
 

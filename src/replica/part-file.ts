@@ -10,10 +10,11 @@
  * so a checkpoint never names bytes that a crash could lose. What the file has beyond its checkpoint
  * is cut off at the next start.
  *
- * A disk that fails costs the keeping, not the sync: one log line, and the rest is not kept.
+ * A disk that fails, or is full, costs the keeping, not the sync: one log line, the files are removed
+ * so that they do not go on filling it, and the rest of the snapshot is not kept.
  * Owns: two files in one directory. Does not own: what chunks mean (restorer.ts).
  */
-import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "../limits.ts";
@@ -47,17 +48,17 @@ export class PartFile implements ChunkKeeper {
   private generation = 0;
   /** The snapshot that the file holds chunks of. */
   private held: SnapshotBegin | null = null;
+  /** A write failed: nothing is kept before the next begin(). */
   private broken = false;
 
-  /** Looks for what an earlier process left in `dir`, and cuts it to its checkpoint. */
+  /** Looks for what an earlier process left in `dir`, which is there, and cuts it to its checkpoint. */
   constructor(dir: string, log: PartFileLog) {
     this.dir = dir;
     this.log = log;
     this.partPath = join(dir, "snapshot.part");
     this.checkpointPath = join(dir, "snapshot.json");
-    mkdirSync(dir, { recursive: true });
     const checkpoint = this.findCheckpoint();
-    if (checkpoint === null) this.removeFiles();
+    if (checkpoint === null) this.tryRemoveFiles();
     else {
       this.kept = { begin: checkpoint.begin, chunks: checkpoint.chunks };
       this.fileBytes = checkpoint.fileBytes;
@@ -118,6 +119,7 @@ export class PartFile implements ChunkKeeper {
 
   begin(begin: SnapshotBegin): void {
     this.clear();
+    this.broken = false;
     const { generation } = this;
     this.run(generation, async () => {
       this.file = await open(this.partPath, "w");
@@ -135,7 +137,7 @@ export class PartFile implements ChunkKeeper {
     this.pendingBytes += record.length;
     this.run(this.generation, async () => {
       this.file ??= await open(this.partPath, "r+");
-      await this.file.write(record, 0, record.length, this.fileBytes);
+      await writeFully(this.file, record, this.fileBytes);
       this.pendingBytes -= record.length;
       this.fileBytes += record.length;
       this.chunks = number + 1;
@@ -166,20 +168,34 @@ export class PartFile implements ChunkKeeper {
     this.generation += 1;
     this.kept = null;
     this.pendingBytes = 0;
-    this.run(this.generation, async () => {
-      await this.file?.close();
-      this.file = null;
-      this.removeFiles();
-      this.fileBytes = 0;
-      this.chunks = 0;
-      this.sinceCheckpoint = 0;
-      this.held = null;
-    });
+    this.run(this.generation, () => this.letGo());
   }
 
+  /** Closes the file and removes both. */
+  private async letGo(): Promise<void> {
+    const { file } = this;
+    this.file = null;
+    this.fileBytes = 0;
+    this.chunks = 0;
+    this.sinceCheckpoint = 0;
+    this.held = null;
+    // Why not awaited to succeed: a disk that fails may fail this too, and the files are to go.
+    await file?.close().catch(() => undefined);
+    this.removeFiles();
+  }
+
+  /** The checkpoint first: without it the part file means nothing. */
   private removeFiles(): void {
-    rmSync(this.checkpointPath, { force: true });
-    rmSync(this.partPath, { force: true });
+    for (const path of [this.checkpointPath, `${this.checkpointPath}.tmp`, this.partPath])
+      rmSync(path, { force: true });
+  }
+
+  private tryRemoveFiles(): void {
+    try {
+      this.removeFiles();
+    } catch (error) {
+      this.log("part_file_failed", { why: String(error) });
+    }
   }
 
   /** Writes a last checkpoint and closes the file, after everything that was asked for so far. */
@@ -200,11 +216,30 @@ export class PartFile implements ChunkKeeper {
       try {
         await step();
       } catch (error) {
-        this.broken = true;
-        this.pendingBytes = 0;
-        this.log("part_file_failed", { why: String(error) });
+        // Why only then: what fails for an earlier snapshot says nothing about the present one.
+        if (generation === this.generation) await this.giveUp(error);
       }
     });
+  }
+
+  private async giveUp(error: unknown): Promise<void> {
+    this.broken = true;
+    this.pendingBytes = 0;
+    this.log("part_file_failed", { why: String(error) });
+    try {
+      await this.letGo();
+    } catch {
+      // The line is written: a disk that does not even let go of a file has nothing new to say.
+    }
+  }
+}
+
+/** A disk that gets full takes a part, and says so at the next write only. */
+async function writeFully(file: FileHandle, bytes: Buffer, at: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
   }
 }
 

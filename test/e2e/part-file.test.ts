@@ -1,5 +1,6 @@
 /** A replica with --dir that is killed in the middle of a ship goes on from its part file. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -77,6 +78,21 @@ test("e2e: part file: damaged on disk => found out, shipped again, equal", async
   const { counters } = await converge([primary, second]);
   expect(second.find("part_file_unusable")?.["why"]).toContain("ERR_WIRE_BODY_CRC");
   expect(count(counters[0]!, "sync_full")).toBe(2);
+});
+
+test("e2e: part file: the disk gets full => one line, the files are gone, the sync goes on", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const primary = await slowPrimary(fleet);
+  const replica = await fleet.replica(primary, "--dir", dir);
+  await waitForFile(join(dir, "snapshot.part"));
+  // No file of this process may grow beyond: the kernel takes a part of a write, then fails.
+  execFileSync("prlimit", [`--pid=${replica.pid}`, "--fsize=5000001"]);
+  const { counters } = await converge([primary, replica]);
+  expect(count(counters[0]!, "sync_full")).toBe(1);
+  expect(replica.findAll("part_file_failed")).toHaveLength(1);
+  expect(replica.find("part_file_failed")).toMatchObject({ level: "warn" });
+  expect(readdirSync(dir)).toEqual(["replica-id"]);
 });
 
 test("e2e: part file: without --dir => killed and started again, a ship from the start", async () => {

@@ -115,7 +115,9 @@ export class SimNode implements Host {
     const mint = (): Id => world.randomId();
     return new NodeCore({
       role,
+      upstream: null,
       seeding: false,
+      remember: () => undefined,
       identity: new KeptIdentity(mint, this.disk.replicaId),
       store: new Store({
         arenaSegmentBytes: settings.arenaSegmentBytes,
@@ -305,13 +307,13 @@ export class SimNode implements Host {
   follow(upstream: string, consent: Consent): void {
     this.run(() => {
       this.upstream = upstream;
-      this.core.follow(consent, upstream);
+      this.core.follow(consent, { host: upstream, port: 0 });
     });
   }
 
   promote(): void {
     this.run(() =>
-      this.core.promote(() => {
+      this.core.promote(true, () => {
         if (this.role === "primary") this.upstream = "";
       }),
     );

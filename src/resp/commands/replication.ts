@@ -17,8 +17,8 @@ const INFO_FLAGS = "loading stale fast";
 
 export const REPLICATION_COMMANDS: readonly Command[] = [
   row("role", 1, "noscript loading stale fast", NO_KEYS, role),
-  row("replicaof", 3, ADMIN, NO_KEYS, replicaof),
-  row("slaveof", 3, ADMIN, NO_KEYS, replicaof),
+  row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
+  row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
   row("wait", 3, "noscript loading", NO_KEYS, wait),
   row("repl.info", 1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
@@ -74,20 +74,14 @@ function role(call: Call): void {
 }
 
 function replicaof(call: Call): void {
-  const { args, client, port, reply } = call;
-  if (args.is(1, "NO") && args.is(2, "ONE")) {
-    if (port.node.role === "primary") reply.ok();
-    else if (client.executing) {
-      port.node.promote(() => undefined);
-      reply.ok();
-    } else {
-      client.block((done) => {
-        port.node.promote(() => done((later) => later.ok()));
-        // A promotion that was asked for happens, whoever is there to hear of it.
-        return () => undefined;
-      });
-    }
-    call.keys.refresh(call.keys.now);
+  const { args, port, reply } = call;
+  const force = args.count === 4 && args.is(3, "FORCE");
+  if (args.is(1, "NO") && args.is(2, "ONE") && (args.count === 3 || force)) {
+    promote(call, force);
+    return;
+  }
+  if (args.count !== 3) {
+    reply.error("ERR syntax error, expected REPLICAOF host port or REPLICAOF NO ONE [FORCE]");
     return;
   }
   const target = readInteger(args.bytes, args.from(2), args.to(2));
@@ -107,9 +101,27 @@ function replicaof(call: Call): void {
     reply.simple("OK Already connected to specified master");
     return;
   }
-  port.node.follow(host, target, "replicaof");
+  const refusal = port.node.follow(host, target, "replicaof");
   call.keys.refresh(call.keys.now);
-  reply.ok();
+  if (refusal === null) reply.ok();
+  else reply.error(`ERR ${refusal}`);
+}
+
+function promote({ client, keys, port, reply }: Call, force: boolean): void {
+  const { node } = port;
+  if (client.executing) {
+    const refusal = node.promote(force, () => undefined);
+    if (refusal === null) reply.ok();
+    else reply.error(`ERR ${refusal}`);
+  } else {
+    client.block((done) => {
+      const refusal = node.promote(force, () => done((later) => later.ok()));
+      if (refusal !== null) done((later) => later.error(`ERR ${refusal}`));
+      // A promotion that was asked for happens, whoever is there to hear of it.
+      return () => undefined;
+    });
+  }
+  keys.refresh(keys.now);
 }
 
 function wait(call: Call): void {

@@ -179,3 +179,12 @@ test("close => no handle is left and the process ends by itself; closing again i
   const { stdout } = await run(process.execPath, args, { timeout: 20_000 });
   expect(stdout).toMatch(/^\[("(Timeout|PipeWrap)",?)*\]\n$/);
 }, 30_000);
+
+test("promote => a replica that never had a state is refused and goes on; force makes it an empty primary", async () => {
+  const replica = keep(await Replica.open({ of: "127.0.0.1:1" }));
+  await expect(replica.promote()).rejects.toThrow("this node never had a state");
+  expect(replica.status().role).toBe("replica");
+  const primary = await replica.promote({ force: true });
+  primary.set("key", "value");
+  expect(primary.size).toBe(1);
+});

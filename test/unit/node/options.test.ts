@@ -36,6 +36,24 @@ describe("options: values", () => {
     });
   });
 
+  test.each([
+    ["announce-host", "h".repeat(256), /announce-host: "h{40}\.\.\." has 256 bytes.*at most 255/],
+    ["announce-host", "\u00e9".repeat(128), /announce-host: "é{40}\.\.\." has 256 bytes/],
+    ["announce-host", "two words", /announce-host: "two words" is no host name or address/],
+    ["bind", "h".repeat(256), /bind: .* has 256 bytes.*at most 255/],
+    ["seed-from", `ok:1,${"h".repeat(256)}:2`, /seed-from: .*a host of at most 255 bytes/],
+    ["seed-from", `${"\u00e9".repeat(128)}:2`, /seed-from: .*a host of at most 255 bytes/],
+  ])("--%s %s => refused with the limit", (name, text, error) => {
+    const argv = ["primary", `--${name}`, text, "--insecure"];
+    expect(() => node(argv)).toThrow(UsageError);
+    expect(() => node(argv)).toThrow(error);
+  });
+
+  test("--announce-host: as long as HELLO carries it => taken", () => {
+    const host = "h".repeat(255);
+    expect(node(["primary", "--announce-host", host]).announceHost).toBe(host);
+  });
+
   test("flag > variable > file > default", () => {
     const file = '{"port": 1, "window": "1mb", "maxmemory": "2gb", "insecure": true}';
     const variables = { HAWSER_PORT: "2", HAWSER_WINDOW: "2mb" };

@@ -47,9 +47,10 @@ describe("client: order and blocking", () => {
     const [waiting, other] = [new FakeClient(port, 1), new FakeClient(port, 2)];
     waiting.call("WAIT", "1", "0");
     port.node.role = "replica";
-    port.node.promote = (done) => {
+    port.node.promote = (_force, done) => {
       port.node.waits[0]!.done(7);
       done();
+      return null;
     };
     expect(other.send(request("PING") + request("REPLICAOF", "NO", "ONE"))).toBe(
       "+PONG\r\n+OK\r\n",

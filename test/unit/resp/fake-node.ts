@@ -38,6 +38,8 @@ export class FakeNode implements HawserNode {
   store: Store = new Store();
   readonly log = new RecordingLog(0, 0, { sizeBytes: 64 * 1024 * 1024, clock: () => 0 });
   refusal: WriteRefusal = null;
+  /** Why follow() and promote() are refused; null when they are not. */
+  roleRefusal: string | null = null;
   loading = false;
   stateGeneration = 0;
   paused = false;
@@ -92,11 +94,14 @@ export class FakeNode implements HawserNode {
       wait.cancelled = true;
     };
   }
-  follow(host: string, port: number): void {
-    this.followed.push(`${host}:${port}`);
+  follow(host: string, port: number): string | null {
+    if (this.roleRefusal === null) this.followed.push(`${host}:${port}`);
+    return this.roleRefusal;
   }
-  promote(done: () => void): void {
+  promote(force: boolean, done: () => void): string | null {
+    if (this.roleRefusal !== null && !force) return this.roleRefusal;
     this.promoted.push(done);
+    return null;
   }
   digest(): Promise<StateDigest> {
     return new Promise((resolve) => {

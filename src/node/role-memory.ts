@@ -1,0 +1,124 @@
+/**
+ * Which role a node starts in: what its flags say, and what was decided at runtime (REPLICAOF, a
+ * promotion, the end of seeding) and is remembered in --dir.
+ *
+ *   remembered         flags                     starts as
+ *   nothing            primary                   primary
+ *   nothing            primary --seed-from S     seeds from S
+ *   nothing            replica --of X            replica of X
+ *   replica of Y       any                       replica of Y
+ *   primary            primary --seed-from S     seeds from S: its state was in memory
+ *   primary            any other                 primary, and empty
+ *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
+ *
+ * Flags that say something else than what they are overruled by, or overrule, are told in the log.
+ * Pure. Owns: the decision, the text of role.json. Does not own: the file (directory.ts).
+ */
+import { LIMITS } from "../limits.ts";
+import type { Address } from "./option-values.ts";
+
+/** The file in --dir. */
+export const ROLE_FILE = "role.json";
+
+const VERSION = 1;
+
+export type RoleMemory =
+  | { readonly role: "primary"; readonly upstream: null }
+  | { readonly role: "replica"; readonly upstream: Address };
+
+/** What the command line says. */
+export interface RoleFlags {
+  readonly command: "primary" | "replica";
+  /** Null on a primary. */
+  readonly of: Address | null;
+  readonly seedFrom: readonly Address[];
+  readonly roleFromFlags: boolean;
+}
+
+export interface StartingRole {
+  readonly role: "primary" | "replica";
+  /** Whom it follows; null on a primary, and before a source was chosen. */
+  readonly upstream: Address | null;
+  /** Where it gets its state from before it is a primary; empty when it does not seed. */
+  readonly sources: readonly Address[];
+  /** Flags and memory differ, and which of the two is followed. */
+  readonly conflict: "none" | "memory_won" | "flags_won";
+  /** It was a primary, and its state is gone. */
+  readonly emptied: boolean;
+}
+
+/** Decides; see the table above. */
+export function startingRole(flags: RoleFlags, memory: RoleMemory | null): StartingRole {
+  const differs = memory !== null && !agree(flags, memory);
+  if (memory === null || flags.roleFromFlags) return byFlags(flags, differs ? "flags_won" : "none");
+  const conflict = differs ? "memory_won" : "none";
+  if (memory.role === "replica")
+    return {
+      role: "replica",
+      upstream: memory.upstream,
+      sources: [],
+      conflict,
+      emptied: false,
+    };
+  if (flags.seedFrom.length > 0) return byFlags(flags, conflict);
+  return { role: "primary", upstream: null, sources: [], conflict, emptied: true };
+}
+
+function byFlags(flags: RoleFlags, conflict: StartingRole["conflict"]): StartingRole {
+  const { of: upstream, seedFrom: sources, command } = flags;
+  const role = sources.length > 0 ? "replica" : command;
+  return { role, upstream, sources, conflict, emptied: false };
+}
+
+function agree(flags: RoleFlags, memory: RoleMemory): boolean {
+  if (memory.role === "primary") return flags.command === "primary";
+  const { host, port } = memory.upstream;
+  return flags.of !== null && flags.of.host === host && flags.of.port === port;
+}
+
+/** "primary", or "replica of host:port": for log lines. */
+export function roleText(role: "primary" | "replica", upstream: Address | null): string {
+  return upstream === null ? role : `${role} of ${upstream.host}:${upstream.port}`;
+}
+
+/** The text of role.json. */
+export function encodeRole({ role, upstream }: RoleMemory): string {
+  return `${JSON.stringify({ version: VERSION, role, upstream })}\n`;
+}
+
+/** Reads role.json, every field checked. @throws {Error} naming what is wrong */
+export function decodeRole(text: string): RoleMemory {
+  const root = objectOf(parse(text), "the text");
+  if (root["version"] !== VERSION)
+    throw new Error(`version is ${shown(root["version"])}, expected ${VERSION}`);
+  const { role, upstream } = root;
+  if (role === "primary") {
+    if (upstream !== null) throw new Error("upstream of a primary is not null");
+    return { role, upstream };
+  }
+  if (role !== "replica") throw new Error(`role is ${shown(role)}, expected primary or replica`);
+  const { host, port } = objectOf(upstream, "upstream");
+  if (typeof host !== "string" || host === "" || Buffer.byteLength(host) > LIMITS.textBytesMax)
+    throw new Error(`upstream.host is no text of 1 to ${LIMITS.textBytesMax} bytes`);
+  if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`upstream.port is ${shown(port)}, expected 1 to 65535`);
+  return { role, upstream: { host, port } };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
+  }
+}
+
+function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error(`${name} is no object`);
+  return value as Record<string, unknown>;
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 50);
+}

@@ -1,0 +1,136 @@
+/** The small files of --dir: written whole, and read with an error that names the file. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openDirectory, readSmall, removeSmall, writeSmall } from "../../../src/node/directory.ts";
+import { Identity } from "../../../src/node/identity.ts";
+import { UsageError } from "../../../src/node/option-values.ts";
+import { RoleFile } from "../../../src/node/role-file.ts";
+
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "hawser-directory-"));
+});
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** What `run` throws, which is a UsageError of one line. */
+function usageError(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    const { message } = error as Error;
+    expect(message).not.toContain("\n");
+    return message;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("openDirectory", () => {
+  test("not there => made", () => {
+    openDirectory(join(dir, "a", "b"));
+    expect(existsSync(join(dir, "a", "b"))).toBe(true);
+  });
+
+  test.each(["file", "file/below", "\0"])("%j => an error that names it", (name) => {
+    writeFileSync(join(dir, "file"), "");
+    const message = usageError(() => openDirectory(join(dir, name)));
+    expect(message).toContain(`--dir "${join(dir, name)}": files cannot be kept there`);
+  });
+});
+
+describe("small files", () => {
+  test("written => read back, nothing else is left", () => {
+    writeSmall(dir, "name", "one");
+    writeSmall(dir, "name", "two");
+    expect(readSmall(dir, "name")).toBe("two");
+    expect(readdirSync(dir)).toEqual(["name"]);
+    removeSmall(dir, "name");
+    removeSmall(dir, "name");
+    expect(readSmall(dir, "name")).toBe(null);
+  });
+
+  test("a write that fails => the old text stays, nothing is left aside", () => {
+    writeSmall(dir, "name", "one");
+    rmSync(join(dir, "name"));
+    // A file cannot be renamed over a directory.
+    mkdirSync(join(dir, "name", "below"), { recursive: true });
+    expect(() => writeSmall(dir, "name", "two")).toThrow();
+    expect(readdirSync(dir)).toEqual(["name"]);
+    expect(existsSync(join(dir, "name", "below"))).toBe(true);
+  });
+
+  test("too long, or no file => an error that names it", () => {
+    writeFileSync(join(dir, "long"), "x".repeat(5000));
+    mkdirSync(join(dir, "folder"));
+    expect(usageError(() => readSmall(dir, "long"))).toContain(`${join(dir, "long")} cannot be`);
+    expect(usageError(() => readSmall(dir, "folder"))).toContain(join(dir, "folder"));
+  });
+});
+
+describe("replica-id", () => {
+  const path = (): string => join(dir, "replica-id");
+
+  test("first start => made; every other start => the same", () => {
+    const { replicaId } = new Identity(dir, false);
+    expect(readFileSync(path(), "utf8")).toBe(`${replicaId}\n`);
+    expect(new Identity(dir, false).replicaId).toBe(replicaId);
+    expect(readdirSync(dir)).toEqual(["replica-id"]);
+  });
+
+  test.each([
+    ["", "holds nothing"],
+    ["\n", "holds nothing"],
+    ["0123456789abcdef", 'holds "0123456789abcdef"'],
+    ["x".repeat(4000), 'holds "xxxx'],
+    ["\x1b[31m\n\x07", 'holds "\\u001b[31m'],
+  ])("%j => an error that names the file, and the file stays as it is", (text, found) => {
+    writeFileSync(path(), text);
+    const message = usageError(() => new Identity(dir, false));
+    expect(message).toContain(path());
+    expect(message).toContain(found);
+    expect(message).toContain("remove it, and this replica gets a new id");
+    expect(message.length).toBeLessThan(400);
+    expect(readFileSync(path(), "utf8")).toBe(text);
+  });
+});
+
+describe("role.json", () => {
+  test("written => read by the next process; forgotten => gone", () => {
+    const memory = { role: "replica", upstream: { host: "h", port: 7 } } as const;
+    new RoleFile(dir).write(memory);
+    expect(new RoleFile(dir).read()).toEqual(memory);
+    new RoleFile(dir).forget();
+    expect(new RoleFile(dir).read()).toBe(null);
+  });
+
+  test("damaged => an error that names the file and the field", () => {
+    writeFileSync(join(dir, "role.json"), '{"version":1,"role":"replica"}');
+    const message = usageError(() => new RoleFile(dir).read());
+    expect(message).toContain(`${join(dir, "role.json")} is damaged: upstream is no object`);
+  });
+
+  test("without --dir => nothing is remembered", () => {
+    const file = new RoleFile("");
+    file.write({ role: "primary", upstream: null });
+    file.forget();
+    expect(file.read()).toBe(null);
+  });
+
+  test("a directory that went away => the write throws", () => {
+    const file = new RoleFile(dir);
+    rmSync(dir, { recursive: true });
+    expect(() => file.write({ role: "primary", upstream: null })).toThrow("ENOENT");
+  });
+});

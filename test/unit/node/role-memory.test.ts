@@ -1,0 +1,79 @@
+/** What --dir remembers of a node's role, and how it starts with it. */
+import { describe, expect, test } from "vitest";
+import {
+  decodeRole,
+  encodeRole,
+  type RoleFlags,
+  type RoleMemory,
+  startingRole,
+} from "../../../src/node/role-memory.ts";
+
+const X = { host: "x", port: 1 };
+const Y = { host: "y", port: 2 };
+const PRIMARY: RoleMemory = { role: "primary", upstream: null };
+const OF_Y: RoleMemory = { role: "replica", upstream: Y };
+
+const flags = (
+  command: RoleFlags["command"],
+  of: RoleFlags["of"] = null,
+  seedFrom: RoleFlags["seedFrom"] = [],
+  roleFromFlags = false,
+): RoleFlags => ({ command, of, seedFrom, roleFromFlags });
+
+describe("startingRole", () => {
+  test.each<[string, RoleFlags, RoleMemory | null, string]>([
+    ["nothing remembered, primary", flags("primary"), null, "primary"],
+    ["nothing remembered, replica", flags("replica", X), null, "replica of x"],
+    ["nothing remembered, seeding", flags("primary", null, [X]), null, "replica, seeds from x"],
+    ["replica of y, flags primary", flags("primary"), OF_Y, "replica of y, memory_won"],
+    ["replica of y, seeding", flags("primary", null, [X]), OF_Y, "replica of y, memory_won"],
+    ["replica of y, flags replica of x", flags("replica", X), OF_Y, "replica of y, memory_won"],
+    ["replica of y, flags the same", flags("replica", Y), OF_Y, "replica of y"],
+    ["primary, flags replica", flags("replica", X), PRIMARY, "primary, memory_won, emptied"],
+    ["primary, flags primary", flags("primary"), PRIMARY, "primary, emptied"],
+    ["primary, seeding", flags("primary", null, [X]), PRIMARY, "replica, seeds from x"],
+    ["switch, replica of y", flags("primary", null, [], true), OF_Y, "primary, flags_won"],
+    ["switch, primary", flags("replica", X, [], true), PRIMARY, "replica of x, flags_won"],
+    ["switch, the same", flags("replica", Y, [], true), OF_Y, "replica of y"],
+    ["switch, nothing remembered", flags("replica", X, [], true), null, "replica of x"],
+  ])("%s", (_name, given, memory, expected) => {
+    const { role, upstream, sources, conflict, emptied } = startingRole(given, memory);
+    const words = [
+      upstream === null ? role : `${role} of ${upstream.host}`,
+      ...sources.map(({ host }) => `seeds from ${host}`),
+      ...(conflict === "none" ? [] : [conflict]),
+      ...(emptied ? ["emptied"] : []),
+    ];
+    expect(words.join(", ")).toBe(expected);
+  });
+});
+
+describe("role.json", () => {
+  test.each([PRIMARY, OF_Y])("%j => read back", (memory) => {
+    expect(decodeRole(encodeRole(memory))).toEqual(memory);
+  });
+
+  test.each([
+    ["", "it is empty"],
+    ["\n", "it is empty"],
+    ['{"version":1,"ro', "it is no JSON"],
+    ["[]", "the text is no object"],
+    ["null", "the text is no object"],
+    ['{"version":2,"role":"primary","upstream":null}', "version is 2, expected 1"],
+    ['{"role":"primary","upstream":null}', "version is missing, expected 1"],
+    ['{"version":1,"role":"king","upstream":null}', 'role is "king", expected primary or replica'],
+    ['{"version":1,"role":"primary","upstream":{}}', "upstream of a primary is not null"],
+    ['{"version":1,"role":"replica","upstream":null}', "upstream is no object"],
+    ['{"version":1,"role":"replica","upstream":{"port":1}}', "upstream.host is no text"],
+    ['{"version":1,"role":"replica","upstream":{"host":"","port":1}}', "upstream.host is no text"],
+    [
+      `{"version":1,"role":"replica","upstream":{"host":"${"h".repeat(256)}","port":1}}`,
+      "upstream.host is no text",
+    ],
+    ['{"version":1,"role":"replica","upstream":{"host":"h","port":0}}', "upstream.port is 0"],
+    ['{"version":1,"role":"replica","upstream":{"host":"h","port":1.5}}', "upstream.port is 1.5"],
+    ['{"version":1,"role":"replica","upstream":{"host":"h"}}', "upstream.port is missing"],
+  ])("%s => %s", (text, error) => {
+    expect(() => decodeRole(text)).toThrow(error);
+  });
+});
