@@ -10,6 +10,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -19,7 +20,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { UsageError } from "./option-values.ts";
 
 /** No file that is read here is longer, bytes. */
@@ -28,12 +29,25 @@ const SMALL_BYTES_MAX = 4096;
 /** Makes `dir` if it is not there. @throws {UsageError} when files cannot be kept in it */
 export function openDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDirectory(resolve(dir));
+    if (!statSync(dir).isDirectory()) throw new Error("it is no directory");
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new UsageError(
       `--dir "${dir}": files cannot be kept there (${wordsOf(error)}); expected a directory that this user may write to`,
     );
+  }
+}
+
+/** Why not mkdir's own recursion: below /proc it tries again for ever. */
+function makeDirectory(dir: string): void {
+  if (existsSync(dir)) return;
+  const parent = dirname(dir);
+  if (parent !== dir) makeDirectory(parent);
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
   }
 }
 
