@@ -1,6 +1,7 @@
 /** The questions about resynchronization, each a run of its own that returns named figures. */
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import { writeGroups } from "../../test/tools/group-writer.ts";
 import { FaultProxy } from "../../test/tools/proxy.ts";
 import { rssBytes } from "../lib/process.ts";
 import { prober } from "../lib/prober.ts";
@@ -82,6 +83,58 @@ const cuts = (): Promise<Figures> =>
       resumes: await counter(primary, "snapshot_resumes"),
       sent_mb: sent / MB,
       sent_per_snapshot: sent / whole,
+      equal: await sameDigest([primary, replica]),
+    };
+    await proxy.close();
+    return figures;
+  });
+
+/**
+ * 100 MB, backlog 8 MB, a line of 10 MB/s, two writers in groups of 300 SETs that want 15 MB/s
+ * together, three cuts, the last within the last 5 % of the ship.
+ */
+const cutUnderLoad = (): Promise<Figures> =>
+  using(async (own) => {
+    const primary = own(await node("primary", "--backlog", "8mb"));
+    await fill(primary.port, 100_000, 1000);
+    const proxy = await FaultProxy.listen(primary.replPort);
+    proxy.down.set({ bytesPerSecond: 10 * MB });
+    const stop = await writeGroups(primary.port, {
+      writers: 2,
+      group: 300,
+      valueBytes: 1000,
+      keys: 100_000,
+      bytesPerSecond: 15 * MB,
+    });
+    await sleep(1_000);
+    const startedMs = performance.now();
+    const replica = own(await node("replica", "--of", `127.0.0.1:${proxy.port}`));
+    const total = 100_000 * 1024;
+    const places = [
+      0.2 + 0.2 * Math.random(),
+      0.6 + 0.2 * Math.random(),
+      0.95 + Math.random() / 20,
+    ];
+    for (const place of places)
+      await proxy.down.cutAfter(Math.max(0, Math.floor(place * total) - proxy.down.bytes), "reset");
+    await until("the swap", async () => {
+      const { upstream } = await status(replica.port);
+      return upstream?.state === "streaming";
+    });
+    const shipMs = performance.now() - startedMs;
+    await sleep(5_000);
+    const { longestMs, bytes } = await stop();
+    await synced(replica);
+    // What it had heard of its upstream may be a second old.
+    await until("equal states", () => sameDigest([primary, replica]), 20_000);
+    const figures = {
+      ship_s: shipMs / 1000,
+      full_syncs: await counter(primary, "sync_full"),
+      resumes: await counter(primary, "snapshot_resumes"),
+      given_up: await counter(primary, "syncs_given_up"),
+      written_mb: bytes / MB,
+      group_ms_max: longestMs,
+      write_delay_ms_max: await counter(primary, "write_delay_ms_max"),
       equal: await sameDigest([primary, replica]),
     };
     await proxy.close();
@@ -222,4 +275,5 @@ export const QUESTIONS: Readonly<Record<string, () => Promise<Figures>>> = {
   stopped: stopped(120),
   ten,
   record: bigRecord,
+  ends: cutUnderLoad,
 };

@@ -29,6 +29,16 @@ export const MUTANTS: readonly Mutant[] = [
     "holds.enforce(backlog.newestSegmentStart, this.holdCapBytes)",
     "holds.enforce(backlog.newestSegmentStart, Number.POSITIVE_INFINITY)",
   ]),
+  mutant("writers run free while a sync is cut", [
+    "primary/pacing.ts",
+    "nowMs - sinceMs > PATIENCE_MS) continue;",
+    "nowMs - sinceMs > 0) continue;",
+  ]),
+  mutant("a write waits for the pace however long it takes", [
+    "primary/pace.ts",
+    "nowMs - turn.sinceMs >= WAIT_MS_MAX) return false;",
+    "nowMs < turn.sinceMs) return false;",
+  ]),
   mutant("a cut batch is resumed off by one byte", [
     "log/cursor.ts",
     "    this.at += held;",

@@ -83,8 +83,9 @@ export class Primary {
    * down. Await it in loops that write much.
    */
   async ready(): Promise<void> {
-    while (this.node.writersPaused())
-      await new Promise<void>((resolve) => this.node.onWritersResumed(resolve));
+    const turn = { sinceMs: -1 };
+    while (!this.node.mayWrite(turn, 0))
+      await new Promise<void>((resolve) => this.node.onWritersResumed(turn, resolve));
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
+import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { VerifyReport } from "./verifier.ts";
@@ -53,10 +54,17 @@ export interface HawserNode {
    * the log for a replica; else returns false. Asked with the same `run` it is still called once.
    */
   afterTurn(run: () => void): boolean;
-  /** True while writers are to be slowed (D15): stop reading client sockets until resumed. */
+  /** Whether writers have to ask for each write (D15); else mayWrite() is always true. */
+  writersPaced(): boolean;
+  /**
+   * Whether a write of about `bytes` of log may run now. When not: stop reading the client's socket,
+   * and ask again when onWritersResumed() calls. `turn` is the writer's own.
+   */
+  mayWrite(turn: WriterTurn, bytes: number): boolean;
+  /** Calls `resume` once, when it is worth asking again. */
+  onWritersResumed(turn: WriterTurn, resume: () => void): void;
+  /** Whether even a small write would have to wait now. */
   writersPaused(): boolean;
-  /** Calls `resume` once when writersPaused() turns false. */
-  onWritersResumed(resume: () => void): void;
   /** WAIT: calls `done` once with the number of replicas that applied `offset`. Returns a cancel. */
   waitForReplicas(
     offset: number,

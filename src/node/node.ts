@@ -10,6 +10,7 @@ import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
 import { FeederServer } from "./replication-port.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
+import type { WriterTurn } from "../primary/pace.ts";
 import { PartFile } from "../replica/part-file.ts";
 import { SessionSocket } from "./upstream-socket.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
@@ -45,8 +46,6 @@ const MIB = 1024 * 1024;
 const DRAIN_MS = 10_000;
 /** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
 const SERIALIZERS = 4;
-/** A writer that waits looks again after this: the pace may have changed. */
-const PAUSE_MS_MAX = 100;
 
 /** Builds a node; start() opens its replication port. @throws {UsageError} about --dir */
 export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
@@ -229,13 +228,20 @@ export class DaemonNode implements HawserNode {
     return true;
   }
 
-  writersPaused(): boolean {
-    return this.feeder.pacing.paused(this.now());
+  writersPaced(): boolean {
+    return this.feeder.pacing.isPacing;
   }
 
-  onWritersResumed(resume: () => void): void {
-    const waitMs = this.feeder.pacing.waitMs(this.now());
-    setTimeout(resume, Math.max(1, Math.min(waitMs, PAUSE_MS_MAX)));
+  mayWrite(turn: WriterTurn, bytes: number): boolean {
+    return this.feeder.pacing.mayWrite(turn, bytes, this.now());
+  }
+
+  onWritersResumed(turn: WriterTurn, resume: () => void): void {
+    setTimeout(resume, this.feeder.pacing.retryMs(turn, this.now()));
+  }
+
+  writersPaused(): boolean {
+    return this.feeder.pacing.paused(this.now());
   }
 
   waitForReplicas(

@@ -198,6 +198,11 @@ function welcome(
   const parked = feeder.parking.take(hello.replicaId);
   link.hold =
     parked !== null && parked.hold !== null && feeder.holds.has(parked.hold) ? parked.hold : null;
+  if (parked !== null && link.hold !== null && parked.snapshot === null) {
+    // Why: a cut neither ends its probation nor makes it one that never caught up.
+    link.shippedAtMs = parked.shippedAtMs;
+    link.caughtUp = parked.caughtUp;
+  }
   const { offset } = hello.position;
   switch (decision.case) {
     case "continue": {

@@ -189,6 +189,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
     if (link === undefined || snapshot === null) return;
     link.progressMs = this.deps.now();
     link.hold ??= this.holds.add(snapshot.offset);
+    this.pacing.review(link.progressMs);
     this.wantPump();
   }
 

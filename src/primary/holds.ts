@@ -4,8 +4,15 @@
  *
  * Owns: offsets. Does not own: when a hold starts, moves or ends (link.ts, parking.ts).
  */
+import { SyncRate } from "./sync-rate.ts";
+
+/** The pin of one sync, over all its connections. */
 export class Hold {
   offset: number;
+  /** How fast its replica takes the sync. */
+  readonly rate: SyncRate = new SyncRate();
+  /** The pace that it last asked for, bytes per second. */
+  pace: number = Number.POSITIVE_INFINITY;
   constructor(offset: number) {
     this.offset = offset;
   }

@@ -1,55 +1,48 @@
 /**
- * Holds, their cap, and what writers have to give way to: looks at every link ten times a second.
+ * Holds, their cap, and what writers have to give way to: looks at every sync ten times a second,
+ * and at once when one begins or is cut.
  *
  *   hold moves with what its replica applied; ends below half the backlog, when the probation
  *                         (throttleMaxMs after the swap) is over
  *   hold at its cap       syncing:   the sync is given up, the replica is quarantined
- *                         caught up, parked: the hold is dropped, nobody is slowed for it
- *   writers               paced by the slowest connected, advancing sync (pace.ts); after the swap
- *                         only while its lag is above half the backlog
+ *                         caught up, parked: the hold is dropped
+ *   writers               paced (pace.ts) by the slowest sync that advances, or that was cut less
+ *                         than PATIENCE_MS ago; meanwhile none writes past a hold's cap
  *   throttleMaxMs below the floor: that sync is given up, the replica is quarantined
  *
- * Also the warnings at 50 % and 80 % of the backlog, for links without a hold.
- * Owns: rates of links, the pace. Does not own: the bucket's arithmetic (pace.ts).
+ * Owns: the pace, which holds count for it. Does not own: the bucket's arithmetic (pace.ts), rates
+ * of syncs (sync-rate.ts), links without a hold (lag-warnings.ts).
  */
 import type { Feeder } from "./feeder.ts";
+import type { Hold } from "./holds.ts";
+import { LagWarnings } from "./lag-warnings.ts";
 import type { Link } from "./link.ts";
-import { Pace, PACE_FLOOR_BYTES, paceOf, type PaceClaim } from "./pace.ts";
+import { Pace, PACE_FLOOR_BYTES, paceOf, type WriterTurn } from "./pace.ts";
 import { Rate } from "./rate.ts";
 import { relieve } from "./relief.ts";
+import type { Ship } from "./ship.ts";
 
-/** A sync that did not move for this long slows nobody. */
-const ADVANCING_MS = 1_500;
+/** A sync that did not move, or is cut, for this long slows nobody. */
+const PATIENCE_MS = 3_000;
 /** Writers count as released when nobody had to wait for this long. */
 const RELEASED_MS = 3_000;
-/** A drain is believed after this. */
-const MEASURED_MS = 1_000;
-/** Shares of the backlog at which a lagging replica is warned of, and the one below which it is well again. */
-const WARN_AT = [0.5, 0.8] as const;
-const WELL_BELOW = 0.25;
-/** What a resumed ship's earlier chunks are taken to have held; only the pace depends on it. */
-const CHUNK_BYTES_USUAL = 256 * 1024;
-
-/** What pacing remembers of a link. */
-interface Watch {
-  /** When chunks began to flow on this link. */
-  shipSinceMs: number;
-  readonly chunks: Rate;
-  /** Null until the stream was first confirmed: a swap jumps to its offset. */
-  applied: Rate | null;
-  warned: number;
-}
+/** Who waits asks at least so often; who has not asked for this long does not wait any more. */
+const WAITING_MS = 200;
+/** A replica that is further behind than this share of the backlog is busy: its rate can be measured. */
+const BUSY_SHARE = 0.125;
 
 export class Pacing {
   readonly pace: Pace = new Pace();
   /** Log bytes written per second. */
   readonly writes: Rate = new Rate(0, 0);
   private readonly feeder: Feeder;
-  private readonly watches = new WeakMap<Link, Watch>();
+  private readonly warnings = new LagWarnings();
+  /** Holds on whose account writers are paced. */
+  private pacers: Hold[] = [];
+  /** The one of them that asks for the lowest pace, and since when that is below the floor, ms. */
+  private slowest: Hold | null = null;
   private slowestSinceMs = -1;
   private slowing = false;
-  /** When a writer last had to wait. */
-  private bitMs = 0;
 
   constructor(feeder: Feeder) {
     this.feeder = feeder;
@@ -71,14 +64,39 @@ export class Pacing {
     return perSecond < 1 ? -1 : this.feeder.backlog.sizeBytes / perSecond;
   }
 
-  /** Whether writers have to wait now. */
-  paused(nowMs: number): boolean {
-    return this.pace.paused(this.feeder.backlog.tail, nowMs);
+  // --- writers -----------------------------------------------------------------------------------
+
+  /** Whether writers have to ask for each write. */
+  get isPacing(): boolean {
+    return Number.isFinite(this.pace.limit);
   }
 
-  /** How long until the next write may run, ms. */
-  waitMs(nowMs: number): number {
-    return this.pace.waitMs(this.feeder.backlog.tail, nowMs);
+  /** Whether the next write had to wait, if it were small. */
+  paused(nowMs: number): boolean {
+    return this.isPacing && (this.roomBytes <= 0 || this.pace.waitMs(this.tail, nowMs) > 0);
+  }
+
+  /** Whether a write of about `bytes` of log may run now; else ask again after retryMs(). */
+  mayWrite(turn: WriterTurn, bytes: number, nowMs: number): boolean {
+    const { roomBytes, holdCapBytes: capBytes } = this;
+    return this.pace.mayWrite(turn, { bytes, roomBytes, capBytes }, this.tail, nowMs);
+  }
+
+  /** After how long a writer that waits should ask again, ms. */
+  retryMs(turn: WriterTurn, nowMs: number): number {
+    return this.pace.retryMs(turn, this.tail, nowMs);
+  }
+
+  private get tail(): number {
+    return this.feeder.backlog.tail;
+  }
+
+  /** What may be written before a hold that writers give way to is at its cap. */
+  get roomBytes(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const hold of this.pacers)
+      if (this.feeder.holds.has(hold)) lowest = Math.min(lowest, hold.offset);
+    return lowest + this.holdCapBytes - this.tail;
   }
 
   // --- holds -----------------------------------------------------------------------------------
@@ -86,11 +104,15 @@ export class Pacing {
   moveHolds(nowMs: number): void {
     const { holds, backlog, links, options } = this.feeder;
     if (holds.count === 0) return;
+    let isAnyBehind = false;
     for (const link of links) {
       const { hold } = link;
       if (hold === null || link.confirmed < 0) continue;
       hold.offset = Math.max(hold.offset, link.confirmed);
-      if (backlog.next - hold.offset >= backlog.sizeBytes / 2) continue;
+      if (backlog.next - hold.offset >= backlog.sizeBytes / 2) {
+        isAnyBehind = true;
+        continue;
+      }
       link.caughtUp = true;
       // Why not at once: a replica that is slower than its writers would fall off the backlog
       // seconds after its sync. For a while it is still held, and writers give way to it.
@@ -98,6 +120,8 @@ export class Pacing {
       holds.drop(hold);
       link.hold = null;
     }
+    // Why at once: until the next tick writers could go from here to the cap.
+    if (isAnyBehind && !this.isPacing) this.review(nowMs);
     this.enforceCap(nowMs);
   }
 
@@ -120,20 +144,37 @@ export class Pacing {
 
   /** Ends a sync that cannot succeed; the replica has to wait before the next. */
   giveUp(link: Link, why: string, nowMs: number): void {
+    const from = Math.max(link.confirmed, link.hold?.offset ?? 0);
+    this.fail(link.hello?.replicaId ?? "", why, from, shipBytesLeft(link), nowMs);
+    link.bye("ship", why, "sync_given_up", nowMs);
+  }
+
+  private fail(replica: string, why: string, from: number, left: number, nowMs: number): void {
     const { backlog, deps, quarantine, counters } = this.feeder;
-    const replica = link.hello?.replicaId ?? "";
-    const waitMs = quarantine.fail(replica, nowMs);
     counters.bump("syncs_given_up");
     deps.journal("warn", "sync_given_up", {
       replica,
       why,
-      lag_bytes: backlog.next - Math.max(link.confirmed, link.hold?.offset ?? 0),
+      lag_bytes: backlog.next - from,
       cap_bytes: this.holdCapBytes,
-      ship_bytes_left: shipBytesLeft(link),
-      pace: Number.isFinite(this.pace.limit) ? Math.round(this.pace.limit) : -1,
-      quarantine_ms: waitMs,
+      ship_bytes_left: left,
+      pace: this.isPacing ? Math.round(this.pace.limit) : -1,
+      quarantine_ms: quarantine.fail(replica, nowMs),
     });
-    link.bye("ship", why, "sync_given_up", nowMs);
+  }
+
+  /** Ends the sync that `hold` is for, connected or parked. */
+  private giveUpHold(hold: Hold, why: string, nowMs: number): void {
+    const { links, parking } = this.feeder;
+    const link = links.find((other) => other.hold === hold);
+    if (link !== undefined) {
+      this.giveUp(link, why, nowMs);
+      return;
+    }
+    const place = parking.list().find((other) => other.hold === hold);
+    if (place === undefined) return;
+    this.fail(place.replicaId, why, hold.offset, -1, nowMs);
+    parking.forget(place.replicaId);
   }
 
   // --- ten times a second ----------------------------------------------------------------------
@@ -141,24 +182,15 @@ export class Pacing {
   tick(nowMs: number): void {
     const { links, backlog } = this.feeder;
     this.writes.observe(backlog.tail, nowMs);
-    let slowest: Link | null = null;
-    let limit = Number.POSITIVE_INFINITY;
     for (const link of links) {
-      const watch = this.watch(link, nowMs);
-      const claim = this.claimOf(link, watch, nowMs);
-      if (claim === null) {
-        this.lookAfter(link, watch, nowMs);
-        continue;
-      }
-      const own = paceOf(claim);
-      if (own < limit) {
-        limit = own;
-        slowest = link;
-      }
+      if (link.hold !== null) this.measure(link, link.hold, nowMs);
+      // One that writers give way to needs no warning.
+      if (link.hold === null || !Number.isFinite(link.hold.pace))
+        this.warnings.look(this.feeder, link, this.writes.perSecond, nowMs);
     }
-    this.pace.set(limit, backlog.tail, nowMs);
+    this.review(nowMs);
     this.capPinned(nowMs);
-    this.judgeSlowest(slowest, nowMs);
+    this.judge(nowMs);
   }
 
   /** Memory that only snapshots keep is capped: over the cap the slowest goes. */
@@ -167,97 +199,92 @@ export class Pacing {
     if (pinned.bytes > pinned.capBytes) relieve(this.feeder, pinned, nowMs);
   }
 
-  private watch(link: Link, nowMs: number): Watch {
-    let watch = this.watches.get(link);
-    if (watch === undefined) {
-      watch = { chunks: new Rate(0, nowMs), applied: null, warned: 0, shipSinceMs: -1 };
-      this.watches.set(link, watch);
+  private measure(link: Link, hold: Hold, nowMs: number): void {
+    const { backlog } = this.feeder;
+    const ship = link.ship ?? link.finishing;
+    if (ship !== null) hold.rate.observeShip(ship, nowMs);
+    else if (link.confirmed >= 0) {
+      const isBusy = backlog.next - link.confirmed >= backlog.sizeBytes * BUSY_SHARE;
+      hold.rate.observeStream(link, link.confirmed, nowMs, isBusy);
     }
-    if (link.ship?.state !== "sending") watch.shipSinceMs = -1;
-    else if (watch.shipSinceMs < 0) watch.shipSinceMs = nowMs;
-    watch.chunks.observe((link.ship ?? link.finishing)?.bytesAcked ?? 0, nowMs);
-    if (link.confirmed < 0) watch.applied = null;
-    else if (watch.applied !== null) watch.applied.observe(link.confirmed, nowMs);
-    // Why the chunks' rate: what took chunks at that rate a moment ago takes the log at it now.
-    else watch.applied = new Rate(link.confirmed, nowMs, watch.chunks.perSecond);
-    return watch;
   }
 
-  /** What a connected, advancing sync asks of writers. */
-  private claimOf(link: Link, watch: Watch, nowMs: number): PaceClaim | null {
-    const { hold } = link;
-    if (hold === null || nowMs - link.progressMs > ADVANCING_MS) return null;
+  /** Sets the pace to what syncs need now. Cheap: called at every tick, and when one begins or is cut. */
+  review(nowMs: number): void {
+    const { links, parking, holds } = this.feeder;
+    this.pacers = [];
+    for (const link of links) {
+      const { hold } = link;
+      if (hold === null) continue;
+      const advances = nowMs - link.progressMs <= PATIENCE_MS;
+      hold.pace = advances
+        ? this.paceFor(hold, link.ship ?? link.finishing)
+        : Number.POSITIVE_INFINITY;
+      if (Number.isFinite(hold.pace)) this.pacers.push(hold);
+    }
+    for (const { hold, snapshot, sinceMs } of parking.list()) {
+      if (hold === null || !holds.has(hold) || nowMs - sinceMs > PATIENCE_MS) continue;
+      // A ship's pace stays what it was; one that was catching up has a lag that goes on growing.
+      if (snapshot === null) hold.pace = this.paceFor(hold, null);
+      if (Number.isFinite(hold.pace)) this.pacers.push(hold);
+    }
+    let slowest: Hold | null = null;
+    for (const hold of this.pacers)
+      if (slowest === null || hold.pace < slowest.pace) slowest = hold;
+    this.slowest = slowest;
+    this.pace.set(slowest?.pace ?? Number.POSITIVE_INFINITY, this.tail, nowMs);
+  }
+
+  /** What a sync that goes on asks of writers: chunks of `ship`, or null when it is catching up. */
+  private paceFor(hold: Hold, ship: Ship | null): number {
     const { backlog } = this.feeder;
-    const left = shipBytesLeft(link);
-    const lag = backlog.tail - hold.offset;
-    if (left === 0 && lag < backlog.sizeBytes / 2) return null;
+    const lag = this.tail - hold.offset;
+    if (ship === null && lag < backlog.sizeBytes / 2) return Number.POSITIVE_INFINITY;
     const capBytes = this.holdCapBytes;
-    const measured = left === 0 || nowMs - watch.shipSinceMs >= MEASURED_MS;
-    const drain = left > 0 ? watch.chunks : (watch.applied ?? watch.chunks);
-    return {
+    return paceOf({
+      phase: ship === null ? "catching_up" : "shipping",
       roomBytes: capBytes - lag,
       capBytes,
-      shipBytesLeft: left,
-      drainPerSecond: measured ? drain.perSecond : -1,
-    };
+      shipBytesLeft: ship === null ? 0 : ship.bytesLeft(hold.rate.chunkBytes),
+      drainPerSecond: hold.rate.perSecond,
+    });
   }
 
-  private judgeSlowest(slowest: Link | null, nowMs: number): void {
+  /** Tells of writers that wait; lets go of a sync that makes them wait too much for too long. */
+  private judge(nowMs: number): void {
+    const { slowest, pace } = this;
     const { counters, deps, options } = this.feeder;
-    const biting = slowest !== null && this.paused(nowMs);
-    counters.values["writes_delayed"] = this.pace.delayed;
-    counters.values["write_delay_ms_max"] = Math.round(this.pace.delayMsMax);
+    const biting = slowest !== null && nowMs - pace.refusedMs < WAITING_MS;
+    counters.values["writes_delayed"] = pace.delayed;
+    counters.values["write_delay_ms_max"] = Math.round(pace.delayMsMax);
     if (biting && !this.slowing)
       deps.journal("warn", "writers_slowed", {
-        replica: slowest.hello?.replicaId ?? "",
-        pace: Math.round(this.pace.limit),
+        replica: this.replicaOf(slowest),
+        pace: Math.round(pace.limit),
       });
-    if (biting) this.bitMs = nowMs;
-    const over = this.slowing && nowMs - this.bitMs > RELEASED_MS;
+    const over = this.slowing && nowMs - pace.refusedMs > RELEASED_MS;
     if (over) deps.journal("info", "writers_released", {});
     this.slowing = !over && (this.slowing || biting);
-    if (slowest === null || this.pace.limit >= PACE_FLOOR_BYTES || !this.slowing) {
+    if (slowest === null || pace.limit >= PACE_FLOOR_BYTES || !this.slowing) {
       this.slowestSinceMs = -1;
       return;
     }
     if (this.slowestSinceMs < 0) this.slowestSinceMs = nowMs;
     if (nowMs - this.slowestSinceMs < options.throttleMaxMs) return;
     this.slowestSinceMs = -1;
-    this.giveUp(slowest, `writers were held below ${PACE_FLOOR_BYTES} bytes/s for it`, nowMs);
+    this.giveUpHold(slowest, `writers were held below ${PACE_FLOOR_BYTES} bytes/s for it`, nowMs);
   }
 
-  // --- links without a hold --------------------------------------------------------------------
-
-  private lookAfter(link: Link, watch: Watch, nowMs: number): void {
-    if (link.state.kind !== "streaming" || link.confirmed < 0) return;
-    const { backlog, quarantine, deps } = this.feeder;
-    const lag = backlog.next - link.confirmed;
-    const share = lag / backlog.sizeBytes;
-    if (share < WELL_BELOW) {
-      watch.warned = 0;
-      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > this.relapseMs)
-        quarantine.forgive(link.hello?.replicaId ?? "");
-      return;
-    }
-    const next = WARN_AT[watch.warned];
-    if (next === undefined || share < next) return;
-    watch.warned += 1;
-    const growth = this.writes.perSecond - (watch.applied?.perSecond ?? 0);
-    deps.journal("warn", "replica_lags", {
-      replica: link.hello?.replicaId ?? "",
-      percent_of_backlog: Math.round(share * 100),
-      lag_bytes: lag,
-      seconds_left: growth > 0 ? Math.round((backlog.sizeBytes - lag) / growth) : -1,
-    });
-    this.feeder.counters.bump(`replica_lag_warnings_${next * 100}`);
+  private replicaOf(hold: Hold): string {
+    const { links, parking } = this.feeder;
+    const link = links.find((other) => other.hold === hold);
+    const place = parking.list().find((other) => other.hold === hold);
+    return link?.hello?.replicaId ?? place?.replicaId ?? "";
   }
 }
 
-/** Chunk payload that the replica still has to load; estimates, for the pace only. */
+/** For log lines. */
 function shipBytesLeft(link: Link): number {
-  const { ship } = link;
-  if (ship?.state !== "sending" || ship.snapshot === null) return 0;
-  const done = ship.firstChunk * CHUNK_BYTES_USUAL + ship.bytesAcked;
-  // Why at least one chunk: the estimate may be short, and the ship is not over.
-  return Math.max(CHUNK_BYTES_USUAL, ship.snapshot.frozen.bytes - done);
+  const ship = link.ship ?? link.finishing;
+  return ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 0) ?? 0;
 }

@@ -2,8 +2,8 @@
  * Parking: what is kept of a replica whose connection ended during a ship or its catch-up, for a
  * grace time: the snapshot and the hold. Consumed by the replica's next HELLO.
  *
- * A replica that is still queued has nothing to park. A parked hold never slows anyone: it is
- * dropped at the cap like every other.
+ * A replica that is still queued has nothing to park. Writers give way to a parked hold for a moment
+ * (pacing.ts); then it is dropped at the cap like every other.
  */
 import type { Id } from "../wire/messages.ts";
 import type { Hold, Holds } from "./holds.ts";
@@ -13,6 +13,9 @@ export interface Parked {
   readonly replicaId: Id;
   readonly snapshot: OpenSnapshot | null;
   readonly hold: Hold | null;
+  /** Of the link that ended: its swap, and whether it had caught up (link.ts). */
+  readonly shippedAtMs: number;
+  readonly caughtUp: boolean;
   readonly sinceMs: number;
   readonly untilMs: number;
 }

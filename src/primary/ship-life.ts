@@ -97,7 +97,7 @@ export function fellBehind(feeder: Feeder, link: Link, nowMs: number): void {
 export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: boolean): void {
   const ship = link.finishing ?? (link.ship?.state === "queued" ? null : link.ship);
   if (link.ship !== null) feeder.shipping.leave(link.ship);
-  const { hello, hold } = link;
+  const { hello, hold, shippedAtMs, caughtUp } = link;
   link.finishing = null;
   link.ship = null;
   link.hold = null;
@@ -110,7 +110,8 @@ export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: 
   }
   const sinceMs = feeder.deps.now();
   const untilMs = sinceMs + feeder.options.parkMs;
-  feeder.parking.put({ replicaId: hello.replicaId, snapshot, hold, sinceMs, untilMs });
+  const { replicaId } = hello;
+  feeder.parking.put({ replicaId, snapshot, hold, shippedAtMs, caughtUp, sinceMs, untilMs });
 }
 
 /** Ends after which the snapshot and the hold are of no use to the replica. */

@@ -53,6 +53,15 @@ export class Ship {
     return this.bytesSent - this.bytesAcked;
   }
 
+  /** Chunk payload that the replica still has to load, as far as known; `chunkBytes` is a usual chunk. */
+  bytesLeft(chunkBytes: number): number {
+    if (this.snapshot === null || this.state === "queued" || this.state === "done") return 0;
+    if (this.state === "finishing") return this.inFlightBytes;
+    const done = this.firstChunk * chunkBytes + this.bytesAcked;
+    // Why at least one chunk: the snapshot's size is an estimate, and the ship is not over.
+    return Math.max(chunkBytes, this.inFlightBytes, this.snapshot.frozen.bytes - done);
+  }
+
   sent(chunk: ReadyChunk): void {
     this.nextChunk = chunk.number + 1;
     this.sizes.push(chunk.frame.length);

@@ -4,9 +4,10 @@
  *   receive(read) -> parser -> dispatch, one by one -> replies of the whole read in one write
  *
  * A client stops between two commands when it is blocked (WAIT, REPL.DIGEST), when its output is
- * full, or when writers are paused and its next command writes; what was read stays parsed, later reads wait in line.
+ * full, or when writers are slowed and its next command writes; what was read stays parsed, later reads wait in line.
  * Owns: order, blocking, the state a connection has. Does not own: sockets (client-server.ts).
  */
+import type { WriterTurn } from "../primary/pace.ts";
 import { Args } from "./args.ts";
 import { FLAG, type Command } from "./commands/command.ts";
 import { findCommand } from "./commands/table.ts";
@@ -81,6 +82,7 @@ export class Client implements Connection {
   readonly #transport: ClientTransport;
   readonly #parser = new RespParser();
   readonly #args = new Args();
+  readonly #turn: WriterTurn = { sinceMs: -1 };
   readonly #sink = (bytes: Buffer): boolean => this.#transport.write(bytes);
   /** Next of the parser's whole commands. */
   #next = 0;
@@ -254,11 +256,11 @@ export class Client implements Connection {
     keys.refresh(now);
     this.lastActiveMs = now;
     this.#findEntries();
-    const paused = node.writersPaused();
+    const paced = node.writersPaced() || this.#turn.sinceMs >= 0;
     while (this.#next < parser.count) {
       const index = this.#next;
       const entry = entries[index];
-      if (paused && entry !== undefined && this.#writes(entry)) {
+      if (paced && entry !== undefined && this.#writes(entry) && !this.#mayWrite(index)) {
         this.#waitForWriters();
         return false;
       }
@@ -291,7 +293,14 @@ export class Client implements Connection {
   #waitForWriters(): void {
     this.#blocked = () => undefined;
     this.#transport.pause();
-    this.#port.node.onWritersResumed(() => this.#unblock(null));
+    this.#port.node.onWritersResumed(this.#turn, () => this.#unblock(null));
+  }
+
+  /** Asked for each write while writers are slowed. The command's length stands for what it logs. */
+  #mayWrite(index: number): boolean {
+    const { from, to, first } = this.#parser;
+    const bytes = to[first[index + 1]! - 1]! - from[first[index]!]!;
+    return this.#port.node.mayWrite(this.#turn, bytes);
   }
 
   /** Looks commands up, and has the store load their keys into the processor's caches. */

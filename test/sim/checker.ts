@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Fields } from "../../src/primary/journal.ts";
+import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { SimError } from "./clock.ts";
@@ -72,6 +73,33 @@ export class Checker {
     assert(writer !== null);
     writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node.store) });
     this.truth.seal(writer, node.backlog);
+  }
+
+  /** A client asked whether it may write; it has waited for `waitedMs`. */
+  onAsked(node: SimNode, bytes: number, mayWrite: boolean, waitedMs: number): void {
+    const { feeder, backlog } = node;
+    const cap = feeder.pacing.holdCapBytes;
+    const roomIn = (hold: Hold): number => hold.offset + cap - backlog.tail;
+    const parked = feeder.parking.list().flatMap(({ hold, sinceMs }) => {
+      const isShort = node.now() - sinceMs < SHORT_CUT_MS;
+      return hold !== null && feeder.holds.has(hold) && isShort ? [hold] : [];
+    });
+    if (!mayWrite) {
+      const fits = bytes <= feeder.holds.lowest() + cap - backlog.tail;
+      if (!fits) this.sim.mark("writer waits for room");
+      if (parked.length > 0) this.sim.mark("writer waits while a sync is cut");
+      if (fits && waitedMs > WRITE_WAIT_MS_MAX)
+        this.fail(node, `a write waits for ${waitedMs} ms, though every hold has room for it`);
+      return;
+    }
+    if (bytes > cap) return;
+    const advancing = feeder.links.flatMap(({ hold, progressMs }) =>
+      hold !== null && node.now() - progressMs < SHORT_CUT_MS ? [hold] : [],
+    );
+    for (const hold of [...advancing, ...parked])
+      // One that asks for no pace has stood still, or was not behind, when it was last looked at.
+      if (Number.isFinite(hold.pace) && roomIn(hold) < bytes)
+        this.fail(node, `a write of ${bytes} runs through a hold's cap, ${roomIn(hold)} are left`);
   }
 
   // --- after every event -------------------------------------------------------------------------
@@ -494,6 +522,11 @@ export class Checker {
       throw new SimError(`states differ at the end: ${[...digests].join(" ")}`);
   }
 }
+
+/** Longest wait of a write for which there is room: what is promised. */
+const WRITE_WAIT_MS_MAX = 300;
+/** Writers give way to a sync that is cut for less than 3 s. */
+const SHORT_CUT_MS = 2_900;
 
 /** As many as there may be snapshots, and some for readers that have to end. */
 const OVER_CAP_TICKS_MAX = 20;

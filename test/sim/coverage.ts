@@ -45,6 +45,8 @@ export const PATHS: readonly string[] = [
   "writers slowed",
   "writers released",
   "writer waits",
+  "writer waits for room",
+  "writer waits while a sync is cut",
   "WAIT confirmed",
   "WAIT timed out",
   "VERIFY equal",

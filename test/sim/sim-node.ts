@@ -10,6 +10,7 @@ import type { Fields, Level } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
 import type { FrozenState } from "../../src/primary/source.ts";
+import type { WriterTurn } from "../../src/primary/pace.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
 import { digestArena } from "../../src/store/digest.ts";
@@ -22,6 +23,7 @@ import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";
 import { SimOut, SimShell } from "./sim-shell.ts";
 import { SimSource } from "./sim-source.ts";
+import type { Draft } from "./workload.ts";
 
 const TICK_MS = 100;
 /** Slices of the store's housekeeping in one tick. */
@@ -84,6 +86,10 @@ export class SimNode implements Host {
   clockJumpMs = 0;
   /** Every turn of its loop comes later by up to this. */
   slowMs = 0;
+  /** Its one client: records that it still wants to write, the next of them, since when it waits. */
+  wanted = 0;
+  draft: Draft | null = null;
+  readonly turn: WriterTurn = { sinceMs: -1 };
   readonly sources = new Set<SimSource>();
   readonly outs = new Set<SimOut>();
   private readonly shell: SimShell;

@@ -23,6 +23,8 @@ type Plot = (node: SimNode) => boolean;
 const PEACE_MS_MAX = 1_800_000;
 /** Parkings, probations and lingering sockets are over by then. */
 const AFTERMATH_MS = 150_000;
+/** Records that a client has sent and that wait, at most: as a pipeline. */
+const WANTED_MAX = 300;
 const TRACE_LINES_KEPT = 400;
 
 export class Simulation implements World {
@@ -181,20 +183,38 @@ export class Simulation implements World {
     if (node.dead || node.stopped) return;
     node.run(() => {
       if (node.role !== "primary") return;
-      if (node.feeder.pacing.paused(node.now())) {
-        this.mark("writer waits");
-        return;
-      }
-      const count = this.random.between(1, this.plan.burstMax + 1);
-      for (let n = 0; n < count; n++) {
-        const draft = drawRecord(this.random, this.plan.workload, node.wallClock());
-        this.markLarge(node, draft.length);
-        node.write(draft.length, draft.fill);
-        this.checker.onWrite(node);
-      }
+      node.wanted = Math.min(
+        WANTED_MAX,
+        node.wanted + this.random.between(1, this.plan.burstMax + 1),
+      );
+      if (node.turn.sinceMs < 0) this.writeWanted(node);
       if (this.random.fraction() < 0.1) this.checker.wait(node);
       if (this.random.fraction() < 0.05) this.checker.verify(node);
     });
+  }
+
+  /** Writes what is wanted, record by record, as far as writers may; the rest when they may again. */
+  private writeWanted(node: SimNode): void {
+    for (; node.wanted > 0; node.wanted -= 1, node.draft = null) {
+      if (node.role !== "primary") break;
+      node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
+      const { length, fill } = node.draft;
+      const { pacing } = node.feeder;
+      const waitedMs = node.turn.sinceMs < 0 ? 0 : node.now() - node.turn.sinceMs;
+      const mayWrite = pacing.mayWrite(node.turn, length, node.now());
+      this.checker.onAsked(node, length, mayWrite, waitedMs);
+      if (!mayWrite) {
+        this.mark("writer waits");
+        node.after(pacing.retryMs(node.turn, node.now()), () => this.writeWanted(node));
+        return;
+      }
+      this.markLarge(node, length);
+      node.write(length, fill);
+      this.checker.onWrite(node);
+    }
+    node.wanted = 0;
+    node.draft = null;
+    node.turn.sinceMs = -1;
   }
 
   private markLarge(node: SimNode, bytes: number): void {
@@ -274,7 +294,7 @@ export class Simulation implements World {
       if (node.backlog.next !== root.backlog.next || node.backlog.chain !== root.backlog.chain)
         return false;
       if (node !== root && node.session.state.kind !== "streaming") return false;
-      if (node.identity.history !== root.identity.history) return false;
+      if (node.identity.history !== root.identity.history || node.wanted > 0) return false;
     }
     return true;
   }

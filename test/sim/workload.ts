@@ -26,7 +26,7 @@ export interface WorkloadSettings {
   readonly largeMax: number;
 }
 
-interface Draft {
+export interface Draft {
   readonly length: number;
   readonly fill: (into: Buffer, at: number) => void;
 }

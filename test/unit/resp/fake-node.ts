@@ -13,6 +13,7 @@ import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { NodeOptions } from "../../../src/node/options.ts";
 import type { VerifyReport } from "../../../src/node/verifier.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
+import type { WriterTurn } from "../../../src/primary/pace.ts";
 import { Store } from "../../../src/store/store.ts";
 
 function nodeOptions(...flags: string[]): NodeOptions {
@@ -72,11 +73,17 @@ export class FakeNode implements HawserNode {
     this.reads++;
     this.log.seal();
   }
-  writersPaused(): boolean {
+  writersPaced(): boolean {
     return this.paused;
   }
-  onWritersResumed(resume: () => void): void {
+  mayWrite(): boolean {
+    return !this.paused;
+  }
+  onWritersResumed(_turn: WriterTurn, resume: () => void): void {
     this.#resumes.push(resume);
+  }
+  writersPaused(): boolean {
+    return this.paused;
   }
   resumeWriters(): void {
     this.paused = false;
