@@ -173,8 +173,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant(
     "waiters survive a resync",
-    ["primary/feeder.ts", "    this.answerWaiters();\n    this.dropAll", "    this.dropAll"],
-    ["node/core.ts", "    if (wasPrimary) this.feeder.answerWaiters();\n", ""],
+    ["primary/feeder.ts", "    this.cutWaiters();\n    this.dropAll", "    this.dropAll"],
+    ["node/core.ts", "    if (wasPrimary) this.feeder.cutWaiters();\n", ""],
   ),
   mutant("a parked snapshot is not released", [
     "primary/parking.ts",
@@ -201,14 +201,29 @@ export const MUTANTS: readonly Mutant[] = [
     ["primary/resume.ts", 'if (replica.consent === "none") return "unrelated";', ""],
     [
       "replica/handshake.ts",
-      'if (node.hasData() && node.consent() === "none" && !relatedTo(node, welcome))',
+      'if (node.hasData() && node.consent(welcome.nodeId) === "none" && !relatedTo(node, welcome))',
       "if (node.nodeId === welcome.nodeId)",
     ],
   ),
   mutant("consent is not used up", [
     "node/views.ts",
-    '  onSwapped(history: Id, lineage: Lineage): void {\n    this.owner.identity.consent = "none";',
+    "  onSwapped(history: Id, lineage: Lineage): void {\n    this.owner.identity.consent.useUp();",
     "  onSwapped(history: Id, lineage: Lineage): void {",
+  ]),
+  mutant("WAIT compares offsets of another time as a primary", [
+    "log/write-mark.ts",
+    "return leftAt(node, this.history) >= this.offset ? this.offset : -1;",
+    "return leftAt(node, this.history) < -1 ? -1 : this.offset;",
+  ]),
+  mutant("a refusal leaves consent as it was", [
+    "replica/session.ts",
+    "    if (isVerdict(reject)) this.node.onRefused();\n",
+    "",
+  ]),
+  mutant("consent for one node is good for the next at its address", [
+    "node/consent.ts",
+    'return this.nodeId === "" || this.nodeId === nodeId ? this.given : "none";',
+    'return nodeId === "" ? "none" : this.given;',
   ]),
   mutant(
     "VERIFY is said one slice too late",

@@ -11,6 +11,8 @@ import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
 export type PrimaryOptions = NodeSettings;
 
+const CLOSED = "the primary was closed before replicas confirmed";
+
 /** The constructor, for promotions: embedders have open() alone. */
 let construct: (parts: OpenNode) => Primary;
 
@@ -91,11 +93,16 @@ export class Primary {
   /**
    * Waits until `replicas` have applied everything written so far.
    * @returns how many have, when they are enough or the time is over; timeoutMs 0 waits for ever
+   * @throws {Error} when the primary is closed first: nobody can say any more
    */
   waitForReplicas(replicas: number, timeoutMs: number): Promise<number> {
+    if (this.closing !== null) return Promise.reject(new Error(CLOSED));
     const { tail } = this.node.log;
-    return new Promise((resolve) => {
-      this.node.waitForReplicas(tail, replicas, timeoutMs, resolve);
+    return new Promise((resolve, reject) => {
+      this.node.waitForReplicas(tail, replicas, timeoutMs, (count) => {
+        if (count === null) reject(new Error(CLOSED));
+        else resolve(count);
+      });
     });
   }
 

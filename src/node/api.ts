@@ -4,6 +4,7 @@
  *
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
+import type { HistoryState } from "../log/history.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
@@ -65,13 +66,20 @@ export interface HawserNode {
   onWritersResumed(turn: WriterTurn, resume: () => void): void;
   /** Whether even a small write would have to wait now. */
   writersPaused(): boolean;
-  /** WAIT: calls `done` once with the number of replicas that applied `offset`. Returns a cancel. */
+  /** Which log this node's offsets count in, and which led to it. */
+  readonly identity: HistoryState;
+  /**
+   * WAIT: calls `done` once with the number of replicas that applied `offset`, with null when this
+   * node stops being a primary first. Returns a cancel.
+   */
   waitForReplicas(
     offset: number,
     replicas: number,
     timeoutMs: number,
-    done: (count: number) => void,
+    done: (count: number | null) => void,
   ): () => void;
+  /** Replicas that stream and said that they have applied the log up to `offset`. */
+  confirmedBy(offset: number): number;
   /**
    * REPLICAOF host port: validates the target in the background; never throws.
    * @returns why it is refused, with nothing changed; else null

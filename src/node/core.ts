@@ -111,6 +111,7 @@ export class NodeCore implements RoleOwner {
     this.now = deps.now;
     this.wallClock = deps.wallClock;
     this.everSynced = this.role === "primary";
+    if (this.role === "replica") this.identity.consent.onStartedFollowing();
     this.view = new FeederView(this);
     this.backlog = new Backlog(0, chainStart(this.identity.history), deps.backlog);
     this.feeder = this.makeFeeder();
@@ -191,12 +192,12 @@ export class NodeCore implements RoleOwner {
     const nowMs = this.now();
     const wasPrimary = this.role === "primary";
     this.backlog.seal();
-    if (wasPrimary) this.feeder.answerWaiters();
+    if (wasPrimary) this.feeder.cutWaiters();
     this.session.stop("following another node", nowMs);
     this.seeding = false;
     const promised = this.promoting ?? [];
     this.promoting = null;
-    this.identity.giveConsent(consent);
+    this.identity.consent.give(consent);
     this.role = "replica";
     this.upstream = upstream;
     const { host, port } = upstream;

@@ -7,7 +7,8 @@
 import { join } from "node:path";
 import { promoted, type HistoryState } from "../log/history.ts";
 import { isId, randomId } from "../wire/id.ts";
-import type { Consent, Id, Lineage } from "../wire/messages.ts";
+import type { Id, Lineage } from "../wire/messages.ts";
+import { GivenConsent } from "./consent.ts";
 import { readSmall, wordsOf, writeSmall } from "./directory.ts";
 import { UsageError } from "./option-values.ts";
 
@@ -19,7 +20,7 @@ export class Identity implements HistoryState {
   lineage: Lineage = [];
   /** Node ids from the root to this node, this node last. */
   path: readonly Id[];
-  consent: Consent;
+  readonly consent: GivenConsent;
   /** A newer primary that descends from our history, "" for none known. */
   supersededBy: Id = "";
 
@@ -33,7 +34,7 @@ export class Identity implements HistoryState {
     this.history = mint();
     this.path = [this.nodeId];
     this.replicaId = dir === "" ? mint() : keptReplicaId(dir);
-    this.consent = allowReset ? "reset" : "none";
+    this.consent = new GivenConsent(allowReset ? "reset" : "none");
   }
 
   /** A new history begins at `offset`. */
@@ -43,6 +44,7 @@ export class Identity implements HistoryState {
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.supersededBy = "";
+    this.consent.useUp();
   }
 
   /** The upstream's history is ours. @returns whether that is news */
@@ -59,11 +61,6 @@ export class Identity implements HistoryState {
     const news = path.join() !== this.path.join();
     this.path = path;
     return news;
-  }
-
-  /** Consent is good for one sync. A standing --allow-reset outranks a typed REPLICAOF. */
-  giveConsent(consent: Consent): void {
-    if (this.consent !== "reset") this.consent = consent;
   }
 }
 

@@ -191,6 +191,7 @@ export class DaemonNode implements HawserNode {
     this.session.stop("shutting down", this.now(), true);
     this.socket.close();
     await this.server.close(DRAIN_MS);
+    this.feeder.cutWaiters();
     await this.pool.close();
     await this.partFile?.close();
   }
@@ -229,7 +230,8 @@ export class DaemonNode implements HawserNode {
   }
 
   writersPaced(): boolean {
-    return this.feeder.pacing.isPacing;
+    // A replica refuses writes at once.
+    return this.role === "primary" && this.feeder.pacing.isPacing;
   }
 
   mayWrite(turn: WriterTurn, bytes: number): boolean {
@@ -248,10 +250,14 @@ export class DaemonNode implements HawserNode {
     offset: number,
     replicas: number,
     timeoutMs: number,
-    done: (count: number) => void,
+    done: (count: number | null) => void,
   ): () => void {
     const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.now() + timeoutMs;
     return this.feeder.wait(offset, replicas, untilMs, done);
+  }
+
+  confirmedBy(offset: number): number {
+    return this.feeder.confirmedBy(offset);
   }
 
   // --- roles -----------------------------------------------------------------------------------
@@ -308,7 +314,10 @@ export class DaemonNode implements HawserNode {
   async bucket(request: BucketRequest): Promise<BucketKeys> {
     const { history } = this.identity;
     const from = this.backlog.next;
+    const generation = this.stateGeneration;
     const read = await readBucket(this.store, request, nextTurn);
+    if (generation !== this.stateGeneration)
+      throw new Error("the state was replaced while it was read: ask again");
     return { history, from, to: this.backlog.tail, ...read };
   }
 

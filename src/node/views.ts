@@ -91,26 +91,32 @@ export class SessionView extends IdentityView implements ReplicaNode {
   hasData(): boolean {
     return this.owner.hasData();
   }
-  consent(): Consent {
-    return this.owner.identity.consent;
+  consent(nodeId?: Id): Consent {
+    const { consent } = this.owner.identity;
+    return nodeId === undefined ? consent.kind : consent.for(nodeId);
+  }
+
+  onWelcome(nodeId: Id, path: readonly Id[]): void {
+    this.owner.identity.consent.bind(nodeId);
+    if (this.owner.identity.setPath(path))
+      this.owner.onHistoryChanged("the path to the root changed");
+  }
+
+  onRefused(): void {
+    this.owner.identity.consent.useUp();
   }
 
   adopt(history: Id, lineage: Lineage): void {
-    this.owner.identity.consent = "none";
+    this.owner.identity.consent.useUp();
     if (this.owner.identity.adopt(history, lineage))
       this.owner.onHistoryChanged("the upstream's history changed");
     this.owner.onSynced();
   }
 
   onSwapped(history: Id, lineage: Lineage): void {
-    this.owner.identity.consent = "none";
+    this.owner.identity.consent.useUp();
     this.owner.identity.adopt(history, lineage);
     this.owner.onSwapped();
     this.owner.onSynced();
-  }
-
-  onPath(path: readonly Id[]): void {
-    if (this.owner.identity.setPath(path))
-      this.owner.onHistoryChanged("the path to the root changed");
   }
 }

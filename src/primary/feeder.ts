@@ -214,12 +214,15 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   // --- waiters -------------------------------------------------------------------------------
 
-  /** Calls `done` once `replicas` have applied `offset`, or at `untilMs`. Returns a cancel. */
+  /**
+   * Calls `done` once `replicas` have applied `offset`, or at `untilMs`, with how many have; with null
+   * when this node stops being the primary that was asked. Returns a cancel.
+   */
   wait(
     offset: number,
     replicas: number,
     untilMs: number,
-    done: (count: number) => void,
+    done: (count: number | null) => void,
   ): () => void {
     const waiter = { offset, replicas, untilMs, done };
     this.waiters.add(waiter);
@@ -233,9 +236,9 @@ export class Feeder implements LinkOwner, ShippingOwner {
     return () => this.waiters.cancel(waiter);
   }
 
-  /** Answers every waiter with what is confirmed now: this node stops being what they asked. */
-  answerWaiters(): void {
-    this.waiters.settle(Number.POSITIVE_INFINITY, (offset) => this.confirmedBy(offset));
+  /** This node stops being what the waiters asked: offsets will mean other writes. */
+  cutWaiters(): void {
+    this.waiters.cut();
   }
 
   /** Links that stream and have confirmed `offset`. */
@@ -299,7 +302,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   /** The log was replaced by another: snapshots and holds of the old one mean nothing any more. */
   upstreamResync(): void {
     // Why first: offsets they wait for mean other bytes from now on.
-    this.answerWaiters();
+    this.cutWaiters();
     this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");
     this.parking.clear();
   }

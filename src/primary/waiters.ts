@@ -8,7 +8,8 @@ export interface Waiter {
   readonly replicas: number;
   /** When it gives up, ms; Infinity never. */
   readonly untilMs: number;
-  readonly done: (count: number) => void;
+  /** Called once: with how many have applied it, or null when nobody may say any more. */
+  readonly done: (count: number | null) => void;
 }
 
 export class Waiters {
@@ -42,6 +43,13 @@ export class Waiters {
       this.waiting.delete(waiter);
       waiter.done(count);
     }
+  }
+
+  /** Ends all of them without a count. */
+  cut(): void {
+    const cut = [...this.waiting];
+    this.waiting.clear();
+    for (const waiter of cut) waiter.done(null);
   }
 
   /** When the next one gives up, ms, Infinity for never. */

@@ -39,13 +39,16 @@ export interface ReplicaNode {
   readonly lineage: Lineage;
   address(): NodeAddress;
   hasData(): boolean;
-  consent(): Consent;
+  /** Consent to an unrelated state: what there is, or what there is for the node `nodeId`. */
+  consent(nodeId?: Id): Consent;
   /** The upstream's history is ours from now on: the log up to here is a part of it. */
   adopt(history: Id, lineage: Lineage): void;
   /** A snapshot was swapped in; the log was reset to it. Consent is used up. */
   onSwapped(history: Id, lineage: Lineage): void;
-  /** Node ids from the root to us. */
-  onPath(path: readonly Id[]): void;
+  /** The upstream is the node `nodeId`; `path` are the node ids from the root to us. */
+  onWelcome(nodeId: Id, path: readonly Id[]): void;
+  /** The upstream and this node do not suit each other: consent is used up. */
+  onRefused(): void;
 }
 
 export interface SessionShell {

@@ -9,6 +9,8 @@ import {
   PROTOCOL,
   type Greeting,
   type Hello,
+  type Reject,
+  type RejectCode,
   type SnapshotEnd,
   type Welcome,
 } from "../wire/messages.ts";
@@ -86,7 +88,7 @@ export function judgeWelcome(
     return { why: "the upstream follows this node: a cycle", forGood: false };
   const streams = welcome.decision === "continue" || welcome.decision === "wait";
   if (streams) return null;
-  if (node.hasData() && node.consent() === "none" && !relatedTo(node, welcome))
+  if (node.hasData() && node.consent(welcome.nodeId) === "none" && !relatedTo(node, welcome))
     return {
       why: "the upstream offers an unrelated state and we hold data; --allow-reset or REPLICAOF would discard it",
       forGood: false,
@@ -101,9 +103,24 @@ export function judgeWelcome(
 
 /** REPLICAOF consents to another state, not to none: why an empty snapshot is not acceptable, or null. */
 export function judgeEmpty(node: ReplicaNode, welcome: Welcome, end: SnapshotEnd): string | null {
-  if (end.records > 0 || !node.hasData() || node.consent() !== "replicaof") return null;
-  if (relatedTo(node, welcome)) return null;
+  if (end.records > 0 || !node.hasData() || relatedTo(node, welcome)) return null;
+  if (node.consent(welcome.nodeId) === "reset") return null;
   return "the upstream is empty and unrelated: only --allow-reset discards our data";
 }
 
 const OWN_WAY: ReadonlySet<string> = new Set(["ship_diverged", "ship_ahead", "ship_chain"]);
+
+/** Refusals that say what the two ends are. Others pass by themselves. */
+const VERDICTS: ReadonlySet<string> = new Set<RejectCode>([
+  "version",
+  "format",
+  "auth",
+  "unrelated",
+  "unrelated_empty",
+  "self",
+]);
+
+/** Trying again cannot help as long as both ends are as they are. */
+export function isVerdict(reject: Reject): boolean {
+  return VERDICTS.has(reject.code);
+}

@@ -33,7 +33,7 @@ import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
-import { answerGreeting, judgeEmpty, judgeWelcome } from "./handshake.ts";
+import { answerGreeting, isVerdict, judgeEmpty, judgeWelcome } from "./handshake.ts";
 import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
@@ -331,7 +331,7 @@ export class Session implements DecoderSink {
     this.upstreamNext = welcome.position.offset;
     this.downSinceMs = -1;
     this.lastError = "";
-    this.node.onPath([...welcome.path, this.node.nodeId]);
+    this.node.onWelcome(welcome.nodeId, [...welcome.path, this.node.nodeId]);
     this.deps.journal("info", "welcomed", {
       decision: welcome.decision,
       upstream: welcome.nodeId,
@@ -364,12 +364,14 @@ export class Session implements DecoderSink {
   private onReject(reject: Reject): void {
     this.deps.counters.bump(`rejected_${reject.code}`);
     this.retryAfterMs = reject.retryAfterMs;
+    if (isVerdict(reject)) this.node.onRefused();
     this.fail(`rejected: ${reject.code}: ${reject.message}`, this.nowMs);
   }
 
   private refuse(why: string, forGood: boolean): void {
     this.deps.journal("error", "upstream_refused", { why });
     this.deps.counters.bump("upstream_refused");
+    this.node.onRefused();
     if (!forGood) {
       this.fail(why, this.nowMs);
       return;

@@ -15,6 +15,7 @@ import type { Call, Connection, PortContext, QueuedCommand } from "./context.ts"
 import { dispatch } from "./dispatch.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 import { PARSE_COMMANDS_MAX, RespParser } from "./parser.ts";
+import { WriteMark } from "../log/write-mark.ts";
 import type { Watcher, WatchTable } from "../node/watch.ts";
 
 /** What a client does with its socket. */
@@ -71,8 +72,8 @@ export class Client implements Connection {
     touched: false,
     generation: 0,
   };
-  /** End of the log after this client's last write: what WAIT waits for. */
-  writtenTo = 0;
+  /** After this client's last write: what WAIT waits for. */
+  readonly written: WriteMark = new WriteMark();
   closed = false;
   /** Inside EXEC: nothing may block. */
   executing = false;
@@ -213,7 +214,7 @@ export class Client implements Connection {
     this.#call.args = this.#args;
     reply.begin(this.#sink, this.protocol);
     write?.(reply);
-    this.#execute();
+    if (!this.#closing) this.#execute();
     if (this.#parser.error !== "" && !this.#closing && this.#blocked === null) {
       this.#port.counters.protocolErrors++;
       reply.error(`ERR ${this.#parser.error}`);

@@ -7,6 +7,7 @@
 import type { Args } from "./args.ts";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { Logger } from "../node/logger.ts";
+import type { WriteMark } from "../log/write-mark.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { NodeOptions } from "../node/options.ts";
 import type { Watcher, WatchTable } from "../node/watch.ts";
@@ -58,8 +59,8 @@ export interface Connection {
   /** One of them was refused: EXEC will be, too. */
   queueBroken: boolean;
   readonly watcher: Watcher;
-  /** End of the log after this client's last write: what WAIT waits for. */
-  writtenTo: number;
+  /** After this client's last write: what WAIT waits for. */
+  readonly written: WriteMark;
   /** Inside EXEC: nothing may block. */
   executing: boolean;
   readonly isBlocked: boolean;

@@ -22,5 +22,8 @@ export function execute(call: Call, command: Command): void {
     if (!(error instanceof HawserError)) throw error;
     call.reply.error(ANSWERS[error.code as ErrorCode] ?? `ERR ${error.message}`);
   }
-  if ((command.bits & FLAG.write) !== 0) call.client.writtenTo = call.port.node.log.tail;
+  if ((command.bits & FLAG.write) !== 0) {
+    const { node } = call.port;
+    call.client.written.set(node.identity.history, node.log.tail);
+  }
 }

@@ -7,11 +7,22 @@ import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
+import { WriteMark } from "../../src/log/write-mark.ts";
 import { SimError } from "./clock.ts";
 import { linkOf } from "./phases.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
 import { digestOf, isPrefix, liveDigest, Truth, Writer, type Boundary } from "./truth.ts";
+
+/** Connections of clients to each primary, which outlive its roles. */
+const CONNECTIONS = 6;
+
+/** A client's connection: what the daemon keeps of it, and what it really wrote last. */
+export interface SimConnection {
+  readonly mark: WriteMark;
+  writer: Writer | null;
+  tail: number;
+}
 
 /** What was last seen of a node. */
 interface Seen {
@@ -20,7 +31,12 @@ interface Seen {
   resyncs: number;
   hasData: boolean;
   consent: Consent;
+  /** Whose consent it is, once that node said who it is. */
+  consentNode: Id;
+  /** The upstream, as it last said. */
+  upstreamId: Id;
   writer: Writer | null;
+  readonly connections: readonly SimConnection[];
   /** Ticks in a row after which snapshots pinned more than is allowed. */
   overCapTicks: number;
   /** Where it was before each resync: what it once held. */
@@ -56,6 +72,13 @@ export class Checker {
       resyncs: 0,
       hasData: false,
       consent: "none",
+      consentNode: "",
+      upstreamId: "",
+      connections: Array.from({ length: CONNECTIONS }, () => ({
+        mark: new WriteMark(),
+        writer: null,
+        tail: 0,
+      })),
       writer: node.role === "primary" ? new Writer(at) : null,
       overCapTicks: 0,
       past: [],
@@ -64,13 +87,22 @@ export class Checker {
 
   onFollow(node: SimNode, consent: Consent): void {
     const seen = this.seen.get(node)!;
-    if (consent !== "none") seen.consent = consent;
+    seen.consent = consent;
+    seen.consentNode = "";
   }
 
-  /** A record was appended and applied. */
-  onWrite(node: SimNode): void {
+  /** One of the clients' connections to `node`. */
+  someConnection(node: SimNode): SimConnection {
+    return this.sim.random.pick(this.seen.get(node)!.connections);
+  }
+
+  /** A record was appended and applied for `connection`. */
+  onWrite(node: SimNode, connection: SimConnection): void {
     const { writer } = this.seen.get(node)!;
     assert(writer !== null);
+    connection.mark.set(node.identity.history, node.backlog.tail);
+    connection.writer = writer;
+    connection.tail = node.backlog.tail;
     writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node.store) });
     this.truth.seal(writer, node.backlog);
   }
@@ -132,7 +164,7 @@ export class Checker {
       this.checkWipe(node, seen, at);
       seen.consent = "none";
       seen.past.push(seen.at);
-      if (node.identity.consent !== "none") this.fail(node, "consent outlives its sync");
+      if (node.identity.consent.kind !== "none") this.fail(node, "consent outlives its sync");
     }
     if (node.role === "replica") this.checkState(node, at, done);
     if (seen.resyncs !== node.resyncs) {
@@ -150,6 +182,8 @@ export class Checker {
     if (seen.writer === null) {
       const at = this.truth.find(node.backlog.next, node.backlog.chain);
       if (at === undefined) this.fail(node, "was promoted where nobody ever wrote");
+      if (seen.consent !== "none") this.sim.mark("consent used up by a promotion");
+      seen.consent = "none";
       seen.writer = new Writer(at);
     }
     this.truth.seal(seen.writer, node.backlog);
@@ -172,6 +206,8 @@ export class Checker {
     if (!seen.hasData || rootOf(seen.at) === rootOf(at)) return;
     if (seen.consent === "none")
       this.fail(node, "lost its data to an unrelated state without consent");
+    if (seen.consentNode !== seen.upstreamId)
+      this.fail(node, "lost its data to another node than consent was given for");
     if (seen.consent === "replicaof" && at.digest.startsWith("0:"))
       this.fail(node, "lost its data to an empty state by REPLICAOF alone");
     this.sim.mark("reset by consent");
@@ -297,9 +333,7 @@ export class Checker {
     const path = PATH_EVENTS[event];
     if (path !== undefined) this.sim.mark(path);
     if (event === "ship_begins") this.onShipBegins(fields);
-    // Consent is good for one sync.
-    if (event === "welcomed" && fields["decision"] === "continue")
-      this.seen.get(node)!.consent = "none";
+    this.followConsent(node, event, fields);
     if (event === "snapshot_frozen") this.joiners.set(String(fields["snapshot"]), fields["ships"]);
     if (event === "snapshot_frozen" && Number(fields["ships"]) > 1)
       this.sim.mark("ships gathered into one freeze");
@@ -323,6 +357,20 @@ export class Checker {
       this.sim.operatorConsents(node);
     if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_"))
       this.fail(node, `stopped for good: ${String(fields["why"])}`);
+  }
+
+  /** Consent is good for one sync with one node, and gone when that one refuses. */
+  private followConsent(node: SimNode, event: string, fields: Fields): void {
+    const seen = this.seen.get(node)!;
+    if (event === "welcomed") {
+      seen.upstreamId = String(fields["upstream"]);
+      if (seen.consentNode === "") seen.consentNode = seen.upstreamId;
+      if (fields["decision"] === "continue") seen.consent = "none";
+    }
+    if (event !== "upstream_lost" || !String(fields["why"]).startsWith("rejected: unrelated"))
+      return;
+    if (seen.consent !== "none") this.sim.mark("consent used up by a refusal");
+    seen.consent = "none";
   }
 
   private onShipBegins(fields: Fields): void {
@@ -417,25 +465,40 @@ export class Checker {
 
   // --- WAIT --------------------------------------------------------------------------------------
 
-  wait(node: SimNode): void {
+  wait(node: SimNode, connection: SimConnection): void {
     const { sim } = this;
+    const { writer, tail, mark } = connection;
+    if (writer === null) return;
+    const offset = mark.offsetIn(node.identity);
+    if (writer !== this.seen.get(node)!.writer) this.checkMark(node, writer, tail, offset);
+    if (offset < 0) return;
     const wanted = sim.random.between(1, 3);
-    const timeoutMs = sim.random.pick([200, 2_000, Number.POSITIVE_INFINITY]);
-    const { tail } = node.backlog;
-    const { writer } = this.seen.get(node)!;
-    assert(writer !== null);
-    node.feeder.wait(tail, wanted, node.now() + timeoutMs, (count) => {
+    const untilMs = node.now() + sim.random.pick([200, 2_000, Number.POSITIVE_INFINITY]);
+    node.feeder.wait(offset, wanted, untilMs, (count) => {
+      if (count === null) {
+        sim.mark("WAIT cut by a demotion");
+        return;
+      }
       sim.mark(count >= wanted ? "WAIT confirmed" : "WAIT timed out");
+      if (count < wanted && node.now() < untilMs)
+        this.fail(node, `WAIT for ${wanted} ended early, with ${count}`);
       if (count > 0) this.checkConfirmed(node, writer, tail, count);
     });
+  }
+
+  /** A write of an earlier time as a primary is waited for exactly when it is still there. */
+  private checkMark(node: SimNode, writer: Writer, tail: number, offset: number): void {
+    const own = this.seen.get(node)!.writer!.at;
+    const isThere = isPrefix(endOf(writer, tail), own);
+    this.sim.mark(isThere ? "WAIT for a write before a demotion" : "WAIT for a write that is gone");
+    if (isThere && offset !== tail) this.fail(node, `WAIT forgot the write that ends at ${tail}`);
+    if (!isThere && offset >= 0) this.fail(node, `WAIT for a write up to ${tail} that is gone`);
   }
 
   /** So many replicas hold, or held until they were told to resync, the log up to `tail`. */
   private checkConfirmed(node: SimNode, writer: Writer, tail: number, count: number): void {
     if (writer.at.offset < tail) this.fail(node, `WAIT for ${tail}, which was never sealed`);
-    // The end of the batch that the offset is in.
-    let written = writer.at;
-    while (written.parent !== null && written.parent.offset >= tail) written = written.parent;
+    const written = endOf(writer, tail);
     const holders = [...this.seen].filter(
       ([other, seen]) =>
         other !== node && [seen.at, ...seen.past].some((held) => isPrefix(written, held)),
@@ -559,6 +622,13 @@ function digestText(digest: {
   readonly buckets: Iterable<number>;
 }): string {
   return `${digest.records}:${digest.sum}:${[...digest.buckets].join()}`;
+}
+
+/** The end of the batch that the writer's log up to `tail` is in. */
+function endOf(writer: Writer, tail: number): Boundary {
+  let written = writer.at;
+  while (written.parent !== null && written.parent.offset >= tail) written = written.parent;
+  return written;
 }
 
 function rootOf(at: Boundary): Boundary {

@@ -29,6 +29,7 @@ export const PATHS: readonly string[] = [
   "record over pump budget",
   "two primaries",
   "stale primary back",
+  "roles swapped back",
   "primary restarts empty",
   "superseded by a newer primary",
   "second promotion of a laggard",
@@ -49,10 +50,15 @@ export const PATHS: readonly string[] = [
   "writer waits while a sync is cut",
   "WAIT confirmed",
   "WAIT timed out",
+  "WAIT cut by a demotion",
+  "WAIT for a write before a demotion",
+  "WAIT for a write that is gone",
   "VERIFY equal",
   "VERIFY on a cascade",
   "cascade of three",
   "reset by consent",
+  "consent used up by a refusal",
+  "consent used up by a promotion",
 ];
 
 export class Coverage {

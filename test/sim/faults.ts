@@ -43,6 +43,7 @@ const FAULTS: readonly Fault[] = [
   { name: "promote", weight: 2, strike: promote, phases: CONNECTED },
   { name: "demote", weight: 2, strike: demote, phases: CONNECTED },
   { name: "failover", weight: 3, strike: failover, phases: ["live", "catch_up"] },
+  { name: "swap_roles", weight: 4, strike: swapRoles, phases: ["live"] },
   { name: "two_promotions", weight: 5, strike: twoPromotions, phases: [] },
   { name: "join_in_batch", weight: 3, strike: joinInBatch, phases: [] },
   { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
@@ -382,6 +383,33 @@ function failover(sim: Simulation, node: SimNode): boolean {
     if (old.role !== "primary") return;
     sim.mark("stale primary back");
     sim.follow(old, node.name, random.pick(["none", "none", "replicaof"] as const));
+  });
+  return true;
+}
+
+/**
+ * A planned swap as the manual has it, demotion first, and sometimes back again: the connections of
+ * clients outlive both. Now and then the new primary goes its own way first, so that writes of the old
+ * one are lost.
+ */
+function swapRoles(sim: Simulation, node: SimNode): boolean {
+  const old = sim.nodes.get(node.upstream);
+  if (old?.role !== "primary" || old.stopped) return false;
+  const { random, clock } = sim;
+  const promoteFirst = random.fraction() < 0.3;
+  if (promoteFirst) node.promote();
+  clock.in(promoteFirst ? random.pick([0, 100, 1_000]) : 0, () => {
+    if (sim.peace || old.dead || node.dead || old.role !== "primary") return;
+    sim.follow(old, node.name, random.pick(["none", "replicaof"] as const));
+  });
+  clock.in(random.pick([200, 2_000]), () => {
+    if (!sim.peace && !node.dead) node.promote();
+  });
+  clock.in(random.pick([2_500, 6_000]), () => {
+    if (sim.peace || old.dead || node.dead || old.role !== "replica") return;
+    sim.mark("roles swapped back");
+    sim.follow(node, old.name, "none");
+    old.promote();
   });
   return true;
 }

@@ -160,8 +160,10 @@ export class Simulation implements World {
 
   follow(node: SimNode, upstream: string, consent: Consent): void {
     this.say(`${node.name} follows ${upstream} (${consent})`);
-    this.checker.onFollow(node, consent);
-    node.follow(upstream, consent);
+    node.run(() => {
+      this.checker.onFollow(node, consent);
+      node.follow(upstream, consent);
+    });
   }
 
   private scheduleWrites(): void {
@@ -188,13 +190,15 @@ export class Simulation implements World {
         node.wanted + this.random.between(1, this.plan.burstMax + 1),
       );
       if (node.turn.sinceMs < 0) this.writeWanted(node);
-      if (this.random.fraction() < 0.1) this.checker.wait(node);
+      const connection = this.checker.someConnection(node);
+      if (this.random.fraction() < 0.1) this.checker.wait(node, connection);
       if (this.random.fraction() < 0.05) this.checker.verify(node);
     });
   }
 
   /** Writes what is wanted, record by record, as far as writers may; the rest when they may again. */
   private writeWanted(node: SimNode): void {
+    const connection = this.checker.someConnection(node);
     for (; node.wanted > 0; node.wanted -= 1, node.draft = null) {
       if (node.role !== "primary") break;
       node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
@@ -210,7 +214,7 @@ export class Simulation implements World {
       }
       this.markLarge(node, length);
       node.write(length, fill);
-      this.checker.onWrite(node);
+      this.checker.onWrite(node, connection);
     }
     node.wanted = 0;
     node.draft = null;

@@ -5,7 +5,7 @@
  * Owns: arguments and replies. Does not own: what they set off (node.ts).
  */
 import type { Call } from "../context.ts";
-import type { NodeStatus, SessionStateName } from "../../node/api.ts";
+import type { SessionStateName } from "../../node/api.ts";
 import { readInteger } from "../numbers.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { LIMITS } from "../../limits.ts";
@@ -34,6 +34,10 @@ const BUCKET_LIST_CHARS_MAX = 400;
 /** Keys of one bucket that REPL.BUCKET tells: when it is not told how many, and at most. */
 const BUCKET_KEYS = 100_000;
 const BUCKET_KEYS_MAX = 200_000;
+
+/** What redis answers a client that waits when the node becomes a replica; it closes it, too. */
+const UNBLOCKED =
+  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 /** How long REPL.VERIFY waits for replicas when it is not told. */
 const VERIFY_MS = 30_000;
@@ -146,21 +150,22 @@ function wait(call: Call): void {
     );
     return;
   }
+  const offset = client.written.offsetIn(port.node.identity);
+  if (offset < 0) {
+    // A resync took the write away: nobody has it, and nobody will.
+    reply.integer(0);
+    return;
+  }
   if (client.executing || replicas <= 0) {
-    reply.integer(countReplicas(port.node.status(), client.writtenTo));
+    reply.integer(port.node.confirmedBy(offset));
     return;
   }
   client.block((done) =>
-    port.node.waitForReplicas(client.writtenTo, Number(replicas), Number(timeout), (count) =>
-      done((later) => later.integer(count)),
-    ),
+    port.node.waitForReplicas(offset, Number(replicas), Number(timeout), (count) => {
+      if (count === null) client.closeAfterReply();
+      done((later) => (count === null ? later.error(UNBLOCKED) : later.integer(count)));
+    }),
   );
-}
-
-/** Replicas that stream and have applied the log up to `offset`. */
-function countReplicas(status: NodeStatus, offset: number): number {
-  const done = status.links.filter((link) => link.state === "streaming" && link.applied >= offset);
-  return done.length;
 }
 
 /** What somebody who only knows the client port needs to find the rest. */

@@ -16,7 +16,7 @@ import {
   WATCHED_KEY_BYTES,
   type Watcher,
 } from "../../node/watch.ts";
-import { ALL_KEYS, NO_KEYS, row, type Command } from "./command.ts";
+import { ALL_KEYS, FLAG, NO_KEYS, row, type Command } from "./command.ts";
 
 const FLAGS = "noscript loading stale fast allow_busy";
 
@@ -46,6 +46,7 @@ function exec(call: Call): void {
     return;
   }
   const broken = client.queueBroken;
+  const writes = (client.queueBits & FLAG.write) !== 0;
   const changed = !broken && watchedChanged(call);
   client.discard(keys.watches);
   if (broken) {
@@ -66,7 +67,8 @@ function exec(call: Call): void {
   }
   keys.endGroup();
   client.executing = false;
-  client.writtenTo = call.port.node.log.tail;
+  const { node } = call.port;
+  if (writes) client.written.set(node.identity.history, node.log.tail);
   call.args = own;
 }
 

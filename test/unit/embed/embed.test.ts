@@ -120,6 +120,16 @@ test("expiry => hidden at once on both ends, deleted by the primary through the 
   expect(text(replica.get("long"))).toBe("v");
 });
 
+test("waitForReplicas when the primary is closed => rejects, at once and later", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("key", "value");
+  const pending = primary.waitForReplicas(1, 0);
+  const rejected = expect(pending).rejects.toThrow(/was closed before replicas confirmed/);
+  await primary.close();
+  await rejected;
+  await expect(primary.waitForReplicas(0, 0)).rejects.toThrow(/was closed/);
+});
+
 test("promote => a Primary over the same state: it writes, and others follow it", async () => {
   const old = keep(await Primary.open());
   old.set("key", "old");

@@ -38,7 +38,7 @@ describe("waiters", () => {
     const waiters = new Waiters();
     const answers: string[] = [];
     const add = (name: string, offset: number, replicas: number, untilMs: number) => {
-      const done = (count: number): void => void answers.push(`${name}:${count}`);
+      const done = (count: number | null): void => void answers.push(`${name}:${count}`);
       const waiter = { offset, replicas, untilMs, done };
       waiters.add(waiter);
       return waiter;
@@ -53,6 +53,22 @@ describe("waiters", () => {
     waiters.settle(100, () => 1);
     expect(answers).toEqual(["a:1", "b:1"]);
     expect([waiters.size, waiters.highest(), waiters.nextTimeoutMs()]).toEqual([0, -1, Infinity]);
+  });
+
+  test("cut => all of them end with null, those that begin meanwhile stay", () => {
+    const waiters = new Waiters();
+    const answers: (number | null)[] = [];
+    const add = (): void => {
+      const done = (count: number | null): void => {
+        answers.push(count);
+        if (answers.length === 1) add();
+      };
+      waiters.add({ offset: 1, replicas: 1, untilMs: 100, done });
+    };
+    add();
+    add();
+    waiters.cut();
+    expect([answers, waiters.size]).toEqual([[null, null], 1]);
   });
 
   test("an answer that waits again is not answered in the same round", () => {

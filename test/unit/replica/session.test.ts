@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
+import type { RejectCode } from "../../../src/wire/messages.ts";
 import { batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
 import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 
@@ -29,6 +30,69 @@ function endOf(digests: readonly number[], bytes: number, wrong = false) {
   const type = "end" as const;
   return { type, snapshotId: id(70), chunks: digests.length, records: 1, bytes, digest };
 }
+
+describe("consent", () => {
+  const reject = (code: RejectCode) => ({
+    type: "reject" as const,
+    code,
+    message: "no",
+    retryAfterMs: 0,
+  });
+
+  test.each(["unrelated", "unrelated_empty", "version", "format", "auth", "self"] as const)(
+    "%s => consent is used up: the next HELLO gives none",
+    (code) => {
+      const harness = new Harness();
+      harness.consent.give("replicaof");
+      harness.greet();
+      expect(harness.last("hello").consent).toBe("replicaof");
+      harness.hear(reject(code));
+      harness.greet();
+      expect(harness.last("hello").consent).toBe("none");
+    },
+  );
+
+  test.each(["not_ready", "quarantined", "cycle", "too_many_replicas", "duplicate_id"] as const)(
+    "%s => passes by itself: consent stays",
+    (code) => {
+      const harness = new Harness();
+      harness.consent.give("replicaof");
+      harness.greet();
+      harness.hear(reject(code));
+      harness.greet();
+      expect(harness.last("hello").consent).toBe("replicaof");
+    },
+  );
+
+  test("cut in the ship, then another node at the address => refused, the data stays", () => {
+    const harness = new Harness();
+    const part = chunk(0, Buffer.from("abcdefgh"));
+    harness.consent.give("replicaof");
+    harness.greet();
+    harness.welcome({ decision: "ship_reset", nodeId: id(60), position: AT_500 });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(part.frame);
+    harness.session.onClosed("cut", harness.nowMs);
+    harness.greet();
+    harness.welcome({ decision: "ship_reset", nodeId: id(61), position: AT_500 });
+    expect(harness.counters["upstream_refused"]).toBe(1);
+    expect(harness.session.lastError).toMatch(/unrelated state and we hold data/);
+    harness.greet();
+    expect(harness.last("hello").consent).toBe("none");
+    expect(harness.state.swaps).toBe(0);
+  });
+
+  test("an empty unrelated snapshot after REPLICAOF => refused, and consent is used up", () => {
+    const harness = new Harness();
+    harness.consent.give("replicaof");
+    harness.greet();
+    harness.welcome({ decision: "ship_reset", position: AT_500 });
+    harness.snapshot({ position: AT_500, records: 0, bytes: 0 });
+    harness.hear({ ...endOf([], 0), records: 0 });
+    expect(harness.session.lastError).toMatch(/empty and unrelated/);
+    expect([harness.state.swaps, harness.consent.kind]).toEqual([0, "none"]);
+  });
+});
 
 describe("restoring", () => {
   test("restoring + END with a wrong digest => nothing swapped, begun anew, and no crash at the next END", () => {

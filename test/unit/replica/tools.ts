@@ -1,4 +1,5 @@
 /** A session with a scripted upstream: what it says, what it does to log and state, no network. */
+import { GivenConsent } from "../../../src/node/consent.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
@@ -10,7 +11,6 @@ import { Decoder } from "../../../src/wire/decoder.ts";
 import { chainStart, sealChunkHead } from "../../../src/wire/frame.ts";
 import {
   FRAME,
-  type Consent,
   type Control,
   type Id,
   type Lineage,
@@ -65,7 +65,7 @@ export class Harness {
   readonly session: Session;
   history: Id = OWN;
   lineage: Lineage = [];
-  consentGiven: Consent = "none";
+  readonly consent: GivenConsent = new GivenConsent("none");
   nowMs = 0;
   dials = 0;
   private decoder = this.listen();
@@ -118,7 +118,7 @@ export class Harness {
       },
       address: () => ({ host: "", clientPort: 0, replPort: 0 }),
       hasData: () => !harness.state.empty,
-      consent: () => harness.consentGiven,
+      consent: (nodeId) => (nodeId === undefined ? this.consent.kind : this.consent.for(nodeId)),
       adopt: (history, lineage) => {
         this.history = history;
         this.lineage = lineage;
@@ -128,7 +128,8 @@ export class Harness {
         this.history = history;
         this.lineage = lineage;
       },
-      onPath: () => undefined,
+      onWelcome: (nodeId) => this.consent.bind(nodeId),
+      onRefused: () => this.consent.useUp(),
     };
   }
 

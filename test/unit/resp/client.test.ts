@@ -32,6 +32,46 @@ describe("client: order and blocking", () => {
     expect(client.send(request("WAIT", "1", "0") + request("PING"))).toBe(":3\r\n+PONG\r\n");
   });
 
+  test("WAIT when the node becomes a replica => redis's error, and the connection is closed", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    expect(client.send(request("SET", "k", "1") + request("WAIT", "1", "0"))).toBe("+OK\r\n");
+    client.send(request("GET", "k"));
+    port.node.waits[0]!.done(null);
+    expect(client.taken()).toBe(
+      "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n",
+    );
+    expect(client.ended).toBe(true);
+  });
+
+  test("WAIT for a write that a resync took away => 0 at once, until the connection writes again", () => {
+    const port = new FakePort();
+    const { node } = port;
+    const client = new FakeClient(port);
+    client.call("SET", "k", "1");
+    const written = node.log.tail;
+    const lineage = (left: number) => [{ history: node.identity.history, left }];
+    const kept = { history: "4".repeat(32), lineage: lineage(written) };
+    const lost = { history: "4".repeat(32), lineage: lineage(written - 1) };
+    node.confirmed = 2;
+    node.identity = lost;
+    expect(client.call("WAIT", "1", "0")).toBe(":0\r\n");
+    expect(client.call("WAIT", "0", "0")).toBe(":0\r\n");
+    expect(client.send(request("MULTI") + request("WAIT", "1", "0") + request("EXEC"))).toBe(
+      "+OK\r\n+QUEUED\r\n*1\r\n:0\r\n",
+    );
+    expect(node.waits).toEqual([]);
+    node.identity = kept;
+    expect(client.call("WAIT", "0", "0")).toBe(":2\r\n");
+    expect(client.call("WAIT", "1", "0")).toBe("");
+    expect(node.waits).toMatchObject([{ offset: written }]);
+    node.waits[0]!.done(1);
+    client.taken();
+    node.identity = lost;
+    expect(client.send(request("SET", "k", "2") + request("WAIT", "1", "0"))).toBe("+OK\r\n");
+    expect(node.waits).toMatchObject([{}, { offset: node.log.tail }]);
+  });
+
   test("a blocked client that goes away => its wait is cancelled, a late answer is ignored", () => {
     const port = new FakePort();
     const client = new FakeClient(port);

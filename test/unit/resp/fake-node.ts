@@ -48,8 +48,17 @@ export class FakeNode implements HawserNode {
   turnDue = false;
   afterwards: (() => void) | null = null;
   reads = 0;
-  waits: { offset: number; replicas: number; done: (count: number) => void; cancelled: boolean }[] =
-    [];
+  identity: { history: string; lineage: { history: string; left: number }[] } = {
+    history: "3".repeat(32),
+    lineage: [],
+  };
+  confirmed = 0;
+  waits: {
+    offset: number;
+    replicas: number;
+    done: (count: number | null) => void;
+    cancelled: boolean;
+  }[] = [];
   promoted: (() => void)[] = [];
   followed: string[] = [];
   digests: ((digest: StateDigest) => void)[] = [];
@@ -93,13 +102,16 @@ export class FakeNode implements HawserNode {
     offset: number,
     replicas: number,
     _timeoutMs: number,
-    done: (count: number) => void,
+    done: (count: number | null) => void,
   ): () => void {
     const wait = { offset, replicas, done, cancelled: false };
     this.waits.push(wait);
     return () => {
       wait.cancelled = true;
     };
+  }
+  confirmedBy(): number {
+    return this.confirmed;
   }
   follow(host: string, port: number): string | null {
     if (this.roleRefusal === null) this.followed.push(`${host}:${port}`);
