@@ -1,11 +1,11 @@
 /**
  * Where records lie: arena segments of slots of one size, in shared memory.
  *
- *   address (u32, kept as int32)        arena segment of class c
- *   +--------------+--------------+     +--------+--------+--------+------+-----------+
- *   | segment id   | offset / 8   |     | slot 0 | slot 1 | slot 2 | ...  | not used  |
- *   +--------------+--------------+     +--------+--------+--------+------+-----------+
- *   0 is no address: ids start at 1     `used` slots were ever given out; each is live, dead or free
+ *   arena segment of class c
+ *   +--------+--------+--------+------+-----------+
+ *   | slot 0 | slot 1 | slot 2 | ...  | not used  |
+ *   +--------+--------+--------+------+-----------+
+ *   `used` slots were ever given out; each is live, dead or free
  *
  * A record larger than a quarter of a segment has an arena segment of its own.
  *
@@ -18,13 +18,14 @@
  * - used = live + dead + free, for each segment.
  * - A segment that is not the current one of its class is full: used = capacity (snapshot.ts).
  *
- * Owns: slots, their liveness, the pins. Does not own: keys (key-index.ts), records' form
- * (layout.ts), memory (segment-memory.ts), which segments to empty (compaction.ts).
+ * Owns: slots, their liveness, the pins. Does not own: keys (key-index.ts), records' form (layout.ts),
+ * addresses (addresses.ts), memory (segment-memory.ts), which segments to empty (compaction.ts).
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
+import { Addresses } from "./addresses.ts";
 import { BIRTH, DEATH, hasExpiry, LENGTHS } from "./layout.ts";
-import { OWN_CLASS, Segment, type SizeClass } from "./segment.ts";
+import { OWN_CLASS, type Segment, type SizeClass } from "./segment.ts";
 import type { SegmentMemory, SegmentPool } from "./segment-memory.ts";
 import { classBytes, classOf } from "./size-classes.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -32,17 +33,11 @@ import { Snapshot } from "./snapshot.ts";
 /** Freezes that one arena allows; at one a second they last 136 years. */
 const EPOCH_MAX = 0xffff_ffff;
 
-const NO_WORDS = new Uint32Array(0);
-const NO_BYTES = Buffer.alloc(0);
-
 export class Arena {
   readonly pool: SegmentPool;
-  /** By segment id, for addresses: words[address >>> unitShift], at word (address & unitMask) * 2. */
-  readonly words: Uint32Array[] = [NO_WORDS];
-  readonly bytes: Buffer[] = [NO_BYTES];
-  readonly segments: (Segment | null)[] = [null];
-  readonly unitShift: number;
-  readonly unitMask: number;
+  /** All in use, in no order that means anything; one that is closed gives its place to the last. */
+  readonly segments: Segment[] = [];
+  readonly addresses: Addresses;
   readonly classes: SizeClass[] = [];
   /** Current epoch; a record written now is born in it. */
   epoch = 1;
@@ -55,7 +50,6 @@ export class Arena {
   records = 0;
   /** Live records with an expiry. */
   expires = 0;
-  segmentCount = 0;
   /** Bytes of the memory of its segments. */
   heldBytes = 0;
   /** Where allocate() placed its record last: the segment, and the word in it. */
@@ -65,23 +59,17 @@ export class Arena {
   /** The segment that compaction.ts empties, closed for new records, and the slot it is at. */
   victim: Segment | null = null;
   victimSlot = 0;
-  readonly #freeIds: number[] = [];
-  readonly #idMax: number;
   readonly #classedMax: number;
-  /** Next segment id that sweep() looks at; past the end when nothing is to be swept. */
-  #sweepAt = Number.POSITIVE_INFINITY;
+  /** Segments, from the first on, that sweep() has not looked at; it goes from the last to the first. */
+  #unswept = 0;
   /** Counts freezes: each begins the lists of segments with free slots anew. */
   #listing = 1;
   #retired = false;
 
   constructor(pool: SegmentPool) {
-    const units = pool.segmentBytes / 8;
-    assert(units >= 16 && (units & (units - 1)) === 0);
     this.pool = pool;
-    this.unitShift = 31 - Math.clz32(units);
-    this.unitMask = units - 1;
-    this.#idMax = 0x1_0000_0000 / units - 1;
-    this.#classedMax = pool.segmentBytes / 4;
+    this.addresses = new Addresses(pool.segmentBytes, pool.bounds);
+    this.#classedMax = Math.min(pool.bounds.largeRecordBytes, pool.segmentBytes / 4);
     for (let index = 0; index <= classOf(this.#classedMax); index++) {
       const slotBytes = classBytes(index);
       const slotsPerSegment = Math.floor(pool.segmentBytes / slotBytes);
@@ -94,10 +82,6 @@ export class Arena {
         live: 0,
       });
     }
-  }
-
-  segmentOf(address: number): Segment {
-    return this.segments[address >>> this.unitShift]!;
   }
 
   /**
@@ -118,15 +102,15 @@ export class Arena {
   keepsSlot(address: number, before: number, bytes: number): boolean {
     if (before === bytes) return true;
     if (bytes <= this.#classedMax) return classOf(before) === classOf(bytes);
-    const { slotBytes } = this.segmentOf(address);
+    const { slotBytes } = this.addresses.segmentOf(address);
     return before > this.#classedMax && bytes <= slotBytes && bytes > slotBytes >>> 1;
   }
 
   /** The record at `address` is overwritten or deleted now. */
   kill(address: number): void {
-    const segment = this.segments[address >>> this.unitShift]!;
+    const segment = this.addresses.segmentOf(address);
     const words = segment.words;
-    const at = (address & this.unitMask) << 1;
+    const at = this.addresses.wordAt(address);
     if (words[at + DEATH] !== 0) throw new assert.AssertionError({ message: "a second death" });
     words[at + DEATH] = this.epoch;
     if (hasExpiry(words[at + LENGTHS]!)) this.forgetExpiry(segment);
@@ -177,7 +161,7 @@ export class Arena {
     assert(at >= 0);
     this.open.splice(at, 1);
     this.pin = this.open.reduce((newest, open) => Math.max(newest, open.epoch), 0);
-    this.#sweepAt = 1;
+    this.#unswept = this.segments.length;
     if (this.#retired && this.open.length === 0) this.#giveAll();
   }
 
@@ -192,16 +176,17 @@ export class Arena {
    * @returns true when there is more to do
    */
   sweep(limit: number): boolean {
-    for (let n = 0; n < limit && this.#sweepAt < this.segments.length; n++) {
-      const segment = this.segments[this.#sweepAt++] ?? null;
-      if (segment !== null && segment.created >= this.pin) this.#sweepSegment(segment);
+    for (let n = 0; n < limit && this.#unswept > 0; n++) {
+      // One that was closed meanwhile had its place taken by one that was looked at.
+      const segment = this.segments[--this.#unswept];
+      if (segment !== undefined && segment.created >= this.pin) this.#sweepSegment(segment);
     }
-    return this.#sweepAt < this.segments.length;
+    return this.#unswept > 0;
   }
 
   /** Lets a segment that was closed for new records take some again. */
   reopen(segment: Segment): void {
-    if (this.segments[segment.id] !== segment) return;
+    if (segment.isGone) return;
     segment.closed = false;
     if (segment.created >= this.pin && segment.free > 0) this.#afterFree(segment);
   }
@@ -232,20 +217,20 @@ export class Arena {
     this.liveBytes += segment.slotBytes;
     this.placed = segment;
     this.placedAt = at;
-    return (segment.id << this.unitShift) | (at >>> 1);
+    return segment.base | (at >>> 1);
   }
 
   #allocateOwn(bytes: number): number {
     const slotBytes = classBytes(classOf(bytes));
-    const segment = this.#open(this.pool.takeOwn(slotBytes), OWN_CLASS, slotBytes);
-    return this.#place(segment);
+    this.addresses.require(OWN_CLASS);
+    return this.#place(this.#open(this.pool.takeOwn(slotBytes), OWN_CLASS, slotBytes));
   }
 
   /** A segment with room in the class of `bytes`, now its current one. */
   #nextSegment(bytes: number): Segment {
     const index = classOf(bytes);
     const sizeClass = this.classes[index]!;
-    if (this.#sweepAt < this.segments.length) this.sweep(8);
+    if (this.#unswept > 0) this.sweep(8);
     const before = sizeClass.current;
     let next = before !== null && this.#hasRoom(before) ? before : null; // It was just swept.
     while (next === null && sizeClass.partial.length > 0) {
@@ -254,6 +239,7 @@ export class Arena {
       if (this.#hasRoom(segment)) next = segment;
     }
     if (next === null) {
+      this.addresses.require(index);
       next = this.#open(this.pool.take(), index, sizeClass.slotBytes);
       sizeClass.slots += next.capacity;
     }
@@ -262,16 +248,9 @@ export class Arena {
   }
 
   #open(memory: SegmentMemory, classIndex: number, slotBytes: number): Segment {
-    const id = this.#freeIds.pop() ?? this.segments.length;
-    if (id > this.#idMax) {
-      this.pool.give(memory);
-      throw new StoreError("ERR_STORE_FULL", "all 32 GiB of the arena's addresses are in use");
-    }
-    const segment = new Segment(id, memory, classIndex, slotBytes, this.epoch);
-    this.segments[id] = segment;
-    this.words[id] = memory.words;
-    this.bytes[id] = memory.bytes;
-    this.segmentCount++;
+    const segment = this.addresses.add(memory, classIndex, slotBytes, this.epoch);
+    segment.place = this.segments.length;
+    this.segments.push(segment);
     this.heldBytes += memory.bytes.length;
     return segment;
   }
@@ -311,11 +290,13 @@ export class Arena {
     if (this.victim === segment) this.victim = null;
     if (this.placed === segment) this.placed = null;
     segment.closed = true;
-    this.segments[segment.id] = null;
-    this.words[segment.id] = NO_WORDS;
-    this.bytes[segment.id] = NO_BYTES;
-    this.#freeIds.push(segment.id);
-    this.segmentCount--;
+    const last = this.segments.pop()!;
+    if (last !== segment) {
+      this.segments[segment.place] = last;
+      last.place = segment.place;
+    }
+    segment.place = -1;
+    this.addresses.remove(segment);
     this.heldBytes -= segment.memory.bytes.length;
     this.pool.give(segment.memory);
   }
@@ -355,13 +336,13 @@ export class Arena {
   }
 
   #giveAll(): void {
-    for (const segment of this.segments) if (segment !== null) this.pool.give(segment.memory);
+    for (const segment of this.segments) this.pool.give(segment.memory);
     // Whoever still has the arena must not keep its memory.
-    for (const list of [this.segments, this.words, this.bytes]) list.length = 1;
+    this.segments.length = 0;
+    this.addresses.clear();
     this.classes.length = 0;
     this.placed = null;
     this.victim = null;
     this.heldBytes = 0;
-    this.segmentCount = 0;
   }
 }

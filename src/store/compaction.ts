@@ -22,7 +22,7 @@ const BYTES_MAX = 256 * 1024;
 export function compact(space: KeySpace): boolean {
   const arena = space.arena;
   let victim = arena.victim;
-  if (victim === null || arena.segments[victim.id] !== victim || victim.created < arena.pin) {
+  if (victim === null || victim.isGone || victim.created < arena.pin) {
     if (victim !== null) arena.reopen(victim);
     victim = chooseVictim(arena);
     arena.victim = victim;
@@ -69,8 +69,8 @@ function empty(space: KeySpace, victim: Segment): void {
   for (let n = 0; n < SLOTS_MAX && moved < records && arena.victimSlot < victim.used; n++) {
     const at = (arena.victimSlot++ * victim.slotBytes) >>> 2;
     if (words[at + DEATH] !== 0) continue;
-    space.relocate((victim.id << arena.unitShift) | (at >>> 1));
+    space.relocate(victim.base | (at >>> 1));
     moved++;
-    if (arena.segments[victim.id] !== victim) return; // That was the last one: it is given back.
+    if (victim.isGone) return; // That was the last one: it is given back.
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Active expiry: finds records whose time is over. Each arena segment keeps a lower bound of its
  * earliest expiry, so segments without any (or with later ones) cost one comparison; in the others
- * the slots are looked at in order, a bounded number in a call.
+ * the slots are looked at in order. Segments and slots are a bounded number in a call.
  *
  * Owns: where the search stands. Does not own: deleting (the caller logs it), hiding (the reader).
  */
@@ -11,9 +11,12 @@ import { DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
 
 /** Slots looked at in one call: about 50 us. */
 const SLOTS_MAX = 4096;
+/** Segments looked at in one call; with a million large records all of them would take 50 ms. */
+const SEGMENTS_MAX = 32_768;
 
 export class ExpirySearch {
-  #segmentId = 0;
+  /** Segments of the arena, from the first on, that are to come; it goes from the last to the first. */
+  #left = 0;
   #slot = 0;
   /** Earliest expiry seen in the segment that is being searched. */
   #earliest = Number.POSITIVE_INFINITY;
@@ -24,9 +27,10 @@ export class ExpirySearch {
    * @returns how many were visited
    */
   run(arena: Arena, nowMs: number, limit: number, visit: (address: number) => void): number {
+    const segmentsMax = Math.min(arena.segments.length + 1, SEGMENTS_MAX);
     let visited = 0;
     let slots = SLOTS_MAX;
-    for (let n = 0; n <= arena.segments.length && slots > 0 && visited < limit; n++) {
+    for (let n = 0; n < segmentsMax && slots > 0 && visited < limit; n++) {
       const segment = this.#enter(arena, nowMs);
       if (segment === null) continue;
       while (this.#slot < segment.used && slots > 0 && visited < limit) {
@@ -39,9 +43,9 @@ export class ExpirySearch {
           continue;
         }
         visited++;
-        visit((segment.id << arena.unitShift) | (at >>> 1));
-        if (arena.segments[segment.id] !== segment) {
-          this.#inside = null; // It was the last record: the segment is gone.
+        visit(segment.base | (at >>> 1));
+        if (segment.isGone) {
+          this.#inside = null; // It was the last record.
           break;
         }
         // Not deleted (or not yet): the segment is searched again.
@@ -55,11 +59,13 @@ export class ExpirySearch {
   /** The segment to go on in, or null when the next one has nothing to find. */
   #enter(arena: Arena, nowMs: number): Segment | null {
     const inside = this.#inside;
-    if (inside !== null && arena.segments[this.#segmentId] === inside) return inside;
+    // The arena may have been replaced as a whole.
+    if (inside !== null && arena.segments[inside.place] === inside) return inside;
     this.#inside = null;
-    if (++this.#segmentId >= arena.segments.length) this.#segmentId = 1;
-    const segment = arena.segments[this.#segmentId] ?? null;
-    if (segment === null || segment.expires === 0 || segment.expireAtMin > nowMs) return null;
+    if (this.#left === 0 || this.#left > arena.segments.length) this.#left = arena.segments.length;
+    if (this.#left === 0) return null;
+    const segment = arena.segments[--this.#left]!;
+    if (segment.expires === 0 || segment.expireAtMin > nowMs) return null;
     // From here on the bound collects what is written into the segment during the search.
     segment.expireAtMin = Number.POSITIVE_INFINITY;
     this.#inside = segment;

@@ -17,6 +17,7 @@
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
+import type { Addresses } from "./addresses.ts";
 import type { Arena } from "./arena.ts";
 import { keyEquals } from "./keys.ts";
 import { PageTable } from "./page-table.ts";
@@ -46,7 +47,7 @@ export class KeyIndex {
   readonly #pageShift: number;
   /** Scratch of touch(). */
   readonly #touched = new Int32Array(TOUCH_MAX);
-  readonly #arena: Arena;
+  readonly #addresses: Addresses;
   readonly #entriesMax: number;
   readonly #mergeMax: number;
   readonly #wordMask: number;
@@ -56,7 +57,7 @@ export class KeyIndex {
 
   constructor(arena: Arena, pageEntries: number) {
     assert(pageEntries >= 4 && (pageEntries & (pageEntries - 1)) === 0);
-    this.#arena = arena;
+    this.#addresses = arena.addresses;
     this.pages = new PageTable(pageEntries, arena.pool);
     this.#chunks = this.pages.chunks;
     this.#chunkShift = this.pages.chunkShift;
@@ -110,12 +111,12 @@ export class KeyIndex {
     const base = (page & this.#chunkMask) << this.#pageShift;
     this.#hitPage = page;
     const mask = this.#wordMask;
-    const arena = this.#arena;
+    const records = this.#addresses;
     let at = (tag << 1) & mask;
     for (;;) {
       const address = chunk[base + at + 1]!;
       if (address === 0) break;
-      if (chunk[base + at] === tag && keyEquals(arena, address, key, from, to)) {
+      if (chunk[base + at] === tag && keyEquals(records, address, key, from, to)) {
         this.hitChunk = chunk;
         this.hitAt = base + at;
         return address;
@@ -169,10 +170,10 @@ export class KeyIndex {
       while (chunk[base + at] !== tag && chunk[base + at + 1] !== 0) at = (at + 2) & mask;
       addresses[i] = chunk[base + at + 1]!;
     }
-    const { words, unitShift, unitMask } = this.#arena;
+    const records = this.#addresses;
     for (let i = 0; i < n; i++) {
       const address = addresses[i]!;
-      if (address !== 0) sum ^= words[address >>> unitShift]![(address & unitMask) << 1]!;
+      if (address !== 0) sum ^= records.wordsOf(address)[records.wordAt(address)]!;
     }
     return sum;
   }

@@ -8,6 +8,7 @@
  * Owns: the effect of one mutation on one key. Does not own: records of the log (mutations.ts),
  * when a state is replaced (store.ts).
  */
+import type { Addresses } from "./addresses.ts";
 import { Arena } from "./arena.ts";
 import { copyBytes, copyTail, forgetSource } from "./copy.ts";
 import { halfSipHash } from "./hash.ts";
@@ -17,12 +18,15 @@ import type { SegmentPool } from "./segment-memory.ts";
 
 const { BIRTH, LENGTHS } = layout;
 
+const NO_BYTES = Buffer.alloc(0);
+
 /** The index's hash key, u32 each. */
 export type HashSeed = readonly [number, number];
 
 export class KeySpace {
   readonly arena: Arena;
   readonly index: KeyIndex;
+  readonly #addresses: Addresses;
   readonly #k0: number;
   readonly #k1: number;
   /** Result of read(): the value is arena.bytes of the record's segment [valueFrom, valueTo). */
@@ -36,15 +40,16 @@ export class KeySpace {
 
   constructor(pool: SegmentPool, pageEntries: number, seed: HashSeed) {
     this.arena = new Arena(pool);
+    this.#addresses = this.arena.addresses;
     this.index = new KeyIndex(this.arena, pageEntries);
     this.#k0 = seed[0] | 0;
     this.#k1 = seed[1] | 0;
-    this.bytes = this.arena.bytes[0]!;
+    this.bytes = NO_BYTES;
   }
 
   /** Lets go of memory that is only remembered from the last call. */
   forget(): void {
-    this.bytes = this.arena.bytes[0]!;
+    this.bytes = NO_BYTES;
     forgetSource();
   }
 
@@ -60,12 +65,10 @@ export class KeySpace {
 
   /** Describes the record at `address` in bytes, keyFrom, valueFrom, valueTo and expireAt. */
   read(address: number): void {
-    const arena = this.arena;
-    const id = address >>> arena.unitShift;
-    const words = arena.words[id]!;
-    const at = (address & arena.unitMask) << 1;
+    const words = this.#addresses.wordsOf(address);
+    const at = this.#addresses.wordAt(address);
     const lengths = words[at + LENGTHS]!;
-    this.bytes = arena.bytes[id]!;
+    this.bytes = this.#addresses.bytesOf(address);
     this.keyFrom = (at << 2) + layout.headOf(lengths);
     this.valueFrom = this.keyFrom + layout.keyBytesOf(lengths);
     this.valueTo = this.valueFrom + layout.valueBytesOf(lengths, words[at + LENGTHS + 1]!);
@@ -102,23 +105,22 @@ export class KeySpace {
     expireAt: number,
   ): boolean {
     const arena = this.arena;
-    const id = old >>> arena.unitShift;
-    const words = arena.words[id]!;
-    const at = (old & arena.unitMask) << 1;
+    const words = this.#addresses.wordsOf(old);
+    const at = this.#addresses.wordAt(old);
     const keyBytes = keyTo - from;
     const lengths = layout.narrowLengths(keyBytes, to - keyTo, expireAt);
     // Most writes keep their value's length: then all but the value stays.
     if (words[at + LENGTHS] === lengths && words[at + BIRTH]! >= arena.pin) {
       const kept = keyBytes & -4;
       const start = (at << 2) + layout.NARROW_HEAD_BYTES + kept;
-      copyTail(words, arena.bytes[id]!, start, bytes, from + kept, to);
+      copyTail(words, this.#addresses.bytesOf(old), start, bytes, from + kept, to);
       return true;
     }
     if (!this.#mayChange(old, layout.recordBytes(keyBytes, to - keyTo, expireAt))) return false;
-    if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(arena.segments[id]!);
+    if (layout.hasExpiry(words[at + LENGTHS]!)) arena.forgetExpiry(this.#addresses.segmentOf(old));
     const head = layout.writeLengths(words, at, keyBytes, to - keyTo, expireAt);
-    if (expireAt !== 0) arena.noteExpiry(arena.segments[id]!, expireAt);
-    copyTail(words, arena.bytes[id]!, (at << 2) + head, bytes, from, to);
+    if (expireAt !== 0) arena.noteExpiry(this.#addresses.segmentOf(old), expireAt);
+    copyTail(words, this.#addresses.bytesOf(old), (at << 2) + head, bytes, from, to);
     return true;
   }
 
@@ -142,10 +144,10 @@ export class KeySpace {
     const valueBytes = this.valueTo - this.valueFrom;
     const size = layout.recordBytes(keyBytes, valueBytes, expireAt);
     if (this.expireAt !== 0 && expireAt !== 0 && this.#mayChange(old, size)) {
-      const segment = arena.segmentOf(old);
+      const segment = this.#addresses.segmentOf(old);
       arena.forgetExpiry(segment);
       arena.noteExpiry(segment, expireAt);
-      const at = (old & arena.unitMask) << 1;
+      const at = this.#addresses.wordAt(old);
       layout.writeLengths(segment.words, at, keyBytes, valueBytes, expireAt);
       return;
     }
@@ -184,8 +186,13 @@ export class KeySpace {
       layout.headBytes(keyBytes, before, this.expireAt) ===
       layout.headBytes(keyBytes, after, this.expireAt);
     if (sameHead && this.#mayChange(old, size)) {
-      const words = arena.words[old >>> arena.unitShift]!;
-      layout.writeLengths(words, (old & arena.unitMask) << 1, keyBytes, after, this.expireAt);
+      layout.writeLengths(
+        this.#addresses.wordsOf(old),
+        this.#addresses.wordAt(old),
+        keyBytes,
+        after,
+        this.expireAt,
+      );
       this.#splice(this.bytes, this.valueFrom, before, after, valueAt, bytes, keyTo, to);
       return;
     }
@@ -240,7 +247,8 @@ export class KeySpace {
     const tag = this.tagOf(this.bytes, this.keyFrom, this.valueFrom);
     if (!this.adopt(tag, this.bytes, this.keyFrom, this.valueFrom, address)) return false;
     for (let i = this.valueTo; (i & 7) !== 0; i++) this.bytes[i] = 0; // A peer's may not be.
-    if (this.expireAt !== 0) this.arena.noteExpiry(this.arena.segmentOf(address), this.expireAt);
+    if (this.expireAt !== 0)
+      this.arena.noteExpiry(this.#addresses.segmentOf(address), this.expireAt);
     return true;
   }
 
@@ -268,8 +276,8 @@ export class KeySpace {
   /** May the record be rewritten with `size` bytes where it is? */
   #mayChange(address: number, size: number): boolean {
     const arena = this.arena;
-    const words = arena.words[address >>> arena.unitShift]!;
-    const at = (address & arena.unitMask) << 1;
+    const words = this.#addresses.wordsOf(address);
+    const at = this.#addresses.wordAt(address);
     if (words[at + BIRTH]! < arena.pin) return false;
     return arena.keepsSlot(address, layout.recordBytesAt(words, at), size);
   }

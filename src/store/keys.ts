@@ -3,7 +3,7 @@
  *
  * Owns: reading keys. Does not own: their place in a record (layout.ts).
  */
-import type { Arena } from "./arena.ts";
+import type { Addresses } from "./addresses.ts";
 import { headOf, keyBytesOf, LENGTHS } from "./layout.ts";
 
 /** Longer keys are compared natively. */
@@ -11,22 +11,21 @@ const LOOP_BYTES_MAX = 64;
 
 /** Is key[from, to) the key of the record at `address`? */
 export function keyEquals(
-  arena: Arena,
+  addresses: Addresses,
   address: number,
   key: Uint8Array,
   from: number,
   to: number,
 ): boolean {
-  const id = address >>> arena.unitShift;
-  const words = arena.words[id]!;
-  const at = (address & arena.unitMask) << 1;
+  const words = addresses.wordsOf(address);
+  const at = addresses.wordAt(address);
   const lengths = words[at + LENGTHS]!;
   const length = to - from;
   if (keyBytesOf(lengths) !== length) return false;
   const head = headOf(lengths);
   if (length > LOOP_BYTES_MAX) {
     const start = (at << 2) + head;
-    return arena.bytes[id]!.compare(key, from, to, start, start + length) === 0;
+    return addresses.bytesOf(address).compare(key, from, to, start, start + length) === 0;
   }
   // Keys start at a word, so all but the tail is compared in words.
   let word = at + (head >>> 2);

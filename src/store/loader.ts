@@ -152,8 +152,8 @@ export class StagedStore {
     const arena = this.#space.arena;
     const size = checkHead(bytes, at, to);
     const address = arena.allocate(size);
-    const start = (address & arena.unitMask) << 3;
-    arena.bytes[address >>> arena.unitShift]!.set(bytes.subarray(at + 8, to), start + 8);
+    const start = arena.addresses.wordAt(address) << 2;
+    arena.addresses.bytesOf(address).set(bytes.subarray(at + 8, to), start + 8);
     this.#partAddress = address;
     this.#partDone = to - at;
     this.#partBytes = size;
@@ -162,9 +162,9 @@ export class StagedStore {
   #continuePart(bytes: Buffer, from: number, to: number): number {
     const arena = this.#space.arena;
     const address = this.#partAddress;
-    const start = (address & arena.unitMask) << 3;
+    const start = arena.addresses.wordAt(address) << 2;
     const size = Math.min(to - from, this.#partBytes - this.#partDone);
-    const target = arena.bytes[address >>> arena.unitShift]!;
+    const target = arena.addresses.bytesOf(address);
     target.set(bytes.subarray(from, from + size), start + this.#partDone);
     this.#partDone += size;
     if (this.#partDone === this.#partBytes) {

@@ -28,9 +28,25 @@ export interface SegmentMemory {
   readonly bytes: Buffer;
 }
 
+/** Bounds of an arena. By default they are what its addresses allow (addresses.ts); tests lower them. */
+export interface ArenaBounds {
+  /** Records above this have an arena segment of their own, bytes; a quarter of a segment at most. */
+  readonly largeRecordBytes: number;
+  /** Shared arena segments in use, and large records, at one time. */
+  readonly segmentsMax: number;
+  readonly largeRecordsMax: number;
+}
+
+const UNBOUNDED: ArenaBounds = {
+  largeRecordBytes: Number.POSITIVE_INFINITY,
+  segmentsMax: Number.POSITIVE_INFINITY,
+  largeRecordsMax: Number.POSITIVE_INFINITY,
+};
+
 export class SegmentPool {
   /** Bytes of a regular arena segment. */
   readonly segmentBytes: number;
+  readonly bounds: ArenaBounds;
   /** Bytes of all arena segments that are in use or in the free list. */
   heldBytes = 0;
   /** Bytes of the index's chunks. */
@@ -52,8 +68,9 @@ export class SegmentPool {
   readonly #condemned: SharedArrayBuffer[] = [];
   #condemnedBytes = 0;
 
-  constructor(segmentBytes: number) {
+  constructor(segmentBytes: number, bounds: Partial<ArenaBounds> = {}) {
     this.segmentBytes = segmentBytes;
+    this.bounds = { ...UNBOUNDED, ...bounds };
   }
 
   get freeCount(): number {

@@ -10,7 +10,8 @@ export const OWN_CLASS = -1;
 
 /** One arena segment in use. */
 export class Segment {
-  readonly id: number;
+  /** The address of its first slot. */
+  readonly base: number;
   readonly memory: SegmentMemory;
   readonly words: Uint32Array;
   readonly bytes: Buffer;
@@ -34,15 +35,17 @@ export class Segment {
   listedAt = 0;
   /** It is being emptied, or gone: nothing is put into it. */
   closed = false;
+  /** Where it is in its arena's list; -1 when its memory was given back. */
+  place = -1;
 
   constructor(
-    id: number,
+    base: number,
     memory: SegmentMemory,
     classIndex: number,
     slotBytes: number,
     created: number,
   ) {
-    this.id = id;
+    this.base = base;
     this.memory = memory;
     this.words = memory.words;
     this.bytes = memory.bytes;
@@ -50,6 +53,10 @@ export class Segment {
     this.slotBytes = slotBytes;
     this.capacity = classIndex === OWN_CLASS ? 1 : Math.floor(memory.bytes.length / slotBytes);
     this.created = created;
+  }
+
+  get isGone(): boolean {
+    return this.place === -1;
   }
 
   /** Slots that are dead and not free. */

@@ -40,7 +40,7 @@ export interface FrozenSegment {
 
 /** What a snapshot needs of the arena that it pins. */
 export interface PinnedArena {
-  readonly segments: readonly (Segment | null)[];
+  readonly segments: readonly Segment[];
   readonly classes: readonly { readonly current: Segment | null }[];
   readonly records: number;
   readonly liveBytes: number;
@@ -117,7 +117,7 @@ export class Snapshot {
   #freezeSegments(): FrozenSegment[] {
     const segments: FrozenSegment[] = [];
     for (const segment of this.#arena.segments) {
-      if (segment === null || segment.created >= this.epoch) continue;
+      if (segment.created >= this.epoch) continue;
       const slots = this.#partlyUsed.get(segment) ?? segment.capacity;
       const { words, bytes, slotBytes } = segment;
       segments.push({ words, bytes, slotBytes, slots });

@@ -23,11 +23,11 @@ import { TOUCH_MAX } from "./key-index.ts";
 import { applyKeyed, checkRecord, eachOfGroup, keyEnd, keyStart } from "./mutations.ts";
 import { OP } from "./record.ts";
 import { scanIndex } from "./scan.ts";
-import { SegmentPool } from "./segment-memory.ts";
+import { type ArenaBounds, SegmentPool } from "./segment-memory.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Sizes for tests; the defaults are what was measured. */
-export interface StoreOptions {
+export interface StoreOptions extends Partial<ArenaBounds> {
   /** Bytes of an arena segment, a power of two; default 1 MiB. */
   readonly arenaSegmentBytes?: number;
   /** Entries of a page of the index, a power of two; default 1024. */
@@ -90,7 +90,7 @@ export class Store {
   readonly #tos = new Uint32Array(GROUP);
 
   constructor(options: StoreOptions = {}) {
-    this.#pool = new SegmentPool(options.arenaSegmentBytes ?? 1024 * 1024);
+    this.#pool = new SegmentPool(options.arenaSegmentBytes ?? 1024 * 1024, options);
     this.#pageEntries = options.indexPageEntries ?? 1024;
     this.#seed = options.hashSeed ?? randomSeed();
     this.#space = this.#newSpace();
@@ -264,7 +264,7 @@ export class Store {
     if (arena.sweep(8)) return true;
     if (compact(this.#space)) return true;
     if (this.#space.index.shrink(16)) return true;
-    return this.#pool.release(arena.segmentCount, nowMs);
+    return this.#pool.release(arena.segments.length, nowMs);
   }
 
   stats(): StoreStats {
@@ -280,7 +280,7 @@ export class Store {
       usedBytes: this.usedBytes,
       datasetBytes: arena.liveBytes,
       deadBytes: arena.deadBytes + arena.freeBytes,
-      arenaSegments: arena.segmentCount,
+      arenaSegments: arena.segments.length,
       freeSegments: this.#pool.freeCount,
       indexBytes: index.bytes,
       keys: index.size,
@@ -341,9 +341,9 @@ export class Store {
   #visit(address: number, visit: ScanVisitor): void {
     const space = this.#space;
     const arena = space.arena;
-    const words = arena.words[address >>> arena.unitShift]!;
+    const words = arena.addresses.wordsOf(address);
     // A visitor may have deleted it meanwhile.
-    if (words.length === 0 || words[((address & arena.unitMask) << 1) + DEATH] !== 0) return;
+    if (words.length === 0 || words[arena.addresses.wordAt(address) + DEATH] !== 0) return;
     space.read(address);
     visit(space.bytes, space.keyFrom, space.valueFrom, space.expireAt);
   }

@@ -29,7 +29,7 @@ export interface Boundary {
 /** Sums the live records in place: a freeze would change how the store goes on. */
 export function liveDigest(store: Store, options: DigestOptions = {}): Digest {
   const { arena } = store.parts.space;
-  const segments = arena.segments.filter((segment) => segment !== null);
+  const { segments } = arena;
   return digestArena(
     {
       epoch: arena.epoch + 1,

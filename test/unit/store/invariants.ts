@@ -22,9 +22,12 @@ function checkArena(arena: Arena): Set<number> {
   const live = new Set<number>();
   const sum = { segments: 0, held: 0, live: 0, dead: 0, free: 0, expires: 0 };
   const classes = arena.classes.map(() => ({ slots: 0, live: 0 }));
-  for (const segment of arena.segments) {
-    if (segment === null) continue;
-    const found = checkSegment(arena, segment, live);
+  for (const [place, segment] of arena.segments.entries()) {
+    assert.equal(segment.place, place);
+    assert.equal(arena.addresses.segmentOf(segment.base), segment);
+    assert.equal(arena.addresses.wordsOf(segment.base), segment.words);
+    assert.equal(arena.addresses.bytesOf(segment.base), segment.bytes);
+    const found = checkSegment(segment, live);
     sum.segments++;
     sum.held += segment.memory.bytes.length;
     sum.live += found.live * segment.slotBytes;
@@ -36,7 +39,7 @@ function checkArena(arena: Arena): Set<number> {
     classes[segment.classIndex]!.live += found.live;
   }
   assert.deepEqual(sum, {
-    segments: arena.segmentCount,
+    segments: arena.segments.length,
     held: arena.heldBytes,
     live: arena.liveBytes,
     dead: arena.deadBytes,
@@ -52,11 +55,7 @@ function checkArena(arena: Arena): Set<number> {
   return live;
 }
 
-function checkSegment(
-  arena: Arena,
-  segment: Segment,
-  addresses: Set<number>,
-): { live: number; expires: number } {
+function checkSegment(segment: Segment, addresses: Set<number>): { live: number; expires: number } {
   const words = segment.memory.words;
   let live = 0;
   let expires = 0;
@@ -65,7 +64,7 @@ function checkSegment(
     if (words[at + DEATH] !== 0) continue;
     live++;
     if (hasExpiry(words[at + LENGTHS]!)) expires++;
-    addresses.add((segment.id << arena.unitShift) | (at >>> 1));
+    addresses.add(segment.base | (at >>> 1));
   }
   const free = new Set<number>();
   for (let head = segment.freeHead; head !== 0;) {
@@ -93,7 +92,6 @@ export function checkSettled(store: Store): void {
   const { arena } = store.parts.space;
   assert.equal(arena.deadBytes, 0);
   for (const segment of arena.segments) {
-    if (segment === null) continue;
     const sizeClass = arena.classes[segment.classIndex];
     assert.equal(segment.dead, 0);
     if (segment.free === 0 || sizeClass?.current === segment) continue;

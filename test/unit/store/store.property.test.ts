@@ -107,8 +107,8 @@ class Opened {
     this.model = new Map(model);
     this.slotBytes = slotBytes;
     const { segments } = store.parts.space.arena;
-    this.memory = segments.flatMap((segment) =>
-      segment === null ? [] : [segment.words.slice(0, (segment.used * segment.slotBytes) >>> 2)],
+    this.memory = segments.map((segment) =>
+      segment.words.slice(0, (segment.used * segment.slotBytes) >>> 2),
     );
   }
 
