@@ -19,7 +19,7 @@ export async function ack(): Promise<Case[]> {
     restorer as unknown as Restorer,
     SESSION_DEFAULTS,
   );
-  const bytes = encode(clock.streaming(0, 0));
+  const bytes = encode(clock.streaming(0));
   const floor = copying(bytes, Buffer.alloc(bytes.length), OPS);
   const { acknowledge } = await fed(1);
   return [
@@ -32,7 +32,7 @@ export async function ack(): Promise<Case[]> {
       run: () => {
         for (let i = 0; i < OPS; i++) {
           log.next = log.tail += 166;
-          if (clock.turnDue(false)) encode(clock.streaming(7, i));
+          if (clock.turnDue(false)) encode(clock.streaming(i));
         }
       },
       floor,

@@ -243,4 +243,24 @@ export const MUTANTS: readonly Mutant[] = [
       "return message;",
     ],
   ),
+  mutant("a middle node takes its own end for the root's", [
+    "primary/pump.ts",
+    "root.owedBytes < 0 ? null : Math.min(Number.MAX_SAFE_INTEGER, next + root.owedBytes)",
+    "next",
+  ]),
+  mutant("what is left of a full sync is not lag", [
+    "replica/owed.ts",
+    "Math.max(1, bytes - restore.bytes)",
+    "0",
+  ]),
+  mutant("an outage above a live link is not handed on", [
+    "replica/root-view.ts",
+    "word.awayMs > 0 ? word.awayMs + sinceMs : downForMs",
+    "downForMs",
+  ]),
+  mutant("a word on the root does not age", [
+    "replica/root-view.ts",
+    "bounded(word.ageMs + sinceMs)",
+    "bounded(word.ageMs)",
+  ]),
 ];

@@ -69,7 +69,8 @@ export function statusText(
 function upstreamLines(status: NodeStatus, upstream: UpstreamStatus, nowMs: number): string[] {
   const where = escapeText(formatAddress(upstream));
   const lines = [
-    `upstream  ${where} ${upstream.state}, applied ${upstream.applied}, lag ${lag(upstream.lagBytes, upstream.staleMs)}`,
+    `upstream  ${where} ${upstream.state}, applied ${upstream.applied}, ${behind(upstream.upstreamLagBytes)} behind it`,
+    `root      ${rootText(upstream)}`,
   ];
   if (upstream.lastError !== "")
     lines.push(`          last error: ${escapeText(upstream.lastError)}`);
@@ -85,14 +86,31 @@ function linkLines(
 ): string[] {
   const where = escapeText(formatAddress({ host: link.host, port: link.clientPort }));
   const state = paint(link.state === "streaming" ? 32 : 33, link.state);
-  const lines = [`  ${where.padEnd(22)} ${state}, lag ${lag(link.lagBytes, link.lagMs)}`];
+  const lines = [
+    `  ${where.padEnd(22)} ${state}, ${behind(link.lagBytes)} behind this node, ${age(link)}`,
+  ];
   const progress = shipLine(link, nowMs);
   if (progress !== "") lines.push(`    ${progress}`);
   return lines;
 }
 
-function lag(lagBytes: number, lagMs: number): string {
-  return `${lagBytes} bytes, ${lagMs < 0 ? "unknown" : `${Math.round(lagMs)} ms`}`;
+/** Whether the way to the root stands, and how far from it this node's state may be. */
+function rootText(upstream: UpstreamStatus): string {
+  const { rootLink, rootDownForMs, lagBytes, staleMs } = upstream;
+  const link =
+    rootLink === "up" ? "link up" : `link down for ${Math.round(rootDownForMs / 1000)} s`;
+  const old =
+    staleMs < 0 ? "age of the state unknown" : `state at most ${staleMs} ms old by its clock`;
+  return `${link}, ${behind(lagBytes)} behind its last known end, ${old}`;
+}
+
+function behind(lagBytes: number): string {
+  return lagBytes < 0 ? "unknown" : `${lagBytes} bytes`;
+}
+
+function age({ lagBytes, lagMs }: LinkStatus): string {
+  if (lagMs < 0) return "age unknown";
+  return lagBytes === 0 ? `round trip ${lagMs} ms` : `oldest missing write ${lagMs} ms old`;
 }
 
 function bytes(count: number): string {

@@ -66,7 +66,7 @@ export class Replica {
 
   private isSynced(): boolean {
     const { upstream } = this.node.status();
-    return upstream === null || (upstream.state === "streaming" && upstream.lagBytes === 0);
+    return upstream === null || (upstream.state === "streaming" && upstream.upstreamLagBytes === 0);
   }
 
   /** What is applied: never beyond it, and equal to the primary's state there. */

@@ -141,7 +141,10 @@ export interface LinkStatus {
   readonly state: LinkStateName;
   readonly sent: number;
   readonly applied: number;
-  /** Before its first ACK: from where the stream began, or the snapshot's offset. */
+  /**
+   * What it lacks to this node's end, bytes: the log, counted before its first ACK from where the
+   * stream began; in a full sync what is left of it as well. -1 while that is not known.
+   */
   readonly lagBytes: number;
   /** Age of the oldest batch that it has not applied, ms; one round trip when it has all; -1 unknown. */
   readonly lagMs: number;
@@ -173,9 +176,15 @@ export interface UpstreamStatus {
   readonly retryInMs: number;
   readonly received: number;
   readonly applied: number;
-  /** Root's newest known offset minus applied. */
+  /** What it lacks to the upstream's end: what is left of a full sync, and the log; -1 unknown. */
+  readonly upstreamLagBytes: number;
+  /** Up when this link and all above it, to the root, stand, as far as was heard. */
+  readonly rootLink: "up" | "down";
+  /** ms since one of them went down, 0 while all stand. */
+  readonly rootDownForMs: number;
+  /** What it lacks to where the root's log is known to end, bytes; -1 unknown. */
   readonly lagBytes: number;
-  /** Honest staleness against the root, ms; -1 unknown. */
+  /** How old what it answers may be at most, by the root's clock, ms; -1 unknown. */
   readonly staleMs: number;
   readonly restore: {
     readonly chunks: number;

@@ -295,7 +295,7 @@ export class NodeCore implements RoleOwner {
   /** A seeded primary takes over once it has all that its source had. */
   private promoteSeed(): void {
     if (!this.seeding) return;
-    const caughtUp = this.session.connected && this.backlog.next >= this.session.upstreamNext;
+    const caughtUp = this.session.connected && this.backlog.next >= this.session.root.upstreamNext;
     if (caughtUp) this.promote(false, () => undefined);
     else this.deps.later(SEED_POLL_MS, () => this.promoteSeed());
   }

@@ -367,16 +367,7 @@ export class DaemonNode implements HawserNode {
   }
 
   private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
-    return upstreamStatus(this.session, this.target, this.staleMs(), nowMs, wallMs);
-  }
-
-  /** How old what we serve may be against the root, ms; -1 before anything was heard of it. */
-  private staleMs(): number {
-    const { session, backlog } = this;
-    if (session.ping === null || !this.core.everSynced) return -1;
-    const away = this.core.view.awayMs();
-    if (backlog.next >= session.upstreamNext) return Math.round(away);
-    return Math.max(0, Math.round(away + this.core.view.rootClockMs() - backlog.newestClockMs));
+    return upstreamStatus(this.session, this.target, this.core.everSynced, nowMs, wallMs);
   }
 
   applySetting(name: RuntimeSetting, value: number): string | null {

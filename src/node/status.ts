@@ -6,8 +6,9 @@
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
-import type { Target } from "./upstream-socket.ts";
+import { downForMs, owedBytes, staleMs } from "../replica/owed.ts";
 import { batchClockMs } from "../wire/frame.ts";
+import type { Target } from "./upstream-socket.ts";
 import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
 
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
@@ -15,7 +16,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
   const { hello, state } = link;
   // Why not where it stands: WAIT counts with it, so it is only what this connection confirmed.
   const applied = Math.max(0, link.confirmed);
-  const lagBytes = Math.max(0, feeder.backlog.next - standsAt(feeder, link));
+  const lagBytes = linkOwedBytes(feeder, link);
   return {
     replicaId: hello?.replicaId ?? "",
     nodeId: hello?.nodeId ?? "",
@@ -35,15 +36,19 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
   };
 }
 
-/** The offset that the replica has or will have without the log beyond it; our newest if unknown. */
-function standsAt(feeder: Feeder, link: Link): number {
-  if (link.confirmed >= 0) return link.confirmed;
-  if (link.state.kind === "streaming") return link.applied;
-  const snapshot = link.ship?.snapshot ?? null;
-  if (snapshot !== null) return snapshot.offset;
-  const position = link.hello?.position;
-  const ours = position?.history === feeder.deps.node.history;
-  return ours ? Math.max(position.offset, link.applied) : feeder.backlog.next;
+/** What the replica lacks of our state: the rest of its snapshot, and the log after it; -1 unknown. */
+function linkOwedBytes(feeder: Feeder, link: Link): number {
+  const { next } = feeder.backlog;
+  const ship = link.ship ?? link.finishing;
+  if (ship !== null && ship.state !== "done") {
+    const { snapshot } = ship;
+    if (snapshot === null) return -1;
+    // Why at least 1: the size is an estimate, and it owes something until the swap.
+    const left = Math.max(1, snapshot.frozen.bytes - ship.bytesAcked);
+    return left + Math.max(0, next - snapshot.offset);
+  }
+  if (link.state.kind === "waiting") return 0;
+  return Math.max(0, next - (link.confirmed >= 0 ? link.confirmed : link.applied));
 }
 
 /** Bytes of the log that holds keep from being trimmed. */
@@ -53,7 +58,7 @@ export function heldBytes(feeder: Feeder): number {
 
 /** Age of the oldest batch that the replica has not applied; one round trip when it has all. */
 function lagMs(feeder: Feeder, link: Link, lagBytes: number, wallMs: number): number {
-  if (link.confirmed < 0) return -1;
+  if (link.confirmed < 0 || lagBytes < 0) return -1;
   if (lagBytes === 0) return Math.round(link.roundTripMs);
   const { backlog } = feeder;
   if (link.confirmed < backlog.first) return -1;
@@ -91,23 +96,28 @@ export function parkedStatus(feeder: Feeder, nowMs: number): readonly ParkedStat
 export function upstreamStatus(
   session: Session,
   target: Target,
-  staleMs: number,
+  everSynced: boolean,
   nowMs: number,
   wallMs: number,
 ): UpstreamStatus {
-  const { state, restore, deps } = session;
+  const { state, restore, deps, root } = session;
+  const downMs = downForMs(session, nowMs);
+  const word = root.wordAt(nowMs, downMs);
   return {
     host: target.host,
     port: target.port,
     state: state.kind,
     lastIoAgoMs: session.lastReceivedMs < 0 ? -1 : Math.round(nowMs - session.lastReceivedMs),
-    downForMs: session.downSinceMs < 0 ? 0 : Math.round(nowMs - session.downSinceMs),
+    downForMs: downMs,
     lastError: session.lastError,
     retryInMs: state.kind === "retrying" ? Math.max(0, Math.round(state.atMs - nowMs)) : 0,
     received: deps.log.tail,
     applied: deps.log.next,
-    lagBytes: Math.max(0, session.upstreamNext - deps.log.next),
-    staleMs,
+    upstreamLagBytes: owedBytes(session, root.upstreamNext),
+    rootLink: downMs === 0 && word?.awayMs === 0 ? "up" : "down",
+    rootDownForMs: Math.max(downMs, word?.awayMs ?? 0),
+    lagBytes: owedBytes(session, root.end),
+    staleMs: everSynced ? staleMs(session, nowMs) : -1,
     restore:
       restore === null
         ? null

@@ -4,8 +4,9 @@
  *
  * Owns: the two views, clocks against the root. Does not own: role changes (node.ts).
  */
-import type { NodeView } from "../primary/feeder.ts";
+import type { NodeView, RootWord } from "../primary/feeder.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
+import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import { FORMAT } from "../store/record.ts";
 import type { Consent, Id, Lineage, NodeAddress } from "../wire/messages.ts";
@@ -61,19 +62,26 @@ export class FeederView extends IdentityView implements NodeView {
     return this.owner.role === "primary" || this.owner.session.atBoundary;
   }
 
-  /** The root's wall clock as last heard, moved on by our own monotonic clock. */
-  rootClockMs(): number {
-    const { session, now, wallClock } = this.owner;
-    if (this.owner.role === "primary" || session.ping === null) return wallClock();
-    return Math.round(session.ping.rootClockMs + (now() - session.pingAtMs));
+  /** On a replica what was heard of it, moved on by our own monotonic clock. */
+  root(): RootWord {
+    const { role, session, wallClock } = this.owner;
+    if (role === "primary")
+      return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs: 0, owedBytes: 0 };
+    const nowMs = this.owner.now();
+    const downMs = downForMs(session, nowMs);
+    const word = session.root.wordAt(nowMs, downMs);
+    if (word === null)
+      return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs: downMs, owedBytes: -1 };
+    return { ...word, owedBytes: this.owedToFollowers() };
   }
 
-  /** Our own time without an upstream, and what the upstream said of its own. */
-  awayMs(): number {
-    if (this.owner.role === "primary") return 0;
-    const { session, now } = this.owner;
-    const own = session.downSinceMs < 0 ? 0 : now() - session.downSinceMs;
-    return own + (session.ping?.awayMs ?? 0);
+  /** A snapshot takes us further than its bytes; who follows us goes by offsets of the log. */
+  private owedToFollowers(): number {
+    const { session, identity } = this.owner;
+    const { root, deps } = session;
+    const owed = owedBytes(session, root.end);
+    if (owed < 0 || root.history !== identity.history) return owed;
+    return Math.max(owed, root.end - deps.log.next);
   }
 }
 

@@ -35,6 +35,15 @@ import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "./source.ts";
 import { Waiters } from "./waiters.ts";
 
+/** The root, as PING tells of it; times in ms, what each means: Ping. */
+export interface RootWord {
+  readonly clockMs: number;
+  readonly ageMs: number;
+  readonly awayMs: number;
+  /** Bytes that this node lacks to where the root's log ends; -1 unknown. */
+  readonly owedBytes: number;
+}
+
 /** What the feeder knows of the node it is part of; read at every use, never kept. */
 export interface NodeView extends HistoryState {
   readonly nodeId: Id;
@@ -47,10 +56,8 @@ export interface NodeView extends HistoryState {
   readonly ready: boolean;
   /** Its state is at a batch boundary. */
   readonly atBoundary: boolean;
-  /** Wall clock of the root, ms since 1970, as far as known. */
-  rootClockMs(): number;
-  /** How long the upstream has been away, ms; 0 on a primary. */
-  awayMs(): number;
+  /** What this node knows of the root, itself or another. */
+  root(): RootWord;
 }
 
 export interface FeederDeps {

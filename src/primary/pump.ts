@@ -97,7 +97,8 @@ export class Pump implements FeedContext {
 
   ping(link: Link): void {
     const { nowMs, feeder } = this;
-    const { node } = feeder.deps;
+    const root = feeder.deps.node.root();
+    const { next } = feeder.backlog;
     const { ackWanted: ackNow } = link;
     link.pingDue = false;
     link.ackWanted = false;
@@ -106,9 +107,12 @@ export class Pump implements FeedContext {
       {
         type: "ping",
         sentUs: Math.round(nowMs * 1000),
-        rootClockMs: node.rootClockMs(),
-        awayMs: Math.round(node.awayMs()),
-        next: feeder.backlog.next,
+        rootClockMs: root.clockMs,
+        rootAgeMs: root.ageMs,
+        awayMs: root.awayMs,
+        next,
+        rootNext:
+          root.owedBytes < 0 ? null : Math.min(Number.MAX_SAFE_INTEGER, next + root.owedBytes),
         ackNow,
       },
       nowMs,

@@ -16,6 +16,8 @@ import type { Restorer } from "./restorer.ts";
 export class AckClock {
   /** An ACK goes out at the end of this turn, whatever was said before. */
   due = false;
+  /** `sentUs` of this connection's newest PING, 0 before the first. */
+  echoUs = 0;
   private lastMs = 0;
   private received = 0;
   private applied = 0;
@@ -43,8 +45,8 @@ export class AckClock {
     return !more && this.log.next !== this.applied;
   }
 
-  streaming(echo: number, nowMs: number): Ack {
-    const { log } = this;
+  streaming(nowMs: number): Ack {
+    const { log, echoUs: echo } = this;
     this.said(nowMs);
     this.received = log.tail;
     this.applied = log.next;
@@ -52,7 +54,7 @@ export class AckClock {
     return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
   }
 
-  restoring(echo: number, nowMs: number): Ack {
+  restoring(nowMs: number): Ack {
     const restore = this.restorer.current;
     this.said(nowMs);
     this.chunk = restore?.nextChunk ?? 0;
@@ -62,7 +64,7 @@ export class AckClock {
       snapshotId: restore?.begin.snapshotId ?? NO_ID,
       nextChunk: this.chunk,
       room: this.restorer.room,
-      echo,
+      echo: this.echoUs,
     };
   }
 

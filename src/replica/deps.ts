@@ -19,6 +19,8 @@ export interface ReceivingLog {
   readonly partialBytes: number;
   readonly partialAt: number;
   readonly partialHeadCrc: number;
+  /** The root's wall clock of the newest applied batch, ms since 1970; 0 before the first. */
+  readonly newestClockMs: number;
   receiveHead(head: Buffer, at: number, length: number): void;
   receiveBytes(bytes: Buffer, from: number, to: number): void;
   receiveEnd(): void;

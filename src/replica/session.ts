@@ -38,6 +38,7 @@ import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
 import { Restorer } from "./restorer.ts";
+import { RootView } from "./root-view.ts";
 import { assertSessionMove, type SessionState } from "./session-state.ts";
 
 /** Frame types an upstream may send. */
@@ -64,11 +65,10 @@ export class Session implements DecoderSink {
   lastReceivedMs = -1;
   /** Since when there is no standing connection, -1 while there is one. */
   downSinceMs = -1;
-  /** The upstream's newest offset, as it last said. */
-  upstreamNext = 0;
-  /** Newest PING, and when it came. */
-  ping: Ping | null = null;
-  pingAtMs = -1;
+  /** What the upstream last said of itself and of the root. */
+  readonly root: RootView = new RootView();
+  /** A snapshot was announced and is not swapped in. */
+  owesSnapshot = false;
   private readonly node: ReplicaNode;
   private readonly shell: SessionShell;
   private readonly applier: Applier;
@@ -117,6 +117,7 @@ export class Session implements DecoderSink {
   /** Dials the shell's target. */
   start(nowMs: number): void {
     this.downSinceMs = nowMs;
+    this.root.forget();
     this.restorer.takeUpKept(nowMs, (error) => this.onKeptLoaded(error));
     this.dial(nowMs);
   }
@@ -328,7 +329,7 @@ export class Session implements DecoderSink {
       return;
     }
     this.welcome = welcome;
-    this.upstreamNext = welcome.position.offset;
+    this.root.onWelcome(welcome);
     this.downSinceMs = -1;
     this.lastError = "";
     this.node.onWelcome(welcome.nodeId, [...welcome.path, this.node.nodeId]);
@@ -341,7 +342,8 @@ export class Session implements DecoderSink {
       skip_bytes: welcome.skipBytes,
       discard_bytes: welcome.discardBytes,
     });
-    if (welcome.decision === "continue" || welcome.decision === "wait") this.beginStream(welcome);
+    this.owesSnapshot = welcome.decision !== "continue" && welcome.decision !== "wait";
+    if (!this.owesSnapshot) this.beginStream(welcome);
     else this.move({ kind: "restoring", begin: null });
     this.acks.due = true;
   }
@@ -384,19 +386,16 @@ export class Session implements DecoderSink {
 
   private onPing(ping: Ping): void {
     if (!this.connected) throw new WireError("ERR_WIRE_STATE", `a PING while ${this.state.kind}`);
-    this.ping = ping;
-    this.pingAtMs = this.nowMs;
-    this.upstreamNext = Math.max(this.upstreamNext, ping.next);
+    this.acks.echoUs = ping.sentUs;
+    this.root.onPing(ping, this.nowMs);
     if (this.state.kind === "streaming") this.backoff.reset();
     // Why always: the echo is the feeder's round trip, and one ACK a second costs nothing.
     this.acks.due = true;
   }
 
   private ack(nowMs: number): void {
-    const echo = this.ping?.sentUs ?? 0;
-    const { acks } = this;
     const restoring = this.state.kind === "restoring";
-    this.say(restoring ? acks.restoring(echo, nowMs) : acks.streaming(echo, nowMs));
+    this.say(restoring ? this.acks.restoring(nowMs) : this.acks.streaming(nowMs));
   }
 
   // --- restoring -----------------------------------------------------------------------------
@@ -406,6 +405,7 @@ export class Session implements DecoderSink {
     if (state.kind !== "restoring" && state.kind !== "streaming")
       throw new WireError("ERR_WIRE_STATE", `a SNAPSHOT while ${state.kind}`);
     this.restorer.begin(begin, this.node.format, this.nowMs);
+    this.owesSnapshot = true;
     this.move({ kind: "restoring", begin });
     this.acks.due = true;
     this.deps.journal("info", "restore_begins", {
@@ -438,6 +438,7 @@ export class Session implements DecoderSink {
     this.receivedChain = position.chain;
     this.decoder!.expect(position.offset, position.chain);
     this.restorer.swapped();
+    this.owesSnapshot = false;
     this.move({ kind: "streaming" });
     this.deps.counters.bump("snapshots_restored");
     this.deps.journal("info", "restored", {
@@ -481,6 +482,7 @@ export class Session implements DecoderSink {
     this.welcome = null;
     this.mark.clear();
     this.feederNonce = "";
+    this.acks.echoUs = 0;
     if (this.downSinceMs < 0) this.downSinceMs = nowMs;
     this.restorer.park(nowMs);
   }

@@ -45,8 +45,20 @@ export function replicationFields(status: NodeStatus): Fields {
     ["replicas_quarantined", status.quarantined],
     ["replicas_parked", status.parked.length],
     ["write_pace", status.writePace],
-    ["replica_lag_bytes", largest(lagging.map((link) => link.lagBytes)) ?? upstream?.lagBytes ?? 0],
-    ["replica_lag_ms", largest(lagging.map((link) => link.lagMs)) ?? upstream?.staleMs ?? 0],
+    [
+      "replica_lag_bytes",
+      toRoot(
+        lagging.map((link) => link.lagBytes),
+        upstream?.lagBytes,
+      ),
+    ],
+    [
+      "replica_lag_ms",
+      toRoot(
+        lagging.map((link) => link.lagMs),
+        upstream?.staleMs,
+      ),
+    ],
     ["node_id", status.nodeId],
     ["replica_id", status.replicaId],
     ["repl_port", status.replPort],
@@ -76,8 +88,13 @@ function upstreamFields(upstream: UpstreamStatus): Fields {
     ["session_state", upstream.state],
     ["session_last_error", oneLine(upstream.lastError)],
     ["session_retry_in_ms", upstream.retryInMs],
-    ["upstream_lag_bytes", upstream.lagBytes],
-    ["upstream_stale_ms", upstream.staleMs],
+    ["upstream_lag_bytes", upstream.upstreamLagBytes],
+    ["root_link_status", upstream.rootLink],
+    ...(upstream.rootLink === "up"
+      ? []
+      : ([["root_link_down_since_seconds", Math.floor(upstream.rootDownForMs / 1000)]] as const)),
+    ["root_lag_bytes", upstream.lagBytes],
+    ["root_stale_ms", upstream.staleMs],
   ];
 }
 
@@ -111,6 +128,7 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]/g, " ");
 }
 
-function largest(values: readonly number[]): number | undefined {
-  return values.length === 0 ? undefined : Math.max(...values);
+/** The largest lag of those that follow this node, and its own on top; -1 when one is unknown. */
+function toRoot(below: readonly number[], own = 0): number {
+  return own < 0 || below.includes(-1) ? -1 : own + Math.max(0, ...below);
 }

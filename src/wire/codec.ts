@@ -134,8 +134,10 @@ const ping = f.struct<m.Ping>({
   type: f.constant("ping"),
   sentUs: f.u53,
   rootClockMs: f.u53,
+  rootAgeMs: f.u53,
   awayMs: f.u53,
   next: f.u53,
+  rootNext: f.optional(f.u53),
   ackNow: f.flag,
 });
 

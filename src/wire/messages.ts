@@ -175,10 +175,14 @@ export interface Ping {
   readonly sentUs: number;
   /** Wall clock of the root, ms since 1970. */
   readonly rootClockMs: number;
-  /** How long the sender's own upstream has been away, ms; 0 on a primary. */
+  /** How old the sender's word on the root is, ms; 0 from the root. */
+  readonly rootAgeMs: number;
+  /** For how long a link between the sender and the root has been down, ms; 0 while all stand. */
   readonly awayMs: number;
   /** The feeder's newest offset. */
   readonly next: number;
+  /** `next` plus all that the sender itself lacks: the root's newest offset; null unknown. */
+  readonly rootNext: number | null;
   /** Answer with an ACK at once, somebody waits. */
   readonly ackNow: boolean;
 }

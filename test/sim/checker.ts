@@ -9,6 +9,7 @@ import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { SimError } from "./clock.ts";
+import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
@@ -54,8 +55,11 @@ export class Checker {
   private readonly sentBytes = new Map<SimNode, number>();
   private readonly told = new Map<SimNode, Map<string, number>>();
 
+  private readonly figures: Figures;
+
   constructor(sim: Simulation) {
     this.sim = sim;
+    this.figures = new Figures(sim);
   }
 
   private fail(node: SimNode, what: string): never {
@@ -145,6 +149,7 @@ export class Checker {
       this.truth.seal(seen.writer, backlog);
       seen.writer = null;
     }
+    this.figures.observe(node);
     this.checkCaps(node);
     this.checkPartial(node);
     if (node.role === "replica" && node.feeder.waiters.size > 0)

@@ -59,6 +59,7 @@ export const PATHS: readonly string[] = [
   "reset by consent",
   "consent used up by a refusal",
   "consent used up by a promotion",
+  "root away behind a live link",
 ];
 
 export class Coverage {

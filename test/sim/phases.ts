@@ -39,7 +39,7 @@ export function phaseOf(node: SimNode): Phase {
       const link = linkOf(node);
       if (link === undefined) return "live";
       if (link.finishing !== null) return "swap";
-      const behind = node.backlog.next < node.session.upstreamNext;
+      const behind = node.backlog.next < node.session.root.upstreamNext;
       return behind || link.hold !== null ? "catch_up" : "live";
     }
     case "connecting":

@@ -185,7 +185,10 @@ const REPLICA: NodeStatus = {
     retryInMs: 0,
     received: 20,
     applied: 10,
-    lagBytes: 10,
+    upstreamLagBytes: 10,
+    rootLink: "down",
+    rootDownForMs: 2500,
+    lagBytes: 25,
     staleMs: 300,
     restore: { chunks: 4, bytes: 1_048_576, bytesTotal: 4_194_304, startedAtMs: 0 },
   },
@@ -216,6 +219,11 @@ describe("INFO replication", () => {
       master_sync_perc: "25.00",
       slave_repl_offset: 10,
       slave_read_only: 1,
+      upstream_lag_bytes: 10,
+      root_link_status: "down",
+      root_link_down_since_seconds: 2,
+      root_lag_bytes: 25,
+      root_stale_ms: 300,
       master_replid2: `${"4".repeat(32)}00000000`,
       second_repl_offset: 77,
       session_last_error: "bad news",
@@ -262,7 +270,10 @@ describe("status and progress", () => {
   test("the page: plain without colour, one line for each fact", () => {
     const text = statusText(REPLICA, false, 1000);
     expect(text).toMatch(/^role {6}replica/);
-    expect(text).toContain("upstream  10.0.0.9:16380 restoring, applied 10, lag 10 bytes, 300 ms");
+    expect(text).toContain("upstream  10.0.0.9:16380 restoring, applied 10, 10 bytes behind it");
+    expect(text).toContain(
+      "root      link down for 3 s, 25 bytes behind its last known end, state at most 300 ms old by its clock",
+    );
     expect(text).toContain("last error: bad\\u000anews");
     expect(text).not.toContain("\u001b");
     expect(statusText(PRIMARY, true, 1000)).toContain("\u001b[32mstreaming");

@@ -142,8 +142,7 @@ export class Harness {
         get lineage() {
           return harness.lineage;
         },
-        rootClockMs: () => 0,
-        awayMs: () => 0,
+        root: () => ({ clockMs: 0, ageMs: 0, awayMs: 0, owedBytes: 0 }),
       },
       journal: (_level, event) => this.events.push(event),
       randomId: () => id(this.ids++),

@@ -111,8 +111,10 @@ const ping: fc.Arbitrary<Ping> = fc.record({
   type: fc.constant("ping" as const),
   sentUs: u53,
   rootClockMs: u53,
+  rootAgeMs: u53,
   awayMs: u53,
   next: u53,
+  rootNext: fc.option(u53),
   ackNow: fc.boolean(),
 });
 

@@ -143,7 +143,7 @@ describe("fields: what a peer must not send", () => {
   });
 
   test("a flag that is neither 0 nor 1", () => {
-    expectRefused(patched(ping, 32, 2), "2, neither 0 nor 1");
+    expectRefused(patched(ping, 40, 2), "2, neither 0 nor 1");
   });
 
   test("a u64 of 2^53 or more", () => {

@@ -81,8 +81,10 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     type: "ping",
     sentUs: 5_000_000,
     rootClockMs: 1_767_225_600_000,
+    rootAgeMs: 750,
     awayMs: 0,
     next: 8192,
+    rootNext: 9216,
     ackNow: true,
   },
   "ack streaming": {

@@ -1,0 +1,119 @@
+/** What a session says of its lag, from what WELCOME and PING told it. */
+import { expect, test } from "vitest";
+import { downForMs, owedBytes, staleMs } from "../../../src/replica/owed.ts";
+import { RootView } from "../../../src/replica/root-view.ts";
+import type { Session } from "../../../src/replica/session.ts";
+import type { Ping, Welcome } from "../../../src/wire/messages.ts";
+
+const ROOT = "a".repeat(32);
+const MIDDLE = "b".repeat(32);
+const HISTORY = "c".repeat(32);
+const CLOCK = 1_700_000_000_000;
+
+function welcome(offset: number, path: string[], history = HISTORY): Welcome {
+  return { path, position: { history, offset, chain: 0 } } as unknown as Welcome;
+}
+
+function ping(fields: Partial<Ping>): Ping {
+  return {
+    type: "ping",
+    sentUs: 1,
+    rootClockMs: CLOCK,
+    rootAgeMs: 0,
+    awayMs: 0,
+    next: 100,
+    rootNext: 100,
+    ackNow: false,
+    ...fields,
+  };
+}
+
+interface Given {
+  next?: number;
+  newestClockMs?: number;
+  owesSnapshot?: boolean;
+  restore?: unknown;
+  lastReceivedMs?: number;
+}
+
+function session(root: RootView, given: Given = {}): Session {
+  const { next = 0, newestClockMs = 0, owesSnapshot = false, restore = null } = given;
+  const log = { next, newestClockMs };
+  const { lastReceivedMs = -1 } = given;
+  return { root, deps: { log }, owesSnapshot, restore, lastReceivedMs } as unknown as Session;
+}
+
+const owed = (root: RootView, given?: Given) => owedBytes(session(root, given), root.end);
+
+test("before anything was heard, and of another upstream => unknown", () => {
+  const root = new RootView();
+  expect(owed(root)).toBe(-1);
+  root.onWelcome(welcome(50, [ROOT]));
+  expect(owed(root, { next: 20 })).toBe(30);
+  root.forget();
+  expect([owed(root), root.upstreamNext]).toEqual([-1, -1]);
+});
+
+test("welcomed by a middle node => unknown until it says what it knows of the root", () => {
+  const root = new RootView();
+  root.onWelcome(welcome(50, [ROOT, MIDDLE]));
+  expect([owed(root, { next: 50 }), root.upstreamNext]).toEqual([-1, 50]);
+  root.onPing(ping({ next: 60, rootNext: 90 }), 0);
+  expect(owed(root, { next: 50 })).toBe(40);
+  expect(owedBytes(session(root, { next: 50 }), root.upstreamNext)).toBe(10);
+  root.onPing(ping({ next: 60, rootNext: null }), 0);
+  expect(owed(root, { next: 50 })).toBe(-1);
+});
+
+test("a cut and another way to the same root => what was heard of before still counts", () => {
+  const root = new RootView();
+  root.onWelcome(welcome(50, [ROOT]));
+  root.onPing(ping({ next: 90, rootNext: 90 }), 0);
+  root.onWelcome(welcome(60, [ROOT, MIDDLE]));
+  expect(owed(root, { next: 60 })).toBe(30);
+  root.onWelcome(welcome(60, [MIDDLE]));
+  expect(owed(root, { next: 60 })).toBe(0);
+});
+
+test("a snapshot that is owed => unknown, then what is left of it and the log after it, never 0", () => {
+  const root = new RootView();
+  root.onWelcome(welcome(500, [ROOT]));
+  const begin = { bytes: 1000, position: { offset: 450 } };
+  expect(owed(root, { next: 500, owesSnapshot: true })).toBe(-1);
+  expect(owed(root, { owesSnapshot: true, restore: { begin, bytes: 300 } })).toBe(750);
+  expect(owed(root, { restore: { begin, bytes: 2000 } })).toBe(51);
+});
+
+test("staleness => since the word on the root, or since the newest batch while something is missing", () => {
+  const root = new RootView();
+  expect(staleMs(session(root, { newestClockMs: CLOCK }), 0)).toBe(-1);
+  root.onWelcome(welcome(100, [ROOT]));
+  root.onPing(ping({ rootAgeMs: 700 }), 1000);
+  expect(staleMs(session(root, { next: 100 }), 1000)).toBe(700);
+  expect(staleMs(session(root, { next: 100 }), 1300)).toBe(1000);
+  const newestClockMs = CLOCK - 200;
+  expect(staleMs(session(root, { next: 100, newestClockMs }), 1300)).toBe(500);
+  expect(staleMs(session(root, { next: 90, newestClockMs: CLOCK - 9000 }), 1000)).toBe(9000);
+  expect(staleMs(session(root, { next: 90 }), 1000)).toBe(-1);
+  // A clock that jumped back cannot make it newer than what was last received.
+  const ahead = { next: 100, newestClockMs: CLOCK + 99_999, lastReceivedMs: 1000 };
+  expect(staleMs(session(root, ahead), 4000)).toBe(3000);
+});
+
+test("a word that is handed on => older by the time it lay here, the outage too, always below 2^53", () => {
+  const root = new RootView();
+  expect(root.wordAt(5, 0)).toBe(null);
+  root.onPing(ping({ rootAgeMs: 10, awayMs: 0 }), 100);
+  expect(root.wordAt(150, 0)).toEqual({ clockMs: CLOCK + 50, ageMs: 60, awayMs: 0 });
+  expect(root.wordAt(150, 30)?.awayMs).toBe(30);
+  root.onPing(ping({ awayMs: 400 }), 100);
+  expect(root.wordAt(150.4, 30)?.awayMs).toBe(450);
+  const most = Number.MAX_SAFE_INTEGER;
+  root.onPing(ping({ rootClockMs: most, rootAgeMs: most, awayMs: most }), 100);
+  expect(root.wordAt(9000, 0)).toEqual({ clockMs: most, ageMs: most, awayMs: most });
+});
+
+test("a link that went down this very moment is down", () => {
+  expect(downForMs({ downSinceMs: -1 } as Session, 5)).toBe(0);
+  expect(downForMs({ downSinceMs: 5 } as Session, 5)).toBe(1);
+});
