@@ -25,7 +25,9 @@ export type StoreErrorCode =
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
-export type ErrorCode = WireErrorCode | StoreErrorCode | LogErrorCode | ArgumentErrorCode;
+export type NodeErrorCode = "ERR_NOT_SYNCED";
+export type ErrorCode =
+  WireErrorCode | StoreErrorCode | LogErrorCode | ArgumentErrorCode | NodeErrorCode;
 
 /** Every code with its remedy and meaning. */
 export const ERRORS: Readonly<
@@ -44,6 +46,10 @@ export const ERRORS: Readonly<
   ERR_STORE_SNAPSHOT_CLOSED: { remedy: "resync", meaning: "the snapshot was closed meanwhile" },
   ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
   ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
+  ERR_NOT_SYNCED: {
+    remedy: "refuse",
+    meaning: "a replica that never had a state was asked for it",
+  },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_ARGUMENT: { remedy: "refuse", meaning: "an argument that is not allowed" },
@@ -66,6 +72,9 @@ export class WireError extends HawserError<WireErrorCode> {}
 
 /** The store refuses a record, a chunk or an operation. */
 export class StoreError extends HawserError<StoreErrorCode> {}
+
+/** The node is not in a state to do what it was asked. */
+export class NodeError extends HawserError<NodeErrorCode> {}
 
 /** The log refuses an append or a read. */
 export class LogError extends HawserError<LogErrorCode> {}

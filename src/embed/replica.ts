@@ -3,6 +3,7 @@
  * without a network.
  */
 import type { Keyspace } from "../node/keyspace.ts";
+import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
@@ -44,14 +45,28 @@ export class Replica {
     return new Replica(await openNode("replica", options, more));
   }
 
-  /** A copy of the value, or null when the key is not there or expired. */
+  /**
+   * A copy of the value, or null when the key is not there or expired.
+   * @throws {HawserError} ERR_NOT_SYNCED before the first state is there: nothing is known of the key
+   */
   get(key: Bytes): Buffer | null {
+    this.needState();
     this.keys.refresh(Date.now());
     return readValue(this.keys, keyOf(key));
   }
 
+  /**
+   * Keys, those expired and not deleted yet included.
+   * @throws {HawserError} ERR_NOT_SYNCED before the first state is there
+   */
   get size(): number {
+    this.needState();
     return this.node.store.size;
+  }
+
+  private needState(): void {
+    if (this.node.isLoading())
+      throw new NodeError("ERR_NOT_SYNCED", "this replica has no state yet; await synced() first");
   }
 
   /** Resolves once the replica is connected and has all that its upstream had said it has. */

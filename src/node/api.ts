@@ -42,7 +42,7 @@ export interface HawserNode {
   readonly log: WritableLog;
   /** Why a write must be refused now. */
   writeRefusal(): WriteRefusal;
-  /** A replica that never had data and is loading its first snapshot: reads answer -LOADING. */
+  /** A replica, or a seeded node, that never had a state: what needs one answers -LOADING. */
   isLoading(): boolean;
   /** Lets go of a snapshot before a client is refused memory; bytes that snapshots pin. */
   relieveMemory(): number;

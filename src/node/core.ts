@@ -161,9 +161,9 @@ export class NodeCore implements RoleOwner {
     return this.seeding ? "seeding" : "readonly";
   }
 
-  /** It never had a state, and its first is on its way. */
+  /** It never had a state: what it would answer is not the upstream's emptiness but its own ignorance. */
   isLoading(): boolean {
-    return this.role === "replica" && !this.everSynced && this.session.restore !== null;
+    return this.role === "replica" && !this.everSynced;
   }
 
   /** What snapshots pin; half of the live data is allowed, and what never matters. */

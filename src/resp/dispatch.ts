@@ -62,7 +62,7 @@ function refusalOf(call: Call, command: Command): string | null {
   const bits = command.name === "exec" ? command.bits | client.queueBits : command.bits;
   if ((bits & FLAG.denyoom) !== 0 && keys.maxmemory > 0 && keys.isOverMemory()) return ERR.oom;
   if ((bits & FLAG.write) !== 0 && keys.refusal !== null) return REFUSALS[keys.refusal];
-  if ((bits & (FLAG.readonly | FLAG.write)) !== 0 && call.port.node.isLoading()) return ERR.loading;
+  if ((bits & FLAG.denyLoading) !== 0 && call.port.node.isLoading()) return ERR.loading;
   return null;
 }
 

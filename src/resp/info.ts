@@ -100,11 +100,30 @@ function persistence(port: PortContext): Fields {
   return [
     ["loading", port.node.isLoading() ? 1 : 0],
     ["async_loading", 0],
+    ...loadingFields(port),
     ["rdb_changes_since_last_save", 0],
     ["rdb_bgsave_in_progress", 0],
     ["rdb_last_save_time", 0],
     ["aof_enabled", 0],
     ["aof_rewrite_in_progress", 0],
+  ];
+}
+
+/** redis's fields of a load under way; clients wait by the last. */
+function loadingFields(port: PortContext): Fields {
+  if (!port.node.isLoading()) return [];
+  const restore = port.node.status().upstream?.restore ?? null;
+  if (restore === null) return [["loading_eta_seconds", 1]];
+  const { bytes, bytesTotal, startedAtMs } = restore;
+  const seconds = Math.max(0, Date.now() - startedAtMs) / 1000;
+  const left = Math.max(0, bytesTotal - bytes);
+  const eta = bytes === 0 ? 1 : Math.ceil((left * seconds) / bytes);
+  return [
+    ["loading_start_time", Math.floor(startedAtMs / 1000)],
+    ["loading_total_bytes", bytesTotal],
+    ["loading_loaded_bytes", bytes],
+    ["loading_loaded_perc", (bytesTotal === 0 ? 0 : (100 * bytes) / bytesTotal).toFixed(2)],
+    ["loading_eta_seconds", Math.max(1, eta)],
   ];
 }
 

@@ -49,3 +49,25 @@ test("e2e: seed: first source is down => the next one is taken", async () => {
   await until(async () => (await seeded.status()).role === "primary", { what: "the promotion" });
   expect(await seeded.call("DBSIZE")).toBe(100);
 });
+
+test.each(["replica", "seeded primary"])(
+  "e2e: a %s that never had a state => LOADING from the start, not an empty state",
+  async (kind) => {
+    const fleet = useFleet();
+    const source = await fleet.primary();
+    await fill(source, { keys: 100 });
+    const proxy = await fleet.proxy(source);
+    proxy.down.stall();
+    const node =
+      kind === "replica"
+        ? await fleet.replica(proxy)
+        : await fleet.primary("--seed-from", `127.0.0.1:${proxy.port}`);
+    for (const command of [["GET", "key:1"], ["EXISTS", "key:1"], ["DBSIZE"], ["PING"]])
+      await expect(node.call(...command)).rejects.toThrow(/^LOADING /);
+    expect((await node.info()).text("loading")).toBe("1");
+    proxy.down.resume();
+    await until(async () => (await node.info()).text("loading") === "0", { what: "a state" });
+    expect(await node.call("DBSIZE")).toBe(100);
+    expect(await node.call("PING")).toBe("PONG");
+  },
+);

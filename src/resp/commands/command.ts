@@ -15,7 +15,8 @@ export const FLAG = {
   write: 1,
   readonly: 2,
   denyoom: 4,
-  loading: 8,
+  /** Refused while the node has no state: every command without redis's flag `loading`. */
+  denyLoading: 8,
   noAuth: 16,
   noMulti: 32,
   /** Not queued by MULTI: EXEC, DISCARD, MULTI, WATCH, QUIT, RESET. */
@@ -26,7 +27,6 @@ const BITS: Readonly<Record<string, number>> = {
   write: FLAG.write,
   readonly: FLAG.readonly,
   denyoom: FLAG.denyoom,
-  loading: FLAG.loading,
   no_auth: FLAG.noAuth,
   no_multi: FLAG.noMulti,
 };
@@ -51,6 +51,7 @@ export function row(
   const words = flags === "" ? [] : flags.split(" ");
   let bits = UNQUEUED.has(name) ? FLAG.unqueued : 0;
   for (const word of words) bits |= BITS[word] ?? 0;
+  if (!words.includes("loading")) bits |= FLAG.denyLoading;
   return {
     name,
     arity,

@@ -16,7 +16,7 @@ const INT_MAX = 0x7fff_ffff;
 const AUTH_FLAGS = "noscript loading stale fast no_auth allow_busy";
 
 export const CONNECTION_COMMANDS: readonly Command[] = [
-  row("ping", -1, "fast loading", NO_KEYS, ping),
+  row("ping", -1, "fast", NO_KEYS, ping),
   row("echo", 2, "loading stale fast", NO_KEYS, echo),
   row("auth", -2, AUTH_FLAGS, NO_KEYS, auth),
   row("hello", -1, AUTH_FLAGS, NO_KEYS, hello),

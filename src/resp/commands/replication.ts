@@ -19,7 +19,7 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("role", 1, "noscript loading stale fast", NO_KEYS, role),
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
-  row("wait", 3, "noscript loading", NO_KEYS, wait),
+  row("wait", 3, "noscript", NO_KEYS, wait),
   row("repl.info", 1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),

@@ -47,6 +47,27 @@ test("set, get, delete => on the primary at once, on both replicas once they hav
   expect([role, links.length]).toEqual(["primary", 2]);
 });
 
+test("a replica without a state yet => get and size throw ERR_NOT_SYNCED, not null and 0", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("key", "value");
+  const { replPort } = primary;
+  await primary.close();
+  const replica = keep(await Replica.open({ of: `127.0.0.1:${replPort}` }));
+  const code = (ask: () => unknown): unknown => {
+    try {
+      return ask();
+    } catch (error) {
+      return error instanceof HawserError ? error.code : error;
+    }
+  };
+  expect(code(() => replica.get("key"))).toBe("ERR_NOT_SYNCED");
+  expect(code(() => replica.size)).toBe("ERR_NOT_SYNCED");
+  const again = keep(await Primary.open({ replPort }));
+  again.set("key", "value");
+  expect(await replica.synced(20_000)).toBe(true);
+  expect([text(replica.get("key")), replica.size]).toEqual(["value", 1]);
+});
+
 const SET_REFUSED: readonly (readonly [string, unknown, unknown, unknown, RegExp])[] = [
   [
     "a time that is no number",

@@ -214,15 +214,22 @@ describe("refused writes", () => {
     );
   });
 
-  test("loading => reads and writes answer LOADING, PING and INFO do not", () => {
+  test("loading => what needs a state answers LOADING, PING too, as redis; INFO does not", () => {
     const port = new FakePort();
     const client = new FakeClient(port);
     port.node.loading = true;
     port.node.refusal = "loading";
     expect(client.call("GET", "k")).toMatch(/^-LOADING /);
     expect(client.call("SET", "k", "v")).toMatch(/^-LOADING /);
-    expect(client.call("PING")).toBe("+PONG\r\n");
-    expect(client.call("INFO", "persistence")).toContain("loading:1");
+    for (const command of [["PING"], ["WAIT", "0", "0"], ["DBSIZE"], ["EXISTS", "k"]])
+      expect(client.call(...command)).toMatch(/^-LOADING /);
+    expect(client.call("INFO", "persistence")).toMatch(/loading:1\r\n.*loading_eta_seconds:1/s);
+    for (const command of ["ECHO x", "SELECT 0", "MULTI", "DISCARD", "ROLE", "REPL.INFO", "TIME"])
+      expect(client.send(`${command}\r\n`)).not.toMatch(/^-/);
+    port.node.loading = false;
+    expect(client.send("MULTI\r\nPING\r\n")).toBe("+OK\r\n+QUEUED\r\n");
+    port.node.loading = true;
+    expect(client.send("EXEC\r\n")).toMatch(/^-EXECABORT .*LOADING /);
   });
 
   test("maxmemory reached => growing writes answer OOM, reads and deletes go on", () => {
