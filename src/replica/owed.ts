@@ -15,9 +15,16 @@ export function owedBytes(session: Session, end: number): number {
   const { restore } = session;
   if (restore === null) return session.owesSnapshot ? -1 : Math.max(0, end - session.deps.log.next);
   const { bytes, position } = restore.begin;
+  // What an earlier connection left, and this one does not go on with, says nothing.
+  if (isAnnounced(session) || position.history !== session.root.history) return -1;
   // Why at least 1: the size is an estimate, and it owes something until the swap.
   const left = Math.max(1, bytes - restore.bytes);
   return Math.min(Number.MAX_SAFE_INTEGER, left + Math.max(0, end - position.offset));
+}
+
+/** A snapshot was announced on this connection, and SNAPSHOT has not come. */
+function isAnnounced({ state }: Session): boolean {
+  return state.kind === "restoring" && state.begin === null;
 }
 
 /** For how long it has had no standing connection, whole ms, at least 1 then; 0 while it has one. */

@@ -33,6 +33,7 @@ interface Given {
   newestClockMs?: number;
   owesSnapshot?: boolean;
   restore?: unknown;
+  state?: unknown;
   lastReceivedMs?: number;
 }
 
@@ -40,7 +41,9 @@ function session(root: RootView, given: Given = {}): Session {
   const { next = 0, newestClockMs = 0, owesSnapshot = false, restore = null } = given;
   const log = { next, newestClockMs };
   const { lastReceivedMs = -1 } = given;
-  return { root, deps: { log }, owesSnapshot, restore, lastReceivedMs } as unknown as Session;
+  const { state = { kind: "restoring", begin: {} } } = given;
+  const parts = { root, deps: { log }, owesSnapshot, restore, lastReceivedMs, state };
+  return parts as unknown as Session;
 }
 
 const owed = (root: RootView, given?: Given) => owedBytes(session(root, given), root.end);
@@ -78,10 +81,15 @@ test("a cut and another way to the same root => what was heard of before still c
 test("a snapshot that is owed => unknown, then what is left of it and the log after it, never 0", () => {
   const root = new RootView();
   root.onWelcome(welcome(500, [ROOT]));
-  const begin = { bytes: 1000, position: { offset: 450 } };
+  const begin = { bytes: 1000, position: { history: HISTORY, offset: 450 } };
   expect(owed(root, { next: 500, owesSnapshot: true })).toBe(-1);
   expect(owed(root, { owesSnapshot: true, restore: { begin, bytes: 300 } })).toBe(750);
   expect(owed(root, { restore: { begin, bytes: 2000 } })).toBe(51);
+  // What an earlier connection left says nothing of another ship, and of another root.
+  const restore = { begin, bytes: 300 };
+  expect(owed(root, { restore, state: { kind: "restoring", begin: null } })).toBe(-1);
+  root.onWelcome(welcome(500, [ROOT], MIDDLE));
+  expect(owed(root, { restore, state: { kind: "retrying" } })).toBe(-1);
 });
 
 test("staleness => since the word on the root, or since the newest batch while something is missing", () => {
@@ -114,6 +122,6 @@ test("a word that is handed on => older by the time it lay here, the outage too,
 });
 
 test("a link that went down this very moment is down", () => {
-  expect(downForMs({ downSinceMs: -1 } as Session, 5)).toBe(0);
-  expect(downForMs({ downSinceMs: 5 } as Session, 5)).toBe(1);
+  expect(downForMs({ downSinceMs: -1 } as unknown as Session, 5)).toBe(0);
+  expect(downForMs({ downSinceMs: 5 } as unknown as Session, 5)).toBe(1);
 });
