@@ -107,6 +107,8 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
       ready: true,
       atBoundary: true,
       root: () => ({ clockMs: 0, ageMs: 0, awayMs: 0, owedBytes: 0 }),
+      rootLives: false,
+      upstream: { host: "", port: 0 },
     },
     journal: () => undefined,
     randomId,

@@ -263,4 +263,29 @@ export const MUTANTS: readonly Mutant[] = [
     "bounded(word.ageMs + sinceMs)",
     "bounded(word.ageMs)",
   ]),
+  mutant("a seeded node leads with less than another source has", [
+    "node/seed-choice.ts",
+    "return common !== null && a.offset <= common.fork && a.offset <= b.offset;",
+    "return common !== null && a.offset <= common.fork;",
+  ]),
+  mutant("a seeded node promotes itself beside a living primary", [
+    "node/seed-choice.ts",
+    'return state.role === "primary" || (state.rootLives',
+    "return own.synced && own.offset < 0 && (state.rootLives",
+  ]),
+  mutant("a promotion is not remembered", [
+    "node/core.ts",
+    'const refusal = this.remember({ role: "primary", upstream: null });',
+    "const refusal = null;",
+  ]),
+  mutant("REPLICAOF is not remembered", [
+    "node/core.ts",
+    'const refusal = this.remember({ role: "replica", upstream });',
+    "const refusal = null;",
+  ]),
+  mutant("a node that never had a state is promoted", [
+    "node/core.ts",
+    "if (!this.everSynced && !force) return NEVER_SYNCED;",
+    "",
+  ]),
 ];

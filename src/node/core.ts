@@ -33,15 +33,18 @@ import type { Identity } from "./identity.ts";
 import type { WriteRefusal } from "./api.ts";
 import type { Address } from "./option-values.ts";
 import type { RoleMemory } from "./role-memory.ts";
+import type { SeedSelf } from "./seed-choice.ts";
+import { type AskSources, Seeding, type SeedingNode } from "./seeding.ts";
 import { FeederView, SessionView, type RoleOwner } from "./views.ts";
 
 /** What a node core is given by its shell. */
 export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
-  /** Whom it follows at the start; null on a primary. */
+  /** Whom it follows at the start; null on a primary, and on a node that seeds. */
   readonly upstream: Address | null;
-  /** It is to be promoted once it has all that its upstream had (--seed-from). */
-  readonly seeding: boolean;
+  /** Where a node that is to be a primary gets its state from first (--seed-from); else empty. */
+  readonly sources: readonly Address[];
+  readonly ask: AskSources;
   /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
   readonly remember: (role: RoleMemory) => void;
   readonly identity: Identity;
@@ -76,11 +79,9 @@ export interface NodeCoreDeps {
 
 const NEVER_SYNCED =
   "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
-/** How often a seeded node looks whether it has caught up. */
-const SEED_POLL_MS = 20;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
-export class NodeCore implements RoleOwner {
+export class NodeCore implements RoleOwner, SeedingNode {
   role: "primary" | "replica";
   readonly identity: Identity;
   readonly store: Store;
@@ -88,7 +89,7 @@ export class NodeCore implements RoleOwner {
   readonly feeder: Feeder;
   readonly session: Session;
   readonly view: FeederView;
-  /** Whom the shell dials; null on a primary. */
+  /** Whom the shell dials; null on a primary, and while a source is still to be chosen. */
   upstream: Address | null;
   /** It has, or had, a state of its own or of an upstream. */
   everSynced: boolean;
@@ -97,15 +98,14 @@ export class NodeCore implements RoleOwner {
   readonly now: () => number;
   readonly wallClock: () => number;
   private readonly deps: NodeCoreDeps;
-  /** Started with --seed-from, and not promoted yet. */
-  private seeding: boolean;
+  /** Started with --seed-from, and neither promoted nor told whom to follow yet. */
+  seeding: Seeding | null;
   private promoting: (() => void)[] | null = null;
 
   constructor(deps: NodeCoreDeps) {
     this.deps = deps;
     this.role = deps.role;
     this.upstream = deps.upstream;
-    this.seeding = deps.seeding;
     this.identity = deps.identity;
     this.store = deps.store;
     this.now = deps.now;
@@ -116,6 +116,21 @@ export class NodeCore implements RoleOwner {
     this.backlog = new Backlog(0, chainStart(this.identity.history), deps.backlog);
     this.feeder = this.makeFeeder();
     this.session = this.makeSession();
+    const { sources, ask, later, now, journal } = deps;
+    this.seeding =
+      sources.length === 0 ? null : new Seeding(this, { sources, ask, later, now, journal });
+  }
+
+  /** A replica dials, a node that seeds asks its sources. */
+  start(): void {
+    if (this.seeding !== null) this.seeding.start();
+    else if (this.role === "replica") this.session.start(this.now());
+  }
+
+  /** The process ends; what was received of a snapshot is kept. */
+  stop(): void {
+    this.endSeeding();
+    this.session.stop("shutting down", this.now(), true);
   }
 
   private makeFeeder(): Feeder {
@@ -158,7 +173,7 @@ export class NodeCore implements RoleOwner {
   /** Why a write must be refused now, null when it is welcome. */
   writeRefusal(): WriteRefusal {
     if (this.role === "primary") return null;
-    return this.seeding ? "seeding" : "readonly";
+    return this.seeding === null ? "readonly" : "seeding";
   }
 
   /** It never had a state: what it would answer is not the upstream's emptiness but its own ignorance. */
@@ -189,12 +204,17 @@ export class NodeCore implements RoleOwner {
   follow(consent: Consent, upstream: Address): string | null {
     const refusal = this.remember({ role: "replica", upstream });
     if (refusal !== null) return refusal;
+    this.endSeeding();
+    this.turnTo(upstream, consent);
+    return null;
+  }
+
+  private turnTo(upstream: Address, consent: Consent): void {
     const nowMs = this.now();
     const wasPrimary = this.role === "primary";
     this.backlog.seal();
     if (wasPrimary) this.feeder.cutWaiters();
     this.session.stop("following another node", nowMs);
-    this.seeding = false;
     const promised = this.promoting ?? [];
     this.promoting = null;
     this.identity.consent.give(consent);
@@ -205,7 +225,6 @@ export class NodeCore implements RoleOwner {
     if (wasPrimary) this.session.resetToLog();
     this.session.start(nowMs);
     for (const done of promised) done();
-    return null;
   }
 
   /**
@@ -257,7 +276,7 @@ export class NodeCore implements RoleOwner {
     this.identity.promote(this.backlog.next);
     this.role = "primary";
     this.upstream = null;
-    this.seeding = false;
+    this.endSeeding();
     this.everSynced = true;
     this.deps.journal("info", "role_changed", {
       role: "primary",
@@ -289,15 +308,43 @@ export class NodeCore implements RoleOwner {
 
   onSynced(): void {
     this.everSynced = true;
-    if (this.seeding) this.deps.nextTurn(() => this.promoteSeed());
   }
 
-  /** A seeded primary takes over once it has all that its source had. */
-  private promoteSeed(): void {
-    if (!this.seeding) return;
-    const caughtUp = this.session.connected && this.backlog.next >= this.session.root.upstreamNext;
-    if (caughtUp) this.promote(false, () => undefined);
-    else this.deps.later(SEED_POLL_MS, () => this.promoteSeed());
+  // --- as SeedingNode --------------------------------------------------------------------------
+
+  seedSelf(): SeedSelf {
+    const { nodeId, history, lineage } = this.identity;
+    return { nodeId, history, lineage, offset: this.backlog.next, synced: this.everSynced };
+  }
+
+  get connected(): boolean {
+    return this.session.connected;
+  }
+
+  get caughtUp(): boolean {
+    const { state, root } = this.session;
+    return state.kind === "streaming" && this.everSynced && this.backlog.next >= root.upstreamNext;
+  }
+
+  syncFrom(source: Address): void {
+    this.turnTo(source, "none");
+  }
+
+  leadFromSeed(): string | null {
+    return this.promote(false, () => undefined);
+  }
+
+  stayBelow(source: Address): void {
+    this.endSeeding();
+    this.remember({ role: "replica", upstream: source });
+    const { upstream } = this;
+    if (upstream?.host !== source.host || upstream.port !== source.port)
+      this.turnTo(source, "none");
+  }
+
+  private endSeeding(): void {
+    this.seeding?.stop();
+    this.seeding = null;
   }
 
   private onApplied(): void {

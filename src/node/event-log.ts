@@ -35,6 +35,10 @@ const KEPT: ReadonlySet<string> = new Set([
   "restore_begins",
   "restored",
   "role_changed",
+  "role_remembered",
+  "role_from_flags",
+  "primary_starts_empty",
+  "seed_choice",
   "superseded",
 ]);
 
@@ -42,7 +46,7 @@ export class EventLog {
   private readonly events: KeptEvent[] = [];
 
   note(timeMs: number, level: Level, event: string, fields: Fields): void {
-    if (!KEPT.has(event)) return;
+    if (level === "debug" || !KEPT.has(event)) return;
     this.events.push({ timeMs, level, event, fields });
     if (this.events.length > EVENTS_MAX) this.events.shift();
   }

@@ -38,6 +38,7 @@ import type { Address } from "./option-values.ts";
 import type { NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
 import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
+import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
 
@@ -90,8 +91,9 @@ export class DaemonNode implements HawserNode {
     const start = this.startingRole(roleFile);
     return new NodeCore({
       role: start.role,
-      upstream: start.upstream ?? start.sources[0] ?? null,
-      seeding: start.sources.length > 0,
+      upstream: start.upstream,
+      sources: start.sources,
+      ask: (sources, done) => askSources(sources, options.replPassword, done),
       remember: roleFile.write,
       identity,
       store: this.store,
@@ -178,7 +180,7 @@ export class DaemonNode implements HawserNode {
   async start(): Promise<number> {
     this.replPort = await this.server.listen(this.options.replPort, this.options.bind);
     this.server.start();
-    if (this.role === "replica") this.session.start(this.now());
+    this.core.start();
     return this.replPort;
   }
 
@@ -188,7 +190,7 @@ export class DaemonNode implements HawserNode {
   }
 
   async stop(): Promise<void> {
-    this.session.stop("shutting down", this.now(), true);
+    this.core.stop();
     this.socket.close();
     await this.server.close(DRAIN_MS);
     this.feeder.cutWaiters();
@@ -270,9 +272,9 @@ export class DaemonNode implements HawserNode {
     return this.core.promote(force, done);
   }
 
-  /** Whom the session dials; asked only while there is somebody to follow. */
+  /** Whom the session dials; before a source is chosen, the first of them, for display. */
   private get target(): Address {
-    return this.core.upstream!;
+    return this.core.upstream ?? this.options.seedFrom[0]!;
   }
 
   private address(): NodeAddress {
@@ -367,7 +369,12 @@ export class DaemonNode implements HawserNode {
   }
 
   private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
-    return upstreamStatus(this.session, this.target, this.core.everSynced, nowMs, wallMs);
+    const { core } = this;
+    const status = upstreamStatus(this.session, this.target, core.everSynced, nowMs, wallMs);
+    if (core.seeding === null) return status;
+    // It has no session before it has chosen a source, and it is not stopped either.
+    const state = core.upstream === null ? "connecting" : status.state;
+    return { ...status, state, lastError: `--seed-from: ${core.seeding.why}` };
   }
 
   applySetting(name: RuntimeSetting, value: number): string | null {

@@ -90,7 +90,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     kind: "addresses",
     fallback: "",
     of: "primary",
-    help: "start as a replica of one of these, sync, then promote",
+    help: "take the furthest state of these, then be a primary unless one lives",
   },
   requirepass: { kind: "secret", fallback: "", of: "both", help: "password of clients (AUTH)" },
   "repl-password": {

@@ -11,8 +11,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import type { SessionShell } from "../replica/deps.ts";
-import type { Session } from "../replica/session.ts";
+import type { SessionShell, SocketUser } from "../replica/deps.ts";
 
 const TICK_MS = 100;
 const READ_BYTES = 256 * 1024;
@@ -34,7 +33,7 @@ export interface TargetProbe {
 }
 
 export class SessionSocket implements SessionShell {
-  private session: Session | null = null;
+  private session: SocketUser | null = null;
   private socket: Socket | null = null;
   private timer: NodeJS.Timeout | null = null;
   private silenceTimer: NodeJS.Timeout | null = null;
@@ -57,8 +56,8 @@ export class SessionSocket implements SessionShell {
     this.probe = probe;
   }
 
-  /** Binds the session and starts the clock; the session is started by its owner. */
-  attach(session: Session): void {
+  /** Binds a session, or an inquiry, and starts the clock; it is started by its owner. */
+  attach(session: SocketUser): void {
     this.session = session;
     this.timer = setInterval(() => session.tick(performance.now()), TICK_MS).unref();
   }

@@ -19,6 +19,8 @@ export interface RoleOwner {
   readonly session: Session;
   /** It has, or had, a state of its own or of an upstream. */
   readonly everSynced: boolean;
+  /** Whom it follows, null on a primary. */
+  readonly upstream: { readonly host: string; readonly port: number } | null;
   readonly now: () => number;
   readonly wallClock: () => number;
   hasData(): boolean;
@@ -27,6 +29,9 @@ export interface RoleOwner {
   onSwapped(): void;
   onSynced(): void;
 }
+
+/** A root is heard of each second; after this it is not known to live any more. */
+const SILENT_MS = 5_000;
 
 /** What both views say: read from the identity at every use. */
 class IdentityView {
@@ -60,6 +65,17 @@ export class FeederView extends IdentityView implements NodeView {
   }
   get atBoundary(): boolean {
     return this.owner.role === "primary" || this.owner.session.atBoundary;
+  }
+
+  get upstream(): { readonly host: string; readonly port: number } {
+    const { role, upstream } = this.owner;
+    return role === "primary" || upstream === null ? { host: "", port: 0 } : upstream;
+  }
+  get rootLives(): boolean {
+    const { role, session } = this.owner;
+    if (role === "primary" || !session.connected) return false;
+    const { awayMs, ageMs } = this.root();
+    return awayMs === 0 && ageMs < SILENT_MS;
   }
 
   /** On a replica what was heard of it, moved on by our own monotonic clock. */

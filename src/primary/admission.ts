@@ -27,7 +27,8 @@ interface Refusal {
 /** Judges a HELLO and answers it on the link. */
 export function admit(feeder: Feeder, link: Link, hello: Hello, nowMs: number): void {
   const refusal =
-    checkProtocol(feeder, link, hello) ??
+    checkPeer(feeder, link, hello) ??
+    checkFormat(feeder, hello) ??
     checkPlace(feeder, hello) ??
     checkDuplicate(feeder, link, hello, nowMs);
   if (refusal !== null) {
@@ -53,16 +54,25 @@ export function admit(feeder: Feeder, link: Link, hello: Hello, nowMs: number): 
 
 // --- checks ------------------------------------------------------------------------------------
 
-function checkProtocol(feeder: Feeder, link: Link, hello: Hello): Refusal | null {
-  const { version, format } = hello;
+/** Version and password, of HELLO and ASK alike. */
+export function checkPeer(
+  feeder: Feeder,
+  link: Link,
+  peer: Pick<Hello, "version" | "nonce" | "proof">,
+): Refusal | null {
+  const { version } = peer;
   if (version < PROTOCOL.min || version > PROTOCOL.max)
     return refusal("version", `protocol ${version}; ${PROTOCOL.min} to ${PROTOCOL.max} are spoken`);
   const { password } = feeder.options;
   if (password !== "") {
-    const proof = hmacProof(password, "replica", link.nonce, hello.nonce);
-    if (!proofMatches(proof, hello.proof))
-      return refusal("auth", hello.proof === "" ? "a password is required" : "wrong password");
+    const proof = hmacProof(password, "replica", link.nonce, peer.nonce);
+    if (!proofMatches(proof, peer.proof))
+      return refusal("auth", peer.proof === "" ? "a password is required" : "wrong password");
   }
+  return null;
+}
+
+function checkFormat(feeder: Feeder, { format }: Hello): Refusal | null {
   const own = feeder.deps.node.format;
   if (format.name !== own.name || format.version !== own.version)
     return refusal(

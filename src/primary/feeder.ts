@@ -11,9 +11,10 @@
  * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Ack, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
+import type { Ack, Ask, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
 import { admit } from "./admission.ts";
+import { answerAsk } from "./answering.ts";
 import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
 import { Cursor } from "../log/cursor.ts";
@@ -56,6 +57,10 @@ export interface NodeView extends HistoryState {
   readonly ready: boolean;
   /** Its state is at a batch boundary. */
   readonly atBoundary: boolean;
+  /** It is a replica, and every link up to a primary stands, as far as it knows. */
+  readonly rootLives: boolean;
+  /** Whom it follows; "" and 0 on a primary. */
+  readonly upstream: { readonly host: string; readonly port: number };
   /** What this node knows of the root, itself or another. */
   root(): RootWord;
 }
@@ -126,6 +131,10 @@ export class Feeder implements LinkOwner, ShippingOwner {
     admit(this, link, hello, nowMs);
   }
 
+  onAsk(link: Link, ask: Ask, nowMs: number): void {
+    answerAsk(this, link, ask, nowMs);
+  }
+
   onAck(link: Link, ack: Ack, nowMs: number): void {
     acceptAck(this, link, ack, nowMs);
     this.settleWaiters(nowMs);
@@ -142,14 +151,10 @@ export class Feeder implements LinkOwner, ShippingOwner {
     const reason = link.state.kind === "closed" ? link.state.reason : "peer_closed";
     this.counters.bump(`link_drops_${reason}`);
     if (reason === "rejected") this.counters.bump("links_rejected");
-    this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", {
-      remote: link.remote,
-      replica: link.claimedId,
-      reason,
-      detail,
-      sent: link.sent,
-      applied: link.applied,
-    });
+    const { remote, claimedId: replica, sent, applied } = link;
+    const fields = { remote, replica, reason, detail, sent, applied };
+    if (reason === "answered") this.deps.journal("debug", "link_closed", fields);
+    else this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", fields);
     park(this, link, reason, this.stopping);
     this.settleWaiters(this.deps.now());
   }

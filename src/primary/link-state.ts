@@ -34,6 +34,7 @@ export type CloseReason =
   | "socket_error"
   | "bye_received"
   | "rejected"
+  | "answered"
   | "protocol"
   | "handshake_timeout"
   | "silence"

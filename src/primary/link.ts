@@ -23,6 +23,7 @@ import {
   FRAME,
   PROTOCOL,
   type Ack,
+  type Ask,
   type Bye,
   type ByeCode,
   type Control,
@@ -54,6 +55,7 @@ export interface LinkOut {
 export interface LinkOwner {
   readonly options: FeederOptions;
   onHello(link: Link, hello: Hello, nowMs: number): void;
+  onAsk(link: Link, ask: Ask, nowMs: number): void;
   onAck(link: Link, ack: Ack, nowMs: number): void;
   onDigest(link: Link, answer: DigestAnswer): void;
   /** The state is `closed` now; the socket may still have our memory. */
@@ -63,7 +65,13 @@ export interface LinkOwner {
 }
 
 /** Frame types a replica may send. */
-const ACCEPTS: ReadonlySet<number> = new Set([FRAME.hello, FRAME.ack, FRAME.bye, FRAME.digest]);
+const ACCEPTS: ReadonlySet<number> = new Set([
+  FRAME.hello,
+  FRAME.ask,
+  FRAME.ack,
+  FRAME.bye,
+  FRAME.digest,
+]);
 
 /** What the replica may be sent before its first ACK. */
 const FIRST_ROOM_BYTES = 1024 * 1024;
@@ -199,6 +207,10 @@ export class Link implements DecoderSink {
       case "hello":
         if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
         this.owner.onHello(this, message, this.lastReceivedMs);
+        return;
+      case "ask":
+        if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "an ASK after HELLO");
+        this.owner.onAsk(this, message, this.lastReceivedMs);
         return;
       case "ack":
         if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "an ACK before HELLO");

@@ -111,7 +111,7 @@ function unrelatedCase(feeder: FeederView, replica: ReplicaClaim): ResumeCase {
 }
 
 /** The replica's newest history that the feeder knows, and where the two left it. */
-function latestCommon(
+export function latestCommon(
   feeder: HistoryState,
   replica: HistoryState,
 ): { readonly history: string; readonly fork: number } | null {

@@ -53,6 +53,18 @@ export interface ReplicaNode {
   onRefused(): void;
 }
 
+/** What uses one outgoing connection after the other: a session, an inquiry. */
+export interface SocketUser {
+  onConnected(nowMs: number): void;
+  onBytes(bytes: Buffer, from: number, to: number, nowMs: number): void;
+  /** The connection ended, or dialling failed. */
+  onClosed(detail: string, nowMs: number): void;
+  /** End of a turn with input. @returns true when there is more to do at once */
+  step(nowMs: number): boolean;
+  /** About ten times a second. */
+  tick(nowMs: number): void;
+}
+
 export interface SessionShell {
   /** Opens a connection; answers with onConnected or onClosed. */
   dial(): void;

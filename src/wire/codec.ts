@@ -67,6 +67,8 @@ const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {
 
 const ACK_MODE: Readonly<Record<m.Ack["mode"], number>> = { streaming: 1, restoring: 2 };
 
+const ROLE: Readonly<Record<m.State["role"], number>> = { primary: 0, replica: 1 };
+
 const position = f.struct<m.Position>({ history: f.id, offset: f.u53, chain: f.u32 });
 
 const lineage = f.list(
@@ -202,6 +204,26 @@ const digest = f.struct<m.DigestAnswer>({
   buckets: f.list(f.u32, LIMITS.digestBucketsMax),
 });
 
+const ask = f.struct<m.Ask>({
+  type: f.constant("ask"),
+  version: f.u16,
+  nonce: f.id,
+  proof: f.maybeHex(PROOF_BYTES),
+});
+
+const state = f.struct<m.State>({
+  type: f.constant("state"),
+  proof: f.maybeHex(PROOF_BYTES),
+  nodeId: f.id,
+  role: f.choice(ROLE),
+  hasData: f.flag,
+  rootLives: f.flag,
+  upstream: f.struct<m.State["upstream"]>({ host: f.text, port: f.u16 }),
+  path: f.list(f.id, LIMITS.pathNodesMax),
+  position,
+  lineage,
+});
+
 type Bodies = { readonly [T in m.Control["type"]]: Field<Extract<m.Control, { type: T }>> };
 
 const BODIES: Bodies = {
@@ -216,6 +238,8 @@ const BODIES: Bodies = {
   bye,
   verify,
   digest,
+  ask,
+  state,
 };
 
 interface Row {

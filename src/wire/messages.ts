@@ -15,6 +15,8 @@
  *   BYE         10     either   planned close, with a code           -
  *   VERIFY      11     feeder   marks a position to be digested      DIGEST
  *   DIGEST      12     replica  sums of the state at that position   -
+ *   ASK         13     replica  instead of HELLO: what state is here STATE | REJECT
+ *   STATE       14     feeder   the answer; then the feeder closes   -
  *   BATCH       32     feeder   records of the log                   ACK (streaming)
  *
  * Byte layouts are in docs/PROTOCOL.md; codec.ts and decoder.ts implement them.
@@ -35,6 +37,8 @@ export const FRAME = {
   bye: 10,
   verify: 11,
   digest: 12,
+  ask: 13,
+  state: 14,
   batch: 32,
 } as const;
 
@@ -265,6 +269,35 @@ export interface DigestAnswer {
   readonly buckets: readonly number[];
 }
 
+/** Instead of HELLO: the sender wants to know and does not follow. */
+export interface Ask {
+  readonly type: "ask";
+  readonly version: number;
+  readonly nonce: Id;
+  /** As in HELLO. */
+  readonly proof: string;
+}
+
+/** What a node has and whom it follows. */
+export interface State {
+  readonly type: "state";
+  /** As in WELCOME. */
+  readonly proof: string;
+  readonly nodeId: Id;
+  readonly role: "primary" | "replica";
+  /** Its state is not empty. */
+  readonly hasData: boolean;
+  /** It is a replica, and every link up to a primary stands, as far as it knows. */
+  readonly rootLives: boolean;
+  /** Whom it follows, as it was told; "" and 0 on a primary. */
+  readonly upstream: { readonly host: string; readonly port: number };
+  /** Node ids from the root to it, its own last. */
+  readonly path: readonly Id[];
+  /** What it has applied. */
+  readonly position: Position;
+  readonly lineage: Lineage;
+}
+
 /** Control frames as values; CHUNK and BATCH are handled as ranges of bytes instead. */
 export type Control =
   | Greeting
@@ -277,4 +310,6 @@ export type Control =
   | SnapshotEnd
   | Bye
   | Verify
-  | DigestAnswer;
+  | DigestAnswer
+  | Ask
+  | State;

@@ -9,6 +9,7 @@ import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { SimError } from "./clock.ts";
+import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -36,6 +37,8 @@ interface Seen {
   consentNode: Id;
   /** The upstream, as it last said. */
   upstreamId: Id;
+  /** It has, or had, a state of its own or of an upstream. */
+  synced: boolean;
   writer: Writer | null;
   readonly connections: readonly SimConnection[];
   /** Ticks in a row after which snapshots pinned more than is allowed. */
@@ -54,6 +57,8 @@ export class Checker {
   private readonly joiners = new Map<string, string | number | boolean | undefined>();
   private readonly sentBytes = new Map<SimNode, number>();
   private readonly told = new Map<SimNode, Map<string, number>>();
+  /** The role that a node on this disk was last told, as REPLICAOF answered OK to it. */
+  private readonly roles = new Map<Disk, string>();
 
   private readonly figures: Figures;
 
@@ -68,6 +73,7 @@ export class Checker {
 
   onStart(node: SimNode): void {
     this.told.set(node, new Map());
+    this.checkRemembered(node);
     const { next, chain } = node.backlog;
     const at = this.truth.root(next, chain, digestOf(node.store));
     this.seen.set(node, {
@@ -83,13 +89,47 @@ export class Checker {
         writer: null,
         tail: 0,
       })),
+      synced: node.role === "primary",
       writer: node.role === "primary" ? new Writer(at) : null,
       overCapTicks: 0,
       past: [],
     });
   }
 
-  onFollow(node: SimNode, consent: Consent): void {
+  /** A process that starts on a disk is what the one before was last told to be. */
+  private checkRemembered(node: SimNode): void {
+    const role = this.roles.get(node.disk);
+    if (role === undefined) return;
+    const seeds = node.core.seeding !== null;
+    const is = node.role === "primary" || seeds ? "primary" : `replica of ${node.upstream}`;
+    if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
+    this.sim.mark("role remembered");
+  }
+
+  onPromotionAccepted(node: SimNode): void {
+    this.roles.set(node.disk, "primary");
+  }
+
+  /** What it promotes itself with, against what its sources said, and against what was written. */
+  private checkSeedPromotion(node: SimNode): void {
+    const own = this.truth.find(node.backlog.next, node.backlog.chain);
+    if (own === undefined) this.fail(node, "is seeded with what nobody ever wrote");
+    for (const { source, state } of node.answers) {
+      if (state === null || state.nodeId === node.identity.nodeId) continue;
+      const { offset, chain } = state.position;
+      if (!state.hasData && offset === 0) continue;
+      const alive = state.rootLives && !state.path.includes(node.identity.nodeId);
+      if (state.role === "primary" || alive)
+        this.fail(node, `promotes itself, though ${source.host} has a living primary`);
+      const theirs = this.truth.find(offset, chain);
+      if (theirs === undefined || !isPrefix(theirs, own))
+        this.fail(node, `leads from ${own.offset}, without what ${source.host} has at ${offset}`);
+    }
+    this.sim.mark("seeded, then promoted");
+  }
+
+  onFollow(node: SimNode, upstream: string, consent: Consent): void {
+    this.roles.set(node.disk, `replica of ${upstream}`);
     const seen = this.seen.get(node)!;
     seen.consent = consent;
     seen.consentNode = "";
@@ -189,6 +229,8 @@ export class Checker {
       if (at === undefined) this.fail(node, "was promoted where nobody ever wrote");
       if (seen.consent !== "none") this.sim.mark("consent used up by a promotion");
       seen.consent = "none";
+      if (!seen.synced && !node.forced) this.fail(node, "was promoted before it ever had a state");
+      seen.synced = true;
       seen.writer = new Writer(at);
     }
     this.truth.seal(seen.writer, node.backlog);
@@ -334,6 +376,8 @@ export class Checker {
 
   onEvent(node: SimNode, event: string, fields: Fields): void {
     this.count(node, event, fields);
+    if (event === "seed_choice") this.onSeedChoice(node, fields);
+    if (event === "restored") this.seen.get(node)!.synced = true;
     if (event === "resume") this.checkResume(node, fields);
     const path = PATH_EVENTS[event];
     if (path !== undefined) this.sim.mark(path);
@@ -370,12 +414,29 @@ export class Checker {
     if (event === "welcomed") {
       seen.upstreamId = String(fields["upstream"]);
       if (seen.consentNode === "") seen.consentNode = seen.upstreamId;
-      if (fields["decision"] === "continue") seen.consent = "none";
+      if (fields["decision"] === "continue") {
+        seen.consent = "none";
+        seen.synced = true;
+      }
     }
     if (event !== "upstream_lost" || !String(fields["why"]).startsWith("rejected: unrelated"))
       return;
     if (seen.consent !== "none") this.sim.mark("consent used up by a refusal");
     seen.consent = "none";
+  }
+
+  private onSeedChoice(node: SimNode, fields: Fields): void {
+    const choice = String(fields["choice"]);
+    const why = String(fields["why"]);
+    if (choice === "promote") {
+      this.checkSeedPromotion(node);
+      this.roles.set(node.disk, "primary");
+    } else if (choice === "stay") {
+      this.sim.mark("seeded, then stays below a living primary");
+      // The port is the same everywhere.
+      this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
+    } else if (choice === "sync") this.sim.mark("seeding syncs from the furthest");
+    else if (why.includes("choose by hand")) this.sim.mark("seeding refuses to choose");
   }
 
   private onShipBegins(fields: Fields): void {

@@ -60,6 +60,12 @@ export const PATHS: readonly string[] = [
   "consent used up by a refusal",
   "consent used up by a promotion",
   "root away behind a live link",
+  "role remembered",
+  "promotion without a state refused",
+  "seeding syncs from the furthest",
+  "seeded, then promoted",
+  "seeded, then stays below a living primary",
+  "seeding refuses to choose",
 ];
 
 export class Coverage {

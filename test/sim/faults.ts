@@ -4,8 +4,8 @@
  */
 import type { Connection, CutKind, Pipe } from "./network.ts";
 import { type Phase, phaseOf, PHASES } from "./phases.ts";
-import type { SimNode } from "./sim-node.ts";
-import type { Simulation } from "./simulation.ts";
+import type { SimFlags, SimNode } from "./sim-node.ts";
+import { asPrimary, asReplica, type Simulation } from "./simulation.ts";
 
 /** Strikes at `node`, a replica; false when there was nothing to do it to. */
 type Strike = (sim: Simulation, node: SimNode) => boolean;
@@ -39,6 +39,7 @@ const FAULTS: readonly Fault[] = [
   { name: "restart_replica", weight: 5, strike: restartWithDisk, phases: CONNECTED },
   { name: "restart_replica_empty", weight: 3, strike: restartEmpty, phases: CONNECTED },
   { name: "restart_feeder", weight: 3, strike: onFeeder(restartFeeder), phases: CONNECTED },
+  { name: "restart_seeded", weight: 4, strike: restartSeeded, phases: ["live", "catch_up"] },
   { name: "duplicate_id", weight: 2, strike: duplicateId, phases: CONNECTED },
   { name: "promote", weight: 2, strike: promote, phases: CONNECTED },
   { name: "demote", weight: 2, strike: demote, phases: CONNECTED },
@@ -252,13 +253,42 @@ function slowNode(sim: Simulation, node: SimNode): boolean {
   return true;
 }
 
-/** The process dies; another starts in its place, with its disk or a new one. */
+/**
+ * The process dies; another starts in its place: with its disk, which remembers what it was told, and
+ * the flags of the first day; or with a new disk and the flags that fit the present.
+ */
 function restart(sim: Simulation, node: SimNode, keepsDisk: boolean): void {
-  const { upstream, role } = node;
+  const { upstream, role, core } = node;
+  const seeds = core.seeding !== null;
+  const present = role === "primary" ? asPrimary() : asReplica(upstream);
+  restartAs(sim, node, keepsDisk || seeds ? node.flags : present, keepsDisk);
+}
+
+function restartAs(sim: Simulation, node: SimNode, flags: SimFlags, keepsDisk: boolean): void {
   node.kill();
   sim.say(`${node.name} is killed`);
-  const fresh = sim.addNode(node.name, role, keepsDisk ? node.disk : sim.newDisk());
-  if (role === "replica") fresh.start(upstream);
+  sim.addNode(node.name, flags, keepsDisk ? node.disk : sim.newDisk()).start();
+}
+
+/**
+ * The process dies, and the next starts with --seed-from some of the others, itself perhaps among them:
+ * mostly the primary, and sometimes a replica, which finds a primary that lives.
+ */
+function restartSeeded(sim: Simulation, node: SimNode): boolean {
+  const { random } = sim;
+  const above = sim.nodes.get(node.upstream);
+  const chosen = above?.role === "primary" && random.fraction() < 0.8 ? above : node;
+  const names = [...sim.nodes.keys()].filter((name) => !name.endsWith("'"));
+  const sources: string[] = [];
+  while (names.length > 0) {
+    const [name] = names.splice(random.between(0, names.length), 1) as [string];
+    if (name === chosen.name ? random.fraction() < 0.2 : random.fraction() < 0.8)
+      sources.push(name);
+  }
+  if (sources.length === 0) return false;
+  sim.say(`${chosen.name} is to be seeded from ${sources.join()}`);
+  restartAs(sim, chosen, asPrimary(sources), chosen.role === "primary");
+  return true;
 }
 
 function restartWithDisk(sim: Simulation, node: SimNode): boolean {
@@ -290,8 +320,7 @@ function restartFeeder(sim: Simulation, node: SimNode): boolean {
 function duplicateId(sim: Simulation, node: SimNode): boolean {
   const name = `${node.name}'`;
   if (name.length > 3 || sim.nodes.has(name)) return false;
-  const copy = sim.addNode(name, "replica", sim.newDisk(node.disk.replicaId));
-  copy.start(node.upstream);
+  sim.addNode(name, asReplica(node.upstream), sim.newDisk(node.disk.replicaId)).start();
   sim.clock.in(sim.random.pick([1_000, 8_000]), () => sim.removeNode(name));
   return true;
 }
@@ -341,8 +370,9 @@ function slowSerializer(sim: Simulation, node: SimNode): boolean {
 // --- roles -----------------------------------------------------------------------------------------
 
 function promote(sim: Simulation, node: SimNode): boolean {
-  sim.say(`promotes ${node.name}`);
-  node.promote();
+  const force = sim.random.fraction() < 0.1;
+  sim.say(`promotes ${node.name}${force ? " by force" : ""}`);
+  sim.promote(node, force);
   return true;
 }
 
@@ -374,7 +404,7 @@ function failover(sim: Simulation, node: SimNode): boolean {
   if (random.fraction() < 0.5) stopFor(sim, old, awayMs);
   else for (const other of sim.nodes.values()) if (other !== old) isolate(sim, old, other, awayMs);
   sim.say(`promotes ${node.name} in place of ${old.name}`);
-  node.promote();
+  sim.promote(node);
   for (const other of sim.nodes.values())
     if (other !== node && other.role === "replica" && other.upstream === old.name)
       sim.follow(other, node.name, "none");
@@ -397,19 +427,19 @@ function swapRoles(sim: Simulation, node: SimNode): boolean {
   if (old?.role !== "primary" || old.stopped) return false;
   const { random, clock } = sim;
   const promoteFirst = random.fraction() < 0.3;
-  if (promoteFirst) node.promote();
+  if (promoteFirst) sim.promote(node);
   clock.in(promoteFirst ? random.pick([0, 100, 1_000]) : 0, () => {
     if (sim.peace || old.dead || node.dead || old.role !== "primary") return;
     sim.follow(old, node.name, random.pick(["none", "replicaof"] as const));
   });
   clock.in(random.pick([200, 2_000]), () => {
-    if (!sim.peace && !node.dead) node.promote();
+    if (!sim.peace && !node.dead) sim.promote(node);
   });
   clock.in(random.pick([2_500, 6_000]), () => {
     if (sim.peace || old.dead || node.dead || old.role !== "replica") return;
     sim.mark("roles swapped back");
     sim.follow(node, old.name, "none");
-    old.promote();
+    sim.promote(old);
   });
   return true;
 }
@@ -446,7 +476,7 @@ function promoteBoth(sim: Simulation, old: SimNode, first: SimNode, laggard: Sim
   if (sim.peace || first.role !== "replica" || laggard.dead || laggard.role !== "replica") return;
   stopFor(sim, old, 10_000);
   sim.say(`promotes ${first.name}, which ${laggard.name} is to follow`);
-  first.promote();
+  sim.promote(first);
   const fork = first.backlog.next;
   if (laggard.stopped) laggard.cont();
   laggard.slowMs = 300;
@@ -458,7 +488,7 @@ function promoteBoth(sim: Simulation, old: SimNode, first: SimNode, laggard: Sim
       if (sim.peace || laggard.dead || laggard.role !== "replica") return;
       sim.mark("second promotion of a laggard");
       sim.say(`promotes ${laggard.name} at ${laggard.backlog.next} of ${fork}`);
-      laggard.promote();
+      sim.promote(laggard);
       laggard.slowMs = 0;
       for (const other of sim.nodes.values())
         if (other === old || other.upstream === old.name) sim.follow(other, laggard.name, "none");
@@ -484,8 +514,7 @@ function joinInBatch(sim: Simulation, feeding: SimNode): boolean {
     if (node !== feeding || feeding.core.view.atBoundary) return false;
     sim.clock.in(0, () => {
       if (sim.peace || feeding.dead || joining.dead || joining.role !== "replica") return;
-      joining.upstream = feeding.name;
-      restart(sim, joining, false);
+      restartAs(sim, joining, asReplica(feeding.name), false);
     });
     return true;
   });

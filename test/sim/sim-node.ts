@@ -4,6 +4,9 @@
  */
 import { Identity } from "../../src/node/identity.ts";
 import { NodeCore } from "../../src/node/core.ts";
+import type { Address } from "../../src/node/option-values.ts";
+import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
+import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../src/primary/journal.ts";
@@ -11,6 +14,7 @@ import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
 import type { FrozenState } from "../../src/primary/source.ts";
 import type { WriterTurn } from "../../src/primary/pace.ts";
+import { Inquiry } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
 import { digestArena } from "../../src/store/digest.ts";
@@ -26,6 +30,8 @@ import { SimSource } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
 const TICK_MS = 100;
+/** As src/node/source-inquiries.ts. */
+const ANSWER_MS = 5_000;
 /** Slices of the store's housekeeping in one tick. */
 const TIDY_SLICES = 3;
 
@@ -47,6 +53,15 @@ export interface NodeSettings {
   readonly pinnedBytesMin: number;
   /** Chunks between two checkpoints of the part file; 0 for no part file. */
   readonly syncEvery: number;
+}
+
+/** What its command line says; what its disk remembers may win. */
+export interface SimFlags {
+  readonly role: "primary" | "replica";
+  /** Whom a replica follows, by name. */
+  readonly of: string;
+  /** --seed-from, by name. */
+  readonly sources: readonly string[];
 }
 
 /** What a node needs of the simulation around it. */
@@ -80,8 +95,11 @@ export class SimNode implements Host {
   readonly disk: Disk;
   readonly core: NodeCore;
   dead = false;
-  /** Whom it follows; "" on a primary. */
-  upstream = "";
+  readonly flags: SimFlags;
+  /** What its sources answered in the newest round. */
+  answers: readonly SeedAnswer[] = [];
+  /** It was told to be a primary, whether it had a state or not. */
+  forced = false;
   /** Added to the wall clock. */
   clockJumpMs = 0;
   /** Every turn of its loop comes later by up to this. */
@@ -101,12 +119,17 @@ export class SimNode implements Host {
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private waiting: (() => void)[] | null = null;
 
-  constructor(world: World, name: string, role: "primary" | "replica", disk: Disk) {
+  constructor(world: World, name: string, flags: SimFlags, disk: Disk) {
     this.name = name;
     this.world = world;
     this.disk = disk;
-    this.shell = new SimShell(this);
-    this.core = this.makeCore(role);
+    this.flags = flags;
+    this.shell = new SimShell(
+      this,
+      () => this.upstream,
+      () => this.session,
+    );
+    this.core = this.makeCore();
     this.every(TICK_MS, () => {
       this.feeder.tick(this.now());
       for (let n = 0; n < TIDY_SLICES && this.store.maintain(); n++);
@@ -115,15 +138,27 @@ export class SimNode implements Host {
     this.every(TICK_MS, () => this.session.tick(this.now()));
   }
 
-  private makeCore(role: "primary" | "replica"): NodeCore {
-    const { world } = this;
+  private makeCore(): NodeCore {
+    const { world, flags, disk } = this;
+    const { role, upstream, sources } = startingRole(
+      {
+        command: flags.role,
+        of: flags.of === "" ? null : addressOf(flags.of),
+        seedFrom: flags.sources.map(addressOf),
+        roleFromFlags: false,
+      },
+      disk.role === "" ? null : decodeRole(disk.role),
+    );
     const { settings } = world;
     const mint = (): Id => world.randomId();
     return new NodeCore({
       role,
-      upstream: null,
-      seeding: false,
-      remember: () => undefined,
+      upstream,
+      sources,
+      ask: (asked, done) => this.ask(asked, done),
+      remember: (memory) => {
+        disk.role = encodeRole(memory);
+      },
       identity: new KeptIdentity(mint, this.disk.replicaId),
       store: new Store({
         arenaSegmentBytes: settings.arenaSegmentBytes,
@@ -156,10 +191,40 @@ export class SimNode implements Host {
     });
   }
 
+  /** All side by side, each over a connection of its own. */
+  private ask(sources: readonly Address[], done: (answers: readonly SeedAnswer[]) => void): void {
+    const answers: SeedAnswer[] = [];
+    for (const source of sources) {
+      const shell = new SimShell(
+        this,
+        () => source.host,
+        () => inquiry,
+      );
+      const inquiry: Inquiry = new Inquiry({
+        shell,
+        password: "",
+        randomId: () => this.world.randomId(),
+        timeoutMs: ANSWER_MS,
+        onAnswer: (state, error) => {
+          answers.push({ source, state, error });
+          if (answers.length < sources.length) return;
+          this.answers = answers;
+          this.after(this.turnMs(), () => done(answers));
+        },
+      });
+      inquiry.start(this.now());
+      this.after(ANSWER_MS, () => inquiry.tick(this.now()));
+    }
+  }
+
   // --- its parts ---------------------------------------------------------------------------------
 
   get role(): "primary" | "replica" {
     return this.core.role;
+  }
+  /** Whom it follows; "" on a primary, and before a source was chosen. */
+  get upstream(): string {
+    return this.core.upstream?.host ?? "";
   }
   get identity(): Identity {
     return this.core.identity;
@@ -305,24 +370,23 @@ export class SimNode implements Host {
 
   // --- roles -------------------------------------------------------------------------------------
 
-  start(upstream: string): void {
-    this.upstream = upstream;
-    this.run(() => this.session.start(this.now()));
+  start(): void {
+    this.run(() => this.core.start());
   }
 
   follow(upstream: string, consent: Consent): void {
     this.run(() => {
-      this.upstream = upstream;
-      this.core.follow(consent, { host: upstream, port: 0 });
+      this.core.follow(consent, addressOf(upstream));
     });
   }
 
-  promote(): void {
-    this.run(() =>
-      this.core.promote(true, () => {
-        if (this.role === "primary") this.upstream = "";
-      }),
-    );
+  /** REPLICAOF NO ONE [FORCE]; `accepted` is called when it answers OK to it, sooner or later. */
+  promote(force: boolean, accepted: () => void): void {
+    this.run(() => {
+      this.forced = force;
+      if (this.core.promote(force, () => undefined) === null) accepted();
+      else this.world.mark("promotion without a state refused");
+    });
   }
 
   // --- the primary's clients -----------------------------------------------------------------------
@@ -334,4 +398,8 @@ export class SimNode implements Host {
     this.store.apply(this.backlog.bytes, at, at + length);
     this.wantTurn();
   }
+}
+
+function addressOf(host: string): Address {
+  return { host, port: 1 };
 }

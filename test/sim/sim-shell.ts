@@ -1,6 +1,6 @@
 /** Sockets of a simulated node: what src/node/replication-port.ts and src/node/upstream-socket.ts are to a real one. */
 import type { Link, LinkOut } from "../../src/primary/link.ts";
-import type { SessionShell } from "../../src/replica/deps.ts";
+import type { SessionShell, SocketUser } from "../../src/replica/deps.ts";
 import type { Connection } from "./network.ts";
 import type { SimNode } from "./sim-node.ts";
 
@@ -46,15 +46,21 @@ export class SimOut implements LinkOut {
   }
 }
 
-/** The session's socket (src/node/upstream-socket.ts). */
+/** The socket of a session or an inquiry (src/node/upstream-socket.ts). */
 export class SimShell implements SessionShell {
   private readonly node: SimNode;
   private connection: Connection | null = null;
   private generation = 0;
   private stepWanted = false;
 
-  constructor(node: SimNode) {
+  private readonly target: () => string;
+  private readonly user: () => SocketUser;
+
+  /** `target` names the node to dial, `user` hears what comes of it. */
+  constructor(node: SimNode, target: () => string, user: () => SocketUser) {
     this.node = node;
+    this.target = target;
+    this.user = user;
   }
 
   dial(): void {
@@ -62,10 +68,10 @@ export class SimShell implements SessionShell {
     const { net, random } = node.world;
     const generation = ++this.generation;
     const current = (): boolean => generation === this.generation;
-    const target = node.upstream;
+    const target = this.target();
     if (net.blocked.has(`${node.name}>${target}`)) {
       node.after(CONNECT_MS, () => {
-        if (current()) node.session.onClosed("connecting took too long", node.now());
+        if (current()) this.user().onClosed("connecting took too long", node.now());
       });
       return;
     }
@@ -73,7 +79,7 @@ export class SimShell implements SessionShell {
       if (!current()) return;
       const feeding = node.world.node(target);
       if (feeding === undefined || feeding.dead) {
-        node.session.onClosed("connection refused", node.now());
+        this.user().onClosed("connection refused", node.now());
         return;
       }
       this.open(net.connect(node, feeding), feeding, current);
@@ -87,14 +93,14 @@ export class SimShell implements SessionShell {
     connection.bind(0, {
       read: (bytes, length) => {
         if (!current()) return;
-        if (!opened) node.session.onConnected(node.now());
+        if (!opened) this.user().onConnected(node.now());
         opened = true;
-        node.session.onBytes(bytes, 0, length, node.now());
+        this.user().onBytes(bytes, 0, length, node.now());
       },
       closed: (reason) => {
         if (!current()) return;
         this.connection = null;
-        node.session.onClosed(reason, node.now());
+        this.user().onClosed(reason, node.now());
       },
     });
     feeding.accept(connection);
@@ -122,7 +128,7 @@ export class SimShell implements SessionShell {
     const { node } = this;
     node.after(node.turnMs(), () => {
       this.stepWanted = false;
-      if (node.session.step(node.now())) this.wantStep();
+      if (this.user().step(node.now())) this.wantStep();
     });
   }
 }

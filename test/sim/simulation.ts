@@ -13,7 +13,7 @@ import { drawPlan, type Plan } from "./draw.ts";
 import { Disk } from "./disk.ts";
 import { type Armed, injectFault, someNode, watchArmed } from "./faults.ts";
 import { Network } from "./network.ts";
-import { SimNode, type NodeSettings, type World } from "./sim-node.ts";
+import { SimNode, type NodeSettings, type SimFlags, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
 
 /** Waits for something to be so on some node; true when it is done with. */
@@ -114,10 +114,10 @@ export class Simulation implements World {
   /** Runs to the end. Throws SimError, or whatever the cores throw. @returns the trace's digest */
   run(): string {
     this.say(`seed ${this.seed} plan ${JSON.stringify(this.plan)}`);
-    this.addNode("n0", "primary", this.newDisk());
+    this.addNode("n0", asPrimary(), this.newDisk()).start();
     for (let n = 1; n < this.plan.nodes; n++) {
-      const node = this.addNode(`n${n}`, "replica", this.newDisk());
-      node.start(this.random.fraction() < 0.7 ? "n0" : `n${this.random.between(0, n)}`);
+      const of = this.random.fraction() < 0.7 ? "n0" : `n${this.random.between(0, n)}`;
+      this.addNode(`n${n}`, asReplica(of), this.newDisk()).start();
     }
     this.scheduleWrites();
     this.scheduleFaults();
@@ -138,11 +138,11 @@ export class Simulation implements World {
   }
 
   /** Starts a process, in place of the one with this name if there was one. */
-  addNode(name: string, role: "primary" | "replica", disk: Disk): SimNode {
-    const node = new SimNode(this, name, role, disk);
+  addNode(name: string, flags: SimFlags, disk: Disk): SimNode {
+    const node = new SimNode(this, name, flags, disk);
     this.nodes.set(name, node);
     this.checker.onStart(node);
-    this.say(`${name} starts as ${role} ${short(node.identity.nodeId)}`);
+    this.say(`${name} starts as ${node.role} ${short(node.identity.nodeId)}`);
     return node;
   }
 
@@ -161,9 +161,13 @@ export class Simulation implements World {
   follow(node: SimNode, upstream: string, consent: Consent): void {
     this.say(`${node.name} follows ${upstream} (${consent})`);
     node.run(() => {
-      this.checker.onFollow(node, consent);
+      this.checker.onFollow(node, upstream, consent);
       node.follow(upstream, consent);
     });
+  }
+
+  promote(node: SimNode, force = false): void {
+    node.promote(force, () => this.checker.onPromotionAccepted(node));
   }
 
   private scheduleWrites(): void {
@@ -265,12 +269,13 @@ export class Simulation implements World {
     const alive = [...this.nodes.values()];
     const primaries = alive.filter((node) => node.role === "primary");
     const root = this.random.pick(primaries.length > 0 ? primaries : alive);
-    root.promote();
+    this.promote(root, true);
     const placed = [root];
     for (const node of alive) {
       if (node === root) continue;
       const above = this.random.fraction() < 0.6 ? root : this.random.pick(placed);
-      const stays = node.role === "replica" && node.upstream === above.name;
+      const follows = node.role === "replica" && node.core.seeding === null;
+      const stays = follows && node.upstream === above.name;
       if (!stays || this.random.fraction() < 0.5) this.follow(node, above.name, "reset");
       else this.checker.onConsentNeeded(node, root);
       placed.push(node);
@@ -318,4 +323,12 @@ export class Simulation implements World {
 function short(value: string | number | boolean): string {
   const text = String(value);
   return /^[0-9a-f]{32}$/.test(text) ? text.slice(0, 6) : text;
+}
+
+export function asPrimary(sources: readonly string[] = []): SimFlags {
+  return { role: "primary", of: "", sources };
+}
+
+export function asReplica(of: string): SimFlags {
+  return { role: "replica", of, sources: [] };
 }

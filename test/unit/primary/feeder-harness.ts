@@ -143,6 +143,8 @@ export class Harness {
           return harness.lineage;
         },
         root: () => ({ clockMs: 0, ageMs: 0, awayMs: 0, owedBytes: 0 }),
+        rootLives: false,
+        upstream: { host: "", port: 0 },
       },
       journal: (_level, event) => this.events.push(event),
       randomId: () => id(this.ids++),

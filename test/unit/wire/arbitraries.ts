@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { LIMITS } from "../../../src/limits.ts";
 import type {
   Ack,
+  Ask,
   Bye,
   ByeCode,
   Control,
@@ -19,6 +20,7 @@ import type {
   RejectCode,
   SnapshotBegin,
   SnapshotEnd,
+  State,
   Verify,
   Welcome,
 } from "../../../src/wire/messages.ts";
@@ -179,9 +181,29 @@ const digest: fc.Arbitrary<DigestAnswer> = fc.record({
   buckets: fc.array(u32, { maxLength: 512, size: "max" }),
 });
 
+const ask: fc.Arbitrary<Ask> = fc.record({
+  type: fc.constant("ask" as const),
+  version: u16,
+  nonce: id,
+  proof,
+});
+
+const state: fc.Arbitrary<State> = fc.record({
+  type: fc.constant("state" as const),
+  proof,
+  nodeId: id,
+  role: fc.constantFrom("primary", "replica"),
+  hasData: fc.boolean(),
+  rootLives: fc.boolean(),
+  upstream: fc.record({ host: text(LIMITS.textBytesMax), port: u16 }),
+  path: fc.array(id, { maxLength: LIMITS.pathNodesMax, size: "max" }),
+  position,
+  lineage,
+});
+
 /** By type, so that a new message does not compile before it is here. */
 export const MESSAGES: {
   readonly [T in Control["type"]]: fc.Arbitrary<Extract<Control, { type: T }>>;
-} = { greeting, hello, welcome, reject, ping, ack, snapshot, end, bye, verify, digest };
+} = { greeting, hello, welcome, reject, ping, ack, snapshot, end, bye, verify, digest, ask, state };
 
 export const anyMessage: fc.Arbitrary<Control> = fc.oneof(...Object.values(MESSAGES));

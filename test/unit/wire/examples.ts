@@ -130,6 +130,24 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     sum: "0123456789abcdef",
     buckets: [0x11111111, 0xeeeeeeee],
   },
+  ask: {
+    type: "ask",
+    version: 1,
+    nonce: REPLICA_NONCE,
+    proof: hmacProof(PASSWORD, "replica", FEEDER_NONCE, REPLICA_NONCE),
+  },
+  state: {
+    type: "state",
+    proof: hmacProof(PASSWORD, "feeder", FEEDER_NONCE, REPLICA_NONCE),
+    nodeId: NODE_ID,
+    role: "replica",
+    hasData: true,
+    rootLives: true,
+    upstream: { host: "f1", port: 6380 },
+    path: [FEEDER_ID, NODE_ID],
+    position,
+    lineage,
+  },
 };
 
 const DOCUMENT = new URL("../../../docs/PROTOCOL.md", import.meta.url);

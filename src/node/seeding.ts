@@ -1,0 +1,152 @@
+/**
+ * A node that starts with --seed-from: asks all sources at once, does what seed-choice.ts says, and
+ * asks again until it is a primary or has found one to follow.
+ *
+ *             +------------------- ask_again: after a second -------------------+
+ *             v                                                                 |
+ *   start -> ask all -> choose -> sync: follow a source until it is caught up --+-- at once
+ *                          |
+ *                          +----> promote | stay: over; what is hearsay has to hold for a while first
+ *
+ * Why it asks again before it promotes: a sync takes its time, and meanwhile somebody else may have.
+ * Pure core: time and connections are its owner's. Owns: the rounds. Does not own: the decision
+ * (seed-choice.ts), roles (core.ts), the questions (replica/inquiry.ts).
+ */
+import type { Journal } from "../primary/journal.ts";
+import { formatAddress, type Address } from "./option-values.ts";
+import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./seed-choice.ts";
+
+/** Between two rounds when there was nothing to choose, or the chosen source is gone. */
+const ASK_AGAIN_MS = 1_000;
+/** A replica notices within 5 s that its upstream is silent: what it still says after this is true. */
+const HEARSAY_MS = 8_000;
+/** How often it looks whether it has caught up. */
+const POLL_MS = 20;
+
+/** Asks every source once; `done` is called once, with an answer for each, within a bounded time. */
+export type AskSources = (
+  sources: readonly Address[],
+  done: (answers: readonly SeedAnswer[]) => void,
+) => void;
+
+export interface SeedingDeps {
+  readonly sources: readonly Address[];
+  readonly ask: AskSources;
+  readonly later: (ms: number, run: () => void) => void;
+  readonly now: () => number;
+  readonly journal: Journal;
+}
+
+/** The node, as its seeding moves it. */
+export interface SeedingNode {
+  seedSelf(): SeedSelf;
+  /** Follows `source` to get its state; nothing is remembered yet. */
+  syncFrom(source: Address): void;
+  /** It has all that its source said it has. */
+  readonly caughtUp: boolean;
+  /** Its connection to the source stands. */
+  readonly connected: boolean;
+  /** Seeding is over: it is a primary from here on. @returns why it cannot be yet; else null */
+  leadFromSeed(): string | null;
+  /** Seeding is over: it is a replica of `source`. */
+  stayBelow(source: Address): void;
+}
+
+export class Seeding {
+  /** What it waits for, for people. */
+  why = "asking its sources";
+  private readonly node: SeedingNode;
+  private readonly deps: SeedingDeps;
+  private source: Address | null = null;
+  private over = false;
+  private told = "";
+  /** Since when every round ended with hearsay of a living primary, -1 when the last did not. */
+  private hearsaySinceMs = -1;
+
+  constructor(node: SeedingNode, deps: SeedingDeps) {
+    this.node = node;
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.round();
+  }
+
+  /** Somebody else decided. */
+  stop(): void {
+    this.over = true;
+  }
+
+  private round(): void {
+    if (this.over) return;
+    this.deps.ask(this.deps.sources, (answers) => {
+      if (!this.over) this.act(chooseSeed(this.node.seedSelf(), answers), answers);
+    });
+  }
+
+  private act(choice: SeedChoice, answers: readonly SeedAnswer[]): void {
+    const believed = choice.kind !== "stay" || this.believes(choice.hearsay);
+    this.tell(choice, answers, believed ? choice.kind : "wait");
+    if (choice.kind !== "stay") this.hearsaySinceMs = -1;
+    if (!believed) {
+      this.again(ASK_AGAIN_MS);
+      return;
+    }
+    switch (choice.kind) {
+      case "ask_again":
+        this.again(ASK_AGAIN_MS);
+        return;
+      case "promote": {
+        const refusal = this.node.leadFromSeed();
+        if (refusal === null) this.over = true;
+        else this.again(ASK_AGAIN_MS);
+        return;
+      }
+      case "stay":
+        this.over = true;
+        this.node.stayBelow(choice.source);
+        return;
+      case "sync":
+        if (this.source !== choice.source) this.node.syncFrom(choice.source);
+        this.source = choice.source;
+        this.await(this.deps.now());
+    }
+  }
+
+  private believes(hearsay: boolean): boolean {
+    const nowMs = this.deps.now();
+    if (this.hearsaySinceMs < 0) this.hearsaySinceMs = nowMs;
+    return !hearsay || nowMs - this.hearsaySinceMs >= HEARSAY_MS;
+  }
+
+  /** Until it has caught up, or the source has been away for a while. */
+  private await(awaySinceMs: number): void {
+    if (this.over) return;
+    const nowMs = this.deps.now();
+    const sinceMs = this.node.connected ? nowMs : awaySinceMs;
+    if (this.node.caughtUp || nowMs - sinceMs >= ASK_AGAIN_MS) this.round();
+    else this.deps.later(POLL_MS, () => this.await(sinceMs));
+  }
+
+  private again(ms: number): void {
+    this.deps.later(ms, () => this.round());
+  }
+
+  /** One line when something changed, not one each round. */
+  private tell(choice: SeedChoice, answers: readonly SeedAnswer[], kind: string): void {
+    this.why = choice.why;
+    const source = "source" in choice ? formatAddress(choice.source) : "";
+    const answered = answers.filter(({ state }) => state !== null).length;
+    const line = `${kind} ${source} ${answered} ${choice.why}`;
+    if (line === this.told) return;
+    this.told = line;
+    const waits = choice.kind === "ask_again";
+    this.deps.journal(waits ? "warn" : "info", "seed_choice", {
+      choice: kind,
+      source,
+      why: choice.why,
+      asked: answers.length,
+      answered,
+    });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * One question to one node over its replication port: what state it has, and whom it follows.
+ *
+ *   GREETING -> ASK -> STATE            and the connection ends
+ *
+ * Pure core, as a session is: bytes, events and `now` in, bytes and one answer out. Nothing the other
+ * end sends throws out of onBytes().
+ * Owns: one connection's worth of asking. Does not own: whom to ask, what follows (node/seeding.ts).
+ */
+import assert from "node:assert/strict";
+import { HawserError } from "../errors.ts";
+import { encode } from "../wire/codec.ts";
+import { Decoder, type DecoderSink } from "../wire/decoder.ts";
+import {
+  FRAME,
+  PROTOCOL,
+  type Control,
+  type Greeting,
+  type Id,
+  type State,
+} from "../wire/messages.ts";
+import { hmacProof, proofMatches } from "../wire/proof.ts";
+import type { SessionShell, SocketUser } from "./deps.ts";
+
+const ACCEPTS: ReadonlySet<number> = new Set([
+  FRAME.greeting,
+  FRAME.state,
+  FRAME.reject,
+  FRAME.bye,
+]);
+
+export interface InquiryDeps {
+  readonly shell: SessionShell;
+  /** "" without. */
+  readonly password: string;
+  readonly randomId: () => Id;
+  /** The answer must be there within this, ms. */
+  readonly timeoutMs: number;
+  /** Called once; without a state `error` says why. */
+  readonly onAnswer: (state: State | null, error: string) => void;
+}
+
+export class Inquiry implements DecoderSink, SocketUser {
+  private readonly deps: InquiryDeps;
+  private readonly nonce: Id;
+  private decoder: Decoder | null = null;
+  /** Of the GREETING that was answered; "" before. */
+  private feederNonce: Id = "";
+  private untilMs = Number.POSITIVE_INFINITY;
+  private answered = false;
+
+  constructor(deps: InquiryDeps) {
+    this.deps = deps;
+    this.nonce = deps.randomId();
+  }
+
+  start(nowMs: number): void {
+    this.untilMs = nowMs + this.deps.timeoutMs;
+    this.deps.shell.dial();
+  }
+
+  // --- events from the shell -----------------------------------------------------------------
+
+  onConnected(): void {
+    this.decoder = new Decoder(ACCEPTS, this);
+  }
+
+  onBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.answered) return;
+    try {
+      this.decoder?.push(bytes, from, to);
+    } catch (error) {
+      if (!(error instanceof HawserError)) throw error;
+      this.finish(null, error.message);
+    }
+  }
+
+  onClosed(detail: string): void {
+    this.finish(null, detail);
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs >= this.untilMs) this.finish(null, `no answer within ${this.deps.timeoutMs} ms`);
+  }
+
+  /** There is never anything left to do. */
+  step(): boolean {
+    return false;
+  }
+
+  // --- decoder events ------------------------------------------------------------------------
+
+  control(message: Control): void {
+    if (this.answered) return;
+    if (message.type === "greeting") this.onGreeting(message);
+    else if (message.type === "state") this.onState(message);
+    else if (message.type === "reject" || message.type === "bye")
+      this.finish(null, `${message.code}: ${message.message}`);
+  }
+
+  batchHead(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  batchBytes(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  batchEnd(): void {
+    assert.fail("the decoder let a batch through");
+  }
+  chunkHead(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+  chunkBytes(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+  chunkEnd(): void {
+    assert.fail("the decoder let a chunk through");
+  }
+
+  private onGreeting(greeting: Greeting): void {
+    const { password, shell } = this.deps;
+    if (greeting.authRequired && password === "") {
+      this.finish(null, "it requires a password (--repl-password)");
+      return;
+    }
+    this.feederNonce = greeting.nonce;
+    const proof = password === "" ? "" : hmacProof(password, "replica", greeting.nonce, this.nonce);
+    shell.write(encode({ type: "ask", version: PROTOCOL.max, nonce: this.nonce, proof }));
+  }
+
+  private onState(state: State): void {
+    const { password } = this.deps;
+    if (this.feederNonce === "") {
+      this.finish(null, "it answers before it was asked");
+      return;
+    }
+    const proof =
+      password === "" ? "" : hmacProof(password, "feeder", this.feederNonce, this.nonce);
+    if (password !== "" && !proofMatches(proof, state.proof))
+      this.finish(null, "it did not prove that it knows the password");
+    else this.finish(state, "");
+  }
+
+  private finish(state: State | null, error: string): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.deps.shell.destroy();
+    this.deps.onAnswer(state, error);
+  }
+}

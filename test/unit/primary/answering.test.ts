@@ -1,0 +1,61 @@
+/** ASK at a feeder: answered with what it has, refused like a HELLO, and nothing is kept of it. */
+import { expect, test } from "vitest";
+import { PROTOCOL, type Ask } from "../../../src/wire/messages.ts";
+import { hmacProof } from "../../../src/wire/proof.ts";
+import { Harness, id } from "./feeder-harness.ts";
+
+const ASK: Ask = { type: "ask", version: PROTOCOL.max, nonce: id(5), proof: "" };
+
+test("ASK => STATE with position, lineage and path; the link ends and leaves nothing", () => {
+  const harness = new Harness();
+  harness.lineage = [{ history: id(77), left: 3 }];
+  const peer = harness.connect();
+  peer.say(ASK);
+  const { next: offset, chain } = harness.log;
+  expect(peer.last("state")).toEqual({
+    type: "state",
+    proof: "",
+    nodeId: id(1),
+    role: "primary",
+    hasData: true,
+    rootLives: false,
+    upstream: { host: "", port: 0 },
+    path: [id(1)],
+    position: { history: harness.history, offset, chain },
+    lineage: harness.lineage,
+  });
+  expect(peer.ended).toBe("end");
+  expect(harness.feeder.links).toHaveLength(0);
+  expect(harness.feeder.parking.list()).toHaveLength(0);
+  expect(harness.feeder.counters.get("link_drops_answered")).toBe(1);
+  expect(harness.feeder.counters.get("links_rejected")).toBe(0);
+});
+
+test("ASK with another version => REJECT version", () => {
+  const peer = new Harness().connect();
+  peer.say({ ...ASK, version: 9 });
+  expect(peer.heard).toEqual(["greeting", "reject"]);
+  expect(peer.last("reject")?.code).toBe("version");
+});
+
+test("ASK at a feeder with a password => answered with a proof for a proof only", () => {
+  const harness = new Harness({ password: "sesame" });
+  for (const proof of ["", "00".repeat(32)]) {
+    const peer = harness.connect();
+    peer.say({ ...ASK, proof });
+    expect(peer.heard).toEqual(["greeting", "reject"]);
+    expect(peer.last("reject")?.code).toBe("auth");
+  }
+  const peer = harness.connect();
+  const { nonce } = peer.last("greeting")!;
+  peer.say({ ...ASK, proof: hmacProof("sesame", "replica", nonce, ASK.nonce) });
+  expect(peer.last("state")?.proof).toBe(hmacProof("sesame", "feeder", nonce, ASK.nonce));
+});
+
+test("ASK after HELLO => an error of the protocol", () => {
+  const peer = new Harness().connect();
+  peer.hello();
+  peer.say(ASK);
+  expect(peer.last("state")).toBeUndefined();
+  expect(peer.last("bye")?.message).toContain("an ASK after HELLO");
+});
