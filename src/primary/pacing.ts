@@ -223,7 +223,12 @@ export class Pacing {
       if (Number.isFinite(hold.pace)) this.pacers.push(hold);
     }
     for (const { hold, snapshot, sinceMs } of parking.list()) {
-      if (hold === null || !holds.has(hold) || nowMs - sinceMs > PATIENCE_MS) continue;
+      if (hold === null || !holds.has(hold)) continue;
+      if (nowMs - sinceMs > PATIENCE_MS) {
+        // Its link may be back before the next review, and has asked for nothing then.
+        hold.pace = Number.POSITIVE_INFINITY;
+        continue;
+      }
       // A ship's pace stays what it was; one that was catching up has a lag that goes on growing.
       if (snapshot === null) hold.pace = this.paceFor(hold, null);
       if (Number.isFinite(hold.pace)) this.pacers.push(hold);
