@@ -59,8 +59,8 @@ export async function openNode(
   settings: NodeSettings,
   more: readonly string[],
 ): Promise<OpenNode> {
-  // The embedder's code says which role; what --dir remembers is for daemons.
-  const argv = ["--port", "0", "--role-from-flags", ...more];
+  // There is no client port to protect. The embedder's code says which role; what --dir remembers is for daemons.
+  const argv = ["--port", "0", "--clients-open", "--role-from-flags", ...more];
   if (settings.replPort === undefined) argv.push("--repl-port", "0");
   for (const [name, flag] of FLAGS) {
     const value = settings[name];

@@ -36,6 +36,8 @@ export type OptionName =
   | "seed-from"
   | "requirepass"
   | "repl-password"
+  | "repl-open"
+  | "clients-open"
   | "insecure"
   | "announce-host"
   | "announce-port"
@@ -98,6 +100,18 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     fallback: "",
     of: "both",
     help: "shared password of replication links",
+  },
+  "repl-open": {
+    kind: "switch",
+    fallback: "false",
+    of: "both",
+    help: "with --requirepass alone: anybody may copy everything by the replication port",
+  },
+  "clients-open": {
+    kind: "switch",
+    fallback: "false",
+    of: "both",
+    help: "with --repl-password alone: anybody may read and write by the client port",
   },
   insecure: {
     kind: "switch",

@@ -37,6 +37,9 @@ export interface NodeOptions {
   /** "" without. */
   readonly requirepass: string;
   readonly replPassword: string;
+  /** One password without the other is meant. */
+  readonly replOpen: boolean;
+  readonly clientsOpen: boolean;
   readonly insecure: boolean;
   /** "" and 0: what the socket says. */
   readonly announceHost: string;
@@ -248,6 +251,8 @@ function assemble(
     seedFrom: (values.get("seed-from") as readonly Address[] | undefined) ?? [],
     requirepass: text("requirepass"),
     replPassword: text("repl-password"),
+    replOpen: flag("repl-open"),
+    clientsOpen: flag("clients-open"),
     insecure: flag("insecure"),
     announceHost: text("announce-host"),
     announcePort: number("announce-port"),
@@ -306,16 +311,43 @@ function check(options: NodeOptions): void {
   }
   checkRanges(options);
   checkLengths(options);
+  checkPasswords(options);
   if (options.insecure || isLoopback(options.bind)) return;
   const missing = [
-    ...(options.requirepass === "" ? ["--requirepass"] : []),
-    ...(options.replPassword === "" ? ["--repl-password"] : []),
+    ...(options.requirepass === "" && !options.clientsOpen ? ["--requirepass"] : []),
+    ...(options.replPassword === "" && !options.replOpen ? ["--repl-password"] : []),
   ];
   if (missing.length > 0) {
     throw new UsageError(
       `--bind ${options.bind} is not loopback: set ${missing.join(" and ")}, or --insecure to allow it`,
     );
   }
+}
+
+function checkPasswords(options: NodeOptions): void {
+  const { requirepass, replPassword } = options;
+  if (Buffer.byteLength(requirepass) > LIMITS.settingBytesMax)
+    throw new UsageError(`--requirepass: longer than ${LIMITS.settingBytesMax} bytes`);
+  const open = openPort(options, requirepass, replPassword);
+  if (open === "replication")
+    throw new UsageError(
+      "--requirepass without --repl-password: anybody could copy everything by the replication port; set both, or --repl-open to allow it",
+    );
+  if (open === "client")
+    throw new UsageError(
+      "--repl-password without --requirepass: anybody could read and write by the client port; set both, or --clients-open to allow it",
+    );
+}
+
+/** The port that has no password while the other has one, when that is not what the operator said. */
+export function openPort(
+  options: Pick<NodeOptions, "replOpen" | "clientsOpen">,
+  requirepass: string,
+  replPassword: string,
+): "client" | "replication" | null {
+  if (requirepass !== "" && replPassword === "" && !options.replOpen) return "replication";
+  if (requirepass === "" && replPassword !== "" && !options.clientsOpen) return "client";
+  return null;
 }
 
 function checkRanges(options: NodeOptions): void {

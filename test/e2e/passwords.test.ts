@@ -15,20 +15,20 @@ async function lastError(node: Daemon, text: string): Promise<void> {
 
 test("e2e: password: the same on both ends => a link", async () => {
   const fleet = useFleet();
-  const primary = await fleet.primary("--repl-password", "harbour");
-  const replica = await fleet.replica(primary, "--repl-password", "harbour");
+  const primary = await fleet.primary("--repl-password", "harbour", "--clients-open");
+  const replica = await fleet.replica(primary, "--repl-password", "harbour", "--clients-open");
   await primary.call("SET", "k", "v");
   await converge([primary, replica]);
 });
 
 test.each([
-  ["wrong", ["--repl-password", "harbor"], "auth"],
+  ["wrong", ["--repl-password", "harbor", "--clients-open"], "auth"],
   ["missing", [], "password"],
 ])(
   "e2e: password: %s on the replica => no data, the reason on both ends",
   async (_, flags, text) => {
     const fleet = useFleet();
-    const primary = await fleet.primary("--repl-password", "harbour");
+    const primary = await fleet.primary("--repl-password", "harbour", "--clients-open");
     await primary.call("SET", "k", "v");
     const replica = await fleet.replica(primary, ...flags);
     await lastError(replica, text);
@@ -44,14 +44,26 @@ test("e2e: password: set on the replica only => it does not trust the primary", 
   const fleet = useFleet();
   const primary = await fleet.primary();
   await primary.call("SET", "k", "v");
-  const replica = await fleet.replica(primary, "--repl-password", "harbour");
+  const replica = await fleet.replica(primary, "--repl-password", "harbour", "--clients-open");
   await lastError(replica, "password");
   expect(await replica.call("DBSIZE")).toBe(0);
 });
 
+test.each([
+  [["--requirepass", "x"], "--repl-open"],
+  [["--repl-password", "x"], "--clients-open"],
+])("e2e: password: %j alone => refused, and %s says that it is meant", async (flags, consent) => {
+  const refused = await runHawser(["primary", "--port", "0", ...flags]);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain(consent);
+  const fleet = useFleet();
+  const primary = await fleet.primary(...flags, consent);
+  expect(primary.exit).toBeNull();
+});
+
 test("e2e: password: --requirepass => NOAUTH, WRONGPASS, AUTH, and status with the password", async () => {
   const fleet = useFleet();
-  const primary = await fleet.primary("--requirepass", "secret");
+  const primary = await fleet.primary("--requirepass", "secret", "--repl-open");
   const client = await RespClient.connect(primary.port);
   fleet.defer(() => client.close());
   await expect(client.call("GET", "k")).rejects.toThrow("NOAUTH Authentication required.");

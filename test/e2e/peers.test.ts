@@ -123,7 +123,7 @@ describe("e2e: peers: strangers on the replication port", () => {
   });
 
   test.each(["", "wrong"])("the password %j where one is set => REJECT auth", async (password) => {
-    const at = await scene("--repl-password", "right");
+    const at = await scene("--repl-password", "right", "--clients-open");
     const stranger = await strangerAt(at);
     const { remote } = stranger;
     const { nonce, authRequired } = await stranger.hears("greeting");

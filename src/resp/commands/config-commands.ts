@@ -3,6 +3,7 @@
  *
  * Owns: names, current values as text, what may be set at runtime. Does not own: options at start.
  */
+import { openPort } from "../../node/options.ts";
 import { LIMITS } from "../../limits.ts";
 import { matchesGlob } from "../glob.ts";
 import type { Call, PortContext } from "../context.ts";
@@ -177,7 +178,13 @@ function setMaxmemory(call: Call, value: string): string | null {
 }
 
 function setPassword(call: Call, value: string): string | null {
-  call.port.settings.requirepass = value;
+  const { options, settings } = call.port;
+  const open = openPort(options, value, options.replPassword);
+  if (open === "replication")
+    return "the replication port has no password, anybody could copy everything by it; start with --repl-password, or --repl-open";
+  if (open === "client")
+    return "the replication port has a password, without one here anybody could read and write; start with --clients-open to allow it";
+  settings.requirepass = value;
   return null;
 }
 
