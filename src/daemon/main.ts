@@ -11,6 +11,7 @@ import { ClientServer } from "../resp/client-server.ts";
 import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
+import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
 import { createLogger, type Logger } from "../node/logger.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
@@ -25,6 +26,7 @@ const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 const STOP_MS_MAX = 10_000;
 
 async function main(): Promise<void> {
+  surviveLostReaders();
   const line = readArguments();
   switch (line.kind) {
     case "help":
@@ -34,6 +36,7 @@ async function main(): Promise<void> {
       process.stdout.write(`hawser ${VERSION}\n`);
       return;
     case "status":
+      endWithoutReader(EXIT.ok);
       process.exitCode = await runStatus(line.options);
       return;
     case "verify":

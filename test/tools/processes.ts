@@ -17,7 +17,7 @@ import { FaultProxy, type ProxyOptions } from "./proxy.ts";
 import { RespClient, textOf, type Argument, type Info, type Reply } from "./resp-client.ts";
 import { show, until, within } from "./wait.ts";
 
-const MAIN = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
+export const MAIN: string = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
 const LOG_LINES_MAX = 20_000;
 const DUMPED_LINES = 40;
 const READY_TIMEOUT_MS = 20_000;
@@ -106,6 +106,17 @@ export class ManagedProcess {
     options: SpawnOptions,
   ): Promise<ManagedProcess> {
     return new ManagedProcess(await start(command, args, options), options.name);
+  }
+
+  /** Nobody reads its standard output any more: its next write there fails. */
+  loseOutput(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** The same for standard output and error. */
+  loseReaders(): void {
+    this.loseOutput();
+    this.#child.stderr?.destroy();
   }
 
   /** Sends a signal if the process still runs. */
