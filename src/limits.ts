@@ -51,8 +51,9 @@ export const LIMITS = {
   watchedBytesMax: 1_073_741_824,
   /** Bytes of all keys that one KEYS or SCAN answers with. */
   keyListBytesMax: 536_870_912,
-  /** Bytes queued for a client that does not read its replies; then it is closed. */
-  clientOutputBytesMax: 268_435_456,
+  /** Bytes queued for a client that does not read its replies; then it is closed. Two of the largest
+   * values fit on top of what may wait before a command runs. */
+  clientOutputBytesMax: 1_207_959_552,
   /** Bytes of one key. */
   keyBytesMax: 536_870_912,
   /** Bytes of one value. */

@@ -43,7 +43,8 @@ const SLICE_MS = 2;
 
 /**
  * Walks the whole key space.
- * @param store  read again for every step: a swap may replace its state
+ * @param store     read again for every step: a swap may replace its state
+ * @param nextTurn  asked before every slice
  * @returns the buckets' keys, at most `limit` of them, and whether there are more
  */
 export async function readBucket(
@@ -57,6 +58,7 @@ export async function readBucket(
   const bucketKey = bucketKeyOf(seed);
   const keys: BucketKey[] = [];
   let cursor = 0;
+  await nextTurn();
   let untilMs = performance.now() + SLICE_MS;
   do {
     const found: Buffer[] = [];

@@ -9,7 +9,7 @@
  * An expired key is deleted by a DEL in the log when a primary meets it; a replica only hides it.
  * Owns: expiry on access, record encoding, groups. Does not own: commands, WATCH's verdict.
  */
-import { LogError } from "../errors.ts";
+import { HawserError, LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { logMemory } from "../log/log-segment.ts";
 import { transcribe } from "../store/copy.ts";
@@ -58,6 +58,8 @@ export class Keyspace {
   refusal: WriteRefusal = null;
   /** Bytes above which growing writes are refused; 0 is unlimited. */
   maxmemory = 0;
+  /** Grows with every record that the state takes: equal before and after, nothing was touched. */
+  steps = 0;
   readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0, changes: 0 };
   readonly watches: WatchTable = new WatchTable();
 
@@ -268,10 +270,13 @@ export class Keyspace {
 
   /** Applies the record at `at` of #into, and appends it when the store took it. */
   #commit(at: number, length: number): void {
+    this.steps++;
     try {
       this.store.apply(this.#into, at, at + length);
     } catch (error) {
       if (!this.#grouping) this.#log.unreserve();
+      // The store's own errors say that it changed nothing.
+      if (error instanceof HawserError) this.steps--;
       throw error;
     }
     this.counters.changes++;

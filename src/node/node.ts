@@ -40,6 +40,7 @@ import { RoleFile } from "./role-file.ts";
 import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
+import { Slices } from "./slices.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
 
 const MIB = 1024 * 1024;
@@ -56,6 +57,8 @@ export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
 export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
   readonly store: Store = new Store();
+  /** Of all walks over the key space. */
+  private readonly slices = new Slices((run) => setImmediate(run));
   private readonly eventLog = new EventLog();
   private readonly options: NodeOptions;
   private readonly feederOptions: FeederOptions;
@@ -317,7 +320,7 @@ export class DaemonNode implements HawserNode {
     const { history } = this.identity;
     const from = this.backlog.next;
     const generation = this.stateGeneration;
-    const read = await readBucket(this.store, request, nextTurn);
+    const read = await readBucket(this.store, request, this.slices.next);
     if (generation !== this.stateGeneration)
       throw new Error("the state was replaced while it was read: ask again");
     return { history, from, to: this.backlog.tail, ...read };

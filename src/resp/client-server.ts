@@ -1,8 +1,9 @@
 /**
  * The client port: accepts sockets, moves bytes between them and clients, and bounds both ways.
  *
- * A client whose replies pile up above OUTPUT_PAUSE_BYTES executes nothing until they are gone; one
- * command that alone exceeds LIMITS.clientOutputBytesMax on top drops it. A bad client costs one connection and one log line.
+ * A client whose replies pile up above OUTPUT_PAUSE_BYTES executes nothing until they are gone (before
+ * AUTH far earlier: client.ts); one
+ * command that alone exceeds LIMITS.clientOutputBytesMax, room for two of the largest values, drops it. A bad client costs one connection and one log line.
  * Owns: sockets. Does not own: order of execution (client.ts), commands.
  */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
@@ -138,30 +139,32 @@ class SocketTransport implements ClientTransport, LateSink {
     return this.#socket.writableLength;
   }
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, owned: boolean): boolean | "gone" {
+    if (this.#socket.destroyed) return "gone";
     const late = this.#late;
     if (this.late || this.#context.node.afterTurn(late.release)) {
       if (late.hold(this, bytes)) return true;
       late.release();
     }
-    return this.writeNow(bytes);
+    return this.writeNow(bytes, owned);
   }
 
-  writeNow(bytes: Buffer): boolean {
+  writeNow(bytes: Buffer, owned = false): boolean {
     const socket = this.#socket;
     if (socket.destroyed) return true;
     this.#context.counters.writes++;
     // Why a copy: behind others it would keep the whole buffer that it lies in, for five bytes.
     const queued = socket.writableLength > 0;
-    socket.write(queued ? Buffer.from(bytes) : bytes);
+    socket.write(queued && !owned ? Buffer.from(bytes) : bytes);
     const waiting = socket.writableLength;
     this.isFull = waiting > OUTPUT_PAUSE_BYTES;
     if (waiting > LIMITS.clientOutputBytesMax) {
+      this.#context.counters.outputLimitDisconnections++;
       this.#context.log.warn("client_dropped", { client: this.#address, reason: "output_limit" });
       socket.destroy();
     }
     // Nothing queued: the kernel has taken it all.
-    return queued || waiting === 0;
+    return (queued && !owned) || waiting === 0;
   }
 
   pause(): void {

@@ -13,15 +13,19 @@ import { FLAG, type Command } from "./commands/command.ts";
 import { findCommand } from "./commands/table.ts";
 import type { Call, Connection, PortContext, QueuedCommand } from "./context.ts";
 import { dispatch } from "./dispatch.ts";
-import type { ReplyWriter } from "./reply-writer.ts";
+import { answer } from "./execute.ts";
+import type { ReplySink, ReplyWriter } from "./reply-writer.ts";
 import { PARSE_COMMANDS_MAX, RespParser } from "./parser.ts";
 import { WriteMark } from "../log/write-mark.ts";
 import type { Watcher, WatchTable } from "../node/watch.ts";
 
 /** What a client does with its socket. */
 export interface ClientTransport {
-  /** True when the socket took everything and needs the bytes no longer. */
-  write(bytes: Buffer): boolean;
+  /**
+   * True when the socket took everything and needs the bytes no longer, "gone" when it is closed.
+   * `owned`: it may keep them as they are.
+   */
+  write(bytes: Buffer, owned: boolean): boolean | "gone";
   /** Bytes written and not taken yet. */
   readonly outputBytes: number;
   /** So much of it that no more commands should run; the client's drained() is called afterwards. */
@@ -40,6 +44,16 @@ export interface ClientTransport {
  * hides: measured even at about 400 thousand, 40 ns cheaper at a million.
  */
 const TOUCH_KEYS_MIN = 400_000;
+
+/**
+ * Before AUTH: replies that may wait to be read; then no more commands run. No less than from where a
+ * socket says that it has drained (its highWaterMark).
+ */
+const STRANGER_OUTPUT_BYTES = 64 * 1024;
+/** So long costly commands of one pipeline run one after another. Others wait as long, and one command more. */
+const RUN_MS = 5;
+/** More arguments make any command a costly one. */
+const CHEAP_ARGUMENTS_MAX = 64;
 
 /** Scratch shared by all clients: nothing in it outlives one synchronous run. */
 const entries: (Command | undefined)[] = new Array<Command | undefined>(PARSE_COMMANDS_MAX);
@@ -84,7 +98,7 @@ export class Client implements Connection {
   readonly #parser = new RespParser();
   readonly #args = new Args();
   readonly #turn: WriterTurn = { sinceMs: -1 };
-  readonly #sink = (bytes: Buffer): boolean => this.#transport.write(bytes);
+  readonly #sink: ReplySink = (bytes, owned) => this.#transport.write(bytes, owned);
   /** Next of the parser's whole commands. */
   #next = 0;
   /** Cancels what the client waits for; null when it runs. */
@@ -92,6 +106,8 @@ export class Client implements Connection {
   /** Blocked until the socket took what was written. */
   #draining = false;
   #closing = false;
+  /** From then on a costly command ends this run. */
+  #untilMs = 0;
   /** Reads that arrived while blocked. */
   #waiting: Buffer[] = [];
 
@@ -151,7 +167,7 @@ export class Client implements Connection {
     const cancel = start((write) => {
       if (wait.answered) return;
       wait.answered = true;
-      if (wait.inside) write(this.#port.reply);
+      if (wait.inside) answer(this.#call, write);
       else this.#unblock(write);
     });
     wait.inside = false;
@@ -213,7 +229,8 @@ export class Client implements Connection {
     this.#call.client = this;
     this.#call.args = this.#args;
     reply.begin(this.#sink, this.protocol);
-    write?.(reply);
+    this.#untilMs = performance.now() + RUN_MS;
+    if (write !== null) answer(this.#call, write);
     if (!this.#closing) this.#execute();
     if (this.#parser.error !== "" && !this.#closing && this.#blocked === null) {
       this.#port.counters.protocolErrors++;
@@ -270,7 +287,8 @@ export class Client implements Connection {
       call.args.point(parser.bytes, parser.from, parser.to, base, parser.first[index + 1]! - base);
       counters.commands++;
       dispatch(call, entry);
-      if (this.#transport.isFull) this.#waitForOutput();
+      if (this.#isFull()) this.#waitForOutput();
+      else if (isCostly(entry, call.args) && performance.now() >= this.#untilMs) this.#yield();
       if (this.#blocked !== null || this.#closing) break;
     }
     const last = entries[this.#next - 1];
@@ -281,6 +299,24 @@ export class Client implements Connection {
   #writes(entry: Command): boolean {
     const bits = entry.name === "exec" ? this.queueBits : this.queue === null ? entry.bits : 0;
     return (bits & FLAG.write) !== 0;
+  }
+
+  /** Commands that may take long: the rest of the pipeline runs after everybody else's turn. */
+  #yield(): void {
+    if (this.#blocked !== null || this.#closing) return;
+    if (this.#next === this.#parser.count && this.#parser.buffered === 0) return;
+    this.#blocked = () => undefined;
+    this.#transport.pause();
+    setImmediate(() => this.#unblock(null));
+  }
+
+  /** A stranger may have hardly anything waiting for it. */
+  #isFull(): boolean {
+    if (this.authenticated) return this.#transport.isFull;
+    const { reply } = this.#port;
+    if (reply.pending + this.#transport.outputBytes <= STRANGER_OUTPUT_BYTES) return false;
+    reply.flush();
+    return this.#transport.outputBytes > STRANGER_OUTPUT_BYTES;
   }
 
   /** The commands of one read may ask for far more than the read's size. */
@@ -321,4 +357,9 @@ export class Client implements Connection {
     }
     if (keyed > 1 && store.size > TOUCH_KEYS_MIN) store.touch(bytes, touchFrom, touchTo, keyed);
   }
+}
+
+function isCostly(entry: Command | undefined, args: Args): boolean {
+  if (entry === undefined) return false;
+  return (entry.bits & FLAG.costly) !== 0 || args.count > CHEAP_ARGUMENTS_MAX;
 }

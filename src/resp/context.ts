@@ -91,6 +91,8 @@ export interface PortCounters {
   writes: number;
   protocolErrors: number;
   authFailures: number;
+  /** Clients closed because one command's replies were too many bytes. */
+  outputLimitDisconnections: number;
 }
 
 /** Settings that CONFIG SET may change. */
@@ -136,5 +138,6 @@ export function newCounters(): PortCounters {
     writes: 0,
     protocolErrors: 0,
     authFailures: 0,
+    outputLimitDisconnections: 0,
   };
 }

@@ -1,11 +1,16 @@
 /**
  * Running one command that was let through: at once, or from EXEC's queue.
  *
- * Owns: what a write that turns out impossible answers. Does not own: the gate (dispatch.ts).
+ * A command answers once: what it wrote before it failed is taken back. A failure that a client can
+ * cause has its error reply. Any other is a fault of ours: it costs the connection when log and state are
+ * as they were before the command, and the process when they are not, because then nobody knows
+ * whether they still agree.
+ * Owns: what a failure costs. Does not own: the gate (dispatch.ts).
  */
 import { type ErrorCode, HawserError } from "../errors.ts";
-import { ERR, FLAG, type Command } from "./commands/command.ts";
-import type { Call } from "./context.ts";
+import { ERR, FLAG } from "./commands/command.ts";
+import type { Call, Command } from "./context.ts";
+import type { ReplyWriter } from "./reply-writer.ts";
 
 const ANSWERS: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_LOG_RECORD_SIZE: ERR.tooLong,
@@ -15,15 +20,52 @@ const ANSWERS: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** Runs `command` with the arguments `call` points at. */
 export function execute(call: Call, command: Command): void {
+  const { keys, reply } = call;
+  const { steps } = keys;
+  const writes = (command.bits & FLAG.write) !== 0;
+  if (writes) reply.hold();
+  else reply.mark();
   try {
     command.handler(call);
   } catch (error) {
-    // Log and state are as they were before: a record is checked, and has its memory, first.
-    if (!(error instanceof HawserError)) throw error;
-    call.reply.error(ANSWERS[error.code as ErrorCode] ?? `ERR ${error.message}`);
+    if (keys.steps !== steps) throw error;
+    fail(call, command.name, error);
   }
-  if ((command.bits & FLAG.write) !== 0) {
-    const { node } = call.port;
-    call.client.written.set(node.identity.history, node.log.tail);
+  if (!writes) return;
+  reply.release();
+  const { node } = call.port;
+  call.client.written.set(node.identity.history, node.log.tail);
+}
+
+/** Writes the reply of a command that had to wait. */
+export function answer(call: Call, write: (reply: ReplyWriter) => void): void {
+  const { keys, reply } = call;
+  const { steps } = keys;
+  reply.mark();
+  try {
+    write(reply);
+  } catch (error) {
+    if (keys.steps !== steps) throw error;
+    fail(call, "an answer that was waited for", error);
   }
+}
+
+/** Log and state are as they were: the client hears of it, and others go on. */
+function fail(call: Call, what: string, error: unknown): void {
+  const { client, port, reply } = call;
+  const whole = reply.rollback();
+  if (whole && error instanceof HawserError) {
+    reply.error(ANSWERS[error.code as ErrorCode] ?? `ERR ${error.message}`);
+    return;
+  }
+  port.log.error("command_failed", {
+    command: what,
+    client: client.address,
+    message: error instanceof Error ? error.message : String(error),
+    stack: error instanceof Error ? (error.stack ?? "") : "",
+  });
+  // Half a reply is out: an error in its midst would be taken for a part of it.
+  client.closeAfterReply();
+  if (!whole) client.destroy();
+  else reply.error("ERR internal error, the connection is closed; the log of the server says more");
 }

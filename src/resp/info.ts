@@ -83,6 +83,7 @@ function memory(port: PortContext): Fields {
     ["used_memory_index", store.indexBytes],
     ["used_memory_heap", heap.heapUsed],
     ["used_memory_external", heap.external],
+    ["mem_clients_normal", clientBytes(port)],
     ["total_system_memory", total],
     ["total_system_memory_human", human(total)],
     ["free_system_memory", freemem()],
@@ -94,6 +95,13 @@ function memory(port: PortContext): Fields {
     ["snapshots_open", store.snapshotsOpen],
     ["snapshot_pinned_bytes", store.snapshotPinnedBytes],
   ];
+}
+
+/** Requests not executed yet and replies not taken yet, of all clients. */
+function clientBytes(port: PortContext): number {
+  let bytes = 0;
+  for (const client of port.clients.values()) bytes += client.bufferedBytes + client.outputBytes;
+  return bytes;
 }
 
 function persistence(port: PortContext): Fields {
@@ -145,6 +153,7 @@ function stats(port: PortContext): Fields {
     ["total_writes_processed", counters.writes],
     ["client_protocol_errors", counters.protocolErrors],
     ["client_auth_failures", counters.authFailures],
+    ["client_output_buffer_limit_disconnections", counters.outputLimitDisconnections],
   ];
 }
 

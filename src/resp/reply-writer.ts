@@ -5,19 +5,26 @@
  * One writer serves all clients: a run of commands begins with begin(sink) and ends with flush(),
  * all in one synchronous step. The sink says whether the bytes are its own when it returns; when
  * the socket kept them, the buffer is given up and a new one begun.
+ * Between hold() and release() nothing is handed over, so that rollback() takes back all replies since:
+ * a command that fails midway answers its error and nothing else.
  * Invariant: what reaches a sink is a copy; nothing points into the store.
  * Owns: encoding and the buffer. Does not own: sockets (client.ts), texts of errors (commands/).
  */
 import { writeDecimal } from "./decimal.ts";
 
-/** Takes finished bytes; true when it needs them no longer, false when it keeps them. */
-export type ReplySink = (bytes: Buffer) => boolean;
+/**
+ * Takes finished bytes; true when it needs them no longer, false when it keeps them, "gone" when nobody
+ * will ever read them. `owned`: nobody else has them, so what keeps them needs no copy.
+ */
+export type ReplySink = (bytes: Buffer, owned: boolean) => boolean | "gone";
 
 /** Handed over as soon as this much is there. */
 const REPLY_FLUSH_BYTES = 1024 * 1024;
 const BUFFER_BYTES_MIN = 64 * 1024;
 /** A bulk of this size is handed over by itself instead of growing the buffer. */
 const LARGE_BULK_BYTES = 256 * 1024;
+/** More than any error of ours with what it repeats. */
+const ERROR_CHARS_MAX = 1024;
 /** Below this a loop is faster than a call of Buffer.copy (80 ns). */
 const LOOP_COPY_BYTES_MAX = 48;
 /** Longest head: type, 20 digits, sign, CRLF. */
@@ -54,12 +61,56 @@ export class ReplyWriter {
   #buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
   #at = 0;
   #sink: ReplySink = () => true;
+  /** The sink said so in this run. */
+  #gone = false;
+  /** Where rollback() goes back to. */
+  #markBuffer: Buffer = this.#buffer;
+  #markAt = 0;
+  #holding = false;
+  /** What is to be handed over by release(). */
+  #held: { readonly bytes: Buffer; readonly owned: boolean }[] = [];
+  /** Something was handed over since mark(). */
+  #passedMark = false;
 
   /** Begins the replies of one client. */
   begin(sink: ReplySink, protocol: 2 | 3): void {
     this.#sink = sink;
     this.protocol = protocol;
     this.#at = 0;
+    this.#gone = false;
+    this.#holding = false;
+    this.#held = [];
+  }
+
+  /** Remembers this place for rollback(). */
+  mark(): void {
+    this.#markBuffer = this.#buffer;
+    this.#markAt = this.#at;
+    this.#passedMark = false;
+  }
+
+  /** mark(), and hands nothing over until release(). */
+  hold(): void {
+    this.mark();
+    this.#holding = true;
+  }
+
+  /** What was held may go. */
+  release(): void {
+    this.#holding = false;
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const { bytes, owned } of held) this.#handOver(bytes, owned);
+  }
+
+  /** Takes back what was written since mark() or hold(); false when some of it is handed over already. */
+  rollback(): boolean {
+    if (this.#passedMark) return false;
+    this.#held = [];
+    this.#buffer = this.#markBuffer;
+    this.#at = this.#markAt;
+    return true;
   }
 
   /** Bytes not yet handed over. */
@@ -70,12 +121,26 @@ export class ReplyWriter {
   /** Hands over what is there. */
   flush(): void {
     if (this.#at === 0) return;
-    this.bytesTotal += this.#at;
-    const free = this.#sink(this.#buffer.subarray(0, this.#at));
+    const free = this.#handOver(this.#buffer.subarray(0, this.#at), false);
     this.#at = 0;
     if (!free || this.#buffer.length > 2 * REPLY_FLUSH_BYTES) {
       this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES_MIN);
     }
+  }
+
+  /** True when the bytes may be used again. */
+  #handOver(bytes: Buffer, owned: boolean): boolean {
+    if (this.#holding) {
+      this.#held.push({ bytes, owned });
+      return false;
+    }
+    this.#passedMark = true;
+    if (this.#gone) return true;
+    this.bytesTotal += bytes.length;
+    const free = this.#sink(bytes, owned);
+    if (free !== "gone") return free;
+    this.#gone = true;
+    return true;
   }
 
   /** "+OK". */
@@ -98,7 +163,8 @@ export class ReplyWriter {
   /** `text` begins with its code, "ERR ...", without "-"; line breaks become spaces. */
   error(text: string): void {
     this.errorsTotal++;
-    this.#line(TYPE.error, /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, " ") : text);
+    const short = text.length > ERROR_CHARS_MAX ? text.slice(0, ERROR_CHARS_MAX) : text;
+    this.#line(TYPE.error, /[\r\n]/.test(short) ? short.replaceAll(/[\r\n]/g, " ") : short);
   }
 
   integer(value: number): void {
@@ -214,12 +280,13 @@ export class ReplyWriter {
   }
 
   #largeBulk(bytes: Buffer, from: number, to: number): void {
-    this.#head(TYPE.bulk, to - from);
-    this.flush();
+    if (this.#gone) return;
+    // First: it may fail, and then nothing is written.
     const copy = Buffer.allocUnsafeSlow(to - from);
     bytes.copy(copy, 0, from, to);
-    this.bytesTotal += copy.length;
-    this.#sink(copy);
+    this.#head(TYPE.bulk, to - from);
+    this.flush();
+    this.#handOver(copy, true);
     this.#reserve(2);
     this.#lineBreak();
   }

@@ -47,6 +47,34 @@ describe("e2e: client port: a client", () => {
     expect(primary.find("client_dropped")).toBeUndefined();
   });
 
+  test("that never said a password, pipelines PING and does not read, eight times => next to nothing is held", async () => {
+    const primary = await fleet.primary("--requirepass", "secret", "--repl-open");
+    const witness = await RawResp.connect(primary.port);
+    const auth = encodeRequest(["AUTH", "secret"]);
+    expect(await witness.replies(auth)).toBe("+OK\r\n");
+    const before = await primary.residentBytes();
+    const pings = Buffer.from("PING\r\n".repeat(200_000));
+    for (let i = 0; i < 8; i++) {
+      const socket = await open(primary.port);
+      socket.pause();
+      // 7 MB of errors for each MB; what the server does not read stays in the sockets and here.
+      for (let j = 0; j < 10; j++) socket.write(pings);
+    }
+    const outputs = async (): Promise<number[]> =>
+      [...(await witness.replies(encodeRequest(["CLIENT", "LIST"]))).matchAll(/omem=(\d+)/g)].map(
+        (match) => Number(match[1]),
+      );
+    await until(
+      async () => ((await outputs()).filter((bytes) => bytes > 0).length >= 8 ? true : null),
+      {
+        what: "all of them to be stopped",
+      },
+    );
+    expect(Math.max(...(await outputs()))).toBeLessThan(256 * 1024);
+    expect((await primary.residentBytes()) - before).toBeLessThan(60 * MIB);
+    witness.close();
+  });
+
   test("that asks 3000 times for 100 KiB and reads late => every reply, in order", async () => {
     const primary = await fleet.primary();
     await primary.call("SET", "k", Buffer.alloc(100 * 1024, "v"));

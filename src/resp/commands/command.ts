@@ -21,6 +21,8 @@ export const FLAG = {
   noMulti: 32,
   /** Not queued by MULTI: EXEC, DISCARD, MULTI, WATCH, QUIT, RESET. */
   unqueued: 64,
+  /** May take long however short the request: after such a one a run may end (client.ts). */
+  costly: 128,
 } as const;
 
 const BITS: Readonly<Record<string, number>> = {
@@ -30,6 +32,35 @@ const BITS: Readonly<Record<string, number>> = {
   no_auth: FLAG.noAuth,
   no_multi: FLAG.noMulti,
 };
+/** What walks over keys, copies values, or writes long answers. */
+const COSTLY = new Set([
+  "append",
+  "client",
+  "command",
+  "config",
+  "copy",
+  "exec",
+  "flushall",
+  "flushdb",
+  "getrange",
+  "incrbyfloat",
+  "info",
+  "keys",
+  "mget",
+  "randomkey",
+  "rename",
+  "renamenx",
+  "repl.bucket",
+  "repl.digest",
+  "repl.events",
+  "repl.status",
+  "repl.verify",
+  "role",
+  "scan",
+  "setrange",
+  "substr",
+  "watch",
+]);
 const UNQUEUED = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 
 /** No name of a command is longer, "parent|sub" included. */
@@ -49,7 +80,7 @@ export function row(
   subcommands: readonly Command[] = [],
 ): Command {
   const words = flags === "" ? [] : flags.split(" ");
-  let bits = UNQUEUED.has(name) ? FLAG.unqueued : 0;
+  let bits = (UNQUEUED.has(name) ? FLAG.unqueued : 0) | (COSTLY.has(name) ? FLAG.costly : 0);
   for (const word of words) bits |= BITS[word] ?? 0;
   if (!words.includes("loading")) bits |= FLAG.denyLoading;
   return {

@@ -264,13 +264,16 @@ function answerLater<T>(
   }
   call.client.block((done) => {
     let wanted = true;
+    // Why a turn later: else a pipeline of these would be one chain of promises, and nobody else's turn.
+    const later = (reply: (reply: ReplyWriter) => void) =>
+      setImmediate(() => {
+        if (wanted) done(reply);
+      });
     ask().then(
-      (value) => {
-        if (wanted) done((reply) => write(reply, value));
-      },
+      (value) => later((reply) => write(reply, value)),
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        if (wanted) done((reply) => reply.error(`ERR ${message}`));
+        later((reply) => reply.error(`ERR ${message}`));
       },
     );
     return () => {

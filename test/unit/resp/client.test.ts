@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { FakeClient, FakePort, request } from "./fake-node.ts";
 
+/** Lets the loop go round; an answer that was waited for comes a turn after it is there. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate);
+}
+
 describe("client: order and blocking", () => {
   test("one read with many commands => one write", () => {
     const client = new FakeClient(new FakePort());
@@ -144,7 +149,7 @@ describe("client: order and blocking", () => {
     expect(client.send(request("REPL.DIGEST") + request("PING"))).toBe("");
     const position = { history: "ab", offset: 42, chain: 1 };
     port.node.digests[0]!({ position, records: 3, sum: "0123" });
-    await new Promise(setImmediate);
+    await turns(2);
     expect(client.taken()).toBe("*4\r\n$2\r\nab\r\n:42\r\n:3\r\n$4\r\n0123\r\n+PONG\r\n");
   });
 
@@ -157,7 +162,7 @@ describe("client: order and blocking", () => {
     expect(events(client.call("REPL.EVENTS", "2"))).toEqual(["event2", "event3"]);
     expect(client.call("REPL.EVENTS", "x")).toMatch(/^-ERR value is not an integer/);
     expect(client.send(request("REPL.VERIFY", "500") + request("PING"))).toBe("");
-    await new Promise(setImmediate);
+    await turns(2);
     expect(client.taken()).toMatch(/"offset":500.*\r\n\+PONG\r\n$/s);
     expect(client.call("REPL.VERIFY", "-1")).toMatch(/^-ERR timeout/);
   });
@@ -166,7 +171,7 @@ describe("client: order and blocking", () => {
     const client = new FakeClient(new FakePort());
     const seed = "00112233445566778899aabbccddeeff";
     expect(client.send(request("REPL.BUCKET", seed, "512", "5,7"))).toBe("");
-    await new Promise(setImmediate);
+    await turns(2);
     expect(client.taken()).toMatch(/"to":7,"truncated":false,"keys":\[\]/);
     for (const words of [
       ["short", "512", "7"],
@@ -213,9 +218,87 @@ describe("client: order and blocking", () => {
   });
 });
 
+describe("client: others' turn", () => {
+  test("a pipeline of costly commands => others are served in between; nothing is lost or reordered", async () => {
+    const port = new FakePort();
+    const [greedy, other] = [new FakeClient(port, 1), new FakeClient(port, 2)];
+    for (let i = 0; i < 20_000; i += 100) {
+      const pairs = Array.from({ length: 100 }, (_, j) => [`key:${i + j}`, "v"]).flat();
+      greedy.call("MSET", ...pairs);
+    }
+    const pipeline = Array.from(
+      { length: 60 },
+      (_, i) => request("KEYS", "none*") + request("ECHO", `${i}`),
+    );
+    let got = greedy.send(pipeline.join(""));
+    let turns = 0;
+    while (!got.endsWith("$2\r\n59\r\n")) {
+      // 60 walks over 20,000 keys take longer than one run may.
+      expect(turns++).toBeLessThan(200);
+      expect(other.call("PING")).toBe("+PONG\r\n");
+      await new Promise(setImmediate);
+      got += greedy.taken();
+    }
+    expect(turns).toBeGreaterThan(2);
+    expect(got).toBe(
+      Array.from({ length: 60 }, (_, i) => `*0\r\n$${`${i}`.length}\r\n${i}\r\n`).join(""),
+    );
+    expect(greedy.paused).toBe(false);
+  });
+
+  test("a pipeline of REPL.BUCKET => one a turn, however fast the answers are there", async () => {
+    const client = new FakeClient(new FakePort());
+    client.send(request("REPL.BUCKET", "0".repeat(32), "512", "5").repeat(20));
+    let turns = 0;
+    let got = "";
+    while (got.split('"truncated"').length < 21) {
+      expect(turns++).toBeLessThan(100);
+      await new Promise(setImmediate);
+      got += client.taken();
+    }
+    expect(turns).toBeGreaterThanOrEqual(20);
+  });
+});
+
 describe("client: passwords", () => {
+  test("a stranger that pipelines and does not read => hardly anything waits for it, no command runs", () => {
+    const port = new FakePort("--requirepass", "secret", "--repl-open");
+    const client = new FakeClient(port);
+    client.takes = false;
+    client.write = function (bytes) {
+      client.outputBytes += bytes.length;
+      return false;
+    };
+    for (let read = 0; read < 200; read++) {
+      client.client.receive(Buffer.from(request("PING").repeat(4000), "latin1"));
+      if (client.paused) break;
+    }
+    expect(client.paused).toBe(true);
+    expect(client.outputBytes).toBeLessThan(80 * 1024);
+    const { commands } = port.server.context.counters;
+    expect(commands).toBeLessThan(4000);
+    // It reads again: what it sent is answered on.
+    client.outputBytes = 0;
+    client.client.drained();
+    expect(port.server.context.counters.commands).toBeGreaterThan(commands);
+  });
+
+  test("CONFIG SET requirepass that leaves the other port open => refused; with consent => set", () => {
+    const open = new FakeClient(new FakePort());
+    expect(open.call("CONFIG", "SET", "requirepass", "x")).toMatch(
+      /^-ERR CONFIG SET failed .*the replication port has no password/,
+    );
+    expect(open.call("GET", "k")).toBe("$-1\r\n");
+    const both = new FakeClient(new FakePort("--requirepass", "a", "--repl-password", "b"));
+    expect(both.call("AUTH", "a")).toBe("+OK\r\n");
+    expect(both.call("CONFIG", "SET", "requirepass", "")).toMatch(/^-ERR .*--clients-open/);
+    expect(both.call("CONFIG", "SET", "requirepass", "c")).toBe("+OK\r\n");
+    const meant = new FakeClient(new FakePort("--repl-open"));
+    expect(meant.call("CONFIG", "SET", "requirepass", "x")).toBe("+OK\r\n");
+  });
+
   test("without AUTH => only AUTH, HELLO, QUIT, RESET", () => {
-    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    const client = new FakeClient(new FakePort("--requirepass", "secret", "--repl-open"));
     const refused = "-NOAUTH Authentication required.\r\n";
     for (const command of ["PING", "GET k", "INFO", "REPL.INFO", "MULTI", "CLIENT ID"]) {
       expect(client.call(...command.split(" ")), command).toBe(refused);
@@ -230,13 +313,13 @@ describe("client: passwords", () => {
   });
 
   test("AUTH and a large command in one read => the large one has the authenticated limits", () => {
-    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    const client = new FakeClient(new FakePort("--requirepass", "secret", "--repl-open"));
     const big = request("SET", "k", "v".repeat(20_000));
     expect(client.send(request("AUTH", "secret") + big)).toBe("+OK\r\n+OK\r\n");
   });
 
   test("a stranger's large command => protocol error, closed", () => {
-    const client = new FakeClient(new FakePort("--requirepass", "secret"));
+    const client = new FakeClient(new FakePort("--requirepass", "secret", "--repl-open"));
     expect(client.send("*100\r\n")).toBe(
       "-ERR Protocol error: unauthenticated multibulk length\r\n",
     );
