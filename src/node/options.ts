@@ -21,6 +21,7 @@ import {
   type Address,
 } from "./option-values.ts";
 import { LIMITS } from "../limits.ts";
+import { outOfRange } from "./option-ranges.ts";
 import type { LogFormat, LogLevel } from "./logger.ts";
 import { type Profile, profileValue } from "./profiles.ts";
 
@@ -48,7 +49,7 @@ export interface NodeOptions {
   readonly backlogBytes: number;
   /** 0 keeps by size only. */
   readonly backlogTtlMs: number;
-  /** Resolved: never 0. */
+  /** 0 is 4 x the backlog, whatever that is at the time. */
   readonly holdBytes: number;
   readonly throttleMaxMs: number;
   readonly windowBytes: number;
@@ -78,10 +79,6 @@ export interface NodeOptions {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** A log or window smaller than this could not hold a turn's worth. */
-const BACKLOG_BYTES_MIN = 16 * 1024;
-/** Three heartbeats. */
-const CLOCK_MS_MIN = 3_000;
 const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
@@ -241,7 +238,6 @@ function assemble(
   const flag = (name: OptionName) => values.get(name) as boolean;
   const given = number("port");
   const port = given === -1 ? DEFAULT_PORT[command] : given;
-  const backlogBytes = number("backlog");
   return {
     command,
     port,
@@ -257,9 +253,9 @@ function assemble(
     announceHost: text("announce-host"),
     announcePort: number("announce-port"),
     announceReplPort: number("announce-repl-port"),
-    backlogBytes,
+    backlogBytes: number("backlog"),
     backlogTtlMs: number("backlog-ttl"),
-    holdBytes: number("hold") === 0 ? 4 * backlogBytes : number("hold"),
+    holdBytes: number("hold"),
     throttleMaxMs: number("throttle-max"),
     windowBytes: number("window"),
     shipRate: number("ship-rate"),
@@ -299,15 +295,6 @@ function check(options: NodeOptions): void {
   }
   if (options.port !== 0 && options.port === options.replPort) {
     throw new UsageError(`--repl-port: ${options.replPort} is the client port; expected another`);
-  }
-  for (const [name, bytes] of [
-    ["backlog", options.backlogBytes],
-    ["window", options.windowBytes],
-    ["ship-window", options.shipWindowBytes],
-  ] as const) {
-    if (bytes < BACKLOG_BYTES_MIN) {
-      throw new UsageError(`--${name}: ${bytes} is too small; expected at least 16kb`);
-    }
   }
   checkRanges(options);
   checkLengths(options);
@@ -351,17 +338,26 @@ export function openPort(
 }
 
 function checkRanges(options: NodeOptions): void {
-  for (const [name, value, min, max, range] of [
-    ["ring-slots", options.ringSlots, 2, 1024, "2 to 1024"],
-    ["chunk", options.chunkBytes, 4096, LIMITS.chunkBytesMax, "4kb to 1mb"],
-    // Below it heartbeats, one a second, could be missed.
-    ["silence", options.silenceMs, CLOCK_MS_MIN, Number.MAX_SAFE_INTEGER, "at least 3s"],
-    ["stall", options.stallMs, CLOCK_MS_MIN, Number.MAX_SAFE_INTEGER, "at least 3s"],
-    ["handshake-timeout", options.handshakeMs, 100, Number.MAX_SAFE_INTEGER, "at least 100ms"],
-    ["backoff-max", options.backoffMaxMs, 100, Number.MAX_SAFE_INTEGER, "at least 100ms"],
+  for (const [name, value] of [
+    ["backlog", options.backlogBytes],
+    ["backlog-ttl", options.backlogTtlMs],
+    ["hold", options.holdBytes],
+    ["throttle-max", options.throttleMaxMs],
+    ["window", options.windowBytes],
+    ["ship-rate", options.shipRate],
+    ["ship-window", options.shipWindowBytes],
+    ["ship-gather", options.shipGatherMs],
+    ["ring-slots", options.ringSlots],
+    ["chunk", options.chunkBytes],
+    ["silence", options.silenceMs],
+    ["stall", options.stallMs],
+    ["handshake-timeout", options.handshakeMs],
+    ["backoff-max", options.backoffMaxMs],
+    ["maxmemory", options.maxmemory],
+    ["maxclients", options.maxclients],
   ] as const) {
-    if (value < min || value > max)
-      throw new UsageError(`--${name}: ${value} is out of range; expected ${range}`);
+    const wrong = outOfRange(name, value);
+    if (wrong !== null) throw new UsageError(`--${name}: ${value} is out of range; ${wrong}`);
   }
 }
 

@@ -7,6 +7,8 @@ import { openPort } from "../../node/options.ts";
 import { LIMITS } from "../../limits.ts";
 import { matchesGlob } from "../glob.ts";
 import type { Call, PortContext } from "../context.ts";
+import type { HawserNode, RuntimeSetting } from "../../node/api.ts";
+import { outOfRange } from "../../node/option-ranges.ts";
 import { formatAddress, readSize, UsageError } from "../../node/option-values.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
@@ -50,6 +52,8 @@ const text = (read: (port: PortContext) => number | string | boolean) => (port: 
   return String(value);
 };
 
+const backlogOf = (node: HawserNode): number => node.status().backlog.sizeBytes;
+
 const SETTINGS: readonly Setting[] = [
   { name: "port", read: text((port) => port.port) },
   { name: "bind", read: text((port) => port.options.bind) },
@@ -69,7 +73,7 @@ const SETTINGS: readonly Setting[] = [
   { name: "ship-rate", read: shipRate, write: setShipRate },
   { name: "repl-backlog-ttl", read: text((port) => port.options.backlogTtlMs / 1000) },
   { name: "repl-port", read: text((port) => port.node.status().replPort) },
-  { name: "hold", read: text((port) => port.options.holdBytes) },
+  { name: "hold", read: text(({ options, node }) => options.holdBytes || 4 * backlogOf(node)) },
   { name: "window", read: text((port) => port.options.windowBytes) },
   { name: "ship-window", read: text((port) => port.options.shipWindowBytes) },
   { name: "ship-gather", read: text((port) => port.options.shipGatherMs) },
@@ -170,8 +174,8 @@ function setMaxclients(call: Call, value: string): string | null {
 }
 
 function setMaxmemory(call: Call, value: string): string | null {
-  const bytes = sizeOf(value);
-  if (bytes === null) return "argument must be a memory value";
+  const bytes = sizeOf("maxmemory", value);
+  if (typeof bytes === "string") return bytes;
   const error = call.port.node.applySetting("maxmemory", bytes);
   if (error === null) call.keys.maxmemory = bytes;
   return error;
@@ -190,25 +194,28 @@ function setPassword(call: Call, value: string): string | null {
 
 function setSize(name: "backlog"): (call: Call, value: string) => string | null {
   return (call, value) => {
-    const bytes = sizeOf(value);
-    if (bytes === null) return "argument must be a memory value";
+    const bytes = sizeOf(name, value);
+    if (typeof bytes === "string") return bytes;
     return call.port.node.applySetting(name, bytes);
   };
 }
 
 function setShipRate(call: Call, value: string): string | null {
-  const bytes = sizeOf(value);
-  if (bytes === null) return "argument must be a memory value";
+  const bytes = sizeOf("ship-rate", value);
+  if (typeof bytes === "string") return bytes;
   const error = call.port.node.applySetting("ship-rate", bytes);
   if (error === null) shipRates.set(call.port, bytes);
   return error;
 }
 
-function sizeOf(value: string): number | null {
+/** Bytes within the range of the flag of this name, or what is wrong with them. */
+function sizeOf(name: RuntimeSetting, value: string): number | string {
   try {
-    return readSize(value);
+    const bytes = readSize(value);
+    const wrong = outOfRange(name, bytes);
+    return wrong === null ? bytes : `argument is out of range: ${wrong}`;
   } catch (error) {
-    if (error instanceof UsageError) return null;
+    if (error instanceof UsageError) return "argument must be a memory value";
     throw error;
   }
 }
