@@ -16,6 +16,7 @@ const NODE_ID = "0".repeat(31) + "2";
 class FakeOut implements LinkOut {
   pieces = 0;
   bytes = 0;
+  readonly beingTaken = 0;
 
   write(_bytes: Uint8Array, from: number, to: number): void {
     this.pieces += 1;
@@ -116,6 +117,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     now: () => 1,
     onSuperseded: () => undefined,
     pinned: () => ({ bytes: 0, capBytes: 1 }),
+    reclaimable: () => 0,
     onDigest: () => undefined,
   });
 }

@@ -193,8 +193,18 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("what snapshots pin has no cap", [
     "primary/pacing.ts",
-    "if (pinned.bytes > pinned.capBytes) relieve(",
+    "if (overBytes > 0) relieve(",
     "if (pinned.bytes < 0) relieve(",
+  ]),
+  mutant(
+    "ships are let go at maxmemory though that cannot help",
+    ["node/core.ts", "if (overBytes < pinned.bytes && nowMs", "if (pinned.bytes > 0 && nowMs"],
+    ["primary/relief.ts", "if (reclaimable(all) < Math.max(1, neededBytes)) return false;", ""],
+  ),
+  mutant("a replica is quarantined for what its snapshot pinned", [
+    "primary/relief.ts",
+    "giveUp(link, why, nowMs, false)",
+    "giveUp(link, why, nowMs)",
   ]),
   mutant(
     "an unrelated state replaces data without consent",

@@ -45,7 +45,7 @@ export interface HawserNode {
   /** A replica, or a seeded node, that never had a state: what needs one answers -LOADING. */
   isLoading(): boolean;
   /** Lets go of a snapshot before a client is refused memory; bytes that snapshots pin. */
-  relieveMemory(): number;
+  relieveMemory(overBytes: number): number;
   /** Bumped by every swap and FLUSHALL: WATCH and iterators compare it. */
   readonly stateGeneration: number;
   /** Call once after all commands of one socket read ran: seals and pumps a long turn. */

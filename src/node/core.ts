@@ -26,6 +26,7 @@ import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
 import type { SessionOptions } from "../replica/options.ts";
 import { Session } from "../replica/session.ts";
+import type { Snapshot } from "../store/snapshot.ts";
 import type { Store } from "../store/store.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { Consent, DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
@@ -79,6 +80,8 @@ export interface NodeCoreDeps {
 
 const NEVER_SYNCED =
   "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
+/** Snapshots are let go of one by one, this far apart. */
+const RELIEF_EVERY_MS = 100;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
 export class NodeCore implements RoleOwner, SeedingNode {
@@ -101,6 +104,8 @@ export class NodeCore implements RoleOwner, SeedingNode {
   /** Started with --seed-from, and neither promoted nor told whom to follow yet. */
   seeding: Seeding | null;
   private promoting: (() => void)[] | null = null;
+  /** When a snapshot was last looked for to let go of. */
+  private relievedMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(deps: NodeCoreDeps) {
     this.deps = deps;
@@ -146,6 +151,9 @@ export class NodeCore implements RoleOwner, SeedingNode {
       now: deps.now,
       onSuperseded: (history, remote) => this.onSuperseded(history, remote),
       pinned: () => this.pinned(),
+      // All that is frozen here are snapshots of this store.
+      reclaimable: (frozen) =>
+        this.store.reclaimableBytes(new Set(frozen.map(({ snapshot }) => snapshot as Snapshot))),
       onDigest: deps.onDigest,
     });
   }
@@ -189,12 +197,17 @@ export class NodeCore implements RoleOwner, SeedingNode {
   }
 
   /**
-   * Before memory is refused to a client: lets go of the slowest snapshot, when snapshots pin
-   * anything. @returns bytes that they pin, which are not the clients' fault
+   * Memory is `overBytes` above what clients may use: lets go of a snapshot, if snapshots pin more
+   * than that and it frees what is needed. @returns bytes that they pin, which are not the clients' fault
    */
-  relieveMemory(): number {
+  relieveMemory(overBytes: number): number {
     const pinned = this.pinned();
-    if (pinned.bytes > 0) relieve(this.feeder, pinned, this.now());
+    const nowMs = this.now();
+    // Why not at every write: what was let go of is given back when its reader has stopped.
+    if (overBytes < pinned.bytes && nowMs - this.relievedMs >= RELIEF_EVERY_MS) {
+      this.relievedMs = nowMs;
+      relieve(this.feeder, pinned, overBytes, nowMs);
+    }
     return pinned.bytes;
   }
 

@@ -116,7 +116,7 @@ export class Keyspace {
     if (this.maxmemory === 0) return false;
     const over = this.store.committedBytes - this.maxmemory;
     // Why not counted: what a ship pins is not the clients' doing, is capped, and is let go of now.
-    return over >= 0 && over >= this.#node.relieveMemory();
+    return over >= 0 && over >= this.#node.relieveMemory(over);
   }
 
   /** Sets a key. `expireAt` 0 is none. */

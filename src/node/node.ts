@@ -211,8 +211,8 @@ export class DaemonNode implements HawserNode {
     return this.core.writeRefusal();
   }
 
-  relieveMemory(): number {
-    return this.core.relieveMemory();
+  relieveMemory(overBytes: number): number {
+    return this.core.relieveMemory(overBytes);
   }
 
   isLoading(): boolean {

@@ -80,6 +80,8 @@ export class Verifier {
     const connected = feeder.links.filter((link) => link.welcomed);
     try {
       const own = await this.pool.digest(snapshot, { seed: message.seed, buckets: BUCKETS });
+      // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
+      snapshot.close();
       await allAnswered(asked, got, timeoutMs);
       const replicas = connected.map((link) => verdictOf(link, own, got.get(link)));
       const { records, sum } = own;

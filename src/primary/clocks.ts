@@ -4,7 +4,7 @@
  *
  *   handshake    greeting or handshake for longer than handshakeMs
  *   silence      nothing received for silenceMs (replicas say ACK every second)
- *   stall        bytes wait and the socket took none for stallMs, or everything that was sent has
+ *   stall        bytes wait, the socket took none and the replica received none for stallMs, or everything that was sent has
  *                been received (or a chunk is loaded) and nothing has moved for stallMs
  *   wait         the feeder did not get to the replica's offset within waitMs
  */
@@ -29,7 +29,10 @@ export function judgeClocks(link: Link, nowMs: number): Late | null {
   }
   if (silentMs >= options.silenceMs)
     return late("silence", `nothing received for ${Math.round(silentMs)} ms`);
-  const takenAgoMs = nowMs - link.takenMs;
+  if (link.output.bytes > 0) link.lookAtSocket(nowMs);
+  // Why both: the kernel takes more only when a third of its buffer is free, which on a slow line
+  // is a megabyte a minute; what arrives at the other end shows that bytes flow.
+  const takenAgoMs = nowMs - Math.max(link.takenMs, link.progressMs);
   if (link.output.bytes > 0 && takenAgoMs >= options.stallMs)
     return late("stall_socket", `${link.output.bytes} bytes wait for ${Math.round(takenAgoMs)} ms`);
   const movedAgoMs = nowMs - link.progressMs;

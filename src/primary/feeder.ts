@@ -33,7 +33,7 @@ import { Ship } from "./ship.ts";
 import type { Pinned } from "./relief.ts";
 import { park } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
-import type { StateSource } from "./source.ts";
+import type { FrozenState, StateSource } from "./source.ts";
 import { Waiters } from "./waiters.ts";
 
 /** The root, as PING tells of it; times in ms, what each means: Ping. */
@@ -80,6 +80,8 @@ export interface FeederDeps {
   readonly onSuperseded: (history: Id, remote: string) => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
+  /** Bytes that closing these together would give back. */
+  readonly reclaimable: (frozen: readonly FrozenState[]) => number;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
 }

@@ -128,7 +128,9 @@ function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext):
   }
   context.counters.chunkBytes += bytes;
   const { totals } = reading;
-  if (totals !== null && ship.nextChunk === totals.chunks) context.finishShip(link, ship);
+  // Why room: a replica that still reads what it kept cannot verify; it says when it is done.
+  if (totals !== null && ship.nextChunk === totals.chunks && ship.room > 0)
+    context.finishShip(link, ship);
   return bytes;
 }
 

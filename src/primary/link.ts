@@ -49,6 +49,8 @@ export interface LinkOut {
   end(): void;
   /** Ends it at once. */
   destroy(): void;
+  /** What the kernel still has to take of what it is taking: it changes as long as bytes flow. */
+  readonly beingTaken: number;
 }
 
 /** What a link asks of the feeder that owns it. */
@@ -115,6 +117,7 @@ export class Link implements DecoderSink {
   pingDue = false;
   ackWanted = false;
   lastPingMs: number;
+  private beingTaken = 0;
   /** When the socket last took something, or was given something while it had nothing. */
   takenMs: number;
   /** When received, applied or a chunk ACK last moved, or the first byte after a pause was sent. */
@@ -190,6 +193,13 @@ export class Link implements DecoderSink {
     this.takenMs = nowMs;
     if (!this.isClosed && this.output.bytes < this.owner.options.outputCapBytes / 2)
       this.owner.wantPump();
+  }
+
+  /** Asks the socket: a piece may be taken bit by bit for longer than any clock allows. */
+  lookAtSocket(nowMs: number): void {
+    const { beingTaken } = this.out;
+    if (beingTaken !== this.beingTaken) this.takenMs = nowMs;
+    this.beingTaken = beingTaken;
   }
 
   /** The socket is gone; its memory is ours again. */

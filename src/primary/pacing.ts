@@ -142,15 +142,27 @@ export class Pacing {
     }
   }
 
-  /** Ends a sync that cannot succeed; the replica has to wait before the next. */
-  giveUp(link: Link, why: string, nowMs: number): void {
+  /**
+   * Ends a sync.
+   * @param isItsFault it cannot succeed: the replica has to wait before the next
+   */
+  giveUp(link: Link, why: string, nowMs: number, isItsFault = true): void {
+    const { quarantine } = this.feeder;
+    const replica = link.hello?.replicaId ?? "";
     const from = Math.max(link.confirmed, link.hold?.offset ?? 0);
-    this.fail(link.hello?.replicaId ?? "", why, from, shipBytesLeft(link), nowMs);
+    const waitMs = isItsFault ? quarantine.fail(replica, nowMs) : 0;
+    this.tellGivenUp(replica, why, from, shipBytesLeft(link), waitMs);
     link.bye("ship", why, "sync_given_up", nowMs);
   }
 
-  private fail(replica: string, why: string, from: number, left: number, nowMs: number): void {
-    const { backlog, deps, quarantine, counters } = this.feeder;
+  private tellGivenUp(
+    replica: string,
+    why: string,
+    from: number,
+    left: number,
+    waitMs: number,
+  ): void {
+    const { backlog, deps, counters } = this.feeder;
     counters.bump("syncs_given_up");
     deps.journal("warn", "sync_given_up", {
       replica,
@@ -159,13 +171,13 @@ export class Pacing {
       cap_bytes: this.holdCapBytes,
       ship_bytes_left: left,
       pace: this.isPacing ? Math.round(this.pace.limit) : -1,
-      quarantine_ms: quarantine.fail(replica, nowMs),
+      quarantine_ms: waitMs,
     });
   }
 
   /** Ends the sync that `hold` is for, connected or parked. */
   private giveUpHold(hold: Hold, why: string, nowMs: number): void {
-    const { links, parking } = this.feeder;
+    const { links, parking, quarantine } = this.feeder;
     const link = links.find((other) => other.hold === hold);
     if (link !== undefined) {
       this.giveUp(link, why, nowMs);
@@ -173,7 +185,8 @@ export class Pacing {
     }
     const place = parking.list().find((other) => other.hold === hold);
     if (place === undefined) return;
-    this.fail(place.replicaId, why, hold.offset, -1, nowMs);
+    const waitMs = quarantine.fail(place.replicaId, nowMs);
+    this.tellGivenUp(place.replicaId, why, hold.offset, -1, waitMs);
     parking.forget(place.replicaId);
   }
 
@@ -193,10 +206,11 @@ export class Pacing {
     this.judge(nowMs);
   }
 
-  /** Memory that only snapshots keep is capped: over the cap the slowest goes. */
+  /** Memory that only snapshots keep is capped: over the cap one of them goes. */
   private capPinned(nowMs: number): void {
     const pinned = this.feeder.deps.pinned();
-    if (pinned.bytes > pinned.capBytes) relieve(this.feeder, pinned, nowMs);
+    const overBytes = pinned.bytes - pinned.capBytes;
+    if (overBytes > 0) relieve(this.feeder, pinned, overBytes, nowMs);
   }
 
   private measure(link: Link, hold: Hold, nowMs: number): void {

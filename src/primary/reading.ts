@@ -42,6 +42,8 @@ export class Reading {
   frontSinceMs = 0;
   /** The front chunk that `frontSinceMs` is about. */
   splitFront = -1;
+  /** A sharer has left; its socket may still have chunks that it was sent. */
+  someLeft = false;
   private readonly held: HeldChunk[] = [];
   private base: number;
   private reader: ChunkReader | null = null;
@@ -88,6 +90,7 @@ export class Reading {
   /** A sharer goes: what it was not sent is not waited for. */
   leave(ship: Ship): void {
     if (!this.sharers.delete(ship)) return;
+    this.someLeft = true;
     for (let n = Math.max(ship.nextChunk, this.base); n < this.base + this.held.length; n++)
       this.held[n - this.base]!.waiting -= 1;
     this.releaseFront();

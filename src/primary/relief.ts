@@ -1,11 +1,20 @@
 /**
- * Giving memory back when snapshots pin too much of it: what is parked goes first, oldest first,
- * then the connected ship with the most still to do. Never more than one at a time.
+ * Giving memory back when snapshots pin too much of it: one snapshot is let go of, with all that use
+ * it, and only if that helps. What pins nothing, and what would have to go for nothing, stays: a
+ * verification's snapshot is none of ours, and two that pin the same memory are no use one by one.
  *
+ *   all of ours together would free less than is needed   nothing is let go of
+ *   one alone frees what is needed                        that one; of several one that is only
+ *                                                         parked, then the one with the most to do
+ *   else                                                  the one that frees most; then it is asked again
+ *
+ * The replica comes back at once: it has done nothing wrong.
  * Owns: the choice. Does not own: when (pacing.ts, the memory limit of the client port).
  */
 import type { Feeder } from "./feeder.ts";
 import type { Link } from "./link.ts";
+import type { OpenSnapshot } from "./open-snapshot.ts";
+import type { Parked } from "./parking.ts";
 
 /** What open snapshots keep from being used again, and how much of that is too much. */
 export interface Pinned {
@@ -13,37 +22,81 @@ export interface Pinned {
   readonly capBytes: number;
 }
 
-/** Lets go of one snapshot. False when there is none. */
-export function relieve(feeder: Feeder, pinned: Pinned, nowMs: number): boolean {
-  const parked = feeder.parking.list().find((place) => place.snapshot !== null);
-  if (parked !== undefined) {
-    feeder.parking.forget(parked.replicaId);
-    feeder.counters.bump("snapshots_dropped_for_memory");
-    feeder.deps.journal("warn", "parked_snapshot_dropped", {
-      replica: parked.replicaId,
-      pinned_bytes: pinned.bytes,
-      cap_bytes: pinned.capBytes,
-    });
-    return true;
-  }
-  const slowest = slowestShip(feeder);
-  if (slowest === null) return false;
-  feeder.counters.bump("snapshots_dropped_for_memory");
-  const why = `its snapshot pins memory: ${pinned.bytes} bytes, ${pinned.capBytes} allowed`;
-  feeder.pacing.giveUp(slowest, why, nowMs);
+/** A snapshot and who uses it. */
+interface Candidate {
+  readonly snapshot: OpenSnapshot;
+  readonly links: Link[];
+  readonly parked: Parked[];
+  /** Bytes that it alone would give back. */
+  freesBytes: number;
+}
+
+/**
+ * Lets go of one snapshot, if that is a way to get `neededBytes` back.
+ * @returns whether it did
+ */
+export function relieve(
+  feeder: Feeder,
+  pinned: Pinned,
+  neededBytes: number,
+  nowMs: number,
+): boolean {
+  const candidates = candidatesOf(feeder);
+  if (candidates.length === 0) return false;
+  const { reclaimable } = feeder.deps;
+  const all = candidates.map(({ snapshot }) => snapshot.frozen);
+  if (reclaimable(all) < Math.max(1, neededBytes)) return false;
+  for (const each of candidates) each.freesBytes = reclaimable([each.snapshot.frozen]);
+  letGo(feeder, choose(candidates, neededBytes), pinned, nowMs);
   return true;
 }
 
-function slowestShip(feeder: Feeder): Link | null {
-  let slowest: Link | null = null;
-  let mostLeft = -1;
+function candidatesOf(feeder: Feeder): Candidate[] {
+  const found = new Map<OpenSnapshot, Candidate>();
+  const of = (snapshot: OpenSnapshot): Candidate => {
+    const made = found.get(snapshot) ?? { snapshot, links: [], parked: [], freesBytes: 0 };
+    found.set(snapshot, made);
+    return made;
+  };
+  for (const place of feeder.parking.list())
+    if (place.snapshot !== null) of(place.snapshot).parked.push(place);
   for (const link of feeder.links) {
-    const { ship } = link;
-    if (ship?.snapshot == null) continue;
-    const left = ship.snapshot.frozen.bytes - ship.bytesAcked;
-    if (left <= mostLeft) continue;
-    mostLeft = left;
-    slowest = link;
+    const snapshot = (link.ship ?? link.finishing)?.snapshot ?? null;
+    if (snapshot !== null) of(snapshot).links.push(link);
   }
-  return slowest;
+  return [...found.values()];
+}
+
+function choose(candidates: readonly Candidate[], neededBytes: number): Candidate {
+  const enough = candidates.filter(({ freesBytes }) => freesBytes >= Math.max(1, neededBytes));
+  const idle = enough.find(({ links }) => links.length === 0);
+  if (idle !== undefined) return idle;
+  if (enough.length > 0) return most(enough, ({ links }) => Math.max(...links.map(bytesLeft)));
+  // Of equals the newest: what it pins the older ones pin too, and not the other way round.
+  const newestFirst = candidates.toSorted((a, b) => b.snapshot.offset - a.snapshot.offset);
+  return most(newestFirst, ({ freesBytes }) => freesBytes);
+}
+
+/** The first of those with the largest value. */
+function most(candidates: readonly Candidate[], of: (each: Candidate) => number): Candidate {
+  return candidates.reduce((best, each) => (of(each) > of(best) ? each : best));
+}
+
+function bytesLeft(link: Link): number {
+  return link.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
+}
+
+function letGo(feeder: Feeder, chosen: Candidate, pinned: Pinned, nowMs: number): void {
+  feeder.counters.bump("snapshots_dropped_for_memory");
+  for (const { replicaId } of chosen.parked) {
+    feeder.parking.forget(replicaId);
+    feeder.deps.journal("warn", "parked_snapshot_dropped", {
+      replica: replicaId,
+      pinned_bytes: pinned.bytes,
+      cap_bytes: pinned.capBytes,
+      frees_bytes: chosen.freesBytes,
+    });
+  }
+  const why = `its snapshot pins memory: ${pinned.bytes} bytes, ${pinned.capBytes} allowed`;
+  for (const link of chosen.links) feeder.pacing.giveUp(link, why, nowMs, false);
 }

@@ -156,7 +156,8 @@ export class Shipping {
 
   /**
    * The ring is full because the front chunk was not taken for a while by some, while others want
-   * to go on: those get a reading of their own, and the slow keep the old one.
+   * to go on: those get a reading of their own, and the slow keep the old one. Those who hold it
+   * back may have left it: what their sockets still have is not free before they are closed.
    */
   private maybeSplit(reading: Reading, nowMs: number): void {
     if (reading.front !== reading.splitFront) {
@@ -164,10 +165,12 @@ export class Shipping {
       reading.frontSinceMs = nowMs;
       return;
     }
-    if (reading.sharers.size < 2) return;
+    if (reading.heldChunks === 0) return;
     if (nowMs - reading.frontSinceMs < this.owner.options.shipSplitMs) return;
     const ahead = [...reading.sharers].filter((ship) => ship.nextChunk >= reading.frontEnd);
-    if (ahead.length === 0 || ahead.length === reading.sharers.size) return;
+    // When all are ahead, and none has left, it is their own sockets that have the front chunk.
+    const someAreBehind = ahead.length < reading.sharers.size;
+    if (ahead.length === 0 || !(someAreBehind || reading.someLeft)) return;
     const fresh = this.openReading(ahead[0]!.snapshot!, reading.frontEnd);
     for (const ship of ahead) {
       assert(ship.nextChunk === reading.frontEnd);
@@ -175,6 +178,7 @@ export class Shipping {
       ship.reading = fresh;
       fresh.join(ship);
     }
+    if (reading.isClosed) this.readings.delete(reading);
   }
 
   // --- egress limit --------------------------------------------------------------------------

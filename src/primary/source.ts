@@ -18,6 +18,8 @@ export interface FrozenState {
   /** Estimates, for display. */
   readonly records: number;
   readonly bytes: number;
+  /** What the state calls it; only the state looks into it. */
+  readonly snapshot: object;
   /** Starts reading at `fromChunk`; chunks are a function of the frozen state alone. */
   read(fromChunk: number, events: ChunkEvents): ChunkReader;
   /** Unpins. Readers still open fail with "closed"; idempotent. */

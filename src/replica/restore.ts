@@ -98,6 +98,8 @@ export class Restore {
         "ERR_WIRE_BODY",
         `END names ${end.chunks} chunks, ${this.nextChunk} came`,
       );
+    if (end.bytes !== this.bytes)
+      throw new WireError("ERR_WIRE_BODY", `END names ${end.bytes} bytes, ${this.bytes} came`);
     const digest = this.digest.digest("hex");
     if (digest !== end.digest)
       throw new WireError("ERR_WIRE_BODY_CRC", `snapshot digest ${digest}, END says ${end.digest}`);

@@ -165,6 +165,18 @@ export class Arena {
     if (this.#retired && this.open.length === 0) this.#giveAll();
   }
 
+  /** Bytes of slots that could be used again if these snapshots were closed and read no more. */
+  reclaimableBytes(closing: ReadonlySet<Snapshot>): number {
+    let pin = 0;
+    for (const open of this.open) if (!closing.has(open)) pin = Math.max(pin, open.epoch);
+    if (pin >= this.pin) return 0;
+    let bytes = 0;
+    for (const segment of this.segments)
+      if (segment !== null && segment.created >= pin && segment.created < this.pin)
+        bytes += segment.dead * segment.slotBytes;
+    return bytes;
+  }
+
   /** Nothing will be written any more; the memory goes back when the last snapshot closes. */
   retire(): void {
     this.#retired = true;

@@ -40,6 +40,8 @@ export interface ChunkReader {
 export interface FrozenSnapshot {
   readonly records: number;
   readonly bytes: number;
+  /** The snapshot, for whoever asks the store about it. */
+  readonly snapshot: object;
   read(fromChunk: number, events: ChunkEvents): ChunkReader;
   /** Closes the snapshot too; readers still open fail with "closed". Idempotent. */
   close(): void;

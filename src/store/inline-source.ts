@@ -44,6 +44,10 @@ export class InlineSource implements FrozenSnapshot {
     this.#payloadMax = payloadMaxOf(options.slotBytes ?? 256 * 1024);
   }
 
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
   read(fromChunk: number, events: ChunkEvents): ChunkReader {
     const map = this.#snapshot.chunkMap(this.#payloadMax);
     this.#snapshot.retain();

@@ -59,6 +59,7 @@ export class SerializerPool implements ReaderHome {
     return {
       records: snapshot.records,
       bytes: snapshot.bytes,
+      snapshot,
       read: (fromChunk: number, events: ChunkEvents): ChunkReader => {
         this.#assertOpen(snapshot);
         const reader = new RingReader(this, snapshot, fromChunk, events);

@@ -290,6 +290,17 @@ export class Store {
     };
   }
 
+  /**
+   * Bytes that could be used again if these snapshots were closed and read no more. Less than what
+   * each pins: what another one needs too stays.
+   */
+  reclaimableBytes(closing: ReadonlySet<Snapshot>): number {
+    let bytes = this.#space.arena.reclaimableBytes(closing);
+    for (const { open, heldBytes } of this.#retired)
+      if (open.length > 0 && open.every((each) => closing.has(each))) bytes += heldBytes;
+    return bytes;
+  }
+
   /** The parts, for invariant checks in tests. */
   get parts(): { readonly space: KeySpace; readonly pool: SegmentPool } {
     return { space: this.#space, pool: this.#pool };

@@ -178,6 +178,23 @@ export class Checker {
         this.fail(node, `a write of ${bytes} runs through a hold's cap, ${roomIn(hold)} are left`);
   }
 
+  /** A client that may use `maxmemory` bytes wants to write: ships go only when that helps. */
+  onMemory(node: SimNode, maxmemory: number): void {
+    const over = node.store.committedBytes - maxmemory;
+    if (maxmemory === 0 || over < 0) return;
+    const { counters } = node.feeder;
+    const before = counters.get("snapshots_dropped_for_memory");
+    const pinnedBytes = node.store.stats().snapshotPinnedBytes;
+    node.core.relieveMemory(over);
+    if (counters.get("snapshots_dropped_for_memory") === before) {
+      if (pinnedBytes > 0 && over >= pinnedBytes) this.sim.mark("snapshot kept at maxmemory");
+      return;
+    }
+    this.sim.mark("snapshot let go at maxmemory");
+    if (over >= pinnedBytes)
+      this.fail(node, `a ship was let go for ${over} bytes, all snapshots pin ${pinnedBytes}`);
+  }
+
   // --- after every event -------------------------------------------------------------------------
 
   observe(node: SimNode): void {
@@ -287,13 +304,13 @@ export class Checker {
     this.checkLinks(node);
   }
 
-  /** Above the cap one snapshot is let go at every tick, until none is left. */
+  /** Above the cap one snapshot is let go at every tick, until none is left whose end would help. */
   private checkPinned(node: SimNode): void {
     const { bytes, capBytes } = node.feeder.deps.pinned();
     const { links, parking } = node.feeder;
-    const mayGo =
-      links.some(({ ship }) => ship?.snapshot != null) ||
-      parking.list().some(({ snapshot }) => snapshot !== null);
+    const open = [...links.map(({ ship, finishing }) => ship ?? finishing), ...parking.list()];
+    const frozen = open.flatMap((each) => (each?.snapshot == null ? [] : [each.snapshot.frozen]));
+    const mayGo = node.feeder.deps.reclaimable(frozen) >= bytes - capBytes;
     const seen = this.seen.get(node)!;
     seen.overCapTicks = bytes > capBytes && mayGo ? seen.overCapTicks + 1 : 0;
     if (seen.overCapTicks > OVER_CAP_TICKS_MAX)
@@ -395,7 +412,7 @@ export class Checker {
       event === "parked_snapshot_dropped" ||
       String(fields["why"]).startsWith("its snapshot pins")
     )
-      this.sim.mark("snapshot let go for memory");
+      this.onLetGo(node, fields);
     if (!this.sim.plan.flips) {
       if (event === "link_closed" && fields["reason"] === "protocol")
         this.fail(node, `a link ended by a protocol error: ${String(fields["detail"])}`);
@@ -437,6 +454,12 @@ export class Checker {
       this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
     } else if (choice === "sync") this.sim.mark("seeding syncs from the furthest");
     else if (why.includes("choose by hand")) this.sim.mark("seeding refuses to choose");
+  }
+
+  private onLetGo(node: SimNode, fields: Fields): void {
+    this.sim.mark("snapshot let go for memory");
+    if (Number(fields["quarantine_ms"] ?? 0) > 0)
+      this.fail(node, "a replica is quarantined for memory that its snapshot pinned");
   }
 
   private onShipBegins(fields: Fields): void {

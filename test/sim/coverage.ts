@@ -35,6 +35,8 @@ export const PATHS: readonly string[] = [
   "second promotion of a laggard",
   "freeze waits for a batch's end",
   "snapshot let go for memory",
+  "snapshot let go at maxmemory",
+  "snapshot kept at maxmemory",
   "duplicate id refused",
   "same replica supersedes",
   "cycle or self refused",

@@ -95,6 +95,12 @@ export class Pipe {
     return this.connection.net;
   }
 
+  /** Of the piece that the kernel is taking. */
+  get beingTaken(): number {
+    const piece = this.handed[0];
+    return piece === undefined ? 0 : piece.to - piece.from - piece.done;
+  }
+
   write(bytes: Uint8Array, from: number, to: number, onTaken: () => void): void {
     if (this.dead || this.ended) return;
     this.handed.push({ bytes, from, to, crc: crc32(bytes, from, to, 0), onTaken, done: 0 });

@@ -20,6 +20,10 @@ export class SimOut implements LinkOut {
     this.connection = connection;
   }
 
+  get beingTaken(): number {
+    return this.connection.pipes[1].beingTaken;
+  }
+
   write(bytes: Uint8Array, from: number, to: number): void {
     this.pending.push({ bytes, from, to });
   }

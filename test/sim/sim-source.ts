@@ -35,6 +35,10 @@ export class SimSource implements FrozenState {
     return this.inline.bytes;
   }
 
+  get snapshot(): object {
+    return this.inline.snapshot;
+  }
+
   read(fromChunk: number, events: ChunkEvents): ChunkReader {
     if (this.open.size > 0 && fromChunk > 0 && !this.resuming())
       this.node.world.mark("reading split");

@@ -216,6 +216,7 @@ export class Simulation implements World {
         node.after(pacing.retryMs(node.turn, node.now()), () => this.writeWanted(node));
         return;
       }
+      this.checker.onMemory(node, this.seed % 4 === 0 ? 24 * this.settings.arenaSegmentBytes : 0);
       this.markLarge(node, length);
       node.write(length, fill);
       this.checker.onWrite(node, connection);

@@ -32,6 +32,7 @@ export class Peer implements LinkOut {
   ended = "";
   /** Takes everything at once. */
   takes = true;
+  beingTaken = 0;
   private readonly sizes: number[] = [];
   private readonly decoder: Decoder;
   private readonly harness: Harness;
@@ -114,6 +115,7 @@ export class Harness {
   lineage: Lineage = [];
   readonly events: string[] = [];
   pinned = { bytes: 0, capBytes: 1_000 };
+  reclaimable = 0;
   readonly feeder: Feeder;
   private ids = 1000;
 
@@ -125,7 +127,10 @@ export class Harness {
       backlog: this.log,
       source: {
         isEmpty: () => false,
-        freeze: () => ({ records: 1, bytes: 100, read: () => oneChunk(), close: () => undefined }),
+        freeze: () => {
+          const read = (from: number): ChunkReader => oneChunk(from);
+          return { records: 1, bytes: 100, snapshot: {}, read, close: () => undefined };
+        },
       },
       node: {
         nodeId: id(1),
@@ -153,6 +158,7 @@ export class Harness {
       onSuperseded: () => undefined,
       onDigest: () => undefined,
       pinned: () => this.pinned,
+      reclaimable: () => this.reclaimable,
     });
   }
 
@@ -186,10 +192,10 @@ export class Harness {
   }
 }
 
-function oneChunk(): ChunkReader {
+function oneChunk(from: number): ChunkReader {
   const frame = Buffer.alloc(120);
   sealChunkHead(frame, 0, 0, 100);
-  let taken = false;
+  let taken = from > 0;
   return {
     take: () => {
       if (taken) return null;

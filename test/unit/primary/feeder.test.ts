@@ -132,6 +132,29 @@ describe("clocks of a link", () => {
     expect(peer.link.state).toMatchObject({ reason: "stall_socket" });
   });
 
+  test("stall_socket: a piece that is taken bit by bit, or received, is progress", async () => {
+    const h = new Harness();
+    const peer = h.stream();
+    await h.turns();
+    batch(h.log, 100);
+    peer.takes = false;
+    await h.turns();
+    for (let left = 100; left > 95; left--) {
+      peer.beingTaken = left;
+      h.tick(20_000);
+      peer.ack(0);
+    }
+    for (let received = 10; received < 60; received += 10) {
+      h.tick(20_000);
+      peer.ack(0, received);
+    }
+    expect(peer.link.isClosed).toBe(false);
+    h.tick(20_000);
+    peer.ack(0, 50);
+    h.tick(10_000);
+    expect(peer.link.state).toMatchObject({ reason: "stall_socket" });
+  });
+
   test("stall_apply: all received, nothing applied; progress begins it anew", async () => {
     const h = new Harness();
     const peer = h.stream();
@@ -212,6 +235,30 @@ describe("waiters", () => {
 });
 
 describe("mended", () => {
+  test("END waits while a replica that resumes has no room", async () => {
+    const h = new Harness();
+    const given = {
+      replicaId: id(9),
+      nodeId: id(8),
+      position: { history: id(3), offset: 0, chain: 0 },
+    };
+    const first = h.stream(given);
+    await h.turns();
+    const snapshot = first.last("snapshot")!;
+    first.link.onSocketClosed("socket_error", "cut");
+    const resume = { snapshotId: snapshot.snapshotId, nextChunk: 1 };
+    const peer = h.stream({ ...given, resume });
+    await h.turns();
+    expect(peer.last("snapshot")?.firstChunk).toBe(1);
+    h.tick(100);
+    await h.turns();
+    expect(peer.last("end")).toBeUndefined();
+    const restoring = { type: "ack", mode: "restoring", snapshotId: snapshot.snapshotId } as const;
+    peer.say({ ...restoring, nextChunk: 1, room: 1 << 20, echo: 0 });
+    await h.turns();
+    expect(peer.last("end")).toBeDefined();
+  });
+
   test("a waiting replica in an older history is sent away, not streamed to", () => {
     const h = new Harness();
     batch(h.log, 100);

@@ -88,6 +88,7 @@ describe("holds and parking", () => {
   const frozen = (closed: string[]) => ({
     records: 1,
     bytes: 1,
+    snapshot: {},
     read: () => {
       throw new Error("not read here");
     },

@@ -66,6 +66,7 @@ class Harness {
           return {
             records: 1,
             bytes: 500,
+            snapshot: {},
             read: (from, events) => {
               const reader = new ManualReader(from, events, slots);
               this.readers.push(reader);
@@ -197,6 +198,34 @@ describe("shipping", () => {
     expect(h.readers[0]!.released).toEqual([]);
     h.done(b);
     expect(h.readers[0]!.released).toEqual([0, 1]);
+  });
+
+  test("a sharer goes, its socket keeps what it was sent => the others read on alone", () => {
+    const h = new Harness({}, 2);
+    const [gone, stays] = [h.request(1, 0), h.request(2, 0)];
+    h.shipping.poll(100);
+    expect([h.send(gone, false), h.send(gone, false)]).toEqual([true, true]);
+    h.done(gone);
+    expect([h.send(stays), h.send(stays), h.send(stays)]).toEqual([true, true, false]);
+    h.shipping.poll(110);
+    h.shipping.poll(160);
+    expect(h.readers.map(({ from, closed }) => [from, closed])).toEqual([
+      [0, true],
+      [2, false],
+    ]);
+    expect([h.send(stays), h.send(stays), h.send(stays)]).toEqual([true, true, true]);
+    h.done(stays);
+    expect([h.closes, h.shipping.activeReadings, h.failed]).toEqual([1, 0, []]);
+  });
+
+  test("one alone whose own socket is slow keeps its reading", () => {
+    const h = new Harness({}, 2);
+    const slow = h.request(1, 0);
+    h.shipping.poll(100);
+    expect([h.send(slow, false), h.send(slow, false), h.send(slow)]).toEqual([true, true, false]);
+    h.shipping.poll(110);
+    h.shipping.poll(500);
+    expect(h.readers).toHaveLength(1);
   });
 
   test("a dead serializer fails its sharers once", () => {

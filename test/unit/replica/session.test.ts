@@ -116,6 +116,20 @@ describe("restoring", () => {
     expect(harness.log.next).toBe(500);
   });
 
+  test("restoring + END naming other bytes than came => nothing swapped, begun anew", () => {
+    const harness = new Harness();
+    const part = chunk(0, Buffer.from("abcdefgh"));
+    harness.greet();
+    harness.welcome({ decision: "ship_too_old" });
+    harness.snapshot({ position: AT_500 });
+    harness.bytes(part.frame);
+    harness.hear(endOf([part.digest], 9));
+    expect(harness.session.state.kind).toBe("retrying");
+    expect(harness.state.swaps).toBe(0);
+    harness.greet();
+    expect(harness.last("hello").resume).toBeNull();
+  });
+
   test("restoring + END naming more chunks than came => begun anew", () => {
     const harness = new Harness();
     harness.greet();
