@@ -172,7 +172,7 @@ export class Arena {
     if (pin >= this.pin) return 0;
     let bytes = 0;
     for (const segment of this.segments)
-      if (segment !== null && segment.created >= pin && segment.created < this.pin)
+      if (segment.created >= pin && segment.created < this.pin)
         bytes += segment.dead * segment.slotBytes;
     return bytes;
   }
