@@ -163,19 +163,31 @@ test("e2e: seed: no source has a state yet => writes are refused until one has; 
 
 test("e2e: seed: with a password => asked with it; without => the error names the option", async () => {
   const fleet = useFleet();
-  const old = await fleet.primary("--repl-password", "sesame");
-  const replica = await fleet.replica(old, "--repl-password", "sesame");
+  const old = await fleet.primary("--repl-password", "sesame", "--clients-open");
+  const replica = await fleet.replica(old, "--repl-password", "sesame", "--clients-open");
   await fill(old, { keys: 100 });
   await converge([old, replica]);
   await old.kill();
   const without = await fleet.primary("--seed-from", listOf(replica));
   await chose(without, "ask_again");
   expect(String(without.find("seed_choice")?.["why"])).toContain("--repl-password");
-  const wrong = await fleet.primary("--seed-from", listOf(replica), "--repl-password", "other");
+  const wrong = await fleet.primary(
+    "--seed-from",
+    listOf(replica),
+    "--repl-password",
+    "other",
+    "--clients-open",
+  );
   await chose(wrong, "ask_again");
   expect(String(wrong.find("seed_choice")?.["why"])).toContain("wrong password");
   const list = listOf(replica);
-  const right = await fleet.primary("--seed-from", list, "--repl-password", "sesame");
+  const right = await fleet.primary(
+    "--seed-from",
+    list,
+    "--repl-password",
+    "sesame",
+    "--clients-open",
+  );
   await promoted(right);
   expect(await right.call("DBSIZE")).toBe(100);
 });
