@@ -49,6 +49,9 @@ export const LIMITS = {
   /** Bytes of all keys that one client watches, each with WATCHED_KEY_BYTES of ours. Threat: WATCH
    * after WATCH; one key of the largest size fits. */
   watchedBytesMax: 1_073_741_824,
+  /** Bytes that all clients together have in transactions, watched keys and requests that are still
+   * arriving, beyond which MULTI queues and WATCH takes nothing more. Threat: 2 GB of MULTI. */
+  clientsBytesMax: 1_073_741_824,
   /** Bytes of all keys that one KEYS or SCAN answers with. */
   keyListBytesMax: 536_870_912,
   /** Bytes queued for a client that does not read its replies; then it is closed. Two of the largest

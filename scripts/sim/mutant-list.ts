@@ -230,11 +230,6 @@ export const MUTANTS: readonly Mutant[] = [
     "    if (isVerdict(reject)) this.node.onRefused();\n",
     "",
   ]),
-  mutant("consent for one node is good for the next at its address", [
-    "node/consent.ts",
-    'return this.nodeId === "" || this.nodeId === nodeId ? this.given : "none";',
-    'return nodeId === "" ? "none" : this.given;',
-  ]),
   mutant(
     "VERIFY is said one slice too late",
     [

@@ -88,6 +88,7 @@ const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
   count: " COUNT",
   time: " TIME",
   text: " TEXT",
+  host: " HOST",
   secret: " SECRET",
   switch: "",
   choice: "",

@@ -60,6 +60,9 @@ export class Keyspace {
   maxmemory = 0;
   /** Grows with every record that the state takes: equal before and after, nothing was touched. */
   steps = 0;
+  /** Commands in transactions of all clients, and requests that are still arriving. */
+  queuedBytes = 0;
+  inputBytes = 0;
   readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0, changes: 0 };
   readonly watches: WatchTable = new WatchTable();
 
@@ -108,13 +111,19 @@ export class Keyspace {
   /** Deletes a key whose time is over; only on a primary. */
   dropExpired(bytes: Buffer, from: number, to: number): void {
     this.counters.expired++;
-    this.remove(bytes, from, to);
+    this.#delete(bytes, from, to);
+    if (this.watches.size > 0) this.watches.touchExpired(bytes, from, to);
+  }
+
+  /** What clients make this process keep beside the keys: transactions, watched keys, large requests. */
+  get clientBytes(): number {
+    return this.queuedBytes + this.inputBytes + this.watches.bytes;
   }
 
   /** True when memory is at --maxmemory: growing writes are refused. */
   isOverMemory(): boolean {
     if (this.maxmemory === 0) return false;
-    const over = this.store.committedBytes - this.maxmemory;
+    const over = this.store.committedBytes + this.clientBytes - this.maxmemory;
     // Why not counted: what a ship pins is not the clients' doing, is capped, and is let go of now.
     return over >= 0 && over >= this.#node.relieveMemory(over);
   }
@@ -141,10 +150,7 @@ export class Keyspace {
 
   /** Deletes a key that is there. */
   remove(bytes: Buffer, from: number, to: number): void {
-    const length = delBytes(to - from);
-    const at = this.#reserve(length);
-    transcribe(this.#into, encodeDelHead(this.#into, at, to - from), bytes, from, to);
-    this.#commit(at, length);
+    this.#delete(bytes, from, to);
     if (this.watches.size > 0) this.watches.touch(bytes, from, to);
   }
 
@@ -238,6 +244,13 @@ export class Keyspace {
     const used = this.#grouping ? this.#groupAt : GROUP_HEAD_BYTES;
     if (used + bytes <= LIMITS.recordBytesMax) return;
     throw new LogError("ERR_LOG_RECORD_SIZE", `a group of ${used + bytes} bytes`);
+  }
+
+  #delete(bytes: Buffer, from: number, to: number): void {
+    const length = delBytes(to - from);
+    const at = this.#reserve(length);
+    transcribe(this.#into, encodeDelHead(this.#into, at, to - from), bytes, from, to);
+    this.#commit(at, length);
   }
 
   #reserve(length: number): number {

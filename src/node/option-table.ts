@@ -12,6 +12,7 @@ export type OptionKind =
   | "count"
   | "time"
   | "text"
+  | "host"
   | "secret"
   | "switch"
   | "choice"
@@ -81,7 +82,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     of: "both",
     help: "replication port (client port + 10000)",
   },
-  bind: { kind: "text", fallback: "127.0.0.1", of: "both", help: "address both ports listen on" },
+  bind: { kind: "host", fallback: "127.0.0.1", of: "both", help: "address both ports listen on" },
   of: {
     kind: "address",
     fallback: "",
@@ -120,7 +121,7 @@ const ROWS: Readonly<Record<OptionName, Row>> = {
     help: "allow listening beyond loopback without passwords",
   },
   "announce-host": {
-    kind: "text",
+    kind: "host",
     fallback: "",
     of: "both",
     help: "address others reach this node at",

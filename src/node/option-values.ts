@@ -75,17 +75,34 @@ export function readChoice(text: string, choices: readonly string[]): string {
   throw new UsageError(`expected ${choices.join(" or ")}`);
 }
 
+/** A host name as DNS takes it, with underscores; one of another script in its ascii form (xn--). */
+const NAME = /^[A-Za-z0-9_.-]+$/;
+/** Loosely: what the system does not take is an error when it is dialled. */
+const IPV6 =
+  /^[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?:%[\w.-]+)?$/;
+
+/**
+ * A host on the command line, in REPLICAOF, or announced: a name, an IPv4 or an IPv6 address, the last
+ * with or without brackets. Everything that takes a host asks here.
+ * @returns without brackets
+ */
+export function readHost(text: string): string {
+  if (text === "") throw new UsageError("expected a host, found nothing");
+  if (Buffer.byteLength(text) > LIMITS.textBytesMax)
+    throw new UsageError(`expected a host of at most ${LIMITS.textBytesMax} bytes`);
+  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
+  if (IPV6.test(bare) || (bare === text && NAME.test(text))) return bare;
+  throw new UsageError("expected a host: a name, an IPv4 address, or an IPv6 address");
+}
+
 /** "host:port", "[::1]:port". */
 export function readAddress(text: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3] ?? -1);
-  if (host === undefined || port < 1 || port > 65_535) {
+  const match = /^(\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(text.trim());
+  const port = Number(match?.[2] ?? -1);
+  if (match === null || port < 1 || port > 65_535) {
     throw new UsageError("expected HOST:PORT such as 127.0.0.1:6380 or [::1]:6380");
   }
-  if (Buffer.byteLength(host) > LIMITS.textBytesMax)
-    throw new UsageError(`expected a host of at most ${LIMITS.textBytesMax} bytes`);
-  return { host, port };
+  return { host: readHost(match[1] ?? ""), port };
 }
 
 /** "host:port,host:port". */

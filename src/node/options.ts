@@ -13,6 +13,7 @@ import {
   readAddresses,
   readChoice,
   readCount,
+  readHost,
   readPort,
   readSize,
   readSwitch,
@@ -79,6 +80,8 @@ export interface NodeOptions {
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
+/** Of a wrong value an error shows it all up to this length, else its beginning. */
+const SHOWN_MAX = 200;
 const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
@@ -204,7 +207,8 @@ function readValue(row: OptionRow, given: Given): unknown {
     return READERS[row.kind](given.text, row);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const shown = row.kind === "secret" ? "" : ` "${given.text}"`;
+    const text = given.text.length > SHOWN_MAX ? `${given.text.slice(0, 40)}...` : given.text;
+    const shown = row.kind === "secret" ? "" : ` "${text}"`;
     throw new UsageError(`${given.source}:${shown} ${error.message}`);
   }
 }
@@ -215,6 +219,7 @@ const READERS: Readonly<Record<OptionRow["kind"], (text: string, row: OptionRow)
   count: readCount,
   time: readTime,
   text: (text) => text,
+  host: readHost,
   secret: (text) => text,
   switch: readSwitch,
   choice: (text, row) => readChoice(text, row.choices ?? []),
@@ -297,7 +302,6 @@ function check(options: NodeOptions): void {
     throw new UsageError(`--repl-port: ${options.replPort} is the client port; expected another`);
   }
   checkRanges(options);
-  checkLengths(options);
   checkPasswords(options);
   if (options.insecure || isLoopback(options.bind)) return;
   const missing = [
@@ -358,24 +362,6 @@ function checkRanges(options: NodeOptions): void {
   ] as const) {
     const wrong = outOfRange(name, value);
     if (wrong !== null) throw new UsageError(`--${name}: ${value} is out of range; ${wrong}`);
-  }
-}
-
-/** Texts that go into a field of the wire, or to the system as a name. */
-function checkLengths(options: NodeOptions): void {
-  for (const [name, text] of [
-    ["announce-host", options.announceHost],
-    ["bind", options.bind],
-  ] as const) {
-    const bytes = Buffer.byteLength(text);
-    if (bytes > LIMITS.textBytesMax)
-      throw new UsageError(
-        `--${name}: "${text.slice(0, 40)}..." has ${bytes} bytes; expected at most ${LIMITS.textBytesMax}`,
-      );
-    if (text !== "" && !/^[\x21-\x7e]+$/.test(text))
-      throw new UsageError(
-        `--${name}: ${JSON.stringify(text)} is no host name or address; expected printable ascii without spaces`,
-      );
   }
 }
 

@@ -58,6 +58,8 @@ interface WatchedKey {
 export class WatchTable {
   /** Watched keys; writers ask only when it is not 0. */
   size = 0;
+  /** What all clients watch together, as Watcher.bytes. */
+  bytes = 0;
   readonly #watched = new Map<string, WatchedKey>();
 
   /** `watcher` watches `key`, whose bytes are copied. */
@@ -66,6 +68,7 @@ export class WatchTable {
     if (watcher.keys.has(name)) return;
     watcher.keys.set(name, print);
     watcher.bytes += key.length + WATCHED_KEY_BYTES;
+    this.bytes += key.length + WATCHED_KEY_BYTES;
     const known = this.#watched.get(name);
     if (known === undefined) {
       this.#watched.set(name, { watchers: new Set([watcher]), bytes: Buffer.from(key) });
@@ -88,6 +91,7 @@ export class WatchTable {
       if (watchers?.size === 0) this.#watched.delete(name);
     }
     watcher.keys.clear();
+    this.bytes -= watcher.bytes;
     watcher.bytes = 0;
     watcher.touched = false;
     this.size = this.#watched.size;
@@ -100,13 +104,24 @@ export class WatchTable {
     for (const watcher of known.watchers) watcher.touched = true;
   }
 
-  /** Every key that `exists` says is there is about to go. */
-  touchExisting(exists: (key: Buffer) => boolean): void {
-    for (const { watchers, bytes } of this.#watched.values()) {
-      if (!exists(bytes)) continue;
-      for (const watcher of watchers) watcher.touched = true;
-    }
+  /** The key `bytes[from, to)` was deleted because its time was over. */
+  touchExpired(bytes: Buffer, from: number, to: number): void {
+    const name = nameOf(bytes, from, to);
+    const known = this.#watched.get(name);
+    if (known !== undefined) touchThatSaw(name, known.watchers);
   }
+
+  /** Every key that `exists` says is there, expired or not, is about to go. */
+  touchExisting(exists: (key: Buffer) => boolean): void {
+    for (const [name, { watchers, bytes }] of this.#watched)
+      if (exists(bytes)) touchThatSaw(name, watchers);
+  }
+}
+
+/** As in redis: who found the key expired at WATCH sees no change when it goes at last. */
+function touchThatSaw(name: string, watchers: ReadonlySet<Watcher>): void {
+  for (const watcher of watchers)
+    if (watcher.keys.get(name)?.exists === true) watcher.touched = true;
 }
 
 /** The key itself as latin-1; of a long one length and hash, which no key of its own is: it has a letter beyond. */

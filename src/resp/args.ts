@@ -74,19 +74,4 @@ export class Args {
     }
     return true;
   }
-
-  /** Arguments and their bytes in buffers of their own: what MULTI queues. */
-  detach(): Args {
-    const detached = new Args();
-    const start = this.from(0);
-    const bytes = Buffer.from(this.bytes.subarray(start, this.to(this.count - 1)));
-    const from = new Uint32Array(this.count);
-    const to = new Uint32Array(this.count);
-    for (let i = 0; i < this.count; i++) {
-      from[i] = this.from(i) - start;
-      to[i] = this.to(i) - start;
-    }
-    detached.point(bytes, from, to, 0, this.count);
-    return detached;
-  }
 }

@@ -11,7 +11,8 @@ import type { WriterTurn } from "../primary/pace.ts";
 import { Args } from "./args.ts";
 import { FLAG, type Command } from "./commands/command.ts";
 import { findCommand } from "./commands/table.ts";
-import type { Call, Connection, PortContext, QueuedCommand } from "./context.ts";
+import type { CommandQueue } from "./command-queue.ts";
+import type { Call, Connection, PortContext } from "./context.ts";
 import { dispatch } from "./dispatch.ts";
 import { answer } from "./execute.ts";
 import type { ReplySink, ReplyWriter } from "./reply-writer.ts";
@@ -54,6 +55,8 @@ const STRANGER_OUTPUT_BYTES = 64 * 1024;
 const RUN_MS = 5;
 /** More arguments make any command a costly one. */
 const CHEAP_ARGUMENTS_MAX = 64;
+/** What one read of a socket brings. */
+const READ_BYTES = 64 * 1024;
 
 /** Scratch shared by all clients: nothing in it outlives one synchronous run. */
 const entries: (Command | undefined)[] = new Array<Command | undefined>(PARSE_COMMANDS_MAX);
@@ -75,11 +78,7 @@ export class Client implements Connection {
   noTouch = false;
   lastCommand = "NULL";
   /** Commands of an open MULTI. */
-  queue: QueuedCommand[] | null = null;
-  /** FLAG bits of all of them. */
-  queueBits = 0;
-  /** One of them was refused: EXEC will be, too. */
-  queueBroken = false;
+  queue: CommandQueue<Command> | null = null;
   readonly watcher: Watcher = {
     keys: new Map(),
     bytes: 0,
@@ -108,6 +107,8 @@ export class Client implements Connection {
   #closing = false;
   /** From then on a costly command ends this run. */
   #untilMs = 0;
+  /** Of the command that is still arriving, as counted in the keyspace's inputBytes. */
+  #countedInput = 0;
   /** Reads that arrived while blocked. */
   #waiting: Buffer[] = [];
 
@@ -190,9 +191,8 @@ export class Client implements Connection {
 
   /** Forgets MULTI and WATCH. */
   discard(watches: WatchTable): void {
+    if (this.queue !== null) this.#port.keys.queuedBytes -= this.queue.bytes;
     this.queue = null;
-    this.queueBits = 0;
-    this.queueBroken = false;
     watches.clear(this.watcher);
   }
 
@@ -203,6 +203,7 @@ export class Client implements Connection {
     this.#blocked?.();
     this.#blocked = null;
     this.#waiting = [];
+    this.#countInput(0);
     this.discard(this.#port.keys.watches);
   }
 
@@ -238,11 +239,19 @@ export class Client implements Connection {
       this.#port.log.warn("client_dropped", { client: this.address, reason: this.#parser.error });
       this.#closing = true;
     }
+    this.#countInput(this.#parser.buffered);
     node.afterClientRead();
     reply.flush();
     this.#port.busy = false;
     if (this.#closing) this.#transport.end();
     else if (this.#blocked === null) this.#transport.resume();
+  }
+
+  /** A command that is still arriving counts as memory, once it is more than a read. */
+  #countInput(bytes: number): void {
+    const counted = bytes > READ_BYTES ? bytes : 0;
+    this.#port.keys.inputBytes += counted - this.#countedInput;
+    this.#countedInput = counted;
   }
 
   /** Until blocked, closing or out of whole commands. */
@@ -297,7 +306,8 @@ export class Client implements Connection {
   }
 
   #writes(entry: Command): boolean {
-    const bits = entry.name === "exec" ? this.queueBits : this.queue === null ? entry.bits : 0;
+    const bits =
+      entry.name === "exec" ? (this.queue?.bits ?? 0) : this.queue === null ? entry.bits : 0;
     return (bits & FLAG.write) !== 0;
   }
 

@@ -5,6 +5,7 @@
  * Owns: types and the counters of the client port. Does not own: their use.
  */
 import type { Args } from "./args.ts";
+import type { CommandQueue } from "./command-queue.ts";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { Logger } from "../node/logger.ts";
 import type { WriteMark } from "../log/write-mark.ts";
@@ -32,11 +33,6 @@ export interface Command {
 
 export type Handler = (call: Call) => void;
 
-export interface QueuedCommand {
-  readonly command: Command;
-  readonly args: Args;
-}
-
 /** A client's connection, as commands see it (client.ts). */
 export interface Connection {
   readonly id: number;
@@ -53,11 +49,7 @@ export interface Connection {
   noTouch: boolean;
   readonly lastCommand: string;
   /** Commands of an open MULTI. */
-  queue: QueuedCommand[] | null;
-  /** FLAG bits of all of them. */
-  queueBits: number;
-  /** One of them was refused: EXEC will be, too. */
-  queueBroken: boolean;
+  queue: CommandQueue<Command> | null;
   readonly watcher: Watcher;
   /** After this client's last write: what WAIT waits for. */
   readonly written: WriteMark;

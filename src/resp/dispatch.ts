@@ -4,6 +4,8 @@
  * The checks and their order are redis's processCommand; each answers its text and marks an open
  * transaction as broken. Owns: the gate. Does not own: what commands do (commands/), blocking.
  */
+import { LIMITS } from "../limits.ts";
+import { type CommandQueue, queuedBytes } from "./command-queue.ts";
 import { ERR, FLAG, hasArity, type Command } from "./commands/command.ts";
 import { findSubcommand } from "./commands/table.ts";
 import type { Call } from "./context.ts";
@@ -44,12 +46,26 @@ export function dispatch(call: Call, found: Command | undefined): void {
     return;
   }
   if (call.client.queue !== null && (command.bits & FLAG.unqueued) === 0) {
-    call.client.queue.push({ command, args: call.args.detach() });
-    call.client.queueBits |= command.bits;
-    call.reply.simple("QUEUED");
+    enqueue(call, call.client.queue, command);
     return;
   }
   execute(call, command);
+}
+
+/** As in redis: of a transaction that is broken, or whose watched keys changed, nothing is kept. */
+function enqueue(call: Call, queue: CommandQueue<Command>, command: Command): void {
+  const { args, client, keys, reply } = call;
+  if (!queue.broken && !client.watcher.touched) {
+    const bytes = queuedBytes(args);
+    if (keys.clientBytes + bytes > LIMITS.clientsBytesMax) {
+      reject(call, ERR.oom);
+      return;
+    }
+    queue.push(command, args);
+    keys.queuedBytes += bytes;
+    if ((command.bits & FLAG.demotes) !== 0 && !args.is(1, "NO")) queue.demotes = true;
+  }
+  reply.simple("QUEUED");
 }
 
 /** Why `command` may not run now, as an error text; null when it may. */
@@ -59,22 +75,32 @@ function refusalOf(call: Call, command: Command): string | null {
   if (client.queue !== null && (command.bits & FLAG.noMulti) !== 0) {
     return "ERR Command not allowed inside a transaction";
   }
-  const bits = command.name === "exec" ? command.bits | client.queueBits : command.bits;
-  if ((bits & FLAG.denyoom) !== 0 && keys.maxmemory > 0 && keys.isOverMemory()) return ERR.oom;
+  const { queue } = client;
+  const isExec = command.name === "exec" && queue !== null;
+  const bits = isExec ? command.bits | queue.bits : command.bits;
+  // As in redis: what is to be queued takes memory, whatever it does.
+  const isQueued = queue !== null && (bits & FLAG.unqueued) === 0;
+  const takesMemory = isQueued || (bits & FLAG.denyoom) !== 0;
+  if (takesMemory && keys.maxmemory > 0 && keys.isOverMemory()) return ERR.oom;
   if ((bits & FLAG.write) !== 0 && keys.refusal !== null) return REFUSALS[keys.refusal];
+  // One record for all writes would come after the demotion, into the log of a replica.
+  if (isExec && queue.demotes && (bits & FLAG.write) !== 0) return ERR.readonly;
   if ((bits & FLAG.denyLoading) !== 0 && call.port.node.isLoading()) return ERR.loading;
   return null;
 }
 
 function reject(call: Call, text: string, command?: Command): void {
-  const { client, reply } = call;
+  const { client, keys, reply } = call;
   if (command?.name === "exec") {
     // redis's execCommandAbort: the queue is gone, and the reason without its first word stays.
-    client.discard(call.keys.watches);
+    client.discard(keys.watches);
     reply.error(`EXECABORT Transaction discarded because of: ${text}`);
     return;
   }
-  if (client.queue !== null) client.queueBroken = true;
+  if (client.queue !== null) {
+    keys.queuedBytes -= client.queue.bytes;
+    client.queue.spoil();
+  }
   reply.error(text);
 }
 

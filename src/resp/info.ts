@@ -94,6 +94,7 @@ function memory(port: PortContext): Fields {
     ["arena_segments_free", store.freeSegments],
     ["snapshots_open", store.snapshotsOpen],
     ["snapshot_pinned_bytes", store.snapshotPinnedBytes],
+    ["mem_clients_normal", port.keys.clientBytes],
   ];
 }
 

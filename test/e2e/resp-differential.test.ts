@@ -824,6 +824,82 @@ describeWithRedis("beside redis-server", () => {
     );
   }, 120_000);
 
+  /** What is done to the watched key x (and y, which is not there) between WATCH and EXEC. */
+  const WATCHED: readonly (readonly string[])[] = [
+    [],
+    ["get x"],
+    ["set x v"],
+    ['append x ""'],
+    ['setrange x 0 ""'],
+    ["setrange x 5 a"],
+    ["persist x"],
+    ["expire x 100 nx"],
+    ["expire x 100 xx"],
+    ["expire x -1"],
+    ["getex x"],
+    ["getex x persist"],
+    ["getex x ex 100"],
+    ["getdel x"],
+    ["getset x v"],
+    ["setnx x w"],
+    ["msetnx x 1 y 2"],
+    ["mset x 1 y 2"],
+    ["incr x"],
+    ["incrby x 0"],
+    ["rename x y"],
+    ["set y 1", "rename y x"],
+    ["set y 1", "copy y x"],
+    ["set y 1", "copy y x replace"],
+    ["renamenx x y"],
+    ["del x"],
+    ["unlink x"],
+    ["del x", "set x v"],
+    ["set x w", "del x"],
+    ["flushall"],
+    ["flushdb"],
+    ["touch x"],
+    ["scan 0"],
+    ["keys *"],
+    ["exists x"],
+    ["type x"],
+    ["ttl x"],
+    ["randomkey"],
+    ["dbsize"],
+  ];
+  const BEFORE: Readonly<Record<string, readonly string[]>> = {
+    missing: ["del x"],
+    there: ["set x v"],
+    "with a time to live": ["set x v ex 1000"],
+    "expired already": ["set x v px 1"],
+  };
+  test.each(Object.keys(BEFORE))(
+    "resp: WATCH of a key that is %s => the same verdicts",
+    async (state) => {
+      const request = (lines: readonly string[]) =>
+        Buffer.concat(lines.map((line) => encodeRequest(words(line))));
+      const verdictsOf = async (port: number): Promise<string[]> => {
+        const client = await RawResp.connect(port);
+        const verdicts: string[] = [];
+        for (const lines of WATCHED) {
+          await client.replies(request(["flushall", ...BEFORE[state]!]));
+          await new Promise((resolve) => setTimeout(resolve, 4));
+          const replies = await client.replies(
+            request(["watch x", ...lines, "multi", "ping", "exec"]),
+          );
+          verdicts.push(`${lines.join("; ")} => ${replies.slice(replies.lastIndexOf("*"))}`);
+        }
+        client.close();
+        return verdicts;
+      };
+      const [fromRedis, fromHawser] = await Promise.all([
+        verdictsOf(redisPort),
+        verdictsOf(hawser.port),
+      ]);
+      expect(fromHawser).toEqual(fromRedis);
+      expect(new Set(fromRedis.map((verdict) => verdict.split(" => ")[1])).size).toBe(2);
+    },
+  );
+
   test("resp: INCRBYFLOAT of random decimals => the same digits", async () => {
     const decimal = fc
       .tuple(fc.integer({ min: -1_000_000, max: 1_000_000 }), fc.integer({ min: -22, max: 22 }))

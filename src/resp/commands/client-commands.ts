@@ -135,7 +135,7 @@ function line(client: Connection): string {
     `name=${client.name} age=${seconds(client.createdAtMs)} idle=${seconds(client.lastActiveMs)} ` +
     `flags=${flags} db=0 sub=0 psub=0 ssub=0 multi=${client.queue?.length ?? -1} ` +
     `watch=${client.watcher.keys.size} qbuf=${client.bufferedBytes} qbuf-free=0 argv-mem=0 ` +
-    `multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=${client.outputBytes} tot-mem=0 events=r ` +
+    `multi-mem=${client.queue?.bytes ?? 0} rbs=0 rbp=0 obl=0 oll=0 omem=${client.outputBytes} tot-mem=0 events=r ` +
     `cmd=${client.lastCommand} user=default redir=-1 resp=${client.protocol} ` +
     `lib-name=${client.libName} lib-ver=${client.libVersion}`
   );

@@ -23,6 +23,8 @@ export const FLAG = {
   unqueued: 64,
   /** May take long however short the request: after such a one a run may end (client.ts). */
   costly: 128,
+  /** REPLICAOF, SLAVEOF: may make a replica of this node. */
+  demotes: 256,
 } as const;
 
 const BITS: Readonly<Record<string, number>> = {
@@ -61,6 +63,7 @@ const COSTLY = new Set([
   "substr",
   "watch",
 ]);
+const DEMOTES = new Set(["replicaof", "slaveof"]);
 const UNQUEUED = new Set(["exec", "discard", "multi", "watch", "quit", "reset"]);
 
 /** No name of a command is longer, "parent|sub" included. */
@@ -81,6 +84,7 @@ export function row(
 ): Command {
   const words = flags === "" ? [] : flags.split(" ");
   let bits = (UNQUEUED.has(name) ? FLAG.unqueued : 0) | (COSTLY.has(name) ? FLAG.costly : 0);
+  if (DEMOTES.has(name)) bits |= FLAG.demotes;
   for (const word of words) bits |= BITS[word] ?? 0;
   if (!words.includes("loading")) bits |= FLAG.denyLoading;
   return {

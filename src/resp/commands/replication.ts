@@ -6,6 +6,7 @@
  */
 import type { Call } from "../context.ts";
 import type { SessionStateName } from "../../node/api.ts";
+import { readHost, UsageError } from "../../node/option-values.ts";
 import { readInteger } from "../numbers.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { LIMITS } from "../../limits.ts";
@@ -34,6 +35,10 @@ const BUCKET_LIST_CHARS_MAX = 400;
 /** Keys of one bucket that REPL.BUCKET tells: when it is not told how many, and at most. */
 const BUCKET_KEYS = 100_000;
 const BUCKET_KEYS_MAX = 200_000;
+
+/** A host of more bytes than readHost() takes need not become a string. */
+const HOST_BYTES_READ = LIMITS.textBytesMax + 2;
+const TOO_LONG = "x".repeat(HOST_BYTES_READ + 1);
 
 /** What redis answers a client that waits when the node becomes a replica; it closes it, too. */
 const UNBLOCKED =
@@ -93,9 +98,12 @@ function replicaof(call: Call): void {
     reply.error("ERR Invalid master port");
     return;
   }
-  const host = args.text(1, LIMITS.textBytesMax);
-  if (host === null) {
-    reply.error(`ERR Invalid master host: at most ${LIMITS.textBytesMax} bytes`);
+  let host: string;
+  try {
+    host = readHost(args.text(1, HOST_BYTES_READ) ?? TOO_LONG);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    reply.error(`ERR Invalid master host '${args.shown(1)}': ${error.message}`);
     return;
   }
   const upstream = port.node.role === "replica" ? port.node.status().upstream : null;

@@ -5,6 +5,8 @@
  * Owns: the verdict on watched keys. Does not own: groups (keyspace.ts), queueing (dispatch.ts).
  */
 import { LIMITS } from "../../limits.ts";
+import { Args } from "../args.ts";
+import { CommandQueue } from "../command-queue.ts";
 import type { Call } from "../context.ts";
 import { execute } from "../execute.ts";
 import type { Keyspace } from "../../node/keyspace.ts";
@@ -16,7 +18,7 @@ import {
   WATCHED_KEY_BYTES,
   type Watcher,
 } from "../../node/watch.ts";
-import { ALL_KEYS, FLAG, NO_KEYS, row, type Command } from "./command.ts";
+import { ALL_KEYS, ERR, FLAG, NO_KEYS, row, type Command } from "./command.ts";
 
 const FLAGS = "noscript loading stale fast allow_busy";
 
@@ -34,7 +36,7 @@ function multi(call: Call): void {
     reply.error("ERR MULTI calls can not be nested");
     return;
   }
-  client.queue = [];
+  client.queue = new CommandQueue();
   reply.ok();
 }
 
@@ -45,8 +47,8 @@ function exec(call: Call): void {
     reply.error("ERR EXEC without MULTI");
     return;
   }
-  const broken = client.queueBroken;
-  const writes = (client.queueBits & FLAG.write) !== 0;
+  const { broken } = queue;
+  const writes = (queue.bits & FLAG.write) !== 0;
   const changed = !broken && watchedChanged(call);
   client.discard(keys.watches);
   if (broken) {
@@ -61,9 +63,10 @@ function exec(call: Call): void {
   client.executing = true;
   keys.beginGroup();
   reply.array(queue.length);
-  for (const { command, args } of queue) {
-    call.args = args;
-    execute(call, command);
+  call.args = new Args();
+  for (let i = 0; i < queue.length; i++) {
+    queue.point(call.args, i);
+    execute(call, queue.command(i));
   }
   keys.endGroup();
   client.executing = false;
@@ -93,6 +96,10 @@ function watch(call: Call): void {
   for (let i = 1; i < args.count; i++) bytes += args.length(i) + WATCHED_KEY_BYTES;
   if (bytes > LIMITS.watchedBytesMax) {
     reply.error("ERR too many watched keys");
+    return;
+  }
+  if (keys.clientBytes + bytes - watcher.bytes > LIMITS.clientsBytesMax) {
+    reply.error(ERR.oom);
     return;
   }
   if (watcher.keys.size === 0) watcher.generation = call.port.node.stateGeneration;

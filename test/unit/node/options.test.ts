@@ -37,10 +37,24 @@ describe("options: values", () => {
   });
 
   test.each([
-    ["announce-host", "h".repeat(256), /announce-host: "h{40}\.\.\." has 256 bytes.*at most 255/],
-    ["announce-host", "\u00e9".repeat(128), /announce-host: "é{40}\.\.\." has 256 bytes/],
-    ["announce-host", "two words", /announce-host: "two words" is no host name or address/],
-    ["bind", "h".repeat(256), /bind: .* has 256 bytes.*at most 255/],
+    [
+      "announce-host",
+      "h".repeat(256),
+      /announce-host: "h{40}\.\.\." expected a host of at most 255 bytes/,
+    ],
+    [
+      "announce-host",
+      "\u00e9".repeat(128),
+      /announce-host: "é{128}" expected a host of at most 255 bytes/,
+    ],
+    ["announce-host", "two words", /announce-host: "two words" expected a host: a name/],
+    ["bind", "h".repeat(256), /bind: .*a host of at most 255 bytes/],
+    ["announce-host", "", /announce-host: "" expected a host, found nothing/],
+    ["bind", "a b", /bind: "a b" expected a host: a name/],
+    ["seed-from", ":6380", /seed-from: ":6380" expected a host, found nothing/],
+    ["seed-from", "a b:6380", /seed-from: .* expected a host: a name/],
+    ["seed-from", "[]:6380", /seed-from: .* expected a host/],
+    ["seed-from", "[host]:6380", /seed-from: .* expected a host/],
     ["seed-from", `ok:1,${"h".repeat(256)}:2`, /seed-from: .*a host of at most 255 bytes/],
     ["seed-from", `${"\u00e9".repeat(128)}:2`, /seed-from: .*a host of at most 255 bytes/],
   ])("--%s %s => refused with the limit", (name, text, error) => {
