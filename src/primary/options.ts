@@ -20,6 +20,8 @@ export interface FeederOptions {
   readonly shipGatherMs: number;
   /** Serializations at a time; the others queue. */
   readonly shipsAtOnce: number;
+  /** One that has queued for this long gets a serialization beyond those. */
+  readonly shipWaitMs: number;
   /** A sharer that holds the ring back for this long gets a reading of its own. */
   readonly shipSplitMs: number;
   /** What is kept of a replica whose ship or catch-up was cut. */
@@ -52,6 +54,7 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   shipRateBytes: 0,
   shipGatherMs: 200,
   shipsAtOnce: 2,
+  shipWaitMs: 10_000,
   shipSplitMs: 1_000,
   parkMs: 60_000,
   holdBytes: 0,

@@ -35,6 +35,9 @@ export interface ShippingOwner {
   onFreeze(snapshot: OpenSnapshot, ships: number): void;
 }
 
+/** Readings beyond shipsAtOnce for those that have queued too long: with them as many as the pool has threads. */
+const READINGS_EXTRA = 2;
+
 export class Shipping {
   private readonly owner: ShippingOwner;
   private readonly queue: Ship[] = [];
@@ -98,8 +101,11 @@ export class Shipping {
   nextWakeMs(nowMs: number): number {
     let wake = Number.POSITIVE_INFINITY;
     const oldest = this.queue[0];
-    if (oldest !== undefined && this.readings.size < this.owner.options.shipsAtOnce)
-      wake = oldest.queuedAtMs + this.owner.options.shipGatherMs;
+    if (oldest !== undefined)
+      wake = Math.max(
+        oldest.queuedAtMs + this.owner.options.shipGatherMs,
+        this.placeFreeMs(oldest),
+      );
     const rate = this.owner.options.shipRateBytes;
     if (rate > 0 && this.tokens <= 0 && this.readings.size > 0)
       wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.tokens / rate) * 1000)));
@@ -112,11 +118,22 @@ export class Shipping {
     const { options } = this.owner;
     const oldest = this.queue[0]!;
     if (nowMs - oldest.queuedAtMs < options.shipGatherMs) return;
-    if (this.readings.size >= options.shipsAtOnce || !this.owner.mayFreeze()) return;
+    if (nowMs < this.placeFreeMs(oldest) || !this.owner.mayFreeze()) return;
     const ships = this.queue.splice(0);
     const snapshot = this.freeze(ships.length);
     const reading = this.openReading(snapshot, 0);
     for (const ship of ships) this.enlist(ship, snapshot, reading, 0);
+  }
+
+  /**
+   * When there is a place for `oldest`, ms; Infinity when one must end first. Why not only then: two
+   * slow lines would block all others for as long as they take. Memory stays bounded by the number.
+   */
+  private placeFreeMs(oldest: Ship): number {
+    const { shipsAtOnce, shipWaitMs } = this.owner.options;
+    if (this.readings.size < shipsAtOnce) return oldest.queuedAtMs;
+    const isFull = this.readings.size >= shipsAtOnce + READINGS_EXTRA;
+    return isFull ? Number.POSITIVE_INFINITY : oldest.queuedAtMs + shipWaitMs;
   }
 
   private freeze(ships: number): OpenSnapshot {

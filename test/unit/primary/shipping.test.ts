@@ -154,10 +154,39 @@ describe("shipping", () => {
     h.send(a);
     const b = h.request(2, 100);
     h.shipping.poll(500);
-    expect([b.state, h.freezes, h.shipping.nextWakeMs(500)]).toEqual(["queued", 1, Infinity]);
+    expect([b.state, h.freezes, h.shipping.nextWakeMs(500)]).toEqual(["queued", 1, 10_100]);
     h.done(a);
     h.shipping.poll(501);
     expect([b.state, h.freezes]).toEqual(["sending", 2]);
+  });
+
+  test("slow ships in all places => the next waits 10 s, not for their end; four at most", () => {
+    const h = new Harness({ shipGatherMs: 0 });
+    const slow = [1, 2].map((n) => {
+      const ship = h.request(n, 0);
+      h.send(ship);
+      h.send(ship);
+      return ship;
+    });
+    expect(h.freezes).toBe(2);
+    const third = h.request(3, 1_000);
+    h.shipping.poll(10_999);
+    expect([third.state, h.shipping.nextWakeMs(10_999)]).toEqual(["queued", 11_000]);
+    h.shipping.poll(11_000);
+    expect([third.state, h.freezes, h.shipping.activeReadings]).toEqual(["sending", 3, 3]);
+    h.send(third);
+    h.send(third);
+    const fourth = h.request(4, 11_000);
+    h.shipping.poll(21_000);
+    expect([fourth.state, h.shipping.activeReadings]).toEqual(["sending", 4]);
+    h.send(fourth);
+    h.send(fourth);
+    const fifth = h.request(5, 21_000);
+    h.shipping.poll(99_000);
+    expect([fifth.state, h.shipping.nextWakeMs(99_000)]).toEqual(["queued", Infinity]);
+    h.done(slow[0]!);
+    h.shipping.poll(99_001);
+    expect([fifth.state, h.shipping.activeReadings]).toEqual(["sending", 4]);
   });
 
   test("nothing is frozen inside a batch", () => {
