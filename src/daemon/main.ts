@@ -3,7 +3,8 @@
  * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status
  * or to verify its replicas.
  *
- * Exit codes: 0 stopped cleanly (verify: all equal), 1 failed, 2 wrong command line.
+ * Exit codes: 0 stopped (status: all right, verify: all equal), 1 failed, 2 wrong command line,
+ * 3 status: degraded.
  * Owns: process, signals, exit. Does not own: options (options.ts), the node (node.ts), clients.
  */
 import { readFileSync } from "node:fs";
@@ -16,7 +17,8 @@ import { createLogger, type Logger } from "../node/logger.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
-import { showProgress } from "./progress.ts";
+import { endAtLeisure, endNow, poolIdle } from "./process-end.ts";
+import { ProgressTerminal } from "./progress.ts";
 import { runStatus } from "./status.ts";
 import { runVerify } from "./verify.ts";
 import { VERSION } from "../node/version.ts";
@@ -37,10 +39,10 @@ async function main(): Promise<void> {
       return;
     case "status":
       endWithoutReader(EXIT.ok);
-      process.exitCode = await runStatus(line.options);
+      endAtLeisure(await runStatus(line.options));
       return;
     case "verify":
-      process.exitCode = await runVerify(line.options);
+      endAtLeisure(await runVerify(line.options));
       return;
     case "node":
       await runNode(line.options, line.warnings);
@@ -63,11 +65,12 @@ function readArguments(): CommandLine {
 }
 
 async function runNode(options: NodeOptions, warnings: readonly string[]): Promise<void> {
+  const terminal = new ProgressTerminal(process.stderr);
   const log = createLogger({
     level: options.logLevel,
     format: options.logFormat,
     colour: options.logFormat === "pretty" && process.stderr.isTTY,
-    sink: (text) => process.stderr.write(text),
+    sink: (text) => terminal.log(text),
   });
   dieLoudly(log);
   for (const variable of warnings) log.warn("unknown_variable", { variable });
@@ -78,6 +81,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   stop = onceStopped(log, node, clients, housekeeping);
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  ignoreSignals(log);
   try {
     // Replicas and upstreams are told the client port, so it comes first.
     const port = await clients.listen(options.port, options.bind);
@@ -89,7 +93,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
     process.exit(EXIT.failed);
   }
   housekeeping.start();
-  if (process.stderr.isTTY) showProgress(node, process.stderr);
+  if (process.stderr.isTTY) terminal.follow(node);
 }
 
 /** A --dir that cannot be used is a wrong command line. */
@@ -103,6 +107,12 @@ function openNode(options: NodeOptions, log: Logger): DaemonNode {
   }
 }
 
+/** Signals that would end the process by default, or open its debugger, and that mean nothing here. */
+function ignoreSignals(log: Logger): void {
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const)
+    process.on(signal, () => log.info("signal_ignored", { signal }));
+}
+
 /** SIGTERM, SIGINT and SHUTDOWN: stop once; a second time means now. */
 function onceStopped(
   log: Logger,
@@ -112,24 +122,29 @@ function onceStopped(
 ): () => void {
   let stopping = false;
   return () => {
-    if (stopping) process.exit(EXIT.failed);
+    if (stopping) {
+      log.warn("stopped", { clean: false, why: "told twice" });
+      endNow(EXIT.failed);
+    }
     stopping = true;
     log.info("stopping");
     setTimeout(() => {
-      log.warn("stopped", { clean: false });
-      process.exit(EXIT.ok);
+      log.warn("stopped", { clean: false, why: `not done within ${STOP_MS_MAX} ms` });
+      endNow(EXIT.ok);
     }, STOP_MS_MAX + 1000).unref();
     housekeeping.stop();
     // Clients go in a turn of its own: SHUTDOWN runs inside one of them.
     setImmediate(() => {
-      void Promise.all([clients.close(), node.stop()]).then(
-        () => {
-          log.info("stopped", { clean: true });
-          process.exit(EXIT.ok);
+      void Promise.all([node.stop(), clients.close()]).then(
+        async ([clean]) => {
+          await poolIdle();
+          if (clean) log.info("stopped", { clean });
+          else log.warn("stopped", { clean, why: "a replica lacks something" });
+          endNow(EXIT.ok);
         },
         (error: unknown) => {
           log.error("stop_failed", { message: String(error) });
-          process.exit(EXIT.failed);
+          endNow(EXIT.failed);
         },
       );
     });
@@ -143,7 +158,7 @@ function dieLoudly(log: Logger): void {
       message: error instanceof Error ? error.message : String(error),
       stack: error instanceof Error ? (error.stack ?? "") : "",
     });
-    process.exit(EXIT.failed);
+    endNow(EXIT.failed);
   };
   process.on("uncaughtException", die);
   process.on("unhandledRejection", die);

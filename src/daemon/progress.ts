@@ -7,6 +7,7 @@ import type { HawserNode, LinkStatus, NodeStatus } from "../node/api.ts";
 
 const MB = 1024 * 1024;
 const TICK_MS = 200;
+const ERASE = "\r\u001b[K";
 
 /** One line about the sync that this node receives, or "" when there is none. */
 export function progressLine(status: NodeStatus, nowMs: number = Date.now()): string {
@@ -40,14 +41,29 @@ function seconds(value: number): string {
   return value < 100 ? `${value.toFixed(0)} s` : `${(value / 60).toFixed(1)} min`;
 }
 
-/** Keeps a line on a terminal up to date while this node restores; the process may end meanwhile. */
-export function showProgress(node: HawserNode, terminal: NodeJS.WriteStream): void {
-  let shown = false;
-  const timer = setInterval(() => {
-    const line = progressLine(node.status());
-    if (line !== "") terminal.write(`\r\u001b[K${line}`);
-    else if (shown) terminal.write("\r\u001b[K");
-    shown = line !== "";
-  }, TICK_MS);
-  timer.unref();
+/** A terminal with log lines and, below them, one line of progress that they never glue to. */
+export class ProgressTerminal {
+  private line = "";
+  private readonly stream: { write(text: string): unknown };
+
+  constructor(stream: { write(text: string): unknown }) {
+    this.stream = stream;
+  }
+
+  /** Whole lines of log; the line of progress comes back below them. */
+  log(text: string): void {
+    this.stream.write(this.line === "" ? text : `${ERASE}${text}${this.line}`);
+  }
+
+  /** The line of progress; "" for none. */
+  progress(line: string): void {
+    if (line === "" && this.line === "") return;
+    this.line = line;
+    this.stream.write(`${ERASE}${line}`);
+  }
+
+  /** Shows a full sync that `node` receives; the process may end meanwhile. */
+  follow(node: HawserNode): void {
+    setInterval(() => this.progress(progressLine(node.status())), TICK_MS).unref();
+  }
 }

@@ -13,6 +13,7 @@ import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../node/option-values.ts";
 import { progressLine, shipLine } from "./progress.ts";
 
+const EXIT = { ok: 0, failed: 1, degraded: 3 } as const;
 const TICK_MS = 1000;
 const TIMEOUT_MS = 5000;
 
@@ -28,20 +29,39 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       process.stderr.write(
         `hawser status: ${formatAddress(options.target)}: ${escapeText(message)}\n`,
       );
-      if (!options.watch) return 1;
+      if (!options.watch) return EXIT.failed;
       await sleep(TICK_MS);
       continue;
     }
-    // The node wrote it, and answers with these types.
-    if (options.json) process.stdout.write(`${text}\n`);
-    else if (options.events) process.stdout.write(eventsText(JSON.parse(text) as KeptEvent[]));
-    else {
-      const page = statusText(JSON.parse(text) as NodeStatus, terminal);
-      process.stdout.write(options.watch && terminal ? `\u001b[H\u001b[J${page}` : page);
-    }
-    if (!options.watch) return 0;
+    const code = show(text, options, terminal);
+    if (!options.watch) return code;
     await sleep(TICK_MS);
   }
+}
+
+/** Prints one answer; returns the exit code. The node wrote it, and answers with these types. */
+function show(text: string, options: StatusOptions, terminal: boolean): number {
+  if (options.events) {
+    const events = JSON.parse(text) as KeptEvent[];
+    process.stdout.write(options.json ? `${text}\n` : eventsText(events));
+    return EXIT.ok;
+  }
+  const status = JSON.parse(text) as NodeStatus;
+  if (options.json) process.stdout.write(`${text}\n`);
+  else {
+    const page = statusText(status, terminal);
+    process.stdout.write(options.watch && terminal ? `\u001b[H\u001b[J${page}` : page);
+  }
+  return degradedBecause(status) === "" ? EXIT.ok : EXIT.degraded;
+}
+
+/** Why this node is not what it should be, "" when all is right. */
+export function degradedBecause({ upstream, supersededBy }: NodeStatus): string {
+  if (supersededBy !== "") return "a newer primary descends from this one";
+  if (upstream === null) return "";
+  if (upstream.state !== "streaming")
+    return `it does not stream from its upstream: ${upstream.state}`;
+  return upstream.rootLink === "up" ? "" : "the link to the root is down";
 }
 
 /** The whole page. */
@@ -61,6 +81,8 @@ export function statusText(
     lines.push(paint(31, `superseded by history ${status.supersededBy}`));
   }
   if (status.upstream !== null) lines.push(...upstreamLines(status, status.upstream, nowMs));
+  const degraded = degradedBecause(status);
+  if (degraded !== "") lines.push(`${paint(33, "degraded")}  ${degraded}`);
   lines.push(`replicas  ${status.links.length}`);
   for (const link of status.links) lines.push(...linkLines(link, paint, nowMs));
   return `${lines.join("\n")}\n`;

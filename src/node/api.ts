@@ -101,8 +101,8 @@ export interface HawserNode {
   events(): readonly KeptEvent[];
   /** Settings that CONFIG SET may change at runtime; returns an error text or null. */
   applySetting(name: RuntimeSetting, value: number): string | null;
-  /** Graceful stop: BYE, drain, close. Resolves when the sockets are closed. */
-  stop(): Promise<void>;
+  /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
+  stop(): Promise<boolean>;
 }
 
 export type RuntimeSetting = "ship-rate" | "backlog" | "maxmemory";

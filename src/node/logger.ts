@@ -2,7 +2,7 @@
  * Structured log: one event is one line on stderr, as JSON or for human eyes.
  *
  *   json     {"time":"2026-11-21T12:00:00.000Z","level":"info","event":"ready","port":6380}
- *   pretty   12:00:00.000 info  ready port=6380
+ *   pretty   2026-11-21T12:00:00.000Z info  ready port=6380
  *
  * Invariant: one event is one line whatever a peer put into a field; control characters never reach
  * a terminal. Owns: format and level. Does not own: where lines go (the sink), what is logged.
@@ -84,7 +84,7 @@ function escapeJson(json: string): string {
 }
 
 function prettyLine(time: string, level: string, event: string, fields: LogFields): string {
-  let line = `${time.slice(11, 23)} ${level} ${escapeText(event)}`;
+  let line = `${time} ${level} ${escapeText(event)}`;
   for (const [key, value] of Object.entries(fields)) {
     line += ` ${escapeText(key)}=${typeof value === "string" ? quoted(value) : String(value)}`;
   }

@@ -192,13 +192,22 @@ export class DaemonNode implements HawserNode {
     this.clientPort = port;
   }
 
-  async stop(): Promise<void> {
+  async stop(): Promise<boolean> {
     this.core.stop();
     this.socket.close();
-    await this.server.close(DRAIN_MS);
+    const lacking = await this.server.close(DRAIN_MS);
+    for (const { replica, remote, state, logBytes, snapshotBytes } of lacking)
+      this.journal("warn", "replica_left_behind", {
+        replica,
+        remote,
+        state,
+        log_bytes: logBytes,
+        snapshot_bytes: snapshotBytes,
+      });
     this.feeder.cutWaiters();
     await this.pool.close();
     await this.partFile?.close();
+    return lacking.length === 0;
   }
 
   // --- the log, for clients --------------------------------------------------------------------

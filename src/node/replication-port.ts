@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { Feeder } from "../primary/feeder.ts";
+import { isDrained, type Lacking, lackingReplicas } from "../primary/lacking.ts";
 import type { Link, LinkOut } from "../primary/link.ts";
 
 const TICK_MS = 100;
@@ -108,16 +109,24 @@ export class FeederServer<T extends FeederOwner> {
     });
   }
 
-  /** Says BYE, waits up to `drainMs` for sockets to take what is queued, closes everything. */
-  async close(drainMs: number): Promise<void> {
+  /**
+   * Waits up to `drainMs` for replicas to say that they have the log, says BYE, closes everything.
+   * Resolves with the connected replicas that lack something.
+   */
+  async close(drainMs: number): Promise<readonly Lacking[]> {
     const untilMs = performance.now() + drainMs;
     this.server?.close();
-    while (!this.feeder.drained && performance.now() < untilMs) await pause(5);
+    // What was written in this turn is sealed in the next.
+    this.wantTurn();
+    do await pause(5);
+    while (!isDrained(this.feeder) && performance.now() < untilMs);
+    const lacking = lackingReplicas(this.feeder);
     this.feeder.stop();
     while (this.sockets.size > 0 && performance.now() < untilMs) await pause(5);
     for (const socket of this.sockets) socket.destroy();
     if (this.tickTimer !== null) clearInterval(this.tickTimer);
     if (this.wakeTimer !== null) clearTimeout(this.wakeTimer);
+    return lacking;
   }
 }
 

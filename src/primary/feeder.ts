@@ -328,13 +328,6 @@ export class Feeder implements LinkOwner, ShippingOwner {
     this.parking.clear();
   }
 
-  /** Everything sealed has been sent to every streaming link. */
-  get drained(): boolean {
-    return this.links.every(
-      (link) => link.state.kind !== "streaming" || link.sent >= this.backlog.next,
-    );
-  }
-
   // --- as ShippingOwner ----------------------------------------------------------------------
 
   sealedPosition(): { readonly offset: number; readonly chain: number } {

@@ -7,7 +7,7 @@ import { createLogger, type LogFormat } from "../../../src/node/logger.ts";
 import { addLongDoubles } from "../../../src/resp/long-double.ts";
 import type { LinkStatus, NodeStatus } from "../../../src/node/api.ts";
 import { readInteger } from "../../../src/resp/numbers.ts";
-import { progressLine, shipLine } from "../../../src/daemon/progress.ts";
+import { progressLine, ProgressTerminal, shipLine } from "../../../src/daemon/progress.ts";
 import { statusText } from "../../../src/daemon/status.ts";
 import { FakeClient, FakeNode, FakePort } from "../resp/fake-node.ts";
 
@@ -30,7 +30,7 @@ describe("logger", () => {
       '{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"event","port":1,"ok":true,"text":"a b"}\n',
     );
     expect(line("pretty", { port: 1, ok: true, text: 'a "b' })).toBe(
-      '00:00:00.000 info  event port=1 ok=true text="a \\"b"\n',
+      '1970-01-01T00:00:00.000Z info  event port=1 ok=true text="a \\"b"\n',
     );
   });
 
@@ -265,6 +265,20 @@ describe("status and progress", () => {
     expect(progressLine(REPLICA, 1000)).toBe("full sync: 4 chunks, 1.0/4.0 MB, 1.0 MB/s, ETA 3 s");
     expect(progressLine(PRIMARY, 1000)).toBe("");
     expect(shipLine(LINK, 2000)).toBe("full sync: 3 chunks, 5.0/10.0 MB, 2.5 MB/s, ETA 2 s");
+  });
+
+  test("progress on a terminal => log lines stand alone, it comes back below them", () => {
+    let out = "";
+    const terminal = new ProgressTerminal({ write: (text: string) => (out += text) });
+    terminal.progress("");
+    terminal.log("first\n");
+    terminal.progress("10 %");
+    terminal.log("second\n");
+    terminal.progress("20 %");
+    terminal.progress("");
+    terminal.log("third\n");
+    const erase = "\r\u001b[K";
+    expect(out).toBe(`first\n${erase}10 %${erase}second\n10 %${erase}20 %${erase}third\n`);
   });
 
   test("the page: plain without colour, one line for each fact", () => {

@@ -192,8 +192,8 @@ export class FakeNode implements HawserNode {
   applySetting(): string | null {
     return null;
   }
-  stop(): Promise<void> {
-    return Promise.resolve();
+  stop(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 }
 
