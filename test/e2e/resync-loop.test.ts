@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { converge, count } from "../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
+import { writeGroups } from "../tools/group-writer.ts";
 import type { Daemon } from "../tools/processes.ts";
 import { RespClient } from "../tools/resp-client.ts";
 import { until } from "../tools/wait.ts";
@@ -85,3 +86,37 @@ test("e2e: resync: a replica that stays slower than the writers => let go, for t
   const { counters } = await primary.status();
   expect(count(counters, "syncs_given_up")).toBe(waits.length);
 });
+
+test("e2e: resync: cuts under load, one near the ship's end => one full sync, no write waits long", async () => {
+  for (let run = 1; run <= 2; run++) {
+    const fleet = useFleet();
+    const primary = await fleet.primary("--backlog", "8mb");
+    await fill(primary, { keys: 40_000, valueBytes: [1_000, 1_001], pipeline: 400 });
+    const proxy = await fleet.proxy(primary);
+    proxy.down.set({ bytesPerSecond: 10_000_000 });
+    const stop = await writeGroups(primary.port, {
+      writers: 2,
+      group: 300,
+      valueBytes: 1_000,
+      keys: 40_000,
+      bytesPerSecond: 15_000_000,
+    });
+    const replica = await fleet.replica(proxy);
+    for (const place of [10_000_000, 25_000_000, 39_000_000])
+      await proxy.down.cutAfter(Math.max(0, place - proxy.down.bytes), "reset");
+    await until(async () => (await replica.status()).upstream?.state === "streaming", {
+      what: "the swap",
+      timeoutMs: 60_000,
+      describe: () => primary.status(),
+    });
+    const { groups } = await stop();
+    expect(groups).toBeGreaterThan(0);
+    const { counters } = await converge([primary, replica]);
+    expect(count(counters[0]!, "sync_full")).toBe(1);
+    expect(count(counters[0]!, "syncs_given_up")).toBe(0);
+    expect(count(counters[0]!, "snapshot_resumes")).toBeGreaterThan(0);
+    expect(count(counters[0]!, "writes_delayed")).toBeGreaterThan(0);
+    // 250 ms are promised, and what a busy machine's timers add.
+    expect(count(counters[0]!, "write_delay_ms_max")).toBeLessThan(1_500);
+  }
+}, 180_000);
