@@ -44,6 +44,7 @@ export class ClientServer {
       clients: new Map(),
       log,
       startedAtMs: Date.now(),
+      nodeCountersReset: {},
       port: options.port,
       busy: false,
       shutdown,

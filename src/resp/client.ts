@@ -300,8 +300,6 @@ export class Client implements Connection {
       else if (isCostly(entry, call.args) && performance.now() >= this.#untilMs) this.#yield();
       if (this.#blocked !== null || this.#closing) break;
     }
-    const last = entries[this.#next - 1];
-    if (last !== undefined) this.lastCommand = last.name;
     return this.#blocked === null && !this.#closing;
   }
 

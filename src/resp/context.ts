@@ -47,7 +47,8 @@ export interface Connection {
   authenticated: boolean;
   noEvict: boolean;
   noTouch: boolean;
-  readonly lastCommand: string;
+  /** The one that runs or ran last, "client|list" for a subcommand. */
+  lastCommand: string;
   /** Commands of an open MULTI. */
   queue: CommandQueue<Command> | null;
   readonly watcher: Watcher;
@@ -103,6 +104,8 @@ export interface PortContext {
   readonly clients: Map<number, Connection>;
   readonly log: Logger;
   readonly startedAtMs: number;
+  /** The node's counters at the last CONFIG RESETSTAT, from which INFO counts them. */
+  nodeCountersReset: Readonly<Record<string, number>>;
   /** Real client port, once listening. */
   port: number;
   /** Commands are running: what ends a wait must come in a later turn. */

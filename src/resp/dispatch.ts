@@ -36,6 +36,7 @@ export function dispatch(call: Call, found: Command | undefined): void {
     }
     command = sub;
   }
+  call.client.lastCommand = command.name;
   if (!hasArity(command, call.args.count)) {
     reject(call, `ERR wrong number of arguments for '${command.name}' command`);
     return;

@@ -158,7 +158,7 @@ function stats(port: PortContext): Fields {
   ];
 }
 
-/** Every counter of the node by its name; redis's three are there even at 0. */
+/** Every counter of the node by its name since CONFIG RESETSTAT; redis's three are there even at 0. */
 function syncCounters(port: PortContext): Fields {
   const all = {
     sync_full: 0,
@@ -166,7 +166,7 @@ function syncCounters(port: PortContext): Fields {
     sync_partial_err: 0,
     ...port.node.status().counters,
   };
-  return Object.entries(all);
+  return Object.entries(all).map(([name, n]) => [name, n - (port.nodeCountersReset[name] ?? 0)]);
 }
 
 function cpu(): Fields {

@@ -160,7 +160,10 @@ export class ReplyWriter {
     this.#line(TYPE.simple, text);
   }
 
-  /** `text` begins with its code, "ERR ...", without "-"; line breaks become spaces. */
+  /**
+   * `text` begins with its code, "ERR ...", without "-"; line breaks become spaces. What it repeats of a
+   * client's words is latin1, one character a byte, and goes out as the bytes that came in.
+   */
   error(text: string): void {
     this.errorsTotal++;
     const short = text.length > ERROR_CHARS_MAX ? text.slice(0, ERROR_CHARS_MAX) : text;
@@ -258,7 +261,8 @@ export class ReplyWriter {
   #line(type: number, text: string): void {
     this.#reserve(text.length * 3 + 3);
     this.#buffer[this.#at++] = type;
-    this.#at += this.#buffer.write(text, this.#at);
+    // Only texts of ours have characters that are no bytes.
+    this.#at += this.#buffer.write(text, this.#at, isLatin1(text) ? "latin1" : "utf8");
     this.#lineBreak();
   }
 
@@ -302,4 +306,9 @@ export class ReplyWriter {
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;
   }
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
+  return true;
 }

@@ -10,7 +10,7 @@
  */
 import { StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { u32 } from "./bytes.ts";
+import { isTime, u32 } from "./bytes.ts";
 import { copyTail } from "./copy.ts";
 import { TOUCH_MAX } from "./key-index.ts";
 import type { KeySpace } from "./key-space.ts";
@@ -193,7 +193,7 @@ function checkHead(bytes: Buffer, at: number, to: number): number {
     if (to - at < head) refuse("a record that ends in its head");
     const low = u32(bytes, at + head - 8);
     const high = u32(bytes, at + head - 4);
-    if ((low === 0 && high === 0) || high > 0x1f_ffff) refuse("an expiry that is no time");
+    if ((low === 0 && high === 0) || !isTime(low, high)) refuse("an expiry that is no time");
   }
   return layout.align8(head + keyBytes + valueBytes);
 }

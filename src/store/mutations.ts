@@ -9,7 +9,7 @@
  */
 import { StoreError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { u32, u64 } from "./bytes.ts";
+import { isTime, u32, u64 } from "./bytes.ts";
 import type { KeySpace } from "./key-space.ts";
 import { OP, SET_HAS_EXPIRY } from "./record.ts";
 
@@ -53,7 +53,7 @@ function checkKeyed(bytes: Uint8Array, from: number, to: number, op: number): vo
     if (rest > LIMITS.keyBytesMax) refuse(`a new key of ${rest} bytes`);
   } else {
     if (rest !== 0) refuse(`${rest} bytes after the key of record type ${op}`);
-    if (op === OP.expire) checkTime(u64(bytes, from + HEAD));
+    if (op === OP.expire) checkTime(bytes, from + HEAD);
   }
 }
 
@@ -77,17 +77,16 @@ function headOf(op: number, flags: number): number {
 function checkSet(bytes: Uint8Array, from: number, flags: number, valueBytes: number): void {
   if (valueBytes > LIMITS.valueBytesMax) refuse(`a value of ${valueBytes} bytes`);
   if (flags === 0) return;
-  const expireAt = u64(bytes, from + HEAD);
-  checkTime(expireAt);
-  if (expireAt === 0) refuse("a SET with an empty expiry");
+  checkTime(bytes, from + HEAD);
+  if (u64(bytes, from + HEAD) === 0) refuse("a SET with an empty expiry");
 }
 
 function checkPatch(at: number, dataBytes: number): void {
   if (at + dataBytes > LIMITS.valueBytesMax) refuse(`a PATCH up to byte ${at + dataBytes}`);
 }
 
-function checkTime(ms: number): void {
-  if (!Number.isSafeInteger(ms)) refuse("a time above 2^53");
+function checkTime(bytes: Uint8Array, at: number): void {
+  if (!isTime(u32(bytes, at), u32(bytes, at + 4))) refuse("a time that is none");
 }
 
 function checkGroup(bytes: Uint8Array, from: number, to: number): void {

@@ -404,6 +404,105 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
     "pexpireat k -1",
     "dbsize",
   ],
+  "expiry beyond 2^53 ms": [
+    "set k v",
+    "pexpireat k 9223372036854770000",
+    "get k",
+    "pexpireat k 9223372036854769664",
+    "pexpiretime k",
+    "expiretime k",
+    "pexpireat k 9223372036854769664 gt",
+    "pexpireat k 9223372036854768640 gt",
+    "pexpireat k 9223372036854768640 lt",
+    "pexpiretime k",
+    "pexpireat k 9223372036854775807",
+    "pexpireat k 9223372036854775808",
+    "expireat k 9223372036854775",
+    "expiretime k",
+    "expireat k 9223372036854776",
+    "expire k 9223370000000000",
+    "expire k 9223372036854775",
+    "pexpire k 9223372036854775807",
+    "set k w pxat 9007199254740992",
+    "pexpiretime k",
+    "set k w pxat 9007199254741024",
+    "pexpiretime k",
+    "rename k l",
+    "copy l k",
+    "pexpiretime k",
+    "expiretime l",
+    "getex k exat 9223372036854775",
+    "expiretime k",
+    "persist k",
+    "ttl k",
+    "set k v px 9223372036854775807",
+    "set k v ex 9223372036854775",
+    "setex k 9223370000000000 v",
+    "psetex k 9223372036854775807 v",
+    "expire k -9223372036854775808",
+    "exists k",
+    "expire k -9223372036854775",
+    "exists k",
+  ],
+  "config set: all or nothing": [
+    "config set maxmemory 500mb databases 1",
+    "config get maxmemory",
+    "config set databases 1 maxmemory 500mb",
+    "config set maxmemory 500mb maxmemory 600mb",
+    "config set maxmemory 500mb MAXMEMORY 600mb",
+    "config get maxmemory",
+    "config set maxmemory 500mb nosuch 1",
+    "config set nosuch 1 maxmemory 500mb databases 1",
+    "config set databases 1 nosuch 1",
+    "config set maxmemory abc databases 1",
+    "config set maxclients 500 repl-backlog-size abc",
+    "config set maxmemory 500mb repl-backlog-size abc",
+    "ping",
+    "config get maxmemory",
+    "config set maxmemory 500mb databases",
+    "config set maxmemory 501mb repl-backlog-size 2mb",
+    "config get maxmemory",
+    "config get repl-backlog-size",
+    "config set maxmemory 0",
+  ],
+  "errors repeat bytes as they came": [
+    'nosuch "\xff\x80\xc3\xa9" "\xe2\x82"',
+    '"\xff\xfe" "\xfd"',
+    `"${"\xff".repeat(200)}" a`,
+    `nosuch "${"\xff".repeat(100)}" "${"\xc3".repeat(100)}" z`,
+    'client "\xff"',
+    'config set "\xff\xc3" 1',
+    'config set "\xff" 1 "\xfe" 2',
+    'client list type "\xff"',
+    "set k v",
+    'expire k 10 "\xff"',
+    'hello 2 "\xff"',
+  ],
+  "command list and info": [
+    "command list x",
+    "command list filterby",
+    "command list filterby pattern",
+    "command list filterby pattern a b",
+    "command list filterby nosuch x",
+    "command list nosuch pattern x",
+    "command list filterby module x",
+    "command list filterby aclcat nosuch",
+    'command list filterby aclcat ""',
+    "command list filterby pattern GET",
+    "COMMAND LIST FILTERBY PATTERN Config|Get",
+    "command list filterby pattern nosuch*",
+    "command info nosuch config|nosuch get|x",
+    "command count x",
+  ],
+  "shutdown abort": [
+    "shutdown abort",
+    "SHUTDOWN ABORT",
+    "shutdown abort nosave",
+    "shutdown nosave abort",
+    "shutdown abort now",
+    "shutdown save nosave",
+    "shutdown nosave now save",
+  ],
   "rename, copy, type": [
     "rename a b",
     "set a 1",
@@ -673,6 +772,123 @@ describeWithRedis("beside redis-server", () => {
     for (const [name, lines] of Object.entries(SCENARIOS)) {
       test(name, () => expectSame(lines));
     }
+  });
+
+  /** Elements of the reply to one command. */
+  async function listOf(port: number, ...line: string[]): Promise<string[]> {
+    const client = await RawResp.connect(port);
+    try {
+      const text = await client.replies(encodeRequest(line));
+      return text.split("\r\n").filter((part) => part !== "" && !/^[*$]/.test(part));
+    } finally {
+      client.close();
+    }
+  }
+
+  test("command: list, filters and info of what both have => the same names and categories", async () => {
+    const all = new Set(await listOf(hawser.port, "COMMAND", "LIST"));
+    expect(all).toContain("client|list");
+    const theirs = new Set(await listOf(redisPort, "COMMAND", "LIST"));
+    const shared = [...all].filter((name) => theirs.has(name));
+    expect(shared.length).toBeGreaterThan(80);
+    const categories = ["read", "write", "string", "keyspace", "connection", "transaction"];
+    for (const category of [...categories, "admin", "dangerous", "fast", "slow"]) {
+      const filter = ["COMMAND", "LIST", "FILTERBY", "ACLCAT", category];
+      const [ours, redisHas] = await Promise.all([
+        listOf(hawser.port, ...filter),
+        listOf(redisPort, ...filter),
+      ]);
+      const expected = redisHas.filter((name) => all.has(name)).sort();
+      expect({ category, names: ours.filter((name) => theirs.has(name)).sort() }).toEqual({
+        category,
+        names: expected,
+      });
+    }
+    const filter = ["COMMAND", "LIST", "FILTERBY", "PATTERN", "C*"];
+    const ours = (await listOf(hawser.port, ...filter)).filter((name) => theirs.has(name));
+    const redisHas = (await listOf(redisPort, ...filter)).filter((name) => all.has(name));
+    expect(ours.sort()).toEqual(redisHas.sort());
+    const info = await listOf(hawser.port, "COMMAND", "INFO", "config|get");
+    expect(info).toEqual(await listOf(redisPort, "COMMAND", "INFO", "config|get"));
+  });
+
+  test("client list: a subcommand is named as such while it runs", async () => {
+    for (const port of [redisPort, hawser.port]) {
+      for (const [line, shown] of [
+        ["CLIENT LIST", "client|list"],
+        ["CLIENT INFO", "client|info"],
+      ] as const) {
+        const client = await RawResp.connect(port);
+        const text = await client.replies(encodeRequest(line.split(" ")));
+        expect(text).toContain(` cmd=${shown} `);
+        client.close();
+      }
+    }
+  });
+
+  test("config resetstat => the same counts from there", async () => {
+    const names = [
+      "total_connections_received",
+      "total_net_input_bytes",
+      "total_net_output_bytes",
+      "rejected_connections",
+      "sync_full",
+      "sync_partial_ok",
+      "sync_partial_err",
+      "expired_keys",
+      "keyspace_hits",
+      "keyspace_misses",
+      "total_error_replies",
+    ];
+    const counts = async (port: number): Promise<Record<string, string>> => {
+      const client = await RawResp.connect(port);
+      try {
+        await client.replies(encodeRequest(["NOSUCH"]));
+        await client.replies(encodeRequest(["GET", "missing"]));
+        await client.replies(encodeRequest(["CONFIG", "RESETSTAT"]));
+        await client.replies(encodeRequest(["NOSUCH"]));
+        const info = await client.replies(encodeRequest(["INFO", "stats"]));
+        const fields = new Map(
+          info.split("\r\n").map((line) => line.split(":") as [string, string]),
+        );
+        return Object.fromEntries(names.map((name) => [name, fields.get(name) ?? "absent"]));
+      } finally {
+        client.close();
+      }
+    };
+    const ours = await counts(hawser.port);
+    expect(ours).toEqual(await counts(redisPort));
+    expect(ours["total_error_replies"]).toBe("1");
+  });
+
+  test("sync and psync: a redis that wants to replicate => told what to do, once, and not again and again", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "redis-replica-"));
+    const port = await freePort();
+    const flags = ["--port", String(port), "--save", "", "--dir", dir, "--loglevel", "notice"];
+    const upstream = ["--replicaof", "127.0.0.1", String(hawser.port)];
+    const before = (await hawser.info()).number("total_connections_received");
+    const replica = await ManagedProcess.spawn("redis-server", [...flags, ...upstream], {
+      name: "a redis that follows hawser",
+    });
+    try {
+      await until(() => (/unable to PSYNC|NOMASTERLINK/.test(replica.stdout) ? true : null), {
+        what: "redis to hear NOMASTERLINK",
+        timeoutMs: 20_000,
+      });
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const connections = (await hawser.info()).number("total_connections_received") - before;
+      expect(connections).toBeLessThan(20);
+      const logged = hawser.log.filter((line) => line.event === "sync_refused");
+      expect(logged).toHaveLength(1);
+      expect(logged[0]!["hint"]).toContain("REPLICAOF NO ONE");
+    } finally {
+      await replica.kill();
+      await rm(dir, { recursive: true, force: true });
+    }
+    const client = await RawResp.connect(hawser.port);
+    expect(await client.replies(encodeRequest(["SYNC"]))).toMatch(/^-NOMASTERLINK /);
+    expect(await client.replies(encodeRequest(["PSYNC", "?", "-1"]))).toMatch(/^-NOMASTERLINK /);
+    client.close();
   });
 
   const FATAL: Readonly<Record<string, readonly string[]>> = {

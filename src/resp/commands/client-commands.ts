@@ -32,6 +32,8 @@ const HELP = [
   "    Say which library the client uses.",
   "SETNAME <name>",
   "    Assign the name <name> to the current connection.",
+  "TRACKING (ON|OFF)",
+  "    ON is refused: there is no client side caching.",
   "HELP",
   "    Prints this help.",
 ];
@@ -46,6 +48,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     row("client|info", 2, FLAGS, NO_KEYS, (call) => call.reply.verbatim(`${line(call.client)}\n`)),
     row("client|no-evict", 3, ADMIN, NO_KEYS, noEvict),
     row("client|no-touch", 3, FLAGS, NO_KEYS, noTouch),
+    row("client|tracking", -3, FLAGS, NO_KEYS, tracking),
     row("client|help", 2, "loading stale", NO_KEYS, (call) => replyHelp(call, HELP)),
   ]),
 ];
@@ -102,6 +105,17 @@ function list(call: Call): void {
     return;
   }
   reply.verbatim(chosen.map((client) => `${line(client)}\n`).join(""));
+}
+
+/**
+ * Never OK for ON: a client would keep what it has read and never hear that it changed. The text is what
+ * its library shows.
+ */
+function tracking(call: Call): void {
+  const on = readOnOff(call);
+  if (on === null) return;
+  if (on) call.reply.error("ERR client side caching is not supported, turn it off in the client");
+  else call.reply.ok();
 }
 
 function noEvict(call: Call): void {

@@ -5,14 +5,16 @@
  */
 import type { Args } from "../args.ts";
 import type { Call } from "../context.ts";
+import { matchesGlob } from "../glob.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { COMMAND_DOCS } from "./command-docs.ts";
-import { NAME_BYTES_MAX, NO_KEYS, row, type Command } from "./command.ts";
+import { ERR, NAME_BYTES_MAX, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 
 const FLAGS = "loading stale";
 /** Names of one COMMAND INFO. */
 const NAMES_MAX = 1024;
+const PATTERN_BYTES_MAX = 1024;
 
 const HELP = [
   "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -20,7 +22,7 @@ const HELP = [
   "    Return details about all commands.",
   "COUNT",
   "    Return the total number of commands in this server.",
-  "LIST",
+  "LIST [FILTERBY (MODULE <module-name>|ACLCAT <cat>|PATTERN <pattern>)]",
   "    Return a list of all commands in this server.",
   "INFO [<command-name> ...]",
   "    Return details about multiple commands.",
@@ -50,11 +52,95 @@ export function commandCommands(table: CommandTable): readonly Command[] {
   ];
 }
 
+type Filter = (command: Command) => boolean;
+
+/** Commands and subcommands, as redis 7 lists them. */
 function list(call: Call, table: CommandTable): void {
-  const { reply } = call;
-  const commands = table.all();
-  reply.array(commands.length);
-  for (const command of commands) reply.bulkText(command.name);
+  const { args, reply } = call;
+  const filter = args.count === 2 ? (): boolean => true : readFilter(args);
+  if (filter === null) {
+    reply.error(ERR.syntax);
+    return;
+  }
+  const chosen = table
+    .all()
+    .flatMap((command) => [command, ...(command.subcommands?.values() ?? [])])
+    .filter(filter);
+  reply.array(chosen.length);
+  for (const command of chosen) reply.bulkText(command.name);
+}
+
+function readFilter(args: Args): Filter | null {
+  if (args.count !== 5 || !args.is(2, "FILTERBY")) return null;
+  if (args.is(3, "MODULE")) return () => false; // There are none.
+  if (args.is(3, "ACLCAT")) {
+    const name = `@${args.shown(4).toLowerCase()}`;
+    return (command) => categoriesOf(command).some((category) => category === name);
+  }
+  if (!args.is(3, "PATTERN")) return null;
+  const pattern = args.word(4, PATTERN_BYTES_MAX);
+  if (pattern === null) return () => false;
+  const bytes = Buffer.from(pattern, "latin1");
+  return ({ name }) => matchesGlob(bytes, Buffer.from(name), 0, name.length);
+}
+
+/** redis's categories, in its order. */
+const CATEGORIES = [
+  "@keyspace",
+  "@read",
+  "@write",
+  "@string",
+  "@admin",
+  "@fast",
+  "@slow",
+  "@dangerous",
+  "@connection",
+  "@transaction",
+] as const;
+type Category = (typeof CATEGORIES)[number];
+
+const OF_FLAG: Readonly<Record<string, readonly Category[]>> = {
+  write: ["@write"],
+  readonly: ["@read"],
+  admin: ["@admin", "@dangerous"],
+  fast: ["@fast"],
+};
+
+/** Of a group of COMMAND DOCS. */
+const OF_GROUP: Readonly<Record<string, readonly Category[]>> = {
+  string: ["@string"],
+  generic: ["@keyspace"],
+  connection: ["@connection"],
+  transactions: ["@transaction"],
+};
+
+/** Of commands that redis puts elsewhere than their group. */
+const OF_COMMAND: Readonly<Record<string, readonly Category[]>> = {
+  dbsize: ["@keyspace"],
+  flushdb: ["@keyspace", "@dangerous"],
+  flushall: ["@keyspace", "@dangerous"],
+  keys: ["@keyspace", "@dangerous"],
+  client: [],
+  ...Object.fromEntries(
+    ["", "|count", "|list", "|info", "|docs", "|help"].map((sub) => [
+      `command${sub}`,
+      ["@connection"],
+    ]),
+  ),
+  info: ["@dangerous"],
+  role: ["@admin", "@dangerous"],
+  wait: ["@connection"],
+};
+
+function categoriesOf({ name, flags }: Command): readonly Category[] {
+  const [parent = ""] = name.split("|");
+  const group = COMMAND_DOCS[parent]?.[1] ?? "";
+  const found = new Set<Category>([
+    ...flags.flatMap((flag) => OF_FLAG[flag] ?? []),
+    ...(OF_COMMAND[name] ?? OF_GROUP[group] ?? []),
+  ]);
+  if (!flags.includes("fast")) found.add("@slow");
+  return CATEGORIES.filter((category) => found.has(category));
 }
 
 function info(call: Call, table: CommandTable): void {
@@ -71,7 +157,7 @@ function info(call: Call, table: CommandTable): void {
   reply.array(args.count - 2);
   for (let i = 2; i < args.count; i++) {
     const command = named(table, args, i);
-    if (command === undefined) reply.nilArray();
+    if (command === undefined) reply.nil();
     else replyInfo(reply, command);
   }
 }
@@ -81,7 +167,7 @@ function replyInfos(reply: ReplyWriter, commands: readonly Command[]): void {
   for (const command of commands) replyInfo(reply, command);
 }
 
-/** redis 7's ten fields; categories, tips and key specifications are left empty. */
+/** redis 7's ten fields; tips and key specifications are left empty. */
 function replyInfo(reply: ReplyWriter, command: Command): void {
   reply.array(10);
   reply.bulkText(command.name);
@@ -91,7 +177,9 @@ function replyInfo(reply: ReplyWriter, command: Command): void {
   reply.integer(command.firstKey);
   reply.integer(command.lastKey);
   reply.integer(command.keyStep);
-  reply.set(0);
+  const categories = categoriesOf(command);
+  reply.set(categories.length);
+  for (const category of categories) reply.simple(category);
   reply.array(0);
   reply.array(0);
   const subcommands = [...(command.subcommands?.values() ?? [])];

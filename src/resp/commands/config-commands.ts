@@ -41,9 +41,12 @@ export const CONFIG_COMMANDS: readonly Command[] = [
 interface Setting {
   readonly name: string;
   readonly read: (port: PortContext) => string;
-  /** Absent: cannot be changed while running. Returns an error text or null. */
-  readonly write?: (call: Call, text: string) => string | null;
+  /** Absent: cannot be changed while running. Changes nothing yet; an error text when it may not be. */
+  readonly write?: (call: Call, text: string) => Change | string;
 }
+
+/** Puts a checked value in force; an error text, with nothing changed, or null. */
+type Change = () => string | null;
 
 const fixed = (name: string, value: string): Setting => ({ name, read: () => value });
 const text = (read: (port: PortContext) => number | string | boolean) => (port: PortContext) => {
@@ -58,7 +61,11 @@ const SETTINGS: readonly Setting[] = [
   { name: "port", read: text((port) => port.port) },
   { name: "bind", read: text((port) => port.options.bind) },
   { name: "maxclients", read: text((port) => port.settings.maxclients), write: setMaxclients },
-  { name: "maxmemory", read: text((port) => port.keys.maxmemory), write: setMaxmemory },
+  {
+    name: "maxmemory",
+    read: text((port) => port.keys.maxmemory),
+    write: setSize("maxmemory", (port, bytes) => (port.keys.maxmemory = bytes)),
+  },
   { name: "requirepass", read: text((port) => port.settings.requirepass), write: setPassword },
   {
     name: "repl-backlog-size",
@@ -70,7 +77,11 @@ const SETTINGS: readonly Setting[] = [
     read: text((port) => port.node.status().backlog.sizeBytes),
     write: setSize("backlog"),
   },
-  { name: "ship-rate", read: shipRate, write: setShipRate },
+  {
+    name: "ship-rate",
+    read: shipRate,
+    write: setSize("ship-rate", (port, bytes) => shipRates.set(port, bytes)),
+  },
   { name: "repl-backlog-ttl", read: text((port) => port.options.backlogTtlMs / 1000) },
   { name: "repl-port", read: text((port) => port.node.status().replPort) },
   { name: "hold", read: text(({ options, node }) => options.holdBytes || 4 * backlogOf(node)) },
@@ -139,73 +150,93 @@ function set(call: Call): void {
     reply.error(ERR.syntax);
     return;
   }
-  const chosen: [Setting, string][] = [];
+  const chosen = new Map<Setting, string>();
+  let refusal: string | null = null;
   for (let i = 2; i < args.count; i += 2) {
     const name = args.word(i, PATTERN_BYTES_MAX);
     const setting = SETTINGS.find((candidate) => candidate.name === name);
     if (setting === undefined) {
-      reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${args.shown(i)}'`);
-      return;
+      refusal ??= `ERR Unknown option or number of arguments for CONFIG SET - '${args.shown(i)}'`;
+      continue;
     }
     const value = args.text(i + 1, LIMITS.settingBytesMax);
-    if (value === null) {
+    if (setting.write === undefined)
+      refusal ??= failed(args.shown(i), "can't set immutable config");
+    else if (chosen.has(setting)) refusal ??= failed(args.shown(i), "duplicate parameter");
+    else if (value === null) {
       const most = `argument must be at most ${LIMITS.settingBytesMax} bytes`;
-      reply.error(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${most}`);
-      return;
-    }
-    chosen.push([setting, value]);
+      refusal ??= failed(args.shown(i), most);
+    } else chosen.set(setting, value);
   }
-  for (const [setting, value] of chosen) {
-    const error =
-      setting.write === undefined ? "can't set immutable config" : setting.write(call, value);
-    if (error === null) continue;
-    const where = `(possibly related to argument '${setting.name}')`;
-    reply.error(`ERR CONFIG SET failed ${where} - ${error}`);
-    return;
-  }
-  reply.ok();
+  refusal ??= change(call, chosen);
+  if (refusal === null) reply.ok();
+  else reply.error(refusal);
 }
 
-function setMaxclients(call: Call, value: string): string | null {
-  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0;
-  if (count < 1) return "argument must be between 1 and 999999";
-  call.port.settings.maxclients = count;
+/** All of them or, with an error text, none. */
+function change(call: Call, chosen: ReadonlyMap<Setting, string>): string | null {
+  const changes: [Setting, Change][] = [];
+  for (const [setting, value] of chosen) {
+    const checked = setting.write!(call, value);
+    if (typeof checked === "string") return failed(setting.name, checked);
+    changes.push([setting, checked]);
+  }
+  const before = changes.map(([setting]) => setting.read(call.port));
+  for (const [at, [setting, apply]] of changes.entries()) {
+    const error = apply();
+    if (error === null) continue;
+    for (let n = at - 1; n >= 0; n--) restore(call, changes[n]![0], before[n]!);
+    return failed(setting.name, error);
+  }
   return null;
 }
 
-function setMaxmemory(call: Call, value: string): string | null {
-  const bytes = sizeOf("maxmemory", value);
-  if (typeof bytes === "string") return bytes;
-  const error = call.port.node.applySetting("maxmemory", bytes);
-  if (error === null) call.keys.maxmemory = bytes;
-  return error;
+/** Back to a value that was in force, which is none that may be refused. */
+function restore(call: Call, setting: Setting, value: string): void {
+  const checked = setting.write!(call, value);
+  if (typeof checked !== "string") checked();
 }
 
-function setPassword(call: Call, value: string): string | null {
+function failed(name: string, why: string): string {
+  return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`;
+}
+
+function setMaxclients(call: Call, value: string): Change | string {
+  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0;
+  if (count < 1) return "argument must be between 1 and 999999";
+  return () => {
+    call.port.settings.maxclients = count;
+    return null;
+  };
+}
+
+function setPassword(call: Call, value: string): Change | string {
   const { options, settings } = call.port;
   const open = openPort(options, value, options.replPassword);
   if (open === "replication")
     return "the replication port has no password, anybody could copy everything by it; start with --repl-password, or --repl-open";
   if (open === "client")
     return "the replication port has a password, without one here anybody could read and write; start with --clients-open to allow it";
-  settings.requirepass = value;
-  return null;
-}
-
-function setSize(name: "backlog"): (call: Call, value: string) => string | null {
-  return (call, value) => {
-    const bytes = sizeOf(name, value);
-    if (typeof bytes === "string") return bytes;
-    return call.port.node.applySetting(name, bytes);
+  return () => {
+    settings.requirepass = value;
+    return null;
   };
 }
 
-function setShipRate(call: Call, value: string): string | null {
-  const bytes = sizeOf("ship-rate", value);
-  if (typeof bytes === "string") return bytes;
-  const error = call.port.node.applySetting("ship-rate", bytes);
-  if (error === null) shipRates.set(call.port, bytes);
-  return error;
+/** A size that the node takes; `done` when it took it. */
+function setSize(
+  name: RuntimeSetting,
+  done: (port: PortContext, bytes: number) => void = () => undefined,
+): (call: Call, value: string) => Change | string {
+  return ({ port }, value) => {
+    const bytes = sizeOf(name, value);
+    if (typeof bytes === "string") return bytes;
+    return () => {
+      const error = port.node.applySetting(name, bytes);
+      if (error === null) done(port, bytes);
+      return error;
+    };
+  };
 }
 
 /** Bytes within the range of the flag of this name, or what is wrong with them. */
@@ -221,10 +252,13 @@ function sizeOf(name: RuntimeSetting, value: string): number | string {
 }
 
 function resetStat(call: Call): void {
-  const { counters, keys, reply } = call.port;
+  const { counters, keys, reply, node } = call.port;
   for (const name of Object.keys(counters) as (keyof typeof counters)[]) counters[name] = 0;
   keys.counters.hits = 0;
   keys.counters.misses = 0;
   keys.counters.expired = 0;
+  reply.bytesTotal = 0;
+  reply.errorsTotal = 0;
+  call.port.nodeCountersReset = { ...node.status().counters };
   reply.ok();
 }

@@ -4,7 +4,7 @@
  * Owns: units, overflow, redis's verdicts. Does not own: what is done with the time.
  */
 import type { Args } from "../args.ts";
-import { readBigInteger } from "../numbers.ts";
+import { I64_MAX, I64_MIN, readBigInteger } from "../numbers.ts";
 import { ERR } from "./command.ts";
 
 export interface ExpireUnit {
@@ -21,8 +21,14 @@ export const UNIT: Readonly<Record<"ex" | "px" | "exat" | "pxat", ExpireUnit>> =
   pxat: { ms: 1n, relative: false },
 };
 
-/** 2^63 - 1 ms is redis's bound; ours is what a record's time and a double hold. */
-const EXPIRE_AT_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+/** redis's bound. */
+const EXPIRE_AT_MAX = I64_MAX;
+const NO_LOSS_MAX = BigInt(Number.MAX_SAFE_INTEGER);
+/**
+ * The largest time that is kept, 2^63 - 1024. Times are doubles: beyond 2^53 ms, the year 287396, they
+ * are kept to the next multiple of 2 to 1024 ms.
+ */
+const KEPT_MAX = 9_223_372_036_854_774_784;
 
 /**
  * The absolute time that argument `index` means.
@@ -44,9 +50,6 @@ export function readExpireAt(
   const at = value * unit.ms + (unit.relative ? BigInt(now) : 0n);
   if (at > EXPIRE_AT_MAX) return invalid;
   if (positive && at <= 0n) return invalid;
-  return at < -EXPIRE_AT_MAX
-    ? value * unit.ms < -0x8000_0000_0000_0000n
-      ? invalid
-      : -1
-    : Number(at);
+  if (at < -NO_LOSS_MAX) return value * unit.ms < I64_MIN ? invalid : -1;
+  return Math.min(Number(at), KEPT_MAX);
 }

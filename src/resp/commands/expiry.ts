@@ -15,12 +15,10 @@ export const EXPIRY_COMMANDS: readonly Command[] = [
   row("pexpire", -3, WRITE, ONE_KEY, (call) => expire(call, UNIT.px, "pexpire")),
   row("expireat", -3, WRITE, ONE_KEY, (call) => expire(call, UNIT.exat, "expireat")),
   row("pexpireat", -3, WRITE, ONE_KEY, (call) => expire(call, UNIT.pxat, "pexpireat")),
-  row("ttl", 2, READ, ONE_KEY, (call) =>
-    ttl(call, (at, now) => Math.floor((at - now + 500) / 1000)),
-  ),
-  row("pttl", 2, READ, ONE_KEY, (call) => ttl(call, (at, now) => at - now)),
-  row("expiretime", 2, READ, ONE_KEY, (call) => ttl(call, (at) => Math.floor((at + 500) / 1000))),
-  row("pexpiretime", 2, READ, ONE_KEY, (call) => ttl(call, (at) => at)),
+  row("ttl", 2, READ, ONE_KEY, (call) => ttl(call, { seconds: true, left: true })),
+  row("pttl", 2, READ, ONE_KEY, (call) => ttl(call, { seconds: false, left: true })),
+  row("expiretime", 2, READ, ONE_KEY, (call) => ttl(call, { seconds: true, left: false })),
+  row("pexpiretime", 2, READ, ONE_KEY, (call) => ttl(call, { seconds: false, left: false })),
   row("persist", 2, WRITE, ONE_KEY, persist),
 ];
 
@@ -80,14 +78,27 @@ function allows(conditions: Conditions, at: number, current: number): boolean {
   return !(conditions.lt && current !== 0 && at >= current);
 }
 
-function ttl(call: Call, shown: (at: number, now: number) => number): void {
+interface Shown {
+  /** Seconds, to the nearest; else ms. */
+  readonly seconds: boolean;
+  /** From now on; else since 1970. */
+  readonly left: boolean;
+}
+
+function ttl(call: Call, shown: Shown): void {
   const { args, keys, reply } = call;
   if (!keys.read(args.bytes, args.from(1), args.to(1))) {
     reply.integer(-2);
     return;
   }
   const at = keys.store.hitExpireAt;
-  reply.integer(at === 0 ? -1 : Math.max(shown(at, keys.now), 0));
+  if (at > Number.MAX_SAFE_INTEGER) {
+    const ms = BigInt(at) - (shown.left ? BigInt(keys.now) : 0n);
+    reply.integerText(String(shown.seconds ? (ms + 500n) / 1000n : ms));
+    return;
+  }
+  const ms = Math.max(at - (shown.left ? keys.now : 0), 0);
+  reply.integer(at === 0 ? -1 : shown.seconds ? Math.floor((ms + 500) / 1000) : ms);
 }
 
 function persist(call: Call): void {

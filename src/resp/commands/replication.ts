@@ -4,7 +4,7 @@
  *
  * Owns: arguments and replies. Does not own: what they set off (node.ts).
  */
-import type { Call } from "../context.ts";
+import type { Call, PortContext } from "../context.ts";
 import type { SessionStateName } from "../../node/api.ts";
 import { readHost, UsageError } from "../../node/option-values.ts";
 import { readInteger } from "../numbers.ts";
@@ -16,7 +16,12 @@ import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 const ADMIN = "admin noscript stale no_async_loading loading";
 const INFO_FLAGS = "loading stale fast";
 
+/** A redis that retries every second is told about once an hour. */
+const SYNC_REFUSED_MS = 3_600_000;
+
 export const REPLICATION_COMMANDS: readonly Command[] = [
+  row("sync", 1, "admin noscript no_async_loading no_multi", NO_KEYS, refuseSync),
+  row("psync", -3, "admin noscript no_async_loading no_multi", NO_KEYS, refuseSync),
   row("role", 1, "noscript loading stale fast", NO_KEYS, role),
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
@@ -28,6 +33,26 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("repl.verify", -1, "loading stale", NO_KEYS, replVerify),
   row("repl.bucket", -4, "loading stale", NO_KEYS, replBucket),
 ];
+
+/** Ports to which a redis tried to attach itself, and when that was logged. */
+const syncRefusedAtMs = new WeakMap<PortContext, number>();
+
+/** A redis-server whose replicaof names this port: it tries again every second, and says this text. */
+function refuseSync(call: Call): void {
+  const { client, port, reply } = call;
+  const now = Date.now();
+  const before = syncRefusedAtMs.get(port);
+  if (before === undefined || now - before >= SYNC_REFUSED_MS) {
+    syncRefusedAtMs.set(port, now);
+    port.log.warn("sync_refused", {
+      client: client.address,
+      hint: "redis cannot replicate from hawser: run REPLICAOF NO ONE there; hawser's own replicas use the replication port",
+    });
+  }
+  reply.error(
+    "NOMASTERLINK hawser does not speak redis's replication protocol, run REPLICAOF NO ONE",
+  );
+}
 
 const SEED_CHARS = 32;
 /** A hundred buckets of three digits with commas. */

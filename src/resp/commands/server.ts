@@ -15,7 +15,7 @@ export const SERVER_COMMANDS: readonly Command[] = [
 
 /** Longer than any section's name. */
 const SECTION_BYTES_MAX = 32;
-const SHUTDOWN_WORDS = ["NOSAVE", "SAVE", "NOW", "FORCE"];
+const SHUTDOWN_WORDS = ["NOSAVE", "SAVE", "NOW", "FORCE", "ABORT"];
 
 function info(call: Call): void {
   const { args, port, reply } = call;
@@ -38,10 +38,22 @@ function time(call: Call): void {
 
 function shutdown(call: Call): void {
   const { args, client, port, reply } = call;
+  const words = new Set<string>();
   for (let i = 1; i < args.count; i++) {
-    const index = i;
-    if (SHUTDOWN_WORDS.some((word) => args.is(index, word))) continue;
+    const word = SHUTDOWN_WORDS.find((known) => args.is(i, known));
+    if (word === undefined) {
+      reply.error(ERR.syntax);
+      return;
+    }
+    words.add(word);
+  }
+  const isAbort = words.has("ABORT");
+  if ((isAbort && words.size > 1) || (words.has("SAVE") && words.has("NOSAVE"))) {
     reply.error(ERR.syntax);
+    return;
+  }
+  if (isAbort) {
+    reply.error("ERR No shutdown in progress.");
     return;
   }
   port.log.info("shutdown_asked", { client: client.address });

@@ -166,7 +166,7 @@ describe("every command with a large argument", () => {
     const client = new FakeClient(new FakePort());
     const large = "x".repeat(LARGE);
     expect(client.call("CONFIG", "GET", large)).toBe("*0\r\n");
-    expect(client.call("COMMAND", "INFO", large)).toBe("*1\r\n*-1\r\n");
+    expect(client.call("COMMAND", "INFO", large)).toBe("*1\r\n$-1\r\n");
     expect(client.call("COMMAND", "DOCS", large)).toBe("*0\r\n");
     expect(client.call("INFO", large)).toBe("$0\r\n\r\n");
   });

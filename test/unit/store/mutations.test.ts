@@ -43,11 +43,20 @@ const MALFORMED: Record<string, Buffer> = {
   "SET whose key is longer than it": changed(set, (b) => b.writeUInt32LE(9, 2)),
   "SET whose key is longer than anything": changed(set, (b) => b.writeUInt32LE(0xffff_ffff, 2)),
   "SET with an empty expiry": changed(timed, (b) => b.fill(0, 6, 14)),
-  "SET with an expiry above 2^53": changed(timed, (b) => b.writeUInt32LE(0x20_0000, 10)),
+  "SET with an expiry that no double holds": changed(timed, (b) => {
+    b.writeUInt32LE(1, 6);
+    b.writeUInt32LE(0x20_0000, 10);
+  }),
+  "SET with an expiry of 2^63": changed(timed, (b) => {
+    b.writeUInt32LE(0, 6);
+    b.writeUInt32LE(0x8000_0000, 10);
+  }),
   "DEL with flags": changed(m.delRecord(key), (b) => (b[1] = 1)),
   "DEL with bytes after the key": Buffer.concat([m.delRecord(key), Buffer.from("x")]),
   "EXPIRE cut in its time": m.expireRecord(Buffer.alloc(0), 5).subarray(0, 13),
-  "EXPIRE above 2^53": changed(m.expireRecord(key, 5), (b) => b.writeUInt32LE(0x20_0000, 10)),
+  "EXPIRE at a time that no double holds": changed(m.expireRecord(key, 5), (b) =>
+    b.writeUInt32LE(0x20_0000, 10),
+  ),
   "PATCH beyond the largest value": changed(m.patchRecord(key, 0, value), (b) =>
     b.writeUInt32LE(512 * 1024 * 1024, 6),
   ),
@@ -159,4 +168,24 @@ test("the same key twice in a range, a FLUSH between => in order", () => {
   ]);
   store.applyRange(range, 0, range.length);
   expect([store.size, valueOf(store, key)]).toEqual([1, "Value"]);
+});
+
+test("expiries beyond 2^53 that a double holds => kept exactly, in the store, a snapshot and a copy", () => {
+  const store = new Store(m.TINY);
+  const times = [2 ** 53, 2 ** 53 + 2, 2 ** 62 + 1024, 2 ** 63 - 1024];
+  const names = times.map((_, n) => Buffer.from(`key ${n}`));
+  for (const [n, time] of times.entries()) {
+    const set = m.setRecord(names[n]!, Buffer.from("v"), n % 2 === 0 ? time : 0);
+    store.apply(set, 0, set.length);
+    const expire = m.expireRecord(names[n]!, time);
+    store.apply(expire, 0, expire.length);
+  }
+  const { payloads, records } = m.readChunks(store.freeze(), 300);
+  for (const one of [store, m.loadStore(payloads, records, m.TINY)]) {
+    const found = names.map((name) => {
+      expect(one.find(name, 0, name.length)).toBe(true);
+      return one.hitExpireAt;
+    });
+    expect(found).toEqual(times);
+  }
 });
