@@ -33,6 +33,17 @@ export const LIMITS = {
   textBytesMax: 255,
   /** Bytes (utf-8) of a human-readable message in REJECT and BYE. */
   messageBytesMax: 1024,
+  /** A peer's clock or duration, ms: the last moment that a JavaScript Date can name. Threat: sums of
+   * such numbers that are no integers any more. */
+  timeMsMax: 8_640_000_000_000_000,
+  /** Offset of a snapshot: 1 TiB short of 2^53. Threat: a log that cannot go on from there. */
+  offsetMax: 9_006_099_743_113_216,
+  /** How long a REJECT may keep a replica away, ms. Nobody has proved anything when it is said. */
+  retryAfterMsMax: 60_000,
+  /** Bytes that wait to be taken by an upstream before it is told no more ACKs. */
+  sessionOutputBytesMax: 65_536,
+  /** Verifications that a replica digests at a time; one more is not answered. */
+  verifiesMax: 4,
   /** Bytes of one RESP bulk string, as redis's proto-max-bulk-len. */
   bulkBytesMax: 536_870_912,
   /** Arguments of one RESP command, as redis's limit. */

@@ -336,6 +336,10 @@ export class DaemonNode implements HawserNode {
   }
 
   private onVerify(message: Verify): void {
+    if (!this.verifier.mayAnswer) {
+      this.feeder.counters.bump("verifies_dropped");
+      return;
+    }
     this.verifier.answer(this.session, message, this.store.freeze()).catch((error: unknown) => {
       this.logger.error("verify_failed", { why: String(error) });
     });

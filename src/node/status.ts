@@ -7,7 +7,8 @@ import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
 import { downForMs, owedBytes, staleMs } from "../replica/owed.ts";
-import { batchClockMs } from "../wire/frame.ts";
+import { BATCH_HEAD_BYTES, batchClockMs } from "../wire/frame.ts";
+import { printable } from "../wire/text.ts";
 import type { Target } from "./upstream-socket.ts";
 import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
 
@@ -21,7 +22,8 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
     replicaId: hello?.replicaId ?? "",
     nodeId: hello?.nodeId ?? "",
     remote: link.remote,
-    host: hello?.address.host || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    host:
+      printable(hello?.address.host ?? "") || link.remote.slice(0, link.remote.lastIndexOf(":")),
     clientPort: hello?.address.clientPort ?? 0,
     replPort: hello?.address.replPort ?? 0,
     state: state.kind === "closed" ? "handshake" : state.kind,
@@ -64,7 +66,8 @@ function lagMs(feeder: Feeder, link: Link, lagBytes: number, wallMs: number): nu
   if (link.confirmed < backlog.first) return -1;
   const segment = backlog.segmentAt(link.confirmed);
   const at = link.confirmed - segment.start;
-  if (at >= segment.sealed) return 0;
+  // Why the head: what a replica says it has applied need not be where a batch starts.
+  if (at + BATCH_HEAD_BYTES > segment.sealed) return 0;
   return Math.max(0, Math.round(wallMs - batchClockMs(segment.bytes, at)));
 }
 

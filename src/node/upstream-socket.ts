@@ -161,6 +161,10 @@ export class SessionSocket implements SessionShell {
     this.socket?.write(bytes);
   }
 
+  get pendingBytes(): number {
+    return this.socket?.writableLength ?? 0;
+  }
+
   end(): void {
     this.generation += 1;
     const { socket } = this;

@@ -9,12 +9,14 @@
  * Owns: running verifications and their answers. Does not own: sums (store/digest.ts).
  */
 import { performance } from "node:perf_hooks";
+import { LIMITS } from "../limits.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
 import type { Digest, SerializerPool } from "../store/pool.ts";
 import type { Snapshot } from "../store/snapshot.ts";
 import { randomId } from "../wire/id.ts";
+import { printable } from "../wire/text.ts";
 import type { DigestAnswer, Id, Position, Verify } from "../wire/messages.ts";
 
 /** Buckets that fit into one DIGEST. */
@@ -46,6 +48,8 @@ export class Verifier {
   private readonly pool: SerializerPool;
   /** Answers of the verification under way, by verify id and link. */
   private readonly answers = new Map<Id, Map<Link, DigestAnswer>>();
+  /** Questions of the upstream that are being answered. */
+  private answering = 0;
 
   constructor(pool: SerializerPool) {
     this.pool = pool;
@@ -92,8 +96,14 @@ export class Verifier {
     }
   }
 
+  /** One more question may be answered: each pins a snapshot until it is. */
+  get mayAnswer(): boolean {
+    return this.answering < LIMITS.verifiesMax;
+  }
+
   /** The replica's side: `snapshot` is the state at the message's position. */
   async answer(session: Session, message: Verify, snapshot: Snapshot): Promise<void> {
+    this.answering += 1;
     try {
       const { seed, buckets } = message;
       const digest = await this.pool.digest(snapshot, { seed, buckets });
@@ -105,6 +115,7 @@ export class Verifier {
         buckets: [...digest.buckets],
       });
     } finally {
+      this.answering -= 1;
       snapshot.close();
     }
   }
@@ -125,7 +136,8 @@ function verdictOf(link: Link, own: Digest, answer: DigestAnswer | undefined): R
   const who = {
     replicaId: hello?.replicaId ?? "",
     remote: link.remote,
-    host: hello?.address.host || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    host:
+      printable(hello?.address.host ?? "") || link.remote.slice(0, link.remote.lastIndexOf(":")),
     clientPort: hello?.address.clientPort ?? 0,
   };
   if (answer === undefined)

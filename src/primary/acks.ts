@@ -14,7 +14,8 @@ type RestoreAck = Extract<Ack, { mode: "restoring" }>;
 /** Applies an ACK to its link. Throws WireError ERR_WIRE_STATE when it claims the impossible. */
 export function acceptAck(feeder: Feeder, link: Link, ack: Ack, nowMs: number): void {
   link.lastAckMs = nowMs;
-  if (ack.echo > link.echoUs) {
+  // Why not above: nobody can have heard a PING that was not said.
+  if (ack.echo > link.echoUs && ack.echo <= Math.round(link.lastPingMs * 1000)) {
     link.echoUs = ack.echo;
     link.roundTripMs = Math.max(0, nowMs - ack.echo / 1000);
   }

@@ -67,7 +67,11 @@ export function checkPeer(
   if (password !== "") {
     const proof = hmacProof(password, "replica", link.nonce, peer.nonce);
     if (!proofMatches(proof, peer.proof))
-      return refusal("auth", peer.proof === "" ? "a password is required" : "wrong password");
+      return refusal(
+        "auth",
+        `${peer.proof === "" ? "a password is required" : "wrong password"}; ` +
+          "both ends need the same --repl-password",
+      );
   }
   return null;
 }

@@ -33,6 +33,7 @@ export type CloseReason =
   | "peer_closed"
   | "socket_error"
   | "bye_received"
+  | "replica_refused"
   | "rejected"
   | "answered"
   | "protocol"

@@ -33,6 +33,7 @@ import {
   type RejectCode,
   type Verify,
 } from "../wire/messages.ts";
+import { printable } from "../wire/text.ts";
 import { Cursor } from "../log/cursor.ts";
 import type { Hold } from "./holds.ts";
 import { assertLinkMove, type CloseReason, type LinkState } from "./link-state.ts";
@@ -239,7 +240,8 @@ export class Link implements DecoderSink {
   }
 
   private onBye(message: Bye): void {
-    this.close("bye_received", `${message.code}: ${message.message}`);
+    const reason = message.code === "protocol" ? "replica_refused" : "bye_received";
+    this.close(reason, printable(`${message.code}: ${message.message}`));
   }
 
   batchHead(): void {

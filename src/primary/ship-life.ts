@@ -119,5 +119,6 @@ const UNPARKED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   "upstream_resync",
   "shutdown",
   "rejected",
+  "replica_refused",
   "sync_given_up",
 ]);

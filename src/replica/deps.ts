@@ -69,6 +69,8 @@ export interface SessionShell {
   /** Opens a connection; answers with onConnected or onClosed. */
   dial(): void;
   write(bytes: Buffer): void;
+  /** Bytes written on this connection that the kernel has not taken. */
+  readonly pendingBytes: number;
   /** Sends what was written and ends the connection. No event follows. */
   end(): void;
   /** Ends at once. No event follows. */

@@ -4,7 +4,7 @@
  *
  * Pure. Owns: HELLO's content, the judgement. Does not own: what follows (session.ts).
  */
-import { WireError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import {
   PROTOCOL,
   type Greeting,
@@ -28,9 +28,28 @@ export interface Claim {
 }
 
 /**
- * The HELLO that answers `greeting`.
- * @throws {WireError} ERR_WIRE_STATE when the feeder wants a password that was not configured
+ * Why this greeting is not acceptable, or null. A password that we lack is no reason: the feeder
+ * refuses a HELLO without proof, and both ends have the reason in their logs.
  */
+export function judgeGreeting(options: SessionOptions, greeting: Greeting): string | null {
+  const { versionMin, versionMax, authRequired } = greeting;
+  if (versionMin > PROTOCOL.max || versionMax < PROTOCOL.min)
+    return (
+      `the upstream speaks versions ${versionMin} to ${versionMax} of the protocol, ` +
+      `this node ${PROTOCOL.min} to ${PROTOCOL.max}`
+    );
+  if (options.password !== "" && !authRequired)
+    return "the upstream asks for no password and this node has one: give both the same --repl-password";
+  return null;
+}
+
+/** How long a REJECT may keep this replica away, ms: less where it is known that nobody proved it. */
+export function longestRetryMs(options: SessionOptions): number {
+  const { password, backoffMaxMs } = options;
+  return password === "" ? LIMITS.retryAfterMsMax : Math.min(LIMITS.retryAfterMsMax, backoffMaxMs);
+}
+
+/** The HELLO that answers an acceptable greeting; without a password it has no proof. */
 export function answerGreeting(
   node: ReplicaNode,
   options: SessionOptions,
@@ -39,8 +58,6 @@ export function answerGreeting(
   claim: Claim,
 ): Hello {
   const { password } = options;
-  if (greeting.authRequired && password === "")
-    throw new WireError("ERR_WIRE_STATE", "the upstream requires a password (--repl-password)");
   const { log, receivedChain: chain, restore } = claim;
   return {
     type: "hello",

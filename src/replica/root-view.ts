@@ -8,6 +8,7 @@
  * Owns: the newest word on the root, over connections. Does not own: what this node itself lacks
  * (owed.ts).
  */
+import { LIMITS } from "../limits.ts";
 import type { Id, Ping, Welcome } from "../wire/messages.ts";
 
 /** The root, as PING tells of it. */
@@ -73,7 +74,7 @@ export class RootView {
   }
 }
 
-/** Whole, and what a u53 of the wire can hold. */
+/** Whole, and what a time on the wire may be. */
 function bounded(value: number): number {
-  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.round(value)));
+  return Math.min(LIMITS.timeMsMax, Math.max(0, Math.round(value)));
 }

@@ -15,6 +15,7 @@
  * snapshot (restore.ts), cutting batches into slices (apply.ts).
  */
 import { HawserError, WireError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
 import {
@@ -28,12 +29,20 @@ import {
   type SnapshotEnd,
   type Welcome,
 } from "../wire/messages.ts";
+import { printable } from "../wire/text.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
-import { answerGreeting, isVerdict, judgeEmpty, judgeWelcome } from "./handshake.ts";
+import {
+  answerGreeting,
+  isVerdict,
+  judgeEmpty,
+  judgeGreeting,
+  judgeWelcome,
+  longestRetryMs,
+} from "./handshake.ts";
 import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
@@ -212,7 +221,7 @@ export class Session implements DecoderSink {
     this.nowMs = nowMs;
     const late = lateBecause(state, this.lastReceivedMs, options, nowMs);
     if (late !== null) this.fail(late, nowMs);
-    else if (this.connected && this.acks.heartbeatDue(nowMs)) this.ack(nowMs);
+    else if (this.connected && (this.acks.due || this.acks.heartbeatDue(nowMs))) this.ack(nowMs);
     else if (state.kind === "retrying") {
       this.restorer.expire(nowMs);
       if (nowMs >= state.atMs) this.dial(nowMs);
@@ -246,6 +255,8 @@ export class Session implements DecoderSink {
         this.fail(`upstream said bye: ${message.code}: ${message.message}`, this.nowMs);
         return;
       case "verify":
+        if (this.state.kind !== "streaming")
+          throw new WireError("ERR_WIRE_STATE", `a VERIFY while ${this.state.kind}`);
         this.mark.set(message);
         return;
       default:
@@ -259,9 +270,14 @@ export class Session implements DecoderSink {
     if (message !== null) this.deps.onVerify(message);
   }
 
-  /** Answers a VERIFY, when the connection still stands. */
+  /** Answers a VERIFY, when the connection still stands and the upstream reads. */
   answerVerify(answer: DigestAnswer): void {
-    if (this.state.kind === "streaming") this.say(answer);
+    if (this.state.kind === "streaming" && !this.unread) this.say(answer);
+  }
+
+  /** The upstream has left so much unread that it is told no more. */
+  private get unread(): boolean {
+    return this.shell.pendingBytes > LIMITS.sessionOutputBytesMax;
   }
 
   batchHead(head: Buffer, at: number, length: number): void {
@@ -305,9 +321,15 @@ export class Session implements DecoderSink {
 
   private onGreeting(greeting: Greeting): void {
     const { state } = this;
-    if (state.kind !== "handshake" || this.welcome !== null)
-      throw new WireError("ERR_WIRE_STATE", `a GREETING while ${state.kind}`);
+    // Why only one: each is answered with a HELLO, before anybody has proved anything.
+    if (state.kind !== "handshake" || this.feederNonce !== "")
+      throw new WireError("ERR_WIRE_STATE", `a second GREETING, or one while ${state.kind}`);
     this.feederNonce = greeting.nonce;
+    const refusal = judgeGreeting(this.options, greeting);
+    if (refusal !== null) {
+      this.turnDown(refusal, false);
+      return;
+    }
     this.say(
       answerGreeting(this.node, this.options, greeting, state.nonce, {
         log: this.deps.log,
@@ -364,21 +386,35 @@ export class Session implements DecoderSink {
   }
 
   private onReject(reject: Reject): void {
+    const { state, options } = this;
+    if (state.kind !== "handshake")
+      throw new WireError("ERR_WIRE_STATE", `a REJECT while ${state.kind}`);
     this.deps.counters.bump(`rejected_${reject.code}`);
-    this.retryAfterMs = reject.retryAfterMs;
+    this.retryAfterMs = Math.min(reject.retryAfterMs, longestRetryMs(options));
     if (isVerdict(reject)) this.node.onRefused();
     this.fail(`rejected: ${reject.code}: ${reject.message}`, this.nowMs);
   }
 
+  /** What the upstream has is not acceptable: consent, if any, was for this. */
   private refuse(why: string, forGood: boolean): void {
+    this.node.onRefused();
+    this.turnDown(why, forGood);
+  }
+
+  private turnDown(why: string, forGood: boolean): void {
     this.deps.journal("error", "upstream_refused", { why });
     this.deps.counters.bump("upstream_refused");
-    this.node.onRefused();
+    // Why said: the operator of the other end sees why its replica goes, too.
+    if (this.decoder !== null) {
+      this.say({ type: "bye", code: "protocol", message: why });
+      this.shell.end();
+    }
     if (!forGood) {
       this.fail(why, this.nowMs);
       return;
     }
-    this.lastError = why;
+    this.lastError = printable(why);
+    this.leaveConnection(this.nowMs);
     this.stop(why, this.nowMs);
   }
 
@@ -394,6 +430,11 @@ export class Session implements DecoderSink {
   }
 
   private ack(nowMs: number): void {
+    // Why skipped: the next says all that this one would, and more of them only wait.
+    if (this.unread) {
+      this.acks.due = true;
+      return;
+    }
     const restoring = this.state.kind === "restoring";
     this.say(restoring ? this.acks.restoring(nowMs) : this.acks.streaming(nowMs));
   }
@@ -465,7 +506,8 @@ export class Session implements DecoderSink {
   private fail(why: string, nowMs: number): void {
     this.shell.destroy();
     this.leaveConnection(nowMs);
-    this.lastError = why;
+    // Why made printable here: it goes to INFO, status and the log, and a peer wrote some of it.
+    this.lastError = printable(why);
     const waitMs = this.plannedReturn ? this.backoff.planned() : this.backoff.next();
     const delayMs = Math.max(waitMs, this.retryAfterMs);
     this.plannedReturn = false;

@@ -69,7 +69,10 @@ const ACK_MODE: Readonly<Record<m.Ack["mode"], number>> = { streaming: 1, restor
 
 const ROLE: Readonly<Record<m.State["role"], number>> = { primary: 0, replica: 1 };
 
-const position = f.struct<m.Position>({ history: f.id, offset: f.u53, chain: f.u32 });
+const positionAt = (offset: Field<number>): Field<m.Position> =>
+  f.struct<m.Position>({ history: f.id, offset, chain: f.u32 });
+
+const position = positionAt(f.u53);
 
 const lineage = f.list(
   f.struct<m.LineageEntry>({ history: f.id, left: f.u53 }),
@@ -135,9 +138,9 @@ const reject = f.struct<m.Reject>({
 const ping = f.struct<m.Ping>({
   type: f.constant("ping"),
   sentUs: f.u53,
-  rootClockMs: f.u53,
-  rootAgeMs: f.u53,
-  awayMs: f.u53,
+  rootClockMs: f.timeMs,
+  rootAgeMs: f.timeMs,
+  awayMs: f.timeMs,
   next: f.u53,
   rootNext: f.optional(f.u53),
   ackNow: f.flag,
@@ -165,7 +168,8 @@ const ack = f.tagged<m.Ack, "mode">("mode", ACK_MODE, {
 const snapshot = f.struct<m.SnapshotBegin>({
   type: f.constant("snapshot"),
   snapshotId: f.id,
-  position,
+  // The receiver's own log goes on from here.
+  position: positionAt(f.upTo(LIMITS.offsetMax)),
   lineage,
   format,
   firstChunk: f.u32,

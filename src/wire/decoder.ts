@@ -34,6 +34,7 @@ import {
   CHUNK_HEAD_BYTES,
   FRAME_HEAD_BYTES,
   RECORD_LENGTH_BYTES,
+  batchClockMs,
   batchLength,
   batchOffset,
   chainOf,
@@ -68,9 +69,6 @@ const NOWHERE = -1;
 
 /** The first size of the carry buffer: every head fits. */
 const CARRY_BYTES_MIN = 64;
-
-/** The high word of a u64 from which on it is not below 2^53. */
-const U53_HIGH_END = 0x20_0000;
 
 export class Decoder {
   readonly #sink: DecoderSink;
@@ -266,8 +264,8 @@ export class Decoder {
     if (count === 0 || length < BATCH_HEAD_BYTES + count * RECORD_LENGTH_BYTES) {
       this.#fail("ERR_WIRE_BODY", `a batch of ${length} bytes has ${count} records`);
     }
-    if (bytes.readUInt32LE(at + AT.clockMs + 4) >= U53_HIGH_END) {
-      this.#fail("ERR_WIRE_BODY", "a batch's clock is 2^53 or more");
+    if (batchClockMs(bytes, at) > LIMITS.timeMsMax) {
+      this.#fail("ERR_WIRE_BODY", `a batch's clock is more than ${LIMITS.timeMsMax}`);
     }
     const offset = batchOffset(bytes, at);
     if (offset !== this.#offset || !Number.isSafeInteger(offset + length)) {

@@ -4,7 +4,8 @@
  *
  *   u8 u16 u32     integers                  flag       u8, 0 or 1
  *   u53            u64 below 2^53            choice     u8 from a table
- *   hex(n)         n bytes                   optional   flag, then the value if 1
+ *   upTo(n)        u64 not above n           optional   flag, then the value if 1
+ *   hex(n)         n bytes
  *   text, message  u8 | u16 length, utf-8    list       u8 | u16 count, then the items
  *   struct         fields in the order written here
  *
@@ -45,6 +46,21 @@ export const u53: Field<number> = {
   write: (to, value) => to.u53(value),
   read: (from) => from.u53(),
 };
+
+/** A u64 up to `max`, which is below 2^53. */
+export function upTo(max: number): Field<number> {
+  return {
+    bytesMax: 8,
+    write: (to, value) => to.u53(value),
+    read(from) {
+      const value = from.u53();
+      return value <= max ? value : from.fail(`${value}, more than ${max}`);
+    },
+  };
+}
+
+/** A point in time or a duration, ms. */
+export const timeMs: Field<number> = upTo(LIMITS.timeMsMax);
 
 /** A power of two, 1 <= value <= max, as u32. */
 export function powerOfTwo(max: number): Field<number> {

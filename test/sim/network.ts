@@ -249,6 +249,11 @@ export class Pipe {
     this.flipAt = -1;
   }
 
+  /** Bytes that were handed over and not taken. */
+  get handedBytes(): number {
+    return this.handed.reduce((sum, piece) => sum + piece.to - piece.from - piece.done, 0);
+  }
+
   get hasUnread(): boolean {
     return this.unread.length > 0;
   }

@@ -114,6 +114,10 @@ export class SimShell implements SessionShell {
     this.connection?.pipes[0].write(bytes, 0, bytes.length, () => undefined);
   }
 
+  get pendingBytes(): number {
+    return this.connection?.pipes[0].handedBytes ?? 0;
+  }
+
   end(): void {
     this.generation += 1;
     this.connection?.pipes[0].end();

@@ -1,5 +1,6 @@
 /** A feeder with a real log, a state that is counted, and replicas that say what a test tells them. */
 import { Feeder } from "../../../src/primary/feeder.ts";
+import type { Fields, Level } from "../../../src/primary/journal.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../../../src/primary/options.ts";
 import type { ChunkReader } from "../../../src/primary/source.ts";
@@ -114,6 +115,7 @@ export class Harness {
   history: Id = HISTORY;
   lineage: Lineage = [];
   readonly events: string[] = [];
+  readonly lines: { level: Level; event: string; fields: Fields }[] = [];
   pinned = { bytes: 0, capBytes: 1_000 };
   reclaimable = 0;
   readonly feeder: Feeder;
@@ -151,7 +153,10 @@ export class Harness {
         rootLives: false,
         upstream: { host: "", port: 0 },
       },
-      journal: (_level, event) => this.events.push(event),
+      journal: (level, event, fields) => {
+        this.events.push(event);
+        this.lines.push({ level, event, fields });
+      },
       randomId: () => id(this.ids++),
       wantTurn: () => undefined,
       now: () => this.nowMs,

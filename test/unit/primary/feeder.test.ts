@@ -1,5 +1,6 @@
 /** Whole links against a feeder: what may be sent, when a link ends, and faults that were mended. */
 import { describe, expect, test } from "vitest";
+import { linkStatus } from "../../../src/node/status.ts";
 import { Harness, id } from "./feeder-harness.ts";
 import { batch, HISTORY } from "./tools.ts";
 
@@ -197,6 +198,38 @@ describe("what a replica may not say", () => {
     expect([peer.link.applied, peer.link.isClosed]).toEqual([100, false]);
     peer.ack(101);
     expect(peer.link.state).toMatchObject({ reason: "protocol" });
+  });
+
+  test("an ACK inside a batch, near the end of a log segment => figures, no throw", async () => {
+    const h = new Harness();
+    const peer = h.stream();
+    batch(h.log, 4_000);
+    await h.turns();
+    for (const applied of [1, 3_970, 3_999]) {
+      peer.ack(applied);
+      const { lagMs, lagBytes } = linkStatus(h.feeder, peer.link, 0, 0);
+      expect([lagMs >= 0, lagBytes]).toEqual([true, 4_000 - applied]);
+    }
+  });
+
+  test("an echo of a PING that nobody said => no round trip is taken from it", async () => {
+    const h = new Harness();
+    const peer = h.stream();
+    h.nowMs = 50;
+    peer.say({ type: "ack", mode: "streaming", received: 0, applied: 0, room: 1, echo: 2 ** 52 });
+    expect([peer.link.echoUs, peer.link.roundTripMs]).toEqual([0, -1]);
+  });
+
+  test("BYE protocol: it will not follow us => a warning with its reason, made printable", () => {
+    const h = new Harness();
+    const peer = h.connect();
+    peer.say({ type: "bye", code: "protocol", message: "no password\u001b[2J" });
+    expect(peer.link.state).toMatchObject({ reason: "replica_refused" });
+    expect(h.lines.at(-1)).toMatchObject({
+      level: "warn",
+      event: "link_closed",
+      fields: { reason: "replica_refused", detail: "protocol: no password\\u{1b}[2J" },
+    });
   });
 });
 

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { downForMs, owedBytes, staleMs } from "../../../src/replica/owed.ts";
 import { RootView } from "../../../src/replica/root-view.ts";
+import { LIMITS } from "../../../src/limits.ts";
 import type { Session } from "../../../src/replica/session.ts";
 import type { Ping, Welcome } from "../../../src/wire/messages.ts";
 
@@ -108,7 +109,7 @@ test("staleness => since the word on the root, or since the newest batch while s
   expect(staleMs(session(root, ahead), 4000)).toBe(3000);
 });
 
-test("a word that is handed on => older by the time it lay here, the outage too, always below 2^53", () => {
+test("a word that is handed on => older by the time it lay here, the outage too, never more than a PING may say", () => {
   const root = new RootView();
   expect(root.wordAt(5, 0)).toBe(null);
   root.onPing(ping({ rootAgeMs: 10, awayMs: 0 }), 100);
@@ -116,7 +117,7 @@ test("a word that is handed on => older by the time it lay here, the outage too,
   expect(root.wordAt(150, 30)?.awayMs).toBe(30);
   root.onPing(ping({ awayMs: 400 }), 100);
   expect(root.wordAt(150.4, 30)?.awayMs).toBe(450);
-  const most = Number.MAX_SAFE_INTEGER;
+  const most = LIMITS.timeMsMax;
   root.onPing(ping({ rootClockMs: most, rootAgeMs: most, awayMs: most }), 100);
   expect(root.wordAt(9000, 0)).toEqual({ clockMs: most, ageMs: most, awayMs: most });
 });

@@ -12,6 +12,7 @@ import { chainStart, sealChunkHead } from "../../../src/wire/frame.ts";
 import {
   FRAME,
   type Control,
+  type Greeting,
   type Id,
   type Lineage,
   type Position,
@@ -70,13 +71,21 @@ export class Harness {
   dials = 0;
   private decoder = this.listen();
 
+  /** What the upstream has left unread. */
+  pendingBytes = 0;
+
   constructor(options: Partial<SessionOptions> = {}, keeper: ChunkKeeper | null = null) {
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const harness = this;
     const shell: SessionShell = {
       dial: () => {
         this.dials += 1;
         this.decoder = this.listen();
       },
       write: (bytes) => this.decoder.push(bytes, 0, bytes.length),
+      get pendingBytes() {
+        return harness.pendingBytes;
+      },
       end: () => this.events.push("end"),
       destroy: () => this.events.push("destroy"),
       wantStep: () => undefined,
@@ -167,7 +176,7 @@ export class Harness {
   }
 
   /** Dials and is greeted. */
-  greet(): void {
+  greet(given: Partial<Greeting> = {}): void {
     if (this.session.state.kind === "stopped") this.session.start(this.nowMs);
     while (this.session.state.kind === "retrying") this.tick(100);
     this.session.onConnected(this.nowMs);
@@ -177,6 +186,7 @@ export class Harness {
       versionMax: 1,
       nonce: id(50),
       authRequired: false,
+      ...given,
     });
   }
 

@@ -32,6 +32,15 @@ const u53 = fc.oneof(
   fc.maxSafeNat(),
 );
 
+/** Where the protocol has a limit of its own, that limit included. */
+function upTo(max: number): fc.Arbitrary<number> {
+  return fc.oneof(
+    fc.constantFrom(0, 0xffff_ffff, max),
+    fc.maxSafeNat().map((n) => n % (max + 1)),
+  );
+}
+const timeMs = upTo(LIMITS.timeMsMax);
+
 function hex(bytes: number): fc.Arbitrary<string> {
   return fc
     .uint8Array({ minLength: bytes, maxLength: bytes })
@@ -112,9 +121,9 @@ const reject: fc.Arbitrary<Reject> = fc.record({
 const ping: fc.Arbitrary<Ping> = fc.record({
   type: fc.constant("ping" as const),
   sentUs: u53,
-  rootClockMs: u53,
-  rootAgeMs: u53,
-  awayMs: u53,
+  rootClockMs: timeMs,
+  rootAgeMs: timeMs,
+  awayMs: timeMs,
   next: u53,
   rootNext: fc.option(u53),
   ackNow: fc.boolean(),
@@ -142,7 +151,7 @@ const ack: fc.Arbitrary<Ack> = fc.oneof(
 const snapshot: fc.Arbitrary<SnapshotBegin> = fc.record({
   type: fc.constant("snapshot" as const),
   snapshotId: id,
-  position,
+  position: fc.record({ history: id, offset: upTo(LIMITS.offsetMax), chain: u32 }),
   lineage,
   format,
   firstChunk: u32,
