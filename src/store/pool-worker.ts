@@ -3,7 +3,7 @@
  * replaced by a new thread after a crash.
  *
  *   idle --job--> busy --done | digested | stopped | failed--> idle
- *                   +---- crash (error, exit) ----------------> no thread; idle at the next job
+ *                   +---- crash (error, exit), no thread -----> no thread; idle at the next job
  *
  * An idle thread does not keep the process alive.
  * Owns: the thread, sending segments in slices. Does not own: which job comes next (pool.ts).
@@ -48,11 +48,23 @@ export class PoolWorker {
   start(job: PoolJob): void {
     assert(this.#job === null, "one job at a time");
     this.#job = job;
-    const thread = this.#thread ?? this.#spawn();
-    thread.ref();
-    const message = job.message();
-    thread.postMessage(message satisfies ToWorker);
+    let thread: Worker;
+    try {
+      thread = this.#thread ?? this.#spawn();
+      thread.ref();
+      const message = job.message();
+      thread.postMessage(message satisfies ToWorker);
+    } catch (error) {
+      // The system gave no thread (EAGAIN) or no memory. Why later: who asked hears of nothing from
+      // inside its own call.
+      setImmediate(() => this.#fail(job, `the worker did not start: ${String(error)}`));
+      return;
+    }
     this.#sendSegments(thread, job, 0);
+  }
+
+  #fail(job: PoolJob, reason: string): void {
+    if (this.#job === job) this.#end({ kind: "failed", reason });
   }
 
   /** Ends the thread; a job that it has ends with "failed". */
@@ -68,6 +80,7 @@ export class PoolWorker {
     this.#thread = thread;
     thread.on("message", (message: FromWorker) => this.#onMessage(thread, message));
     thread.on("error", (error) => this.#onCrash(thread, `worker crashed: ${String(error)}`));
+    thread.on("messageerror", (error) => this.#abandon(thread, `a message was lost: ${error}`));
     thread.on("exit", (code) => this.#onCrash(thread, `worker exited with code ${code}`));
     return thread;
   }
@@ -76,12 +89,18 @@ export class PoolWorker {
     if (this.#thread !== thread || this.#job !== job) return;
     const segments = job.snapshot.segments.slice(from, from + SEGMENTS_PER_TURN);
     if (segments.length === 0) return;
-    thread.postMessage({
-      kind: "segments",
-      buffers: segments.map((segment) => segment.words.buffer as unknown as SharedArrayBuffer),
-      slotBytes: segments.map((segment) => segment.slotBytes),
-      slots: segments.map((segment) => segment.slots),
-    } satisfies ToWorker);
+    try {
+      thread.postMessage({
+        kind: "segments",
+        buffers: segments.map((segment) => segment.words.buffer as unknown as SharedArrayBuffer),
+        slotBytes: segments.map((segment) => segment.slotBytes),
+        slots: segments.map((segment) => segment.slots),
+      } satisfies ToWorker);
+    } catch (error) {
+      // It waits for what will not come.
+      this.#abandon(thread, `the worker was not sent its segments: ${String(error)}`);
+      return;
+    }
     job.signal();
     setImmediate(() => this.#sendSegments(thread, job, from + SEGMENTS_PER_TURN));
   }
@@ -90,6 +109,12 @@ export class PoolWorker {
     if (this.#thread !== thread) return;
     if (message.kind === "ready") this.#job?.ready();
     else this.#end(message);
+  }
+
+  /** Ends a thread that is of no more use; its job fails in a later turn. */
+  #abandon(thread: Worker, reason: string): void {
+    void thread.terminate();
+    setImmediate(() => this.#onCrash(thread, reason));
   }
 
   #onCrash(thread: Worker, reason: string): void {

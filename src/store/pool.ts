@@ -83,8 +83,8 @@ export class SerializerPool implements ReaderHome {
   digest(snapshot: Snapshot, options: DigestOptions = {}): Promise<Digest> {
     return new Promise((resolve, reject) => {
       this.#assertOpen(snapshot);
-      snapshot.retain();
       const ring = new Ring(allocateRing(1, 64));
+      snapshot.retain();
       ring.reset(snapshot.epoch);
       enqueue(this.#digests, {
         snapshot,

@@ -182,6 +182,45 @@ test("the worker crashes => its reader fails with a reason, the next job gets a 
   again.close();
 });
 
+test("no thread can be started => the reader and the digest fail with the reason, a later job is done", async () => {
+  const store = newStore(100);
+  // Why a relative path: new Worker throws at it at once, as it does when the system has no thread.
+  const options = { size: 1, workerUrl: "no-thread.js" };
+  const pool = newPool(options);
+  const snapshot = store.freeze();
+  const frozen = pool.frozen(snapshot);
+  const heard: string[] = [];
+  const events = { ready: () => undefined, failed: (reason: string) => heard.push(reason) };
+  const reader = frozen.read(0, events);
+  expect(heard).toEqual([]);
+  await until(() => heard.length === 1, { what: "the failure" });
+  expect(heard[0]).toMatch(/^the worker did not start: .*ERR_WORKER_PATH/);
+  expect([reader.take(), reader.totals]).toEqual([null, null]);
+  const queued = Promise.all([pool.digest(snapshot), pool.digest(snapshot)]);
+  await expect(queued).rejects.toThrow(/ERR_STORE_WORKER: the worker did not start/);
+  await expect(readAll(frozen).done).rejects.toThrow("the worker did not start");
+  frozen.close();
+  await turn();
+  expect(store.stats().snapshotsOpen).toBe(0);
+  await pool.close();
+});
+
+test("no memory for the ring => the reader fails, and so does the next; the pool goes on", async () => {
+  const store = newStore(100);
+  const pool = newPool({ size: 1 });
+  const { takeRing } = pool;
+  pool.takeRing = () => {
+    throw new RangeError("Array buffer allocation failed");
+  };
+  const frozen = pool.frozen(store.freeze());
+  await expect(readAll(frozen).done).rejects.toThrow("Array buffer allocation failed");
+  await expect(readAll(frozen).done).rejects.toThrow("Array buffer allocation failed");
+  pool.takeRing = takeRing;
+  expect((await readAll(frozen).done).records).toBe(100);
+  frozen.close();
+  await until(() => store.stats().snapshotsOpen === 0, { what: "the snapshot to be let go" });
+});
+
 test("digest => equal for equal states in any order and under any hash seed", async () => {
   const pool = newPool();
   const store = newStore(2000);
