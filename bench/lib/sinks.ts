@@ -10,6 +10,7 @@
  */
 import { connect, type Socket } from "node:net";
 import { encode } from "../../src/wire/codec.ts";
+import { OPENING } from "../../src/wire/opening.ts";
 import { helloWith } from "../../test/tools/hello.ts";
 import type { Order } from "./sink-fleet.ts";
 
@@ -48,6 +49,7 @@ class Sink {
         },
       },
     });
+    if (order.position !== null) this.socket.write(OPENING);
     this.socket.on("error", (error) => {
       throw error;
     });

@@ -12,7 +12,7 @@ import { escapeText } from "../node/logger.ts";
 
 /** Who, why, and where both ends stood: fields by the part of the line that they are. */
 const WHO = ["replica", "remote", "upstream"];
-const WHY = ["reason", "case", "decision", "why", "detail", "role"];
+const WHY = ["reason", "case", "decision", "why", "kind", "detail", "role"];
 const EVENT_CHARS = 16;
 /** Digits of an id that are shown, as elsewhere. */
 const ID_CHARS = 8;
@@ -23,17 +23,22 @@ export function eventsText(events: readonly KeptEvent[]): string {
   return events.map((event) => `${eventLine(event)}\n`).join("");
 }
 
-function eventLine({ timeMs, level, event, fields }: KeptEvent): string {
-  const time = new Date(timeMs).toISOString().replace("T", " ").replace("Z", "");
+function eventLine({ timeMs, level, event, fields, times, sinceMs }: KeptEvent): string {
+  const time = timeText(timeMs);
   const mark = level === "warn" || level === "error" ? "!" : " ";
   const who = whoOf(fields);
   const why = WHY.flatMap((name) => valueOf(fields, name)).join(": ");
   const rest = Object.entries(fields)
     .filter(([name, value]) => !WHO.includes(name) && !WHY.includes(name) && value !== "")
     .map(([name, value]) => `${escapeText(name)}=${short(value)}`);
-  return [time, mark, escapeText(event).padEnd(EVENT_CHARS), who, why, rest.join(" ")]
+  const often = times > 1 ? `(${times} times since ${timeText(sinceMs)})` : "";
+  return [time, mark, escapeText(event).padEnd(EVENT_CHARS), who, why, rest.join(" "), often]
     .filter((part) => part !== "")
     .join("  ");
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }
 
 function whoOf(fields: Fields): string {

@@ -82,7 +82,10 @@ export class DaemonNode implements HawserNode {
     this.feederOptions = feederOptions(options);
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
-    this.server = new FeederServer((wantTurn) => this.makeCore(wantTurn));
+    this.server = new FeederServer(
+      (wantTurn) => this.makeCore(wantTurn),
+      () => this.address().clientPort,
+    );
     this.core = this.server.owner;
     this.socket.attach(this.core.session);
   }

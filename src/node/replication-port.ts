@@ -2,14 +2,16 @@
  * The feeding side's shell: the replication port's sockets, the timers, and the turn of the loop.
  * No decisions: bytes and events in, bytes out.
  *
+ *   connection -> doorstep, until it has said that it is a replica -> link
  *   data, taken, close  -> link          wantTurn() -> setImmediate -> feeder.turn()
  *   every 100 ms        -> feeder.tick() egress limit or gather time -> setTimeout -> turn
  *
- * Owns: sockets, timers. Does not own: links' state (feeder.ts).
+ * Owns: sockets, timers. Does not own: links' state (feeder.ts), who is let in (doorstep.ts).
  */
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
+import { Doorstep, type Visitor } from "../primary/doorstep.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import { isDrained, type Lacking, lackingReplicas } from "../primary/lacking.ts";
 import type { Link, LinkOut } from "../primary/link.ts";
@@ -17,6 +19,8 @@ import type { Link, LinkOut } from "../primary/link.ts";
 const TICK_MS = 100;
 /** A politely ended connection that does not close by itself is destroyed after this. */
 const LINGER_MS = 10_000;
+/** So many of them at most; then the one that was ended first is destroyed. */
+const LINGERING_MAX = 200;
 
 /** What has a feeder; the shell is built around the function that asks for a turn. */
 export interface FeederOwner {
@@ -33,16 +37,34 @@ export class FeederServer<T extends FeederOwner> {
   /** Called at the end of the turn that was asked for. */
   private afterwards: (() => void) | null = null;
   private readonly sockets = new Set<Socket>();
+  /** Sockets that were ended and are not closed, oldest first. */
+  private readonly lingering = new Set<Socket>();
+  private readonly doorstep: Doorstep;
 
-  /** `make` builds the feeder's owner around the function by which it asks for a turn. */
-  constructor(make: (wantTurn: () => void) => T) {
+  /**
+   * `make` builds the feeder's owner around the function by which it asks for a turn; `clientPort` is
+   * told to clients that come to the wrong port, 0 for none.
+   */
+  constructor(make: (wantTurn: () => void) => T, clientPort: () => number) {
     this.owner = make(() => this.wantTurn());
-    this.feeder = this.owner.feeder;
+    const { feeder } = this.owner;
+    this.feeder = feeder;
+    this.doorstep = new Doorstep({
+      crowd: feeder.crowd,
+      handshakeMs: feeder.options.handshakeMs,
+      clientPort,
+      counters: feeder.counters,
+      journal: feeder.deps.journal,
+    });
   }
 
   /** Starts the clocks, which a node needs even when it does not listen. */
   start(): void {
-    this.tickTimer ??= setInterval(() => this.feeder.tick(performance.now()), TICK_MS).unref();
+    this.tickTimer ??= setInterval(() => {
+      const nowMs = performance.now();
+      this.doorstep.tick(nowMs);
+      this.feeder.tick(nowMs);
+    }, TICK_MS).unref();
   }
 
   /** Listens; resolves with the port. Rejects with the system's error. */
@@ -93,20 +115,60 @@ export class FeederServer<T extends FeederOwner> {
 
   private onSocket(socket: Socket): void {
     const remote = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
-    const out = new SocketOut(socket);
+    let link: Link | null = null;
     let failure = "";
+    const visitor: Visitor = {
+      remote,
+      sinceMs: performance.now(),
+      get spoke() {
+        return socket.bytesRead > 0;
+      },
+      turnAway: (text) => {
+        if (text !== "") socket.write(text);
+        this.endPolitely(socket);
+      },
+    };
     this.sockets.add(socket);
-    const link = this.feeder.accept(remote, out, performance.now());
-    out.taker = link;
-    socket.on("data", (bytes) => link.onBytes(bytes, 0, bytes.length, performance.now()));
+    socket.on("data", (bytes) => {
+      const nowMs = performance.now();
+      if (link !== null) {
+        link.onBytes(bytes, 0, bytes.length, nowMs);
+        return;
+      }
+      const rest = this.doorstep.hear(visitor, bytes);
+      if (rest === null) return;
+      link = this.admit(socket, remote, nowMs);
+      if (rest.length > 0) link.onBytes(rest, 0, rest.length, nowMs);
+    });
     socket.on("error", (error) => {
       failure = error.message;
     });
     socket.on("close", () => {
       this.sockets.delete(socket);
+      this.lingering.delete(socket);
+      this.doorstep.leave(visitor);
       const reason = failure === "" ? "peer_closed" : "socket_error";
-      link.onSocketClosed(reason, failure === "" ? "the connection ended" : failure);
+      link?.onSocketClosed(reason, failure === "" ? "the connection ended" : failure);
     });
+    this.doorstep.arrive(visitor);
+  }
+
+  /** It said that it is a replica: a link from now on. */
+  private admit(socket: Socket, remote: string, nowMs: number): Link {
+    const out = new SocketOut(socket, () => this.endPolitely(socket));
+    const link = this.feeder.accept(remote, out, nowMs);
+    out.taker = link;
+    return link;
+  }
+
+  /** Ends a socket; what its other end still says is read and dropped until it closes, for a while. */
+  private endPolitely(socket: Socket): void {
+    socket.end();
+    if (socket.destroyed) return;
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    this.lingering.add(socket);
+    const oldest = this.lingering.values().next().value;
+    if (this.lingering.size > LINGERING_MAX) oldest?.destroy();
   }
 
   /**
@@ -116,6 +178,7 @@ export class FeederServer<T extends FeederOwner> {
   async close(drainMs: number): Promise<readonly Lacking[]> {
     const untilMs = performance.now() + drainMs;
     this.server?.close();
+    this.doorstep.clear();
     // What was written in this turn is sealed in the next.
     this.wantTurn();
     do await pause(5);
@@ -151,10 +214,12 @@ export function writeQueueBytes(socket: Socket): number {
 class SocketOut implements LinkOut {
   taker: Link | null = null;
   private readonly socket: Socket;
+  private readonly endPolitely: () => void;
   private pending: Uint8Array[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, endPolitely: () => void) {
     this.socket = socket;
+    this.endPolitely = endPolitely;
   }
 
   get beingTaken(): number {
@@ -186,8 +251,7 @@ class SocketOut implements LinkOut {
 
   end(): void {
     this.flush();
-    this.socket.end();
-    setTimeout(() => this.socket.destroy(), LINGER_MS).unref();
+    this.endPolitely();
   }
 
   destroy(): void {

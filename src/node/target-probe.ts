@@ -1,14 +1,20 @@
 /**
- * Asking a node's client port where its replication port is, so that --of and REPLICAOF take either.
+ * What a client port says to the opening of a connection (wire/opening.ts), so that --of and REPLICAOF
+ * take either port.
  *
- *   *1 $9 REPL.INFO  ->  a flat list (or map) of names and values, "repl_port" among them
+ *   a flat list (or map) of names and values, "repl_port" among them     a node: dial there
+ *   an error                                                             in words for an operator
  *
- * Owns: the question, reading the answer. Does not own: the connection (upstream-socket.ts).
+ * Owns: reading the answer. Does not own: the connection (upstream-socket.ts).
  */
+import { printable } from "../wire/text.ts";
 import type { Target, TargetProbe } from "./upstream-socket.ts";
 
+const PORT_MAX = 65_535;
+/** Characters of an error that are shown. */
+const SHOWN_CHARS = 200;
+
 export const CLIENT_PORT_PROBE: TargetProbe = {
-  question: Buffer.from("*1\r\n$9\r\nREPL.INFO\r\n"),
   read(answer: Buffer, target: Target): Target | null {
     const text = answer.toString("latin1");
     if (text.startsWith("-")) {
@@ -16,15 +22,28 @@ export const CLIENT_PORT_PROBE: TargetProbe = {
       throw new Error(explain(text.slice(1, text.indexOf("\r\n"))));
     }
     if (!/^[*%]\d/.test(text) && text.length > 1) throw new Error("it is not a hawser node");
-    const port = /repl_port\r\n(?:\$\d+\r\n|:)(\d+)\r\n/.exec(text);
-    if (port === null) return null;
-    return { host: target.host, port: Number(port[1]) };
+    const found = /repl_port\r\n(?:\$\d+\r\n|:)(\d+)\r\n/.exec(text);
+    if (found === null) return null;
+    const port = Number(found[1]);
+    if (port < 1 || port > PORT_MAX)
+      throw new Error(
+        `it names the replication port ${port.toString().slice(0, 20)}, expected 1 to ${PORT_MAX}`,
+      );
+    return { host: target.host, port };
   },
 };
 
+/** What an error means for whoever wrote the address. */
+const MEANINGS: readonly (readonly [string, string])[] = [
+  ["NOAUTH", "its client port requires a password: name its replication port instead"],
+  ["ERR unknown command", "it speaks RESP but is not a hawser node"],
+  [
+    "ERR max number of clients reached",
+    "its client port has no place left (max number of clients reached): name its replication port instead",
+  ],
+];
+
 function explain(error: string): string {
-  if (error.startsWith("NOAUTH"))
-    return "its client port requires a password: name its replication port instead";
-  if (error.startsWith("ERR unknown command")) return "it speaks RESP but is not a hawser node";
-  return `it answered: ${error.slice(0, 200)}`;
+  for (const [start, meaning] of MEANINGS) if (error.startsWith(start)) return meaning;
+  return `it answered: ${printable(error.slice(0, SHOWN_CHARS))}`;
 }

@@ -4,20 +4,22 @@
  * Reads go through `onread` into one buffer that is used again for every read: no allocation for
  * what arrives, and the decoder copies what it keeps.
  *
- * A feeder speaks first. A target that stays silent may be a node's client port: then it is asked
- * where the replication port is (TargetProbe), on the same connection, and dialled there.
+ * The connection opens with a question that any kind of port can answer (wire/opening.ts). A GREETING
+ * makes it the session's; a node's client port says where its replication port is (TargetProbe), which
+ * is dialled then. Both may take as long as a handshake may.
  *
- * Owns: the socket, timers. Does not own: the session's state (session.ts), the question (target-probe.ts).
+ * Owns: the socket, timers. Does not own: the session's state (session.ts), what a client port says
+ * (target-probe.ts).
  */
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
+import { answererOf, OPENING } from "../wire/opening.ts";
 import type { SessionShell, SocketUser } from "../replica/deps.ts";
 
 const TICK_MS = 100;
 const READ_BYTES = 256 * 1024;
 const CONNECT_MS = 5_000;
-/** A feeder on this network has greeted by then. */
-const SILENCE_MS = 300;
+/** The longest answer of a client port that is looked at. */
 const ANSWER_BYTES_MAX = 4096;
 
 export interface Target {
@@ -25,9 +27,8 @@ export interface Target {
   readonly port: number;
 }
 
-/** How a silent target is asked for its replication port. */
+/** How a client port's answer to the opening is read. */
 export interface TargetProbe {
-  readonly question: Buffer;
   /** Null while `answer` is incomplete; throws an Error for people when it is of no use. */
   read(answer: Buffer, target: Target): Target | null;
 }
@@ -36,17 +37,14 @@ export class SessionSocket implements SessionShell {
   private session: SocketUser | null = null;
   private socket: Socket | null = null;
   private timer: NodeJS.Timeout | null = null;
-  private silenceTimer: NodeJS.Timeout | null = null;
   private stepWanted = false;
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   private readonly nextTarget: () => Target;
   private readonly probe: TargetProbe;
   /** Where a target's replication port was found to be, by "host:port". */
   private readonly known = new Map<string, Target>();
-  /** What a probed target has answered so far; null while it is not being probed. */
+  /** What has answered the opening so far; null once it is the session's. */
   private answer: Buffer | null = null;
-  /** The session was told of this connection. */
-  private opened = false;
   /** Counts connections: events of an earlier one are ignored. */
   private generation = 0;
 
@@ -76,8 +74,7 @@ export class SessionSocket implements SessionShell {
   private open(asked: Target, target: Target): void {
     const generation = ++this.generation;
     const current = (): boolean => generation === this.generation;
-    this.opened = false;
-    this.answer = null;
+    this.answer = NO_BYTES;
     const socket = connect({
       host: target.host,
       port: target.port,
@@ -85,7 +82,7 @@ export class SessionSocket implements SessionShell {
       onread: {
         buffer: this.readBuffer,
         callback: (length: number) => {
-          if (current()) this.onRead(length, asked);
+          if (current()) this.onRead(length, asked, target);
           return true;
         },
       },
@@ -95,7 +92,7 @@ export class SessionSocket implements SessionShell {
     socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error("connecting took too long")));
     socket.on("connect", () => {
       socket.setTimeout(0);
-      if (current()) this.watchSilence();
+      if (current()) socket.write(OPENING);
     });
     socket.on("error", (error) => {
       failure = error.message;
@@ -108,52 +105,42 @@ export class SessionSocket implements SessionShell {
     });
   }
 
-  private onRead(length: number, asked: Target): void {
+  private onRead(length: number, asked: Target, target: Target): void {
     const nowMs = performance.now();
-    if (this.answer !== null) {
-      this.onAnswer(length, asked, nowMs);
+    if (this.answer === null) {
+      this.session?.onBytes(this.readBuffer, 0, length, nowMs);
       return;
     }
-    if (!this.opened) {
-      this.opened = true;
-      this.stopSilence();
-      this.session?.onConnected(nowMs);
-    }
-    this.session?.onBytes(this.readBuffer, 0, length, nowMs);
-  }
-
-  // --- a target that does not greet ------------------------------------------------------------
-
-  private watchSilence(): void {
-    this.silenceTimer = setTimeout(() => {
-      this.answer = Buffer.alloc(0);
-      this.socket?.write(this.probe.question);
-    }, SILENCE_MS).unref();
-  }
-
-  private stopSilence(): void {
-    if (this.silenceTimer !== null) clearTimeout(this.silenceTimer);
-    this.silenceTimer = null;
-  }
-
-  private onAnswer(length: number, asked: Target, nowMs: number): void {
-    const answer = Buffer.concat([this.answer!, this.readBuffer.subarray(0, length)]);
+    const answer = Buffer.concat([this.answer, this.readBuffer.subarray(0, length)]);
     this.answer = answer;
+    const answerer = answererOf(answer);
+    if (answerer === "feeder") {
+      this.answer = null;
+      this.session?.onConnected(nowMs);
+      this.session?.onBytes(answer, 0, answer.length, nowMs);
+    } else if (answerer !== "wait") this.onStranger(answer, asked, target, nowMs);
+  }
+
+  /** What answers is no feeder: a node's client port, we hope. */
+  private onStranger(answer: Buffer, asked: Target, target: Target, nowMs: number): void {
     try {
-      const found = this.probe.read(answer, asked);
+      const found = this.probe.read(answer, target);
       if (found === null && answer.length <= ANSWER_BYTES_MAX) return;
       if (found === null) throw new Error("it answers without end");
+      // Why only once: two ports that name each other would be dialled for ever.
+      if (target !== asked)
+        throw new Error(`${keyOf(asked)} names it as its replication port, and it is none`);
       this.known.set(keyOf(asked), found);
       this.destroy();
       this.open(asked, found);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.session?.onClosed(`${keyOf(asked)}: ${why}`, nowMs);
+      this.known.delete(keyOf(asked));
+      this.session?.onClosed(`${keyOf(target)}: ${why}`, nowMs);
     }
   }
 
   private forget(): void {
-    this.stopSilence();
     this.socket = null;
   }
 
@@ -189,6 +176,8 @@ export class SessionSocket implements SessionShell {
     if (this.session?.step(performance.now()) === true) this.wantStep();
   };
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 function keyOf(target: Target): string {
   return `${target.host}:${target.port}`;

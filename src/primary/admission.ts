@@ -207,6 +207,7 @@ function welcome(
   nowMs: number,
 ): void {
   link.hello = hello;
+  feeder.crowd.welcomed(link.remote);
   // What the replica knows of the root's clock is as old as its last connection.
   link.pingDue = true;
   const parked = feeder.parking.take(hello.replicaId);

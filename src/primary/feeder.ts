@@ -17,6 +17,7 @@ import { admit } from "./admission.ts";
 import { answerAsk } from "./answering.ts";
 import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
+import { Crowd } from "./crowd.ts";
 import { Cursor } from "../log/cursor.ts";
 import type { HistoryState } from "../log/history.ts";
 import { Holds } from "./holds.ts";
@@ -99,6 +100,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   readonly quarantine: Quarantine = new Quarantine();
   readonly pacing: Pacing = new Pacing(this);
   readonly links: Link[] = [];
+  readonly crowd: Crowd = new Crowd();
   private readonly pump: Pump = new Pump(this);
   /** End of the log at the last turn. */
   fedTo = 0;
@@ -116,15 +118,19 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   // --- connections ---------------------------------------------------------------------------
 
-  /** A connection arrived; one too many is told so and closed. */
+  /** A replica arrived. One too many, and the one that is worth the least is told so and closed. */
   accept(remote: string, out: LinkOut, nowMs: number): Link {
+    const pending = this.links.filter((other) => !other.welcomed);
     const link = new Link(this.nextLinkId++, remote, out, this, this.deps.randomId(), nowMs);
     this.links.push(link);
     this.counters.bump("links_accepted");
-    const pending = this.links.filter((other) => !other.welcomed).length;
     if (this.stopping) link.refuse("shutting_down", "this node is shutting down", nowMs, 1000);
-    else if (pending > LIMITS.pendingHandshakesMax)
-      link.refuse("too_many_handshakes", `more than ${LIMITS.pendingHandshakesMax}`, nowMs, 1000);
+    else if (pending.length >= LIMITS.pendingHandshakesMax) {
+      const text = `more than ${LIMITS.pendingHandshakesMax} connections have not said HELLO`;
+      const goes = this.crowd.firstToGo(pending);
+      goes?.refuse("too_many_handshakes", text, nowMs, 1000);
+      goes?.out.flush();
+    }
     return link;
   }
 
@@ -154,7 +160,8 @@ export class Feeder implements LinkOwner, ShippingOwner {
     this.counters.bump(`link_drops_${reason}`);
     if (reason === "rejected") this.counters.bump("links_rejected");
     const { remote, claimedId: replica, sent, applied } = link;
-    const fields = { remote, replica, reason, detail, sent, applied };
+    const welcomed = link.hello !== null;
+    const fields = { remote, replica, welcomed, reason, detail, sent, applied };
     if (reason === "answered") this.deps.journal("debug", "link_closed", fields);
     else this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", fields);
     park(this, link, reason, this.stopping);

@@ -163,6 +163,11 @@ export class Link implements DecoderSink {
     return this.state.kind === "closed";
   }
 
+  /** Something has come back. */
+  get spoke(): boolean {
+    return this.state.kind !== "greeting";
+  }
+
   /** HELLO was accepted and the connection stands. */
   get welcomed(): boolean {
     return this.hello !== null && this.state.kind !== "closed";

@@ -6,6 +6,10 @@
  *   delay(n) = random in [1/2, 1] x min(max, min x 2^n)
  */
 export class Backoff {
+  /** The next delay is short and no failure: a planned reconnect. */
+  isPlanned = false;
+  /** The next delay is no shorter, ms: the upstream asked for it. */
+  atLeastMs = 0;
   private failures = 0;
   private readonly minMs: number;
   private readonly maxMs: number;
@@ -28,6 +32,14 @@ export class Backoff {
   /** A short delay that does not count as a failure: a planned reconnect. */
   planned(): number {
     return this.minMs * (0.5 + this.random() / 2);
+  }
+
+  /** The next delay, ms, of the kind that was asked for; asked for once. */
+  delay(): number {
+    const ms = Math.max(this.isPlanned ? this.planned() : this.next(), this.atLeastMs);
+    this.isPlanned = false;
+    this.atLeastMs = 0;
+    return ms;
   }
 
   reset(): void {

@@ -18,51 +18,21 @@ import { HawserError, WireError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
-import {
-  FRAME,
-  type Control,
-  type DigestAnswer,
-  type Greeting,
-  type Ping,
-  type Reject,
-  type SnapshotBegin,
-  type SnapshotEnd,
-  type Welcome,
-} from "../wire/messages.ts";
+import type * as m from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
+import { ACCEPTS } from "./accepts.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import { lateBecause } from "./clocks.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
-import {
-  answerGreeting,
-  isVerdict,
-  judgeEmpty,
-  judgeGreeting,
-  judgeWelcome,
-  longestRetryMs,
-} from "./handshake.ts";
+import * as handshake from "./handshake.ts";
 import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
 import { Restorer } from "./restorer.ts";
 import { RootView } from "./root-view.ts";
 import { assertSessionMove, type SessionState } from "./session-state.ts";
-
-/** Frame types an upstream may send. */
-const ACCEPTS: ReadonlySet<number> = new Set([
-  FRAME.greeting,
-  FRAME.welcome,
-  FRAME.reject,
-  FRAME.ping,
-  FRAME.snapshot,
-  FRAME.chunk,
-  FRAME.end,
-  FRAME.bye,
-  FRAME.verify,
-  FRAME.batch,
-]);
 
 export class Session implements DecoderSink {
   state: SessionState = { kind: "stopped", why: "not started" };
@@ -85,14 +55,12 @@ export class Session implements DecoderSink {
   private readonly backoff: Backoff;
   private decoder: Decoder | null = null;
   /** The welcome this connection runs under. */
-  private welcome: Welcome | null = null;
+  private welcome: m.Welcome | null = null;
   /** Chain at the end of the last completely received batch. */
   private receivedChain = 0;
   private nowMs = 0;
   private readonly acks: AckClock;
   private readonly mark = new Mark();
-  private plannedReturn = false;
-  private retryAfterMs = 0;
 
   constructor(deps: SessionDeps) {
     this.deps = deps;
@@ -230,7 +198,7 @@ export class Session implements DecoderSink {
 
   // --- decoder events ------------------------------------------------------------------------
 
-  control(message: Control): void {
+  control(message: m.Control): void {
     switch (message.type) {
       case "greeting":
         this.onGreeting(message);
@@ -251,7 +219,7 @@ export class Session implements DecoderSink {
         this.onEnd(message);
         return;
       case "bye":
-        this.plannedReturn = message.code === "history_changed";
+        this.backoff.isPlanned = message.code === "history_changed";
         this.fail(`upstream said bye: ${message.code}: ${message.message}`, this.nowMs);
         return;
       case "verify":
@@ -271,7 +239,7 @@ export class Session implements DecoderSink {
   }
 
   /** Answers a VERIFY, when the connection still stands and the upstream reads. */
-  answerVerify(answer: DigestAnswer): void {
+  answerVerify(answer: m.DigestAnswer): void {
     if (this.state.kind === "streaming" && !this.unread) this.say(answer);
   }
 
@@ -319,33 +287,35 @@ export class Session implements DecoderSink {
 
   // --- handshake -----------------------------------------------------------------------------
 
-  private onGreeting(greeting: Greeting): void {
+  private onGreeting(greeting: m.Greeting): void {
     const { state } = this;
     // Why only one: each is answered with a HELLO, before anybody has proved anything.
     if (state.kind !== "handshake" || this.feederNonce !== "")
       throw new WireError("ERR_WIRE_STATE", `a second GREETING, or one while ${state.kind}`);
     this.feederNonce = greeting.nonce;
-    const refusal = judgeGreeting(this.options, greeting);
+    const refusal = handshake.judgeGreeting(this.options, greeting);
     if (refusal !== null) {
       this.turnDown(refusal, false);
       return;
     }
-    this.say(
-      answerGreeting(this.node, this.options, greeting, state.nonce, {
-        log: this.deps.log,
-        receivedChain: this.receivedChain,
-        restore: this.restorer.current,
-      }),
-    );
+    const { node, options, receivedChain, restorer } = this;
+    const claim = { log: this.deps.log, receivedChain, restore: restorer.current };
+    this.say(handshake.answerGreeting(node, options, greeting, state.nonce, claim));
   }
 
   private feederNonce = "";
 
-  private onWelcome(welcome: Welcome): void {
+  private onWelcome(welcome: m.Welcome): void {
     const { state } = this;
     if (state.kind !== "handshake" || this.feederNonce === "")
       throw new WireError("ERR_WIRE_STATE", `a WELCOME while ${state.kind}`);
-    const refusal = judgeWelcome(this.node, this.options, welcome, this.feederNonce, state.nonce);
+    const refusal = handshake.judgeWelcome(
+      this.node,
+      this.options,
+      welcome,
+      this.feederNonce,
+      state.nonce,
+    );
     if (refusal !== null) {
       this.refuse(refusal.why, refusal.forGood);
       return;
@@ -370,7 +340,7 @@ export class Session implements DecoderSink {
     this.acks.due = true;
   }
 
-  private beginStream(welcome: Welcome): void {
+  private beginStream(welcome: m.Welcome): void {
     const { log } = this.deps;
     const decoder = this.decoder!;
     if (welcome.decision === "continue") {
@@ -385,13 +355,13 @@ export class Session implements DecoderSink {
     else throw new WireError("ERR_WIRE_BODY", `WELCOME skips ${welcome.skipBytes} bytes`);
   }
 
-  private onReject(reject: Reject): void {
+  private onReject(reject: m.Reject): void {
     const { state, options } = this;
     if (state.kind !== "handshake")
       throw new WireError("ERR_WIRE_STATE", `a REJECT while ${state.kind}`);
     this.deps.counters.bump(`rejected_${reject.code}`);
-    this.retryAfterMs = Math.min(reject.retryAfterMs, longestRetryMs(options));
-    if (isVerdict(reject)) this.node.onRefused();
+    this.backoff.atLeastMs = Math.min(reject.retryAfterMs, handshake.longestRetryMs(options));
+    if (handshake.isVerdict(reject)) this.node.onRefused();
     this.fail(`rejected: ${reject.code}: ${reject.message}`, this.nowMs);
   }
 
@@ -409,18 +379,16 @@ export class Session implements DecoderSink {
       this.say({ type: "bye", code: "protocol", message: why });
       this.shell.end();
     }
-    if (!forGood) {
-      this.fail(why, this.nowMs);
-      return;
-    }
-    this.lastError = printable(why);
-    this.leaveConnection(this.nowMs);
-    this.stop(why, this.nowMs);
+    if (forGood) {
+      this.lastError = printable(why);
+      this.leaveConnection(this.nowMs);
+      this.stop(why, this.nowMs);
+    } else this.fail(why, this.nowMs);
   }
 
   // --- streaming -----------------------------------------------------------------------------
 
-  private onPing(ping: Ping): void {
+  private onPing(ping: m.Ping): void {
     if (!this.connected) throw new WireError("ERR_WIRE_STATE", `a PING while ${this.state.kind}`);
     this.acks.echoUs = ping.sentUs;
     this.root.onPing(ping, this.nowMs);
@@ -441,7 +409,7 @@ export class Session implements DecoderSink {
 
   // --- restoring -----------------------------------------------------------------------------
 
-  private onSnapshot(begin: SnapshotBegin): void {
+  private onSnapshot(begin: m.SnapshotBegin): void {
     const { state } = this;
     if (state.kind !== "restoring" && state.kind !== "streaming")
       throw new WireError("ERR_WIRE_STATE", `a SNAPSHOT while ${state.kind}`);
@@ -458,10 +426,10 @@ export class Session implements DecoderSink {
     });
   }
 
-  private onEnd(end: SnapshotEnd): void {
+  private onEnd(end: m.SnapshotEnd): void {
     this.restoring();
     const restore = this.restorer.verify(end);
-    const refusal = judgeEmpty(this.node, this.welcome!, end);
+    const refusal = handshake.judgeEmpty(this.node, this.welcome!, end);
     if (refusal === null) this.swap(restore, end);
     else {
       this.restorer.drop();
@@ -470,7 +438,7 @@ export class Session implements DecoderSink {
   }
 
   /** All verified: from here to the end nothing can fail. */
-  private swap(restore: Restore, end: SnapshotEnd): void {
+  private swap(restore: Restore, end: m.SnapshotEnd): void {
     const { position, lineage } = restore.begin;
     const { log, state } = this.deps;
     state.swap(restore.staging);
@@ -508,10 +476,7 @@ export class Session implements DecoderSink {
     this.leaveConnection(nowMs);
     // Why made printable here: it goes to INFO, status and the log, and a peer wrote some of it.
     this.lastError = printable(why);
-    const waitMs = this.plannedReturn ? this.backoff.planned() : this.backoff.next();
-    const delayMs = Math.max(waitMs, this.retryAfterMs);
-    this.plannedReturn = false;
-    this.retryAfterMs = 0;
+    const delayMs = this.backoff.delay();
     this.move({ kind: "retrying", atMs: nowMs + delayMs });
     this.deps.counters.bump("upstream_disconnects");
     this.deps.journal("warn", "upstream_lost", { why, retry_ms: Math.round(delayMs) });
@@ -534,7 +499,7 @@ export class Session implements DecoderSink {
     this.shell.dial();
   }
 
-  private say(message: Control): void {
+  private say(message: m.Control): void {
     this.shell.write(encode(message));
   }
 

@@ -18,7 +18,7 @@ import { FRAME } from "./messages.ts";
 import type * as m from "./messages.ts";
 
 /** Bytes that begin the first body on a connection, so that a capture shows what this is. */
-const GREETING_MAGIC = "hawser";
+export const GREETING_MAGIC = "hawser";
 
 /** Bytes of a proof. */
 const PROOF_BYTES = 32;

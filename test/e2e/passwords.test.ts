@@ -22,17 +22,21 @@ test("e2e: password: the same on both ends => a link", async () => {
 });
 
 test.each([
-  ["wrong", ["--repl-password", "harbor", "--clients-open"], "auth"],
-  ["missing", [], "password"],
+  ["wrong", ["--repl-password", "harbor", "--clients-open"], "wrong password"],
+  ["missing", [], "a password is required"],
 ])(
   "e2e: password: %s on the replica => no data, the reason on both ends",
-  async (_, flags, text) => {
+  async (_, flags, why) => {
+    const text = `auth: ${why}; both ends need the same --repl-password`;
     const fleet = useFleet();
     const primary = await fleet.primary("--repl-password", "harbour", "--clients-open");
     await primary.call("SET", "k", "v");
     const replica = await fleet.replica(primary, ...flags);
     await lastError(replica, text);
     await expect(replica.call("DBSIZE")).rejects.toThrow("LOADING");
+    const { replicaId } = await replica.status();
+    const line = primary.find("link_closed", { replica: replicaId });
+    expect(line).toMatchObject({ level: "warn", reason: "rejected", detail: text });
     const { counters, links } = await primary.status();
     expect(links).toEqual([]);
     expect(count(counters, "sync_full")).toBe(0);
@@ -45,8 +49,15 @@ test("e2e: password: set on the replica only => it does not trust the primary", 
   const primary = await fleet.primary();
   await primary.call("SET", "k", "v");
   const replica = await fleet.replica(primary, "--repl-password", "harbour", "--clients-open");
-  await lastError(replica, "password");
+  const why = "the upstream asks for no password and this node has one";
+  await lastError(replica, why);
   await expect(replica.call("DBSIZE")).rejects.toThrow("LOADING");
+  const line = await until(() => primary.find("link_closed", { reason: "replica_refused" }), {
+    what: "the reason at the primary",
+  });
+  expect(line).toMatchObject({ level: "warn" });
+  expect(line["detail"]).toContain(why);
+  expect(count((await primary.status()).counters, "sync_full")).toBe(0);
 });
 
 test.each([

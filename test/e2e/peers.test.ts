@@ -3,14 +3,16 @@
  * and the other links do not notice.
  */
 import { once } from "node:events";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import type { KeptEvent } from "../../src/node/event-log.ts";
 import { AT, FRAME_HEAD_BYTES, headSum } from "../../src/wire/frame.ts";
 import { encode } from "../../src/wire/codec.ts";
 import { hmacProof } from "../../src/wire/proof.ts";
 import { converge, count } from "../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
+import { helloWith } from "../tools/hello.ts";
 import type { Daemon, Fleet } from "../tools/processes.ts";
 import { Random } from "../tools/random.ts";
 import { until } from "../tools/wait.ts";
@@ -43,6 +45,26 @@ async function scene(...flags: string[]): Promise<Scene> {
   return { fleet, primary, replica };
 }
 
+/** Somebody who does not open a connection as a replica does. */
+async function knockAt({ fleet, primary }: Scene, bytes: Buffer | string) {
+  const socket = connect(primary.replPort, "127.0.0.1");
+  const heard: Buffer[] = [];
+  const stranger = {
+    socket,
+    isClosed: false,
+    remote: "",
+    text: () => Buffer.concat(heard).toString("latin1"),
+  };
+  socket.on("data", (piece: Buffer) => heard.push(piece));
+  socket.on("error", () => undefined);
+  socket.on("close", () => (stranger.isClosed = true));
+  fleet.defer(() => socket.destroy());
+  await once(socket, "connect");
+  stranger.remote = `127.0.0.1:${socket.localPort}`;
+  if (bytes !== "") socket.write(bytes);
+  return stranger;
+}
+
 async function strangerAt({ fleet, primary }: Scene): Promise<WirePeer> {
   const peer = await WirePeer.connect(primary.replPort);
   fleet.defer(() => peer.socket.destroy());
@@ -73,22 +95,13 @@ async function costOneLine(
 describe("e2e: peers: strangers on the replication port", () => {
   const random = new Random(4);
   const HEAD_4_GIB = Buffer.concat([headOf(2, 0xffff_ffff), random.bytes(4096)]);
-  const NOISE: readonly (readonly [string, Buffer | string, RegExp])[] = [
-    ["64 KiB of random bytes", random.bytes(65_536), /malformed/],
-    ["an HTTP request", HTTP, /malformed/],
-    ["a RESP command", "*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n", /malformed/],
-    ["zeros", Buffer.alloc(1024), /malformed/],
-    [
-      "a TLS ClientHello",
-      Buffer.from(`16030100a5010000a103${"5a".repeat(160)}`, "hex"),
-      /malformed/,
-    ],
-    ["a frame announcing 4 GiB", HEAD_4_GIB, /malformed/],
-    ["a HELLO announcing one byte too many", headOf(2, 4 * 1024 + 17), /malformed/],
-    ["a frame type that does not exist", headOf(99, 16), /malformed/],
-    ["a frame that only feeders send", headOf(3, 16), /malformed/],
+  const FRAMES: readonly (readonly [string, Buffer])[] = [
+    ["a frame announcing 4 GiB", HEAD_4_GIB],
+    ["a HELLO announcing one byte too many", headOf(2, 4 * 1024 + 17)],
+    ["a frame type that does not exist", headOf(99, 16)],
+    ["a frame that only feeders send", headOf(3, 16)],
   ];
-  test.each(NOISE)("%s => REJECT, closed, one line", async (_name, bytes, detail) => {
+  test.each(FRAMES)("%s => REJECT, closed, one line", async (_name, bytes) => {
     const at = await scene();
     const stranger = await strangerAt(at);
     const { remote } = stranger;
@@ -96,8 +109,36 @@ describe("e2e: peers: strangers on the replication port", () => {
     stranger.socket.write(bytes);
     const { code } = await stranger.hears("reject");
     expect(code).toBe("malformed");
-    await costOneLine(at, stranger, remote, "rejected", detail);
+    await costOneLine(at, stranger, remote, "rejected", /malformed/);
     expect((await at.primary.residentBytes()) - before).toBeLessThan(32 * MIB);
+  });
+
+  const NOISE: readonly (readonly [string, Buffer | string, string, RegExp])[] = [
+    ["64 KiB of random bytes", random.bytes(65_536), "noise", /^-ERR /],
+    ["zeros", Buffer.alloc(1024), "noise", /^-ERR /],
+    ["a HELLO and no opening", encode(helloWith()), "noise", /^-ERR /],
+    ["TLS", Buffer.from(`16030100a5010000a103${"5a".repeat(160)}`, "hex"), "noise", /^-ERR /],
+    ["an HTTP request", HTTP, "http", /^HTTP\/1.1 400 Bad Request\r\n.*\r\n\r\nthis is hawser's/s],
+    ["a RESP command", "*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n", "resp", /^-ERR /],
+    ["an inline command", "PING\r\n", "resp", /^-ERR /],
+  ];
+  test.each(NOISE)("%s => one readable line, closed, no link", async (_n, bytes, kind, answer) => {
+    const at = await scene();
+    const stranger = await knockAt(at, bytes);
+    await until(() => stranger.isClosed, { what: "the end of the connection" });
+    expect(stranger.text()).toMatch(answer);
+    expect(stranger.text()).toContain(
+      `this is hawser's replication port; clients connect to port ${at.primary.port}`,
+    );
+    const { remote } = stranger;
+    const line = await until(() => at.primary.find("stranger", { remote }), { what: "its line" });
+    expect(line).toMatchObject({ level: "warn", kind });
+    await at.primary.call("SET", "after", remote);
+    const { counters } = await converge([at.primary, at.replica]);
+    expect(at.primary.log.filter((one) => one["remote"] === remote)).toHaveLength(1);
+    expect(count(counters[0]!, `strangers_${kind}`)).toBe(1);
+    expect(count(counters[0]!, "links_accepted")).toBe(1);
+    expect(at.replica.findAll("welcomed")).toHaveLength(1);
   });
 
   test("a HELLO of a version nobody speaks => REJECT version, with both versions", async () => {
@@ -188,18 +229,47 @@ describe("e2e: peers: strangers on the replication port", () => {
     await converge([at.primary, at.replica]);
   });
 
-  test("150 connections that say nothing => those over the limit are turned away", async () => {
+  test("150 connections that say nothing and stay => 50 make room, a new replica comes in at once", async () => {
     const at = await scene();
-    const silent = await Promise.all(Array.from({ length: 150 }, () => strangerAt(at)));
-    await until(
-      () => silent.filter((peer) => peer.heard.some((one) => one.type === "reject")).length === 50,
-      { what: "50 refusals", describe: () => silent.map((peer) => peer.heard.length).join(",") },
-    );
+    const silent = await Promise.all(Array.from({ length: 150 }, () => knockAt(at, "")));
+    await until(() => silent.filter((one) => one.isClosed).length === 50, {
+      what: "50 to be closed",
+      describe: () => silent.filter((one) => one.isClosed).length,
+    });
+    const late = await at.fleet.replica(at.primary);
     await at.primary.call("SET", "still", "writing");
-    await converge([at.primary, at.replica]);
-    for (const peer of silent) peer.socket.destroy();
+    const { counters } = await converge([at.primary, at.replica, late]);
+    expect(late.findAll("upstream_lost")).toEqual([]);
+    expect(count(counters[0]!, "strangers_crowded_out")).toBeGreaterThanOrEqual(50);
+    expect(silent.filter((one) => !one.isClosed).length).toBeGreaterThan(90);
+  });
+
+  test("110 connections that open like a replica and say no more => a new replica comes in at once", async () => {
+    const at = await scene();
+    const idle = await Promise.all(Array.from({ length: 110 }, () => strangerAt(at)));
+    await until(() => idle.filter((peer) => peer.isClosed).length === 10, { what: "10 refusals" });
     const late = await at.fleet.replica(at.primary);
     await converge([at.primary, at.replica, late]);
+    expect(late.findAll("upstream_lost")).toEqual([]);
+  });
+
+  test("130 plain TCP checks => what happened before is still among the events, and they are one", async () => {
+    const at = await scene();
+    for (let n = 0; n < 130; n++) {
+      const check = await knockAt(at, "");
+      check.socket.destroy();
+    }
+    const events = await until(
+      async () => {
+        const told = JSON.parse(String(await at.primary.call("REPL.EVENTS"))) as KeptEvent[];
+        return told.some(({ event, times }) => event === "stranger" && times === 130) && told;
+      },
+      { what: "130 checks as one event" },
+    );
+    const names = events.map(({ event }) => event);
+    expect(names).toEqual(expect.arrayContaining(["resume", "ship_begins", "ship_done"]));
+    expect(names.filter((name) => name === "stranger")).toHaveLength(1);
+    expect(at.primary.findAll("stranger")).toEqual([]); // Quiet: below the level of info.
   });
 });
 
@@ -244,4 +314,106 @@ describe("e2e: peers: what a replica is told by an upstream that is none", () =>
       expect(count(counters[0]!, "sync_partial_ok")).toBe(1);
     },
   );
+});
+
+describe("e2e: peers: a client port as --of", () => {
+  /** A server that answers every connection's first bytes with these. */
+  async function answering(fleet: Fleet, answer: Buffer | string): Promise<[number, () => number]> {
+    let visits = 0;
+    const server = createServer((socket) => {
+      visits += 1;
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write(answer));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    fleet.defer(() => server.close());
+    return [(server.address() as AddressInfo).port, () => visits];
+  }
+
+  async function lastError(replica: Daemon, words: string | RegExp): Promise<void> {
+    await until(
+      async () => new RegExp(words).test((await replica.status()).upstream?.lastError ?? ""),
+      { what: `the error "${words}"`, describe: () => replica.status() },
+    );
+  }
+
+  test("the replication port 99999999 => an error that names it, the replica goes on", async () => {
+    const fleet = useFleet();
+    const [port] = await answering(fleet, "*2\r\n$9\r\nrepl_port\r\n:99999999\r\n");
+    const replica = await fleet.replica(port, "--repl-password", "harbour", "--clients-open");
+    await lastError(replica, "it names the replication port 99999999, expected 1 to 65535");
+    expect(replica.exit).toBeNull();
+    await expect(replica.call("DBSIZE")).rejects.toThrow("LOADING");
+  });
+
+  test("a port that names itself => an error, not a loop of connections", async () => {
+    const fleet = useFleet();
+    const address = { port: 0 };
+    let visits = 0;
+    const server = createServer((socket) => {
+      visits += 1;
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.write(`*2\r\n$9\r\nrepl_port\r\n:${address.port}\r\n`));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    fleet.defer(() => server.close());
+    address.port = (server.address() as AddressInfo).port;
+    const replica = await fleet.replica(address.port);
+    await lastError(replica, "as its replication port, and it is none");
+    const { upstream } = await replica.status();
+    expect(visits).toBeLessThan(4 + 2 * replica.findAll("upstream_lost").length);
+    expect(upstream?.state).not.toBe("streaming");
+  });
+
+  test("the upstream is at --maxclients => the error says so; back when there is a place", async () => {
+    const fleet = useFleet();
+    const primary = await fleet.primary("--maxclients", "2");
+    await primary.call("SET", "k", "v"); // The test's own client has one place.
+    const other = connect(primary.port, "127.0.0.1");
+    await once(other, "connect");
+    await primary.call("PING");
+    const replica = await fleet.replica(primary.port);
+    await lastError(replica, /no place left \(max number of clients reached\)/);
+    other.destroy();
+    await converge([primary, replica]);
+  });
+
+  test("an upstream that greets without end and reads nothing => one HELLO, little memory", async () => {
+    const fleet = useFleet();
+    const greeting = encode({
+      type: "greeting",
+      versionMin: 1,
+      versionMax: 1,
+      nonce: "0".repeat(32),
+      authRequired: false,
+    });
+    const [port, visits] = await answering(
+      fleet,
+      Buffer.concat(Array<Buffer>(100_000).fill(greeting)),
+    );
+    const replica = await fleet.replica(port, "--backoff-max", "100ms");
+    const before = await replica.residentBytes();
+    await lastError(replica, "a second GREETING");
+    await until(() => visits() >= 5, { what: "five attempts" });
+    expect((await replica.residentBytes()) - before).toBeLessThan(64 * MIB);
+  });
+});
+
+describe("e2e: peers: far away", () => {
+  test.each([400, 2_000])("%d ms one way => a link, without one failure", async (delayMs) => {
+    const fleet = useFleet();
+    const primary = await fleet.primary();
+    await fill(primary, { keys: 10 });
+    const proxy = await fleet.proxy(primary);
+    for (const way of [proxy.up, proxy.down]) way.set({ delayMs });
+    const replica = await fleet.replica(proxy);
+    await until(() => replica.find("restored", {}), { what: "the first sync", timeoutMs: 40_000 });
+    await converge([primary, replica]);
+    expect(replica.findAll("upstream_lost")).toEqual([]);
+    const { counters } = await primary.status();
+    expect(count(counters, "links_rejected")).toBe(0);
+    expect(count(counters, "strangers_resp")).toBe(0);
+  });
 });

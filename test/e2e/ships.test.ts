@@ -1,4 +1,5 @@
 /** A full sync is disturbed at its beginning, in its middle and at its end. */
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { converge, count } from "../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
@@ -210,4 +211,24 @@ test("e2e: ship: keys that expire during it => gone on both ends", async () => {
   const { records } = await converge([primary, replica]);
   expect(records).toBe(100);
   expect(await replica.call("EXISTS", "short:1")).toBe(0);
+});
+
+test("e2e: ships: no thread can be started => the ship fails with the reason, the primary serves, a later ship arrives", async () => {
+  const fleet = useFleet();
+  const preload = fileURLToPath(new URL("../tools/few-threads.cjs", import.meta.url));
+  const { NODE_OPTIONS } = process.env;
+  process.env["NODE_OPTIONS"] = `--require ${preload}`;
+  const primary = await fleet.primary();
+  if (NODE_OPTIONS === undefined) delete process.env["NODE_OPTIONS"];
+  else process.env["NODE_OPTIONS"] = NODE_OPTIONS;
+  await fill(primary, { keys: 100 });
+  const replica = await fleet.replica(primary);
+  const line = await until(() => primary.find("link_closed", { reason: "ship_failed" }), {
+    what: "a failed ship",
+  });
+  expect(line["detail"]).toMatch(/^the worker did not start: Error: .*EAGAIN/);
+  expect(await primary.call("DBSIZE")).toBe(100);
+  const { counters } = await converge([primary, replica]);
+  expect(count(counters[0]!, "link_drops_ship_failed")).toBe(3);
+  expect(primary.exit).toBeNull();
 });

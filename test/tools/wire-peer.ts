@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { encode } from "../../src/wire/codec.ts";
 import { Decoder, type DecoderSink } from "../../src/wire/decoder.ts";
+import { OPENING } from "../../src/wire/opening.ts";
 import { FRAME, type Control, type Hello } from "../../src/wire/messages.ts";
 import { helloWith } from "./hello.ts";
 import { until } from "./wait.ts";
@@ -39,11 +40,18 @@ export class WirePeer implements DecoderSink {
     socket.on("close", () => (this.isClosed = true));
   }
 
-  /** Connects to a node's replication port. */
-  static async connect(port: number): Promise<WirePeer> {
+  /** Connects to a node's replication port and says nothing yet. */
+  static async silent(port: number): Promise<WirePeer> {
     const socket = connect({ port, host: "127.0.0.1" });
     const peer = new WirePeer(socket);
     await once(socket, "connect");
+    return peer;
+  }
+
+  /** Connects to a node's replication port as a replica does. */
+  static async connect(port: number): Promise<WirePeer> {
+    const peer = await WirePeer.silent(port);
+    peer.socket.write(OPENING);
     return peer;
   }
 

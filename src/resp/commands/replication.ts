@@ -26,7 +26,7 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
   row("wait", 3, "noscript", NO_KEYS, wait),
-  row("repl.info", 1, INFO_FLAGS, NO_KEYS, replInfo),
+  row("repl.info", -1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),
   row("repl.events", -1, INFO_FLAGS, NO_KEYS, replEvents),
@@ -201,8 +201,15 @@ function wait(call: Call): void {
   );
 }
 
-/** What somebody who only knows the client port needs to find the rest. */
+/**
+ * REPL.INFO [LINK]: what somebody who only knows the client port needs to find the rest. LINK is how
+ * a replica asks, which opens every connection with it (wire/opening.ts).
+ */
 function replInfo(call: Call): void {
+  if (call.args.count > 2 || (call.args.count === 2 && !call.args.is(1, "LINK"))) {
+    call.reply.error("ERR expected REPL.INFO [LINK]");
+    return;
+  }
   const status = call.port.node.status();
   const fields: readonly (readonly [string, string | number])[] = [
     ["protocol", PROTOCOL.max],

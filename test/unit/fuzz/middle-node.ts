@@ -36,6 +36,7 @@ class Child implements LinkOut {
   readonly heard: Control[] = [];
   private readonly middle: Middle;
   private readonly decoder: Decoder;
+  readonly beingTaken = 0;
   private untaken = 0;
 
   constructor(middle: Middle) {
@@ -85,7 +86,8 @@ export class Middle implements SessionShell {
       role: "replica",
       upstream: { host: "h", port: 1 },
       remember: () => undefined,
-      seeding: false,
+      sources: [],
+      ask: () => () => undefined,
       identity: new Identity("", false, mint),
       store,
       backlog: { sizeBytes: 1 << 16, segmentBytes: 4096, clock: () => 1_700_000_000_000 },

@@ -212,7 +212,7 @@ describe("what a replica may not say", () => {
     }
   });
 
-  test("an echo of a PING that nobody said => no round trip is taken from it", async () => {
+  test("an echo of a PING that nobody said => no round trip is taken from it", () => {
     const h = new Harness();
     const peer = h.stream();
     h.nowMs = 50;

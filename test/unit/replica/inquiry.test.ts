@@ -33,6 +33,7 @@ class Asked {
   constructor(password = "") {
     const shell: SessionShell = {
       dial: () => (this.dialled += 1),
+      pendingBytes: 0,
       write: (bytes) => this.sent.push(decodeFrame(bytes)),
       end: () => undefined,
       destroy: () => (this.destroyed += 1),

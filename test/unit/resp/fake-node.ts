@@ -148,7 +148,14 @@ export class FakeNode implements HawserNode {
     });
   }
   events(): readonly KeptEvent[] {
-    return [1, 2, 3].map((n) => ({ timeMs: n, level: "info", event: `event${n}`, fields: {} }));
+    return [1, 2, 3].map((n) => ({
+      timeMs: n,
+      level: "info",
+      event: `event${n}`,
+      fields: {},
+      times: 1,
+      sinceMs: n,
+    }));
   }
   status(): NodeStatus {
     return {

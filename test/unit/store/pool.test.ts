@@ -7,6 +7,7 @@ import { afterEach, expect, test } from "vitest";
 import type { FrozenState } from "../../../src/primary/source.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { SerializerPool, type PoolOptions } from "../../../src/store/pool.ts";
+import type { Ring } from "../../../src/store/ring.ts";
 import { Store } from "../../../src/store/store.ts";
 import { until } from "../../tools/wait.ts";
 import * as m from "./model.ts";
@@ -208,7 +209,7 @@ test("no thread can be started => the reader and the digest fail with the reason
 test("no memory for the ring => the reader fails, and so does the next; the pool goes on", async () => {
   const store = newStore(100);
   const pool = newPool({ size: 1 });
-  const { takeRing } = pool;
+  const takeRing = (): Ring => SerializerPool.prototype.takeRing.call(pool);
   pool.takeRing = () => {
     throw new RangeError("Array buffer allocation failed");
   };

@@ -1,0 +1,15 @@
+/** Frame types an upstream may send to a session, by number. */
+import { FRAME } from "../wire/messages.ts";
+
+export const ACCEPTS: ReadonlySet<number> = new Set([
+  FRAME.greeting,
+  FRAME.welcome,
+  FRAME.reject,
+  FRAME.ping,
+  FRAME.snapshot,
+  FRAME.chunk,
+  FRAME.end,
+  FRAME.bye,
+  FRAME.verify,
+  FRAME.batch,
+]);
