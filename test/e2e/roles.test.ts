@@ -121,3 +121,44 @@ test("e2e: consent for one node => not for the next process at its address", asy
   expect(await full.call("DBSIZE")).toBe(1000);
   expect(count((await full.status()).counters, "snapshots_restored")).toBe(0);
 });
+
+test("e2e: the planned swap of the manual, while 20 keys a second expire: no full sync", async () => {
+  const fleet = useFleet();
+  let primary = await fleet.primary();
+  let replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  for (let i = 0; i < 600; i++) await primary.call("SET", `short${i}`, "v", "PX", 1000 + i * 50);
+  const figures = async () => {
+    const { counters: one } = await primary.status();
+    const { counters: two } = await replica.status();
+    const of = (name: string) => count(one, name) + count(two, name);
+    return {
+      full: of("sync_full"),
+      partial: of("sync_partial_ok"),
+      diverged: of("resume_diverged"),
+    };
+  };
+  const before = await figures();
+  const keysBefore = Number(await primary.call("DBSIZE"));
+  for (let swap = 0; swap < 6; swap++) {
+    await follow(primary, replica);
+    await until(
+      async () =>
+        (await primary.status()).position.offset === (await replica.status()).position.offset,
+      { what: "the replica to have all" },
+    );
+    await replica.call("REPLICAOF", "NO", "ONE");
+    [primary, replica] = [replica, primary];
+    await until(async () => (await replica.status()).upstream?.state === "streaming", {
+      what: "the old primary to follow",
+      describe: () => replica.status(),
+    });
+    const keys = Number(await primary.call("DBSIZE"));
+    await until(async () => Number(await primary.call("DBSIZE")) < keys, { what: "expired keys" });
+  }
+  const after = await figures();
+  expect(after.full).toBe(before.full);
+  expect(after.diverged).toBe(0);
+  expect(after.partial - before.partial).toBeGreaterThanOrEqual(6);
+  expect(Number(await primary.call("DBSIZE"))).toBeLessThan(keysBefore);
+});
