@@ -106,6 +106,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
       path: [NODE_ID],
       format: FORMAT,
       ready: true,
+      torn: false,
       atBoundary: true,
       root: () => ({ clockMs: 0, ageMs: 0, awayMs: 0, owedBytes: 0 }),
       rootLives: false,

@@ -293,4 +293,18 @@ export const MUTANTS: readonly Mutant[] = [
     "if (!this.everSynced && !force) return NEVER_SYNCED;",
     "",
   ]),
+  mutant(
+    "a record is in the log before the store took it",
+    [
+      "node/keyspace.ts",
+      "    try {\n      this.store.apply(",
+      "    if (!this.#grouping) this.#log.append(length);\n    try {\n      this.store.apply(",
+    ],
+    ["node/keyspace.ts", "    } else this.#log.append(length);\n", "    }\n"],
+  ),
+  mutant("a damaged stored batch is fetched again for ever", [
+    "replica/damage.ts",
+    "return this.failures >= FAILURES_MAX;",
+    "return this.failures < 0;",
+  ]),
 ];

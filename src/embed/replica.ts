@@ -96,17 +96,23 @@ export class Replica {
   /**
    * Stops following and becomes a primary with a new history, which takes writes. Others can follow
    * it where they could before. This object reads the same state, and closing either closes both.
-   * Rejects, and goes on following, when this replica never had a state; `force` makes an empty
-   * primary of it.
+   * Rejects, and goes on as a replica, when this replica never had a state, which `force` overrides by
+   * an empty primary, and when its state is inside a batch that it could not apply.
    */
   promote({ force = false }: { readonly force?: boolean } = {}): Promise<Primary> {
     if (this.promoted !== null) return this.promoted;
-    const asked: { refusal: string | null } = { refusal: null };
-    const promoted = new Promise<Primary>((resolve) => {
-      asked.refusal = this.node.promote(force, () => resolve(primaryOver(this.parts)));
+    const promoted = new Promise<Primary>((resolve, reject) => {
+      const done = (why: string | null): void => {
+        if (why === null) resolve(primaryOver(this.parts));
+        else reject(new Error(`not promoted: ${why}`));
+      };
+      const refusal = this.node.promote(force, done);
+      if (refusal !== null) done(refusal);
     });
-    if (asked.refusal !== null) return Promise.reject(new Error(`not promoted: ${asked.refusal}`));
     this.promoted = promoted;
+    promoted.catch(() => {
+      this.promoted = null;
+    });
     return promoted;
   }
 

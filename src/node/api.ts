@@ -86,10 +86,11 @@ export interface HawserNode {
    */
   follow(host: string, port: number, consent: Consent): string | null;
   /**
-   * REPLICAOF NO ONE [FORCE]: takes effect at the next batch boundary, calls back when it has.
+   * REPLICAOF NO ONE [FORCE]: takes effect at the next batch boundary, calls back with null when it
+   * has, or with why it could not: a received batch could be applied in part only.
    * @returns why it is refused, with nothing changed and no call; else null
    */
-  promote(force: boolean, done: () => void): string | null;
+  promote(force: boolean, done: Promoted): string | null;
   /** Digest of the whole state at the node's present position, computed by the worker. */
   digest(): Promise<StateDigest>;
   /** Compares every streaming replica with this node at its present position. */
@@ -104,6 +105,9 @@ export interface HawserNode {
   /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
   stop(): Promise<boolean>;
 }
+
+/** Hears of the end of a promotion: null, or why there is none. */
+export type Promoted = (refusal: string | null) => void;
 
 export type RuntimeSetting = "ship-rate" | "backlog" | "maxmemory";
 

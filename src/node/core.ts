@@ -31,7 +31,7 @@ import type { Store } from "../store/store.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { Consent, DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
-import type { WriteRefusal } from "./api.ts";
+import type { Promoted, WriteRefusal } from "./api.ts";
 import type { Address } from "./option-values.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import type { SeedSelf } from "./seed-choice.ts";
@@ -84,6 +84,9 @@ const NEVER_SYNCED =
 const RELIEF_EVERY_MS = 100;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
+const TORN =
+  "the state is inside a batch that could not be applied whole; follow a node that has one (REPLICAOF host port), which sends a snapshot";
+
 export class NodeCore implements RoleOwner, SeedingNode {
   role: "primary" | "replica";
   readonly identity: Identity;
@@ -103,7 +106,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   private readonly deps: NodeCoreDeps;
   /** Started with --seed-from, and neither promoted nor told whom to follow yet. */
   seeding: Seeding | null;
-  private promoting: (() => void)[] | null = null;
+  private promoting: Promoted[] | null = null;
   /** When a snapshot was last looked for to let go of. */
   private relievedMs: number = Number.NEGATIVE_INFINITY;
 
@@ -173,6 +176,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
       randomId: deps.randomId,
       onApplied: () => this.onApplied(),
       onVerify: deps.onVerify,
+      onTorn: () => this.feeder.stateTorn(),
     });
   }
 
@@ -237,23 +241,25 @@ export class NodeCore implements RoleOwner, SeedingNode {
     this.deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
     if (wasPrimary) this.session.resetToLog();
     this.session.start(nowMs);
-    for (const done of promised) done();
+    for (const done of promised) done(null);
   }
 
   /**
    * Becomes a primary at the next batch boundary, remembered first; `done` is called then, or when
-   * follow() came first. `force` makes one of a node that never had a state: an empty one.
+   * follow() came first, or with why it could not. `force` makes one of a node that never had a state:
+   * an empty one.
    * @returns why it is refused, with nothing changed and `done` never called; else null
    */
-  promote(force: boolean, done: () => void): string | null {
+  promote(force: boolean, done: Promoted): string | null {
     if (this.role === "primary") {
-      done();
+      done(null);
       return null;
     }
     if (this.promoting !== null) {
       this.promoting.push(done);
       return null;
     }
+    if (this.session.torn) return TORN;
     if (!this.everSynced && !force) return NEVER_SYNCED;
     const refusal = this.remember({ role: "primary", upstream: null });
     if (refusal !== null) return refusal;
@@ -284,6 +290,12 @@ export class NodeCore implements RoleOwner, SeedingNode {
       return;
     }
     this.promoting = null;
+    // Applying the rest may have failed inside a batch.
+    if (this.session.torn) {
+      this.remember({ role: "replica", upstream: this.upstream! });
+      for (const done of waiting) done(TORN);
+      return;
+    }
     this.backlog.dropReceived();
     this.session.resetToLog();
     this.identity.promote(this.backlog.next);
@@ -297,8 +309,16 @@ export class NodeCore implements RoleOwner, SeedingNode {
       offset: this.backlog.next,
     });
     this.onHistoryChanged("this node was promoted");
-    for (const done of waiting) done();
+    for (const done of waiting) done(null);
   };
+
+  /** Waits, turn by turn, until the state is at a position; rejects when it is torn. */
+  async boundary(nextTurn: () => Promise<void>): Promise<void> {
+    while (!this.view.atBoundary) {
+      if (this.view.torn) throw new Error(TORN);
+      await nextTurn();
+    }
+  }
 
   // --- as RoleOwner ----------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ import type { Logger } from "./logger.ts";
 import type {
   HawserNode,
   NodeStatus,
+  Promoted,
   RuntimeSetting,
   StateDigest,
   WritableLog,
@@ -283,7 +284,7 @@ export class DaemonNode implements HawserNode {
     return this.core.follow(consent, { host, port });
   }
 
-  promote(force: boolean, done: () => void): string | null {
+  promote(force: boolean, done: Promoted): string | null {
     return this.core.promote(force, done);
   }
 
@@ -311,7 +312,7 @@ export class DaemonNode implements HawserNode {
   }
 
   async digest(): Promise<StateDigest> {
-    while (!this.core.view.atBoundary) await nextTurn();
+    await this.core.boundary(nextTurn);
     const position = this.sealedPosition();
     const snapshot = this.store.freeze();
     try {
@@ -323,7 +324,7 @@ export class DaemonNode implements HawserNode {
   }
 
   async verify(timeoutMs: number): Promise<VerifyReport> {
-    while (!this.core.view.atBoundary) await nextTurn();
+    await this.core.boundary(nextTurn);
     const position = this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
   }

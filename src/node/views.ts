@@ -63,6 +63,9 @@ export class FeederView extends IdentityView implements NodeView {
   get ready(): boolean {
     return this.owner.role === "primary" || this.owner.everSynced;
   }
+  get torn(): boolean {
+    return this.owner.role === "replica" && this.owner.session.torn;
+  }
   get atBoundary(): boolean {
     return this.owner.role === "primary" || this.owner.session.atBoundary;
   }

@@ -93,6 +93,7 @@ function checkPlace(feeder: Feeder, hello: Hello): Refusal | null {
     return refusal("cycle", `this node follows ${hello.nodeId} already`, 1_000);
   if (node.path.length >= LIMITS.pathNodesMax)
     return refusal("cycle", `more than ${LIMITS.pathNodesMax} nodes in a row`);
+  if (node.torn) return refusal("not_ready", "this node's state is inside a batch", 5_000);
   if (!node.ready) return refusal("not_ready", "this node has no state to offer yet", 500);
   const welcomed = feeder.links.filter((other) => other.welcomed).length;
   if (welcomed >= LIMITS.linksMax)
@@ -167,6 +168,7 @@ function report(feeder: Feeder, link: Link, hello: Hello, decision: ResumeDecisi
     replica_offset: hello.position.offset,
     replica_chain: hello.position.chain,
     replica_has_data: hello.hasData,
+    ship_wanted: hello.shipWanted,
     history: node.history,
     first: feeder.backlog.first,
     next: feeder.backlog.next,
@@ -183,6 +185,7 @@ const FAILED_PARTIAL: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
   "chain_differs",
   "diverged",
   "reset",
+  "asked",
 ]);
 
 /** Cases that cost a ship. */
@@ -195,6 +198,7 @@ const LOUD: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
   "unrelated",
   "unrelated_empty",
   "reset",
+  "asked",
 ]);
 
 // --- welcome -----------------------------------------------------------------------------------
@@ -250,9 +254,12 @@ function welcomeShip(
 ): void {
   const { resume } = hello;
   const snapshot = parked?.snapshot ?? null;
+  // A snapshot that is before a damaged batch leads to it again.
+  const after = hello.shipWanted === "damaged" ? hello.position.offset : -1;
   const holdStands =
     link.hold !== null || (snapshot !== null && snapshot.offset >= feeder.backlog.first);
-  if (resume !== null && snapshot !== null && snapshot.id === resume.snapshotId && holdStands) {
+  const leadsOn = snapshot !== null && snapshot.offset > after && holdStands;
+  if (resume !== null && leadsOn && snapshot.id === resume.snapshotId) {
     sayWelcome(feeder, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
     const ship = new Ship(link.id, nowMs);
     ship.resumed = true;
@@ -270,7 +277,7 @@ function welcomeShip(
   const outcome = ANSWER[decision.case];
   const code = "welcome" in outcome ? outcome.welcome : "ship_new";
   sayWelcome(feeder, link, hello, code, 0, decision.discardBytes, nowMs);
-  feeder.requestShip(link, nowMs);
+  feeder.requestShip(link, nowMs, after);
 }
 
 function sayWelcome(

@@ -56,6 +56,8 @@ export interface NodeView extends HistoryState {
   readonly format: { readonly name: string; readonly version: number };
   /** It has a state to offer: false on a replica that never synced. */
   readonly ready: boolean;
+  /** Its state is inside a batch that it cannot apply: it has none to offer. */
+  readonly torn: boolean;
   /** Its state is at a batch boundary. */
   readonly atBoundary: boolean;
   /** It is a replica, and every link up to a primary stands, as far as it knows. */
@@ -191,9 +193,9 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   // --- ships ---------------------------------------------------------------------------------
 
-  /** Queues a ship for a welcomed link. */
-  requestShip(link: Link, nowMs: number): void {
-    const ship = new Ship(link.id, nowMs);
+  /** Queues a ship for a welcomed link, of a snapshot beyond the offset `after`. */
+  requestShip(link: Link, nowMs: number, after = -1): void {
+    const ship = new Ship(link.id, nowMs, after);
     if (link.hold !== null) this.holds.drop(link.hold);
     link.hold = null;
     link.ship = ship;
@@ -325,6 +327,12 @@ export class Feeder implements LinkOwner, ShippingOwner {
     // Why first: offsets they wait for mean other bytes from now on.
     this.cutWaiters();
     this.dropAll("history_changed", "upstream_resync", "the upstream sent a snapshot");
+    this.parking.clear();
+  }
+
+  /** The state is at no position any more: nobody is fed from it, or from what was frozen before. */
+  stateTorn(): void {
+    this.dropAll("not_ready", "torn", "this node's state is inside a batch");
     this.parking.clear();
   }
 

@@ -43,6 +43,7 @@ export const FEEDER_COUNTERS = [
   "resume_reset",
   "resume_unrelated",
   "resume_unrelated_empty",
+  "resume_asked",
   "links_accepted",
   "links_rejected",
   "stream_bytes_sent",

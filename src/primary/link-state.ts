@@ -47,6 +47,7 @@ export type CloseReason =
   | "upstream_resync"
   | "ship_failed"
   | "sync_given_up"
+  | "torn"
   | "shutdown";
 
 export const LINK_MOVES: Readonly<Record<LinkState["kind"], readonly LinkState["kind"][]>> = {

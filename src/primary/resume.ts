@@ -15,10 +15,19 @@
  *   reset              no common history, data, consent given                ship
  *   unrelated          no common history, data, no consent                   reject
  *   unrelated_empty    no common history, data, REPLICAOF, feeder empty      reject
+ *   asked              continue, but the replica asks for a snapshot;        ship, loudly
+ *                      with a torn state also ahead_of_replica
  *
  * Offsets of different histories are never compared. Pure: decides, does nothing.
  */
-import type { Consent, Decision, Lineage, Position, RejectCode } from "../wire/messages.ts";
+import type {
+  Consent,
+  Decision,
+  Lineage,
+  Position,
+  RejectCode,
+  ShipWanted,
+} from "../wire/messages.ts";
 import { leftAt, type HistoryState } from "../log/history.ts";
 
 /** What a replica says of itself in HELLO. */
@@ -27,6 +36,7 @@ export interface ReplicaClaim {
   readonly lineage: Lineage;
   readonly hasData: boolean;
   readonly consent: Consent;
+  readonly shipWanted: ShipWanted;
 }
 
 /** What a feeder knows of itself. */
@@ -50,7 +60,8 @@ export type ResumeCase =
   | "new"
   | "reset"
   | "unrelated"
-  | "unrelated_empty";
+  | "unrelated_empty"
+  | "asked";
 
 export interface ResumeDecision {
   readonly case: ResumeCase;
@@ -75,10 +86,21 @@ export const ANSWER: Readonly<
   reset: { welcome: "ship_reset" },
   unrelated: { reject: "unrelated" },
   unrelated_empty: { reject: "unrelated_empty" },
+  asked: { welcome: "ship_asked" },
 };
 
 /** Decides; see the table above. Total: every input has exactly one answer. */
 export function decideResume(feeder: FeederView, replica: ReplicaClaim): ResumeDecision {
+  const decision = decideByPosition(feeder, replica);
+  const { shipWanted } = replica;
+  const asked =
+    (decision.case === "continue" && shipWanted !== "no") ||
+    (decision.case === "ahead_of_replica" && shipWanted === "torn");
+  // Why not always: without a common history its data, torn or not, may go by consent only.
+  return asked ? { ...decision, case: "asked" } : decision;
+}
+
+function decideByPosition(feeder: FeederView, replica: ReplicaClaim): ResumeDecision {
   const { history, offset, chain } = replica.position;
   const common = latestCommon(feeder, { history, lineage: replica.lineage });
   if (common === null) return answer(unrelatedCase(feeder, replica), "", -1, 0);

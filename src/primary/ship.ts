@@ -20,6 +20,8 @@ export class Ship {
   /** Who is shipped to: the link's id, for logs. */
   readonly linkId: number;
   readonly queuedAtMs: number;
+  /** Its snapshot has to be beyond this offset. */
+  readonly after: number;
   /** A resumed ship starts here; so does its reading. */
   firstChunk = 0;
   /** Next chunk to send. */
@@ -39,9 +41,10 @@ export class Ship {
   begun = false;
   private readonly sizes: number[] = [];
 
-  constructor(linkId: number, nowMs: number) {
+  constructor(linkId: number, nowMs: number, after = -1) {
     this.linkId = linkId;
     this.queuedAtMs = nowMs;
+    this.after = after;
   }
 
   get snapshotId(): Id {

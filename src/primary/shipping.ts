@@ -67,7 +67,7 @@ export class Shipping {
     for (const reading of this.readings) {
       const snapshot = [...reading.sharers][0]?.snapshot;
       if (!reading.joinable || snapshot == null) continue;
-      if (!this.owner.mayStreamFrom(snapshot.offset)) continue;
+      if (!this.owner.mayStreamFrom(snapshot.offset) || snapshot.offset <= ship.after) continue;
       this.enlist(ship, snapshot, reading, 0);
       return;
     }

@@ -6,6 +6,9 @@
  *                     ^ done here          ^ this slice ends
  *
  * A single record larger than a slice is applied whole: about 0.2 ms for each MiB.
+ *
+ * When a record cannot be applied, nothing more is. If records before it in its batch were, the state
+ * is torn: it is at no position of the log, and only another state can take its place.
  * Owns: the place in the batch being applied. Does not own: the log, the state.
  */
 import { StoreError } from "../errors.ts";
@@ -23,6 +26,10 @@ export class Applier {
   private readonly atBatch: () => void;
   /** Bytes of the batch at log.next that are applied, its head included; 0 between batches. */
   private done = 0;
+  /** A record could not be applied. */
+  private stuck = false;
+  /** The state is inside a batch whose rest cannot be applied. */
+  torn = false;
 
   constructor(log: ReceivingLog, state: StateTarget, sliceBytes: number, atBatch: () => void) {
     this.atBatch = atBatch;
@@ -32,20 +39,28 @@ export class Applier {
   }
 
   get atBoundary(): boolean {
-    return this.done === 0;
+    return this.done === 0 && !this.torn;
   }
 
   /** The state was replaced: whatever was half applied is gone. */
   reset(): void {
     this.done = 0;
+    this.stuck = false;
+    this.torn = false;
+  }
+
+  /** Tries the record again that could not be applied, unless the state is torn. */
+  retry(): void {
+    if (!this.torn) this.stuck = false;
   }
 
   /**
    * Applies up to a slice of records.
    * @returns true when a complete batch is still waiting
-   * @throws {StoreError} ERR_STORE_RECORD
+   * @throws {StoreError} ERR_STORE_RECORD, ERR_STORE_FULL; then nothing more is applied
    */
   step(): boolean {
+    if (this.stuck) return false;
     let budget = this.sliceBytes;
     for (;;) {
       if (this.done === 0) this.atBatch();
@@ -55,13 +70,27 @@ export class Applier {
       const { bytes } = found.segment;
       const end = found.at + batchLength(bytes, found.at);
       const from = found.at + Math.max(this.done, BATCH_HEAD_BYTES);
-      const to = end - from <= budget ? end : sliceEnd(bytes, from, end, budget);
-      this.state.applyRange(bytes, from, to);
+      const to = this.applySlice(bytes, from, end, budget);
       budget -= to - from;
       if (to === end) {
         this.done = 0;
         this.log.commit();
       } else this.done = to - found.at;
+    }
+  }
+
+  /** Applies records from `from` on, up to about `budget` bytes. @returns where the rest starts */
+  private applySlice(bytes: Buffer, from: number, end: number, budget: number): number {
+    let began = false;
+    try {
+      const to = end - from <= budget ? end : sliceEnd(bytes, from, end, budget);
+      began = true;
+      this.state.applyRange(bytes, from, to);
+      return to;
+    } catch (error) {
+      this.stuck = true;
+      this.torn = this.done > 0 || (began && this.state.appliedTo > from);
+      throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Reconnect delays: exponential with jitter, so that many replicas cut off at once do not come back
- * at once. Reset only by streaming within the backlog: a replica that needs ship after ship keeps
- * getting slower.
+ * at once. Reset only by what got on: a batch that was applied, or a snapshot that was swapped in. A
+ * connection on which there is nothing but heartbeats does not count.
  *
  *   delay(n) = random in [1/2, 1] x min(max, min x 2^n)
  */
@@ -11,6 +11,7 @@ export class Backoff {
   /** The next delay is no shorter, ms: the upstream asked for it. */
   atLeastMs = 0;
   private failures = 0;
+  private offset = 0;
   private readonly minMs: number;
   private readonly maxMs: number;
   private readonly random: () => number;
@@ -40,6 +41,12 @@ export class Backoff {
     this.isPlanned = false;
     this.atLeastMs = 0;
     return ms;
+  }
+
+  /** The log is applied up to `offset`: when that is news, the next delay is short. */
+  gotTo(offset: number): void {
+    if (offset !== this.offset) this.failures = 0;
+    this.offset = offset;
   }
 
   reset(): void {

@@ -11,6 +11,7 @@ import {
   type Hello,
   type Reject,
   type RejectCode,
+  type ShipWanted,
   type SnapshotEnd,
   type Welcome,
 } from "../wire/messages.ts";
@@ -25,6 +26,7 @@ export interface Claim {
   /** Chain at the end of the last completely received batch. */
   readonly receivedChain: number;
   readonly restore: Restore | null;
+  readonly shipWanted: ShipWanted;
 }
 
 /**
@@ -79,6 +81,7 @@ export function answerGreeting(
       restore === null
         ? null
         : { snapshotId: restore.begin.snapshotId, nextChunk: restore.resumeChunk },
+    shipWanted: claim.shipWanted,
   };
 }
 
@@ -95,6 +98,7 @@ export function judgeWelcome(
   welcome: Welcome,
   feederNonce: string,
   ownNonce: string,
+  torn: boolean,
 ): { readonly why: string; readonly forGood: boolean } | null {
   if (options.password !== "") {
     const proof = hmacProof(options.password, "feeder", feederNonce, ownNonce);
@@ -104,6 +108,8 @@ export function judgeWelcome(
   if (welcome.path.includes(node.nodeId))
     return { why: "the upstream follows this node: a cycle", forGood: false };
   const streams = welcome.decision === "continue" || welcome.decision === "wait";
+  if (streams && torn)
+    return { why: "the upstream would go on from a state that is inside a batch", forGood: false };
   if (streams) return null;
   if (node.hasData() && node.consent(welcome.nodeId) === "none" && !relatedTo(node, welcome))
     return {

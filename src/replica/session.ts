@@ -9,7 +9,7 @@
  *                    -> restore (staged state) -> END: swap
  *
  * Invariants: the state is the log up to `next` plus the first `appliedInBatch` bytes of the batch
- * after it; a swap happens only with everything verified; the old state answers until then.
+ * after it, unless it is torn (apply.ts); a swap happens only with everything verified; the old state answers until then.
  *
  * Owns: state, decoder, clocks, ACKs. Does not own: sockets, roles (node/), the sums of a
  * snapshot (restore.ts), cutting batches into slices (apply.ts).
@@ -25,10 +25,18 @@ import { AckClock } from "./ack-clock.ts";
 import { Applier } from "./apply.ts";
 import { Backoff } from "./backoff.ts";
 import { lateBecause } from "./clocks.ts";
+import { Damage } from "./damage.ts";
 import type { ReplicaNode, SessionDeps, SessionShell } from "./deps.ts";
 import * as handshake from "./handshake.ts";
 import { Mark } from "./mark.ts";
 import type { SessionOptions } from "./options.ts";
+import {
+  reportDamaged,
+  reportRestoreBegins,
+  reportRestored,
+  reportTorn,
+  reportWelcomed,
+} from "./reports.ts";
 import type { Restore } from "./restore.ts";
 import { Restorer } from "./restorer.ts";
 import { RootView } from "./root-view.ts";
@@ -61,6 +69,7 @@ export class Session implements DecoderSink {
   private nowMs = 0;
   private readonly acks: AckClock;
   private readonly mark = new Mark();
+  private readonly damage = new Damage();
 
   constructor(deps: SessionDeps) {
     this.deps = deps;
@@ -72,6 +81,12 @@ export class Session implements DecoderSink {
     this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes, () => this.atBatch());
     this.backoff = new Backoff(deps.options.backoffMinMs, deps.options.backoffMaxMs, deps.random);
     this.receivedChain = deps.log.chain;
+    this.backoff.gotTo(deps.log.next);
+  }
+
+  /** The state is inside a batch that cannot be applied: it is at no position, and needs a snapshot. */
+  get torn(): boolean {
+    return this.applier.torn;
   }
 
   /** The state is at a batch boundary of the log. */
@@ -95,6 +110,7 @@ export class Session implements DecoderSink {
   start(nowMs: number): void {
     this.downSinceMs = nowMs;
     this.root.forget();
+    this.applier.retry();
     this.restorer.takeUpKept(nowMs, (error) => this.onKeptLoaded(error));
     this.dial(nowMs);
   }
@@ -155,8 +171,13 @@ export class Session implements DecoderSink {
     } catch (error) {
       this.onFault(error, nowMs);
     }
-    this.deps.onApplied();
+    this.applied();
     this.shell.wantStep();
+  }
+
+  private applied(): void {
+    this.backoff.gotTo(this.deps.log.next);
+    this.deps.onApplied();
   }
 
   /** The connection ended, or dialling failed. */
@@ -178,7 +199,7 @@ export class Session implements DecoderSink {
       this.onFault(error, nowMs);
       return false;
     }
-    this.deps.onApplied();
+    this.applied();
     if (this.connected && this.acks.turnDue(more)) this.ack(nowMs);
     return more;
   }
@@ -261,7 +282,7 @@ export class Session implements DecoderSink {
   batchEnd(): void {
     this.deps.log.receiveEnd();
     this.receivedChain = this.decoder!.chain;
-    this.backoff.reset();
+    this.damage.passed(this.decoder!.offset);
   }
 
   chunkHead(number: number, payloadBytes: number): void {
@@ -299,7 +320,8 @@ export class Session implements DecoderSink {
       return;
     }
     const { node, options, receivedChain, restorer } = this;
-    const claim = { log: this.deps.log, receivedChain, restore: restorer.current };
+    const shipWanted = this.torn ? "torn" : this.damage.shipWanted;
+    const claim = { log: this.deps.log, receivedChain, restore: restorer.current, shipWanted };
     this.say(handshake.answerGreeting(node, options, greeting, state.nonce, claim));
   }
 
@@ -309,13 +331,8 @@ export class Session implements DecoderSink {
     const { state } = this;
     if (state.kind !== "handshake" || this.feederNonce === "")
       throw new WireError("ERR_WIRE_STATE", `a WELCOME while ${state.kind}`);
-    const refusal = handshake.judgeWelcome(
-      this.node,
-      this.options,
-      welcome,
-      this.feederNonce,
-      state.nonce,
-    );
+    const { node, options, feederNonce, torn } = this;
+    const refusal = handshake.judgeWelcome(node, options, welcome, feederNonce, state.nonce, torn);
     if (refusal !== null) {
       this.refuse(refusal.why, refusal.forGood);
       return;
@@ -325,15 +342,7 @@ export class Session implements DecoderSink {
     this.downSinceMs = -1;
     this.lastError = "";
     this.node.onWelcome(welcome.nodeId, [...welcome.path, this.node.nodeId]);
-    this.deps.journal("info", "welcomed", {
-      decision: welcome.decision,
-      upstream: welcome.nodeId,
-      history: welcome.position.history,
-      upstream_offset: welcome.position.offset,
-      offset: this.deps.log.tail,
-      skip_bytes: welcome.skipBytes,
-      discard_bytes: welcome.discardBytes,
-    });
+    reportWelcomed(this.deps, welcome);
     this.owesSnapshot = welcome.decision !== "continue" && welcome.decision !== "wait";
     if (!this.owesSnapshot) this.beginStream(welcome);
     else this.move({ kind: "restoring", begin: null });
@@ -392,7 +401,6 @@ export class Session implements DecoderSink {
     if (!this.connected) throw new WireError("ERR_WIRE_STATE", `a PING while ${this.state.kind}`);
     this.acks.echoUs = ping.sentUs;
     this.root.onPing(ping, this.nowMs);
-    if (this.state.kind === "streaming") this.backoff.reset();
     // Why always: the echo is the feeder's round trip, and one ACK a second costs nothing.
     this.acks.due = true;
   }
@@ -417,13 +425,7 @@ export class Session implements DecoderSink {
     this.owesSnapshot = true;
     this.move({ kind: "restoring", begin });
     this.acks.due = true;
-    this.deps.journal("info", "restore_begins", {
-      snapshot: begin.snapshotId,
-      offset: begin.position.offset,
-      chunk: begin.firstChunk,
-      records: begin.records,
-      bytes: begin.bytes,
-    });
+    reportRestoreBegins(this.deps, begin);
   }
 
   private onEnd(end: m.SnapshotEnd): void {
@@ -445,18 +447,13 @@ export class Session implements DecoderSink {
     this.applier.reset();
     log.reset(position.offset, position.chain);
     this.receivedChain = position.chain;
+    this.damage.passed(position.offset);
+    this.backoff.reset();
     this.decoder!.expect(position.offset, position.chain);
     this.restorer.swapped();
     this.owesSnapshot = false;
     this.move({ kind: "streaming" });
-    this.deps.counters.bump("snapshots_restored");
-    this.deps.journal("info", "restored", {
-      snapshot: end.snapshotId,
-      offset: position.offset,
-      records: end.records,
-      bytes: end.bytes,
-      ms: Math.round(this.nowMs - restore.startedAtMs),
-    });
+    reportRestored(this.deps, restore, end, this.nowMs);
     this.node.onSwapped(position.history, lineage);
     this.acks.due = true;
   }
@@ -465,10 +462,17 @@ export class Session implements DecoderSink {
 
   private onFault(error: unknown, nowMs: number): void {
     if (!(error instanceof HawserError)) throw error;
-    if (error.code === "ERR_WIRE_CHAIN") this.deps.log.dropIncoming();
+    if (error instanceof WireError) this.onWireFault(error);
     if (error.remedy === "resync") this.restorer.drop();
     if (error.remedy === "stop") this.refuse(error.message, true);
     else this.fail(error.message, nowMs);
+    if (this.torn) this.lastError = reportTorn(this.deps, error.message);
+  }
+
+  private onWireFault(error: WireError): void {
+    if (error.code === "ERR_WIRE_CHAIN") this.deps.log.dropIncoming();
+    if (this.state.kind === "streaming" && this.damage.failed(this.decoder!.offset, error))
+      reportDamaged(this.deps, this.damage.offset, error.message);
   }
 
   private fail(why: string, nowMs: number): void {

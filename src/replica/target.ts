@@ -11,9 +11,12 @@ export interface StateTarget {
   isEmpty(): boolean;
   /**
    * Applies the records in `bytes[from, to)`, each a u32le length and that many bytes; the range
-   * starts and ends between records. Throws StoreError ERR_STORE_RECORD when one is malformed.
+   * starts and ends between records. Throws StoreError ERR_STORE_RECORD when one is malformed,
+   * ERR_STORE_FULL when there is no memory for one; appliedTo says how far it came.
    */
   applyRange(bytes: Buffer, from: number, to: number): void;
+  /** After applyRange() threw: beyond its `from` when the state is not what it was before the call. */
+  readonly appliedTo: number;
   /** Begins a second, empty state beside this one. */
   stage(estimate: { readonly records: number; readonly bytes: number }): Staging;
   /** Replaces the state by the staged one in one step, O(1). */

@@ -28,7 +28,8 @@ export function execute(call: Call, command: Command): void {
   try {
     command.handler(call);
   } catch (error) {
-    if (keys.steps !== steps) throw error;
+    // A record that is refused is refused whole: log and state agree, whatever came before it.
+    if (keys.steps !== steps && !(error instanceof HawserError)) throw error;
     fail(call, command.name, error);
   }
   if (!writes) return;

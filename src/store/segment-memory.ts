@@ -51,7 +51,7 @@ export class SegmentPool {
   heldBytes = 0;
   /** Bytes of the index's chunks. */
   chunkBytes = 0;
-  /** heldBytes and chunkBytes together stay below; tests lower it. */
+  /** usedBytes stays below; tests lower it. */
   limitBytes: number = Number.POSITIVE_INFINITY;
   /** Bytes dropped since the last collection. */
   #droppedBytes = 0;
@@ -77,8 +77,14 @@ export class SegmentPool {
     return this.#free.length;
   }
 
+  /** Bytes that are not free to be taken again. */
+  get usedBytes(): number {
+    return this.heldBytes - this.#free.length * this.segmentBytes + this.chunkBytes;
+  }
+
   /** A regular arena segment's memory; what is in it is left over. */
   take(): SegmentMemory {
+    if (this.usedBytes + this.segmentBytes > this.limitBytes) full(this.segmentBytes);
     const memory = this.#free.pop();
     if (memory === undefined) return this.#allocate(this.segmentBytes);
     if (this.#free.length < this.#leastFree) this.#leastFree = this.#free.length;
@@ -175,7 +181,7 @@ export class SegmentPool {
   }
 
   #share(bytes: number): SharedArrayBuffer {
-    if (this.heldBytes + this.chunkBytes + bytes > this.limitBytes) full(bytes);
+    if (this.usedBytes + bytes > this.limitBytes) full(bytes);
     try {
       return new SharedArrayBuffer(bytes);
     } catch (cause) {

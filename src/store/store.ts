@@ -77,6 +77,8 @@ export class Store {
   hitTo = 0;
   /** ms since 1970, 0 for none. */
   hitExpireAt = 0;
+  /** After applyRange() threw: the end of the last record that it applied, `from` for none. */
+  appliedTo = 0;
 
   readonly #pool: SegmentPool;
   readonly #pageEntries: number;
@@ -171,10 +173,12 @@ export class Store {
   /**
    * Applies records in order, each a u32le length and that many bytes, in groups of 64 whose memory
    * is touched before use.
-   * @throws StoreError ERR_STORE_RECORD at a malformed one; those of groups before it are applied
+   * @throws StoreError ERR_STORE_RECORD at a malformed one, ERR_STORE_FULL at one that there is no
+   *   memory for; those before appliedTo are applied
    */
   applyRange(bytes: Buffer, from: number, to: number): void {
     let at = from;
+    this.appliedTo = from;
     while (at < to) {
       let n = 0;
       for (; n < GROUP && at < to; n++) {
@@ -329,6 +333,7 @@ export class Store {
       const from = this.#froms[i]!;
       if (bytes[from]! >= OP.flush) this.#applyKeyless(bytes, from, this.#tos[i]!);
       else applyKeyed(this.#space, tags[i]!, bytes, from, this.#tos[i]!);
+      this.appliedTo = this.#tos[i]!;
     }
   }
 
@@ -342,10 +347,12 @@ export class Store {
       const start = keyStart(bytes, recordFrom);
       if (start === 0) {
         this.#applyKeyless(bytes, recordFrom, recordTo);
+        this.appliedTo = recordTo;
         return;
       }
       const tag = this.#space.tagOf(bytes, start, keyEnd(bytes, recordFrom, start));
       applyKeyed(this.#space, tag, bytes, recordFrom, recordTo);
+      this.appliedTo = recordTo;
     });
   }
 

@@ -37,7 +37,10 @@ const DECISION: Readonly<Record<m.Decision, number>> = {
   ship_chain: 6,
   ship_reset: 7,
   ship_resume: 8,
+  ship_asked: 9,
 };
+
+const SHIP_WANTED: Readonly<Record<m.ShipWanted, number>> = { no: 0, torn: 1, damaged: 2 };
 
 const REJECT_CODE: Readonly<Record<m.RejectCode, number>> = {
   version: 1,
@@ -63,6 +66,7 @@ const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {
   // 3 and 5 are reserved.
   protocol: 4,
   ship: 6,
+  not_ready: 7,
 };
 
 const ACK_MODE: Readonly<Record<m.Ack["mode"], number>> = { streaming: 1, restoring: 2 };
@@ -113,6 +117,7 @@ const hello = f.struct<m.Hello>({
   resume: f.optional(
     f.struct<NonNullable<m.Hello["resume"]>>({ snapshotId: f.id, nextChunk: f.u32 }),
   ),
+  shipWanted: f.choice(SHIP_WANTED),
 });
 
 const welcome = f.struct<m.Welcome>({

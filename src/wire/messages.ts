@@ -114,7 +114,15 @@ export interface Hello {
   readonly partialCrc: number;
   /** Snapshot being restored and the first chunk not yet held, or null. */
   readonly resume: { readonly snapshotId: Id; readonly nextChunk: number } | null;
+  readonly shipWanted: ShipWanted;
 }
+
+/**
+ * Why a replica asks for a snapshot whatever its position is. torn: its state is inside a batch that
+ * it cannot apply, so the position is not its state's. damaged: the batch at the position arrives
+ * wrong again and again, so the feeder's copy of it is.
+ */
+export type ShipWanted = "no" | "torn" | "damaged";
 
 /** Which way the resume decision went; see primary/resume.ts. */
 export type Decision =
@@ -126,7 +134,8 @@ export type Decision =
   | "ship_ahead"
   | "ship_chain"
   | "ship_reset"
-  | "ship_resume";
+  | "ship_resume"
+  | "ship_asked";
 
 export interface Welcome {
   readonly type: "welcome";
@@ -240,7 +249,7 @@ export interface SnapshotEnd {
   readonly digest: string;
 }
 
-export type ByeCode = "shutdown" | "history_changed" | "protocol" | "ship";
+export type ByeCode = "shutdown" | "history_changed" | "protocol" | "ship" | "not_ready";
 
 export interface Bye {
   readonly type: "bye";

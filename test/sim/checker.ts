@@ -41,6 +41,8 @@ interface Seen {
   synced: boolean;
   writer: Writer | null;
   readonly connections: readonly SimConnection[];
+  /** A record could not be applied: its state is to be looked at. */
+  failed: boolean;
   /** Ticks in a row after which snapshots pinned more than is allowed. */
   overCapTicks: number;
   /** Where it was before each resync: what it once held. */
@@ -91,6 +93,7 @@ export class Checker {
       })),
       synced: node.role === "primary",
       writer: node.role === "primary" ? new Writer(at) : null,
+      failed: false,
       overCapTicks: 0,
       past: [],
     });
@@ -140,14 +143,25 @@ export class Checker {
     return this.sim.random.pick(this.seen.get(node)!.connections);
   }
 
-  /** A record was appended and applied for `connection`. */
-  onWrite(node: SimNode, connection: SimConnection): void {
+  /** A change was made for `connection`, or refused: then neither log nor state know of it. */
+  onWrite(node: SimNode, connection: SimConnection, made: boolean): void {
     const { writer } = this.seen.get(node)!;
     assert(writer !== null);
-    connection.mark.set(node.identity.history, node.backlog.tail);
-    connection.writer = writer;
-    connection.tail = node.backlog.tail;
-    writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node.store) });
+    const { tail } = node.backlog;
+    const digest = digestOf(node.store);
+    // The log may have sealed a batch to make room.
+    const before = writer.pending.at(-1) ?? { tail: writer.at.offset, digest: writer.at.digest };
+    const logged = tail > before.tail;
+    if (!made || !logged) {
+      this.sim.mark("write refused");
+      if (logged) this.fail(node, `a refused write is in the log, which ends at ${tail}`);
+      if (digest !== before.digest) this.fail(node, "a refused write changed the state");
+    } else {
+      connection.mark.set(node.identity.history, tail);
+      connection.writer = writer;
+      connection.tail = tail;
+      writer.pending.push({ tail, digest });
+    }
     this.truth.seal(writer, node.backlog);
   }
 
@@ -216,7 +230,10 @@ export class Checker {
       if (other.upstream === node.name) this.checkConfirmations(other);
     const { done } = (node.session as unknown as { applier: { done: number } }).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
-    if (!moved && seen.applied === done && seen.resyncs === node.resyncs) return;
+    this.checkTorn(node);
+    const same = !moved && seen.applied === done && seen.resyncs === node.resyncs;
+    if (same && !seen.failed) return;
+    seen.failed = false;
     const at = this.truth.find(backlog.next, backlog.chain);
     if (at === undefined) this.fail(node, `is at ${backlog.next}, which nobody ever wrote`);
     if (seen.resyncs === node.resyncs) {
@@ -248,12 +265,23 @@ export class Checker {
       seen.consent = "none";
       if (!seen.synced && !node.forced) this.fail(node, "was promoted before it ever had a state");
       seen.synced = true;
+      if (digestOf(node.store) !== at.digest) this.fail(node, "was promoted inside a batch");
       seen.writer = new Writer(at);
     }
     this.truth.seal(seen.writer, node.backlog);
   }
 
+  /** A state inside a batch that cannot be finished leads nobody and feeds nobody. */
+  private checkTorn(node: SimNode): void {
+    if (!node.session.torn) return;
+    this.sim.mark("state torn");
+    if (node.role === "primary") this.fail(node, "a torn state leads");
+    if (node.feeder.links.some((link) => link.welcomed)) this.fail(node, "a torn state feeds");
+    if (node.core.view.atBoundary) this.fail(node, "a torn state passes for a position");
+  }
+
   private checkState(node: SimNode, at: Boundary, done: number): void {
+    if (node.session.torn) return;
     const digest = digestOf(node.store);
     if (done === 0) {
       if (digest !== at.digest)
@@ -421,8 +449,11 @@ export class Checker {
     }
     if (this.sim.peace && event === "upstream_lost" && String(fields["why"]).includes("unrelated"))
       this.sim.operatorConsents(node);
-    if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_"))
-      this.fail(node, `stopped for good: ${String(fields["why"])}`);
+    if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_")) {
+      const full = String(fields["why"]).startsWith("ERR_STORE_FULL") && node.memoryLimited;
+      if (!full) this.fail(node, `stopped for good: ${String(fields["why"])}`);
+      this.seen.get(node)!.failed = true;
+    }
   }
 
   /** Consent is good for one sync with one node, and gone when that one refuses. */
@@ -534,6 +565,8 @@ export class Checker {
     if (own === undefined) this.fail(node, "is where nobody ever wrote");
     if (kind === "chain_differs" || kind === "ahead_of_primary")
       this.fail(node, `${kind}, though every log has a history of its own`);
+    if (kind === "asked" && fields["ship_wanted"] === "damaged" && !this.sim.plan.flips)
+      this.fail(node, "a batch is said to be damaged, and nothing damages any");
     const fits = isPrefix(claim, own) && claim.offset >= node.backlog.first;
     if (kind === "continue" && !fits)
       this.fail(node, `continues a replica at ${claim.offset} on another log`);
@@ -695,6 +728,7 @@ const PATH_EVENTS: Readonly<Record<string, string>> = {
   parking_expired: "parking expired",
   writers_slowed: "writers slowed",
   writers_released: "writers released",
+  batch_damaged: "damaged batch found out",
 };
 
 /** Paths that a refusal shows. */

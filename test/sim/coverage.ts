@@ -12,7 +12,7 @@ export const PATHS: readonly string[] = [
   ...["continue", "too_old", "ahead_of_replica", "diverged", "new", "reset"].map(
     (name) => `resume_${name}`,
   ),
-  ...["unrelated", "unrelated_empty"].map((name) => `resume_${name}`),
+  ...["unrelated", "unrelated_empty", "asked"].map((name) => `resume_${name}`),
   "batch resumed inside",
   "ship from chunk 0",
   "ship resumed",
@@ -68,6 +68,9 @@ export const PATHS: readonly string[] = [
   "seeded, then promoted",
   "seeded, then stays below a living primary",
   "seeding refuses to choose",
+  "write refused",
+  "bit rotten in a log",
+  "damaged batch found out",
 ];
 
 export class Coverage {

@@ -2,8 +2,9 @@
  * Faults. Each strikes a replica or the connection to its upstream, in whatever phase it is, or in a
  * phase that was waited for.
  */
+import { batchLength } from "../../src/wire/frame.ts";
 import type { Connection, CutKind, Pipe } from "./network.ts";
-import { type Phase, phaseOf, PHASES } from "./phases.ts";
+import { linkOf, type Phase, phaseOf, PHASES } from "./phases.ts";
 import type { SimFlags, SimNode } from "./sim-node.ts";
 import { asPrimary, asReplica, type Simulation } from "./simulation.ts";
 
@@ -54,6 +55,8 @@ const FAULTS: readonly Fault[] = [
   { name: "bad_network", weight: 4, strike: quality, phases: [] },
   { name: "clock_jump", weight: 2, strike: clockJump, phases: [] },
   { name: "disk_rot", weight: 2, strike: diskRot, phases: [] },
+  { name: "store_full", weight: 4, strike: storeFull, phases: [] },
+  { name: "log_rot", weight: 4, strike: logRot, phases: [] },
 ];
 
 const SHORT: readonly Phase[] = ["first", "middle", "last", "swap"];
@@ -337,6 +340,52 @@ function diskRot(sim: Simulation, node: SimNode): boolean {
   const { bytes } = sim.random.pick(chunks);
   bytes[sim.random.between(0, bytes.length)]! ^= 1 << sim.random.between(0, 8);
   restart(sim, node, true);
+  return true;
+}
+
+/** The memory that the state of one end may have is used up for a while; then somebody mends it. */
+function storeFull(sim: Simulation, node: SimNode): boolean {
+  const { random } = sim;
+  const above = sim.nodes.get(node.upstream);
+  const full = above !== undefined && !above.dead && random.fraction() < 0.4 ? above : node;
+  full.limitMemory(random.pick([0, 0, 4_096, 20_000]));
+  sim.clock.in(random.pick([500, 3_000]), () => {
+    full.limitMemory();
+    // Now and then somebody wants to have it as a primary as it is.
+    if (full.core.view.torn && !sim.peace && random.fraction() < 0.3) sim.promote(full);
+  });
+  sim.clock.in(random.pick([3_000, 6_000]), () => {
+    if (full.dead || sim.peace || full.role !== "replica") return;
+    if (full.session.state.kind === "stopped") sim.follow(full, full.upstream, "none");
+  });
+  return true;
+}
+
+/**
+ * A bit rots in the upstream's log, in the batch that the replica, cut off for a moment, needs next.
+ * Not in memory that a socket was given: that would be a fault of the way.
+ */
+function logRot(sim: Simulation, node: SimNode): boolean {
+  const above = sim.nodes.get(node.upstream);
+  if (!sim.plan.flips || above === undefined || above.dead) return false;
+  isolate(sim, node, above, sim.random.pick([500, 2_000]));
+  sim.watch(5_000, (seen) => {
+    if (node.dead || above.dead || node.upstream !== above.name) return true;
+    if (seen !== above || linkOf(node) !== undefined) return false;
+    const { backlog } = above;
+    const offset = node.backlog.tail - node.backlog.partialBytes;
+    const given = sim.net.standing.some(
+      ({ hosts, pipes }) => hosts[1] === above && pipes[1].handed.length > 0,
+    );
+    if (given || offset < backlog.first || offset >= backlog.next) return false;
+    if (node.identity.history !== above.identity.history) return false;
+    const { start, bytes } = backlog.segmentAt(offset);
+    const end = offset - start + batchLength(bytes, offset - start);
+    bytes[end - 1]! ^= 1 << sim.random.between(0, 8);
+    sim.say(`a bit rots in the log of ${above.name}, in the batch at ${offset}`);
+    sim.mark("bit rotten in a log");
+    return true;
+  });
   return true;
 }
 

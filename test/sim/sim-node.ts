@@ -2,7 +2,9 @@
  * One node of a simulation: the shipped NodeCore over the shipped store, with virtual sockets,
  * timers, serializer and disk. Decides nothing by itself.
  */
+import { HawserError } from "../../src/errors.ts";
 import { Identity } from "../../src/node/identity.ts";
+import { Keyspace } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/node/option-values.ts";
 import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
@@ -94,6 +96,8 @@ export class SimNode implements Host {
   readonly world: World;
   readonly disk: Disk;
   readonly core: NodeCore;
+  /** As its clients write to it. */
+  readonly keys: Keyspace;
   dead = false;
   readonly flags: SimFlags;
   /** What its sources answered in the newest round. */
@@ -130,6 +134,12 @@ export class SimNode implements Host {
       () => this.session,
     );
     this.core = this.makeCore();
+    this.keys = new Keyspace({
+      store: this.store,
+      log: this.backlog,
+      writeRefusal: () => this.core.writeRefusal(),
+      relieveMemory: (overBytes) => this.core.relieveMemory(overBytes),
+    });
     this.every(TICK_MS, () => {
       this.feeder.tick(this.now());
       for (let n = 0; n < TIDY_SLICES && this.store.maintain(); n++);
@@ -384,19 +394,34 @@ export class SimNode implements Host {
   promote(force: boolean, accepted: () => void): void {
     this.run(() => {
       this.forced = force;
+      const isTorn = this.session.torn;
       if (this.core.promote(force, () => undefined) === null) accepted();
-      else this.world.mark("promotion without a state refused");
+      else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
     });
   }
 
   // --- the primary's clients -----------------------------------------------------------------------
 
-  /** One record, logged and applied in one step. `write` fills bytes[at, at + length). */
-  write(length: number, write: (bytes: Buffer, at: number) => void): void {
-    const at = this.backlog.append(length);
-    write(this.backlog.bytes, at);
-    this.store.apply(this.backlog.bytes, at, at + length);
+  /** One change, applied and logged in one step; false when it was refused. */
+  write(change: (keys: Keyspace) => void): boolean {
     this.wantTurn();
+    try {
+      change(this.keys);
+      return true;
+    } catch (error) {
+      if (!(error instanceof HawserError)) throw error;
+      return false;
+    }
+  }
+
+  /** The store gets at most so many bytes more; without a number as many as it wants. */
+  limitMemory(more = Number.POSITIVE_INFINITY): void {
+    const { pool } = this.store.parts;
+    pool.limitBytes = pool.usedBytes + more;
+  }
+
+  get memoryLimited(): boolean {
+    return Number.isFinite(this.store.parts.pool.limitBytes);
   }
 }
 

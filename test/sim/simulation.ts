@@ -206,7 +206,7 @@ export class Simulation implements World {
     for (; node.wanted > 0; node.wanted -= 1, node.draft = null) {
       if (node.role !== "primary") break;
       node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
-      const { length, fill } = node.draft;
+      const { length, change } = node.draft;
       const { pacing } = node.feeder;
       const waitedMs = node.turn.sinceMs < 0 ? 0 : node.now() - node.turn.sinceMs;
       const mayWrite = pacing.mayWrite(node.turn, length, node.now());
@@ -218,8 +218,8 @@ export class Simulation implements World {
       }
       this.checker.onMemory(node, this.seed % 4 === 0 ? 24 * this.settings.arenaSegmentBytes : 0);
       this.markLarge(node, length);
-      node.write(length, fill);
-      this.checker.onWrite(node, connection);
+      const made = node.write(change);
+      this.checker.onWrite(node, connection, made);
     }
     node.wanted = 0;
     node.draft = null;
@@ -263,24 +263,38 @@ export class Simulation implements World {
     for (const connection of this.net.standing) for (const pipe of connection.pipes) pipe.heal();
     for (const node of this.nodes.values()) {
       node.slowMs = 0;
+      node.limitMemory();
       for (const source of node.sources) source.lies = false;
       if (node.stopped) node.cont();
     }
     for (const name of [...this.nodes.keys()]) if (name.endsWith("'")) this.removeNode(name);
     const alive = [...this.nodes.values()];
-    const primaries = alive.filter((node) => node.role === "primary");
-    const root = this.random.pick(primaries.length > 0 ? primaries : alive);
+    const root = this.pickRoot(alive);
     this.promote(root, true);
     const placed = [root];
     for (const node of alive) {
       if (node === root) continue;
       const above = this.random.fraction() < 0.6 ? root : this.random.pick(placed);
-      const follows = node.role === "replica" && node.core.seeding === null;
+      const runs = node.core.seeding === null && node.session.state.kind !== "stopped";
+      const follows = node.role === "replica" && runs;
       const stays = follows && node.upstream === above.name;
       if (!stays || this.random.fraction() < 0.5) this.follow(node, above.name, "reset");
       else this.checker.onConsentNeeded(node, root);
       placed.push(node);
     }
+  }
+
+  /** A primary, or a replica that may become one; the last resort is an empty one. */
+  private pickRoot(alive: SimNode[]): SimNode {
+    const primaries = alive.filter((node) => node.role === "primary");
+    const whole = alive.filter((node) => !node.core.view.torn);
+    if (whole.length > 0) return this.random.pick(primaries.length > 0 ? primaries : whole);
+    const lost = alive.shift()!;
+    lost.kill();
+    const fresh = this.addNode(lost.name, asPrimary(), this.newDisk());
+    fresh.start();
+    alive.unshift(fresh);
+    return fresh;
   }
 
   /** Somebody reads the log line and types REPLICAOF with consent: an earlier one was used up. */

@@ -18,6 +18,7 @@ export function helloWith(changes: Partial<Hello> = {}): Hello {
     position: { history: own, offset: 0, chain: 0 },
     lineage: [],
     hasData: false,
+    shipWanted: "no",
     consent: "none",
     partialBytes: 0,
     partialCrc: 0,

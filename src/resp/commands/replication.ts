@@ -140,25 +140,31 @@ function replicaof(call: Call): void {
   }
   const refusal = port.node.follow(host, target, "replicaof");
   call.keys.refresh(call.keys.now);
-  if (refusal === null) reply.ok();
-  else reply.error(`ERR ${refusal}`);
+  answerRole(reply, refusal);
 }
 
 function promote({ client, keys, port, reply }: Call, force: boolean): void {
   const { node } = port;
   if (client.executing) {
-    const refusal = node.promote(force, () => undefined);
-    if (refusal === null) reply.ok();
-    else reply.error(`ERR ${refusal}`);
+    answerRole(
+      reply,
+      node.promote(force, () => undefined),
+    );
   } else {
     client.block((done) => {
-      const refusal = node.promote(force, () => done((later) => later.ok()));
-      if (refusal !== null) done((later) => later.error(`ERR ${refusal}`));
+      const answer = (why: string | null): void => done((later) => answerRole(later, why));
+      const refusal = node.promote(force, answer);
+      if (refusal !== null) answer(refusal);
       // A promotion that was asked for happens, whoever is there to hear of it.
       return () => undefined;
     });
   }
   keys.refresh(keys.now);
+}
+
+function answerRole(reply: ReplyWriter, refusal: string | null): void {
+  if (refusal === null) reply.ok();
+  else reply.error(`ERR ${refusal}`);
 }
 
 function wait(call: Call): void {

@@ -139,6 +139,7 @@ export class Harness {
         path: [id(1)],
         format: FORMAT,
         ready: true,
+        torn: false,
         atBoundary: true,
         get role() {
           return harness.role;

@@ -9,7 +9,7 @@ import {
   type ReplicaClaim,
   type ResumeCase,
 } from "../../../src/primary/resume.ts";
-import type { Consent, Id, Lineage } from "../../../src/wire/messages.ts";
+import type { Consent, Id, Lineage, ShipWanted } from "../../../src/wire/messages.ts";
 
 const id = (n: number): Id => n.toString(16).padStart(32, "0");
 const [H0, H1, H2, H3, OTHER] = [id(0x10), id(0x11), id(0x12), id(0x13), id(0xff)];
@@ -49,6 +49,7 @@ interface Replica {
   readonly lineage?: Lineage;
   readonly hasData?: boolean;
   readonly consent?: Consent;
+  readonly shipWanted?: ShipWanted;
 }
 
 /** A replica in H1 at 500 with data. */
@@ -58,6 +59,7 @@ function replica(given: Replica = {}): ReplicaClaim {
     position: { history: given.history ?? H1, offset, chain: given.chain ?? chainAt(offset) },
     lineage: given.lineage ?? [],
     hasData: given.hasData ?? true,
+    shipWanted: given.shipWanted ?? "no",
     consent: given.consent ?? "none",
   };
 }
@@ -226,6 +228,49 @@ describe("common ancestor", () => {
       feeder: { role: "replica", history: H2, lineage: [{ history: H1, left: 2000 }] },
       replica: { offset: 1500 },
       case: "ahead_of_replica",
+    },
+  ]);
+});
+
+describe("a replica that asks for a ship", () => {
+  const wanted = (shipWanted: ShipWanted, more: Replica = {}): Replica => ({ ...more, shipWanted });
+  const behind: Feeder = { role: "replica" };
+  check([
+    {
+      name: "torn, else continue => asked",
+      replica: wanted("torn"),
+      case: "asked",
+      fork: Infinity,
+    },
+    { name: "damaged, else continue => asked", replica: wanted("damaged"), case: "asked" },
+    {
+      name: "torn, else wait => asked",
+      feeder: behind,
+      replica: wanted("torn", { offset: 1500 }),
+      case: "asked",
+    },
+    {
+      name: "damaged, else wait => ahead_of_replica",
+      feeder: behind,
+      replica: wanted("damaged", { offset: 1500 }),
+      case: "ahead_of_replica",
+    },
+    { name: "torn, too old => too_old", replica: wanted("torn", { offset: 50 }), case: "too_old" },
+    {
+      name: "torn, of another history => unrelated: its data goes by consent only",
+      replica: wanted("torn", { history: OTHER }),
+      case: "unrelated",
+    },
+    {
+      name: "torn, of another history, empty feeder, REPLICAOF => unrelated_empty",
+      feeder: { empty: true },
+      replica: wanted("torn", { history: OTHER, consent: "replicaof" }),
+      case: "unrelated_empty",
+    },
+    {
+      name: "torn, of another history, REPLICAOF => reset",
+      replica: wanted("torn", { history: OTHER, consent: "replicaof" }),
+      case: "reset",
     },
   ]);
 });

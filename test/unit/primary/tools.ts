@@ -12,8 +12,8 @@ export class Clock {
   readonly now = (): number => this.ms;
 }
 
-export function makeBacklog(options: Partial<BacklogOptions> = {}): Backlog {
-  return new Backlog(0, CHAIN_0, {
+export function makeBacklog(options: Partial<BacklogOptions> = {}, chain = CHAIN_0): Backlog {
+  return new Backlog(0, chain, {
     sizeBytes: 1024,
     segmentBytes: 256,
     clock: () => 1_000_000,

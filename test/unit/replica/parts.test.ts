@@ -77,6 +77,7 @@ function target(): StateTarget & { readonly ranges: number[]; failAt: number } {
   return {
     ranges,
     failAt: -1,
+    appliedTo: 0,
     isEmpty: () => false,
     applyRange: (_bytes, from, to) => void ranges.push(to - from),
     stage: () => ({ load: () => undefined, finish: () => undefined, discard: () => undefined }),

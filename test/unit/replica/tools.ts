@@ -1,6 +1,7 @@
 /** A session with a scripted upstream: what it says, what it does to log and state, no network. */
 import { GivenConsent } from "../../../src/node/consent.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
+import { StoreError } from "../../../src/errors.ts";
 import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";
@@ -35,7 +36,18 @@ class CountingState implements StateTarget {
   isEmpty(): boolean {
     return this.empty;
   }
+  /** The record that cannot be applied, counted from 0; -1 for none. */
+  failsAt = -1;
+  appliedTo = 0;
   applyRange(bytes: Buffer, from: number, to: number): void {
+    this.appliedTo = from;
+    for (let at = from; this.failsAt >= 0 && at < to; this.failsAt -= 1) {
+      const end = at + 4 + bytes.readUInt32LE(at);
+      if (this.failsAt === 0) throw new StoreError("ERR_STORE_FULL", "as if");
+      this.applied.push(Buffer.from(bytes.subarray(at, end)));
+      at = this.appliedTo = end;
+    }
+    if (this.appliedTo === to) return;
     this.applied.push(Buffer.from(bytes.subarray(from, to)));
   }
   stage(): Staging {
@@ -107,6 +119,7 @@ export class Harness {
       randomId: () => id(minted++),
       onApplied: () => undefined,
       onVerify: () => undefined,
+      onTorn: () => this.events.push("torn"),
       keeper,
     });
   }

@@ -94,7 +94,7 @@ describe("client: order and blocking", () => {
     port.node.role = "replica";
     port.node.promote = (_force, done) => {
       port.node.waits[0]!.done(7);
-      done();
+      done(null);
       return null;
     };
     expect(other.send(request("PING") + request("REPLICAOF", "NO", "ONE"))).toBe(

@@ -8,7 +8,13 @@ import { Client, type ClientTransport } from "../../../src/resp/client.ts";
 import type { BucketKeys, BucketRequest } from "../../../src/node/bucket.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
 import { createLogger } from "../../../src/node/logger.ts";
-import type { HawserNode, NodeStatus, StateDigest, WriteRefusal } from "../../../src/node/api.ts";
+import type {
+  HawserNode,
+  NodeStatus,
+  Promoted,
+  StateDigest,
+  WriteRefusal,
+} from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { NodeOptions } from "../../../src/node/options.ts";
 import type { VerifyReport } from "../../../src/node/verifier.ts";
@@ -59,7 +65,7 @@ export class FakeNode implements HawserNode {
     done: (count: number | null) => void;
     cancelled: boolean;
   }[] = [];
-  promoted: (() => void)[] = [];
+  promoted: Promoted[] = [];
   followed: string[] = [];
   digests: ((digest: StateDigest) => void)[] = [];
   readonly #resumes: (() => void)[] = [];
@@ -117,7 +123,7 @@ export class FakeNode implements HawserNode {
     if (this.roleRefusal === null) this.followed.push(`${host}:${port}`);
     return this.roleRefusal;
   }
-  promote(force: boolean, done: () => void): string | null {
+  promote(force: boolean, done: Promoted): string | null {
     if (this.roleRefusal !== null && !force) return this.roleRefusal;
     this.promoted.push(done);
     return null;

@@ -91,6 +91,7 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   address,
   position,
   lineage,
+  shipWanted: fc.constantFrom("no" as const, "torn" as const, "damaged" as const),
   hasData: fc.boolean(),
   consent: fc.constantFrom("none", "replicaof", "reset"),
   partialBytes: u32,

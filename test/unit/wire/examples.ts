@@ -54,6 +54,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     position,
     lineage,
     hasData: true,
+    shipWanted: "no",
     consent: "none",
     partialBytes: 50,
     partialCrc: 0x12345678,

@@ -102,6 +102,7 @@ const DECISIONS: Readonly<Record<Decision, true>> = {
   ship_chain: true,
   ship_reset: true,
   ship_resume: true,
+  ship_asked: true,
 };
 const REJECTS: Readonly<Record<RejectCode, true>> = {
   version: true,
@@ -124,6 +125,7 @@ const BYES: Readonly<Record<ByeCode, true>> = {
   history_changed: true,
   protocol: true,
   ship: true,
+  not_ready: true,
 };
 const CONSENTS: Readonly<Record<Consent, string>> = { none: "0", replicaof: "1", reset: "2" };
 
@@ -162,10 +164,19 @@ describe("tables of the document", () => {
     const words = Object.entries(CONSENTS).map((entry) => entry.join(" "));
     expect(document).toContain(`| \`consent\` | one of ${words.join(", ")} |`);
     const hello = EXAMPLES["hello"] as Extract<Control, { type: "hello" }>;
-    const consentAt = encode(hello).length - 30; // 21 of resume, 4, 4, and its own byte.
+    const consentAt = encode(hello).length - 31; // 1, 21 of resume, 4, 4, and its own byte.
     for (const consent of Object.keys(CONSENTS) as Consent[]) {
       expect(String(encode({ ...hello, consent })[consentAt])).toBe(CONSENTS[consent]);
     }
+  });
+
+  test("why a ship is wanted", () => {
+    const wanted = ["no", "torn", "damaged"] as const;
+    const words = wanted.map((word, number) => `${word} ${number}`).join(", ");
+    expect(document).toContain(`| \`shipWanted\` | one of ${words} |`);
+    const hello = EXAMPLES["hello"] as Extract<Control, { type: "hello" }>;
+    for (const shipWanted of wanted)
+      expect(encode({ ...hello, shipWanted }).at(-1)).toBe(wanted.indexOf(shipWanted));
   });
 
   test("frame types", () => {

@@ -1,0 +1,67 @@
+/**
+ * What a session tells of its life: log lines with their figures, and the counters beside them.
+ *
+ * Owns: fields. Does not own: when something happened (session.ts).
+ */
+import type { SnapshotBegin, SnapshotEnd, Welcome } from "../wire/messages.ts";
+import type { SessionDeps } from "./deps.ts";
+import type { Restore } from "./restore.ts";
+
+export function reportWelcomed({ journal, log }: SessionDeps, welcome: Welcome): void {
+  journal("info", "welcomed", {
+    decision: welcome.decision,
+    upstream: welcome.nodeId,
+    history: welcome.position.history,
+    upstream_offset: welcome.position.offset,
+    offset: log.tail,
+    skip_bytes: welcome.skipBytes,
+    discard_bytes: welcome.discardBytes,
+  });
+}
+
+export function reportRestoreBegins({ journal }: SessionDeps, begin: SnapshotBegin): void {
+  journal("info", "restore_begins", {
+    snapshot: begin.snapshotId,
+    offset: begin.position.offset,
+    chunk: begin.firstChunk,
+    records: begin.records,
+    bytes: begin.bytes,
+  });
+}
+
+export function reportRestored(
+  { counters, journal }: SessionDeps,
+  { begin, startedAtMs }: Restore,
+  end: SnapshotEnd,
+  nowMs: number,
+): void {
+  counters.bump("snapshots_restored");
+  journal("info", "restored", {
+    snapshot: end.snapshotId,
+    offset: begin.position.offset,
+    records: end.records,
+    bytes: end.bytes,
+    ms: Math.round(nowMs - startedAtMs),
+  });
+}
+
+/** The batch at `offset` arrives damaged again. */
+export function reportDamaged(
+  { counters, journal }: SessionDeps,
+  offset: number,
+  why: string,
+): void {
+  counters.bump("batches_damaged");
+  journal("error", "batch_damaged", { offset, why });
+}
+
+/**
+ * Records of a batch were applied, and the next one cannot be: the log's end is not our state.
+ * @returns the session's last error
+ */
+export function reportTorn({ counters, journal, log, onTorn }: SessionDeps, why: string): string {
+  counters.bump("states_torn");
+  journal("error", "state_torn", { offset: log.next, why });
+  onTorn();
+  return `${why}; the state is inside a batch, and only a snapshot can replace it`;
+}
