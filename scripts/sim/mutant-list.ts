@@ -31,8 +31,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("writers run free while a sync is cut", [
     "primary/pacing.ts",
-    "nowMs - sinceMs > PATIENCE_MS) continue;",
-    "nowMs - sinceMs > 0) continue;",
+    "nowMs - sinceMs > PATIENCE_MS) {",
+    "nowMs - sinceMs > 0) {",
   ]),
   mutant("a write waits for the pace however long it takes", [
     "primary/pace.ts",
@@ -227,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a refusal leaves consent as it was", [
     "replica/session.ts",
-    "    if (isVerdict(reject)) this.node.onRefused();\n",
+    "    if (handshake.isVerdict(reject)) this.node.onRefused();\n",
     "",
   ]),
   mutant(

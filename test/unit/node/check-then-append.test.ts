@@ -35,7 +35,7 @@ function smallPort(): FakePort {
 /** From now on the store gets `more` bytes. */
 function limit(store: Store, more: number): void {
   const { pool } = store.parts;
-  pool.limitBytes = pool.usedBytes + more;
+  pool.limitBytes = pool.heldBytes + pool.chunkBytes + more;
 }
 
 const LARGE = "x".repeat(3000);
@@ -112,7 +112,7 @@ test("no memory for the log => OOM, nothing applied; in a transaction too", () =
   expect(replayed(port)).toBe(digest(store));
 });
 
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0.5])(
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 0.5, 2 ** 64])(
   "a record with the time %s => refused whole, nothing in the log",
   (expireAt) => {
     const port = smallPort();

@@ -92,6 +92,8 @@ const CALLS: Readonly<Record<string, readonly string[][]>> = {
   role: [[]],
   replicaof: [["127.0.0.1", "1"]],
   slaveof: [["127.0.0.1", "1"]],
+  sync: [[]],
+  psync: [["?", "-1"]],
   wait: [["0", "0"]],
   "repl.info": [[]],
   "repl.digest": [[]],
