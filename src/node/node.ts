@@ -312,7 +312,8 @@ export class DaemonNode implements HawserNode {
   }
 
   async digest(): Promise<StateDigest> {
-    await this.core.boundary(nextTurn);
+    // Why not always: whoever asks at a boundary means the state of this very turn.
+    if (!this.core.view.atBoundary) await this.core.boundary(nextTurn);
     const position = this.sealedPosition();
     const snapshot = this.store.freeze();
     try {
@@ -324,7 +325,8 @@ export class DaemonNode implements HawserNode {
   }
 
   async verify(timeoutMs: number): Promise<VerifyReport> {
-    await this.core.boundary(nextTurn);
+    // Why not always: whoever asks at a boundary means the state of this very turn.
+    if (!this.core.view.atBoundary) await this.core.boundary(nextTurn);
     const position = this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
   }
