@@ -16,8 +16,8 @@ function mutant(name: string, ...edits: readonly (readonly [string, string, stri
 export const MUTANTS: readonly Mutant[] = [
   mutant("the hold is dropped at END, not after the catch-up", [
     "primary/ship-life.ts",
-    "  link.stream(new Cursor(feeder.backlog, offset), offset, nowMs);\n  feeder.wantPump();",
-    "  link.stream(new Cursor(feeder.backlog, offset), offset, nowMs);\n  if (link.hold !== null) feeder.holds.drop(link.hold);\n  link.hold = null;\n  feeder.wantPump();",
+    "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  owner.wantPump();",
+    "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  if (link.hold !== null) owner.holds.drop(link.hold);\n  link.hold = null;\n  owner.wantPump();",
   ]),
   mutant("a hold does not move with its replica", [
     "primary/pacing.ts",
@@ -70,7 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     'if (digest === "")',
   ]),
   mutant("the superseded link stays", [
-    "primary/admission.ts",
+    "primary/hello-checks.ts",
     '  older.close("superseded", `by ${link.remote}`);',
     "",
   ]),

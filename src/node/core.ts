@@ -16,11 +16,12 @@
  * decisions (primary/, replica/).
  */
 import { Backlog, type BacklogOptions } from "../log/backlog.ts";
+import type { Pinned } from "../primary/deps.ts";
 import { Feeder } from "../primary/feeder.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Link } from "../primary/link.ts";
 import type { FeederOptions } from "../primary/options.ts";
-import { relieve, type Pinned } from "../primary/relief.ts";
+import { relieve } from "../primary/relief.ts";
 import type { FrozenState } from "../primary/source.ts";
 import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";

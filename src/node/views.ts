@@ -4,7 +4,7 @@
  *
  * Owns: the two views, clocks against the root. Does not own: role changes (node.ts).
  */
-import type { NodeView, RootWord } from "../primary/feeder.ts";
+import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";

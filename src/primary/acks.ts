@@ -4,23 +4,25 @@
  */
 import { WireError } from "../errors.ts";
 import type { Ack } from "../wire/messages.ts";
-import type { Feeder } from "./feeder.ts";
 import type { Link } from "./link.ts";
-import { shipDone } from "./ship-life.ts";
 
 type StreamAck = Extract<Ack, { mode: "streaming" }>;
 type RestoreAck = Extract<Ack, { mode: "restoring" }>;
 
-/** Applies an ACK to its link. Throws WireError ERR_WIRE_STATE when it claims the impossible. */
-export function acceptAck(feeder: Feeder, link: Link, ack: Ack, nowMs: number): void {
+/**
+ * Applies an ACK to its link. Throws WireError ERR_WIRE_STATE when it claims the impossible.
+ * @returns the replica streams after a ship that was not over: it has swapped
+ */
+export function acceptAck(link: Link, ack: Ack, nowMs: number): boolean {
   link.lastAckMs = nowMs;
   // Why not above: nobody can have heard a PING that was not said.
   if (ack.echo > link.echoUs && ack.echo <= Math.round(link.lastPingMs * 1000)) {
     link.echoUs = ack.echo;
     link.roundTripMs = Math.max(0, nowMs - ack.echo / 1000);
   }
-  if (ack.mode === "restoring") acceptRestoring(link, ack, nowMs);
-  else acceptStreaming(feeder, link, ack, nowMs);
+  if (ack.mode === "streaming") return acceptStreaming(link, ack, nowMs);
+  acceptRestoring(link, ack, nowMs);
+  return false;
 }
 
 function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
@@ -37,19 +39,19 @@ function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
   if (ship.ackedChunk > before) link.progressMs = nowMs;
 }
 
-function acceptStreaming(feeder: Feeder, link: Link, ack: StreamAck, nowMs: number): void {
+function acceptStreaming(link: Link, ack: StreamAck, nowMs: number): boolean {
   // A ship was begun meanwhile: its old position says nothing any more.
-  if (link.state.kind !== "streaming") return;
+  if (link.state.kind !== "streaming") return false;
   if (ack.received > link.sent || ack.applied > ack.received)
     throw new WireError(
       "ERR_WIRE_STATE",
       `ACK received ${ack.received}, applied ${ack.applied}; sent up to ${link.sent}`,
     );
-  if (ack.applied < link.applied) return;
+  if (ack.applied < link.applied) return false;
   if (ack.received > link.received || ack.applied > link.applied) link.progressMs = nowMs;
   link.received = Math.max(link.received, ack.received);
   link.applied = ack.applied;
   link.confirmed = ack.applied;
   link.room = ack.room;
-  shipDone(feeder, link);
+  return link.finishing !== null;
 }

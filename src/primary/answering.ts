@@ -2,32 +2,43 @@
  * The answer to ASK: what this node has and whom it follows, for somebody who does not follow it (yet).
  *
  * The same checks of version and password as HELLO; one line in the debug log; the link ends.
- * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (admission.ts).
+ * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (hello-checks.ts, admission.ts).
  */
 import type { Ask } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
-import { checkPeer } from "./admission.ts";
-import type { Feeder } from "./feeder.ts";
+import type { Backlog } from "../log/backlog.ts";
+import type { FeederDeps } from "./deps.ts";
+import { checkPeer } from "./hello-checks.ts";
 import type { Link } from "./link.ts";
+import type { FeederOptions } from "./options.ts";
+import type { StateSource } from "./source.ts";
+
+/** What an answer needs of the owner. */
+export interface AnsweringOwner {
+  readonly deps: Pick<FeederDeps, "node">;
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly source: StateSource;
+}
 
 /** Answers on the link and ends it. */
-export function answerAsk(feeder: Feeder, link: Link, ask: Ask, nowMs: number): void {
-  const refusal = checkPeer(feeder, link, ask);
+export function answerAsk(owner: AnsweringOwner, link: Link, ask: Ask, nowMs: number): void {
+  const refusal = checkPeer(owner.options.password, link, ask);
   if (refusal !== null) {
     link.refuse(refusal.code, refusal.message, nowMs);
     return;
   }
-  const { node } = feeder.deps;
-  const { password } = feeder.options;
-  feeder.backlog.seal();
-  const { next: offset, chain } = feeder.backlog;
+  const { node } = owner.deps;
+  const { password } = owner.options;
+  owner.backlog.seal();
+  const { next: offset, chain } = owner.backlog;
   link.say(
     {
       type: "state",
       proof: password === "" ? "" : hmacProof(password, "feeder", link.nonce, ask.nonce),
       nodeId: node.nodeId,
       role: node.role,
-      hasData: !feeder.source.isEmpty(),
+      hasData: !owner.source.isEmpty(),
       rootLives: node.rootLives,
       upstream: node.upstream,
       path: node.path,

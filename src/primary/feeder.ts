@@ -13,83 +13,30 @@
 import { LIMITS } from "../limits.ts";
 import type { Ack, Ask, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
-import { admit } from "./admission.ts";
+import { admit, type AdmissionOwner } from "./admission.ts";
 import { answerAsk } from "./answering.ts";
 import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
 import { Crowd } from "./crowd.ts";
 import { Cursor } from "../log/cursor.ts";
-import type { HistoryState } from "../log/history.ts";
+import type { FeederDeps } from "./deps.ts";
 import { Holds } from "./holds.ts";
-import { Counters, FEEDER_COUNTERS, type Journal } from "./journal.ts";
+import { Counters, FEEDER_COUNTERS } from "./journal.ts";
 import type { CloseReason } from "./link-state.ts";
 import { Link, type LinkOut, type LinkOwner } from "./link.ts";
 import type { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
-import { Pacing } from "./pacing.ts";
+import { Pacing, type PacingOwner } from "./pacing.ts";
 import { Parking } from "./parking.ts";
-import { Pump } from "./pump.ts";
+import { Pump, type PumpOwner } from "./pump.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Ship } from "./ship.ts";
-import type { Pinned } from "./relief.ts";
-import { park } from "./ship-life.ts";
+import { park, shipDone } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
-import type { FrozenState, StateSource } from "./source.ts";
+import type { StateSource } from "./source.ts";
 import { Waiters } from "./waiters.ts";
 
-/** The root, as PING tells of it; times in ms, what each means: Ping. */
-export interface RootWord {
-  readonly clockMs: number;
-  readonly ageMs: number;
-  readonly awayMs: number;
-  /** Bytes that this node lacks to where the root's log ends; -1 unknown. */
-  readonly owedBytes: number;
-}
-
-/** What the feeder knows of the node it is part of; read at every use, never kept. */
-export interface NodeView extends HistoryState {
-  readonly nodeId: Id;
-  readonly role: "primary" | "replica";
-  /** Node ids from the root to this node. */
-  readonly path: readonly Id[];
-  /** The format of records and chunks. */
-  readonly format: { readonly name: string; readonly version: number };
-  /** It has a state to offer: false on a replica that never synced. */
-  readonly ready: boolean;
-  /** Its state is inside a batch that it cannot apply: it has none to offer. */
-  readonly torn: boolean;
-  /** Its state is at a batch boundary. */
-  readonly atBoundary: boolean;
-  /** It is a replica, and every link up to a primary stands, as far as it knows. */
-  readonly rootLives: boolean;
-  /** Whom it follows; "" and 0 on a primary. */
-  readonly upstream: { readonly host: string; readonly port: number };
-  /** What this node knows of the root, itself or another. */
-  root(): RootWord;
-}
-
-export interface FeederDeps {
-  readonly options: FeederOptions;
-  readonly backlog: Backlog;
-  readonly source: StateSource;
-  readonly node: NodeView;
-  readonly journal: Journal;
-  readonly randomId: () => Id;
-  /** Asks the shell for a turn() soon. */
-  readonly wantTurn: () => void;
-  /** Monotonic, ms; the `now` of every event comes from the same clock. */
-  readonly now: () => number;
-  /** A replica of ours knows that our history was left behind by a newer primary. */
-  readonly onSuperseded: (history: Id, remote: string) => void;
-  /** What open snapshots pin of the state's memory. */
-  readonly pinned: () => Pinned;
-  /** Bytes that closing these together would give back. */
-  readonly reclaimable: (frozen: readonly FrozenState[]) => number;
-  /** A replica answered a VERIFY. */
-  readonly onDigest: (link: Link, answer: DigestAnswer) => void;
-}
-
-export class Feeder implements LinkOwner, ShippingOwner {
+export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner {
   readonly options: FeederOptions;
   readonly source: StateSource;
   readonly deps: FeederDeps;
@@ -146,7 +93,7 @@ export class Feeder implements LinkOwner, ShippingOwner {
   }
 
   onAck(link: Link, ack: Ack, nowMs: number): void {
-    acceptAck(this, link, ack, nowMs);
+    if (acceptAck(link, ack, nowMs)) shipDone(this, link);
     this.settleWaiters(nowMs);
     this.wantPump();
   }
@@ -223,6 +170,10 @@ export class Feeder implements LinkOwner, ShippingOwner {
 
   private linkOf(ship: Ship): Link | undefined {
     return this.links.find((link) => link.id === ship.linkId);
+  }
+
+  giveUp(link: Link, why: string, nowMs: number, isItsFault = true): void {
+    this.pacing.giveUp(link, why, nowMs, isItsFault);
   }
 
   // --- verifying -----------------------------------------------------------------------------

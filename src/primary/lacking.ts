@@ -4,7 +4,7 @@
  * Received counts, not applied: what a replica has received it applies without us.
  * Owns: that judgement. Does not own: waiting (the replication port), log lines (the node).
  */
-import type { Feeder } from "./feeder.ts";
+import type { Backlog } from "../log/backlog.ts";
 import type { Link } from "./link.ts";
 
 export interface Lacking {
@@ -18,23 +18,29 @@ export interface Lacking {
   readonly snapshotBytes: number;
 }
 
+/** Whose links are judged. */
+export interface LackingOwner {
+  readonly links: readonly Link[];
+  readonly backlog: Backlog;
+}
+
 /** Every connected replica that lacks something, with how much. */
-export function lackingReplicas(feeder: Feeder): readonly Lacking[] {
+export function lackingReplicas(feeder: LackingOwner): readonly Lacking[] {
   return feeder.links.filter((link) => lacksAny(feeder, link)).map((link) => lackOf(feeder, link));
 }
 
 /** Some replica may get what it lacks soon: the log, or the end of its snapshot. */
-export function isDrained(feeder: Feeder): boolean {
+export function isDrained(feeder: LackingOwner): boolean {
   return feeder.links.every((link) => link.state.kind !== "streaming" || !lacksAny(feeder, link));
 }
 
-function lacksAny(feeder: Feeder, link: Link): boolean {
+function lacksAny(feeder: LackingOwner, link: Link): boolean {
   if (!link.welcomed || link.state.kind === "waiting") return false;
   if (link.ship !== null || link.finishing !== null) return true;
   return link.received < feeder.backlog.next;
 }
 
-function lackOf(feeder: Feeder, link: Link): Lacking {
+function lackOf(feeder: LackingOwner, link: Link): Lacking {
   const ship = link.ship ?? link.finishing;
   const snapshot = ship?.snapshot ?? null;
   const has = snapshot === null ? link.received : snapshot.offset;

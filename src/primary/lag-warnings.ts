@@ -2,13 +2,25 @@
  * Early warnings of links without a hold: at 50 % and at 80 % of the backlog, with the time that is
  * left; and forgiveness for those that keep up.
  */
-import type { Feeder } from "./feeder.ts";
+import type { Backlog } from "../log/backlog.ts";
+import type { Counters, Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
+import { relapseMs, type FeederOptions } from "./options.ts";
+import type { Quarantine } from "./quarantine.ts";
 import { Rate } from "./rate.ts";
 
 /** Shares of the backlog at which a lagging replica is warned of, and the one below which it is well again. */
 const WARN_AT = [0.5, 0.8] as const;
 const WELL_BELOW = 0.25;
+
+/** What warnings need of the feeder. */
+export interface LagOwner {
+  readonly deps: { readonly journal: Journal };
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly counters: Counters;
+  readonly quarantine: Quarantine;
+}
 
 /** What is remembered of a link. */
 interface Watch {
@@ -20,9 +32,9 @@ export class LagWarnings {
   private readonly watches = new WeakMap<Link, Watch>();
 
   /** @param writesPerSecond bytes of log written per second */
-  look(feeder: Feeder, link: Link, writesPerSecond: number, nowMs: number): void {
+  look(owner: LagOwner, link: Link, writesPerSecond: number, nowMs: number): void {
     if (link.state.kind !== "streaming" || link.confirmed < 0) return;
-    const { backlog, quarantine, pacing } = feeder;
+    const { backlog, quarantine, options } = owner;
     let watch = this.watches.get(link);
     if (watch === undefined) {
       watch = { applied: new Rate(link.confirmed, nowMs), warned: 0 };
@@ -33,7 +45,7 @@ export class LagWarnings {
     const share = lag / backlog.sizeBytes;
     if (share < WELL_BELOW) {
       watch.warned = 0;
-      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > pacing.relapseMs)
+      if (nowMs - Math.max(link.connectedAtMs, link.shippedAtMs) > relapseMs(options))
         quarantine.forgive(link.hello?.replicaId ?? "");
       return;
     }
@@ -41,12 +53,12 @@ export class LagWarnings {
     if (next === undefined || share < next) return;
     watch.warned += 1;
     const growth = writesPerSecond - watch.applied.perSecond;
-    feeder.deps.journal("warn", "replica_lags", {
+    owner.deps.journal("warn", "replica_lags", {
       replica: link.hello?.replicaId ?? "",
       percent_of_backlog: Math.round(share * 100),
       lag_bytes: lag,
       seconds_left: growth > 0 ? Math.round((backlog.sizeBytes - lag) / growth) : -1,
     });
-    feeder.counters.bump(`replica_lag_warnings_${next * 100}`);
+    owner.counters.bump(`replica_lag_warnings_${next * 100}`);
   }
 }

@@ -42,6 +42,11 @@ export interface FeederOptions {
   readonly password: string;
 }
 
+/** Falling behind this soon after a ship counts as a failure of the ship, ms. */
+export function relapseMs(options: FeederOptions): number {
+  return 3 * options.throttleMaxMs;
+}
+
 const KIB = 1024;
 const MIB = 1024 * KIB;
 

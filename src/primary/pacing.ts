@@ -13,13 +13,13 @@
  * Owns: the pace, which holds count for it. Does not own: the bucket's arithmetic (pace.ts), rates
  * of syncs (sync-rate.ts), links without a hold (lag-warnings.ts).
  */
-import type { Feeder } from "./feeder.ts";
-import type { Hold } from "./holds.ts";
-import { LagWarnings } from "./lag-warnings.ts";
+import type { FeederDeps } from "./deps.ts";
+import type { Hold, Holds } from "./holds.ts";
+import { LagWarnings, type LagOwner } from "./lag-warnings.ts";
 import type { Link } from "./link.ts";
 import { Pace, PACE_FLOOR_BYTES, paceOf, type WriterTurn } from "./pace.ts";
 import { Rate } from "./rate.ts";
-import { relieve } from "./relief.ts";
+import { relieve, type ReliefOwner } from "./relief.ts";
 import type { Ship } from "./ship.ts";
 
 /** A sync that did not move, or is cut, for this long slows nobody. */
@@ -31,11 +31,17 @@ const WAITING_MS = 200;
 /** A replica that is further behind than this share of the backlog is busy: its rate can be measured. */
 const BUSY_SHARE = 0.125;
 
+/** What pacing needs of the feeder. */
+export interface PacingOwner extends LagOwner, ReliefOwner {
+  readonly deps: Pick<FeederDeps, "journal" | "pinned" | "reclaimable">;
+  readonly holds: Holds;
+}
+
 export class Pacing {
   readonly pace: Pace = new Pace();
   /** Log bytes written per second. */
   readonly writes: Rate = new Rate(0, 0);
-  private readonly feeder: Feeder;
+  private readonly owner: PacingOwner;
   private readonly warnings = new LagWarnings();
   /** Holds on whose account writers are paced. */
   private pacers: Hold[] = [];
@@ -44,24 +50,19 @@ export class Pacing {
   private slowestSinceMs = -1;
   private slowing = false;
 
-  constructor(feeder: Feeder) {
-    this.feeder = feeder;
+  constructor(owner: PacingOwner) {
+    this.owner = owner;
   }
 
   get holdCapBytes(): number {
-    const { holdBytes } = this.feeder.options;
-    return holdBytes === 0 ? 4 * this.feeder.backlog.sizeBytes : holdBytes;
-  }
-
-  /** Falling behind this soon after a ship counts as a failure of the ship. */
-  get relapseMs(): number {
-    return 3 * this.feeder.options.throttleMaxMs;
+    const { holdBytes } = this.owner.options;
+    return holdBytes === 0 ? 4 * this.owner.backlog.sizeBytes : holdBytes;
   }
 
   /** Seconds of history that the backlog holds when full, at the present write rate; -1 when idle. */
   get backlogSeconds(): number {
     const { perSecond } = this.writes;
-    return perSecond < 1 ? -1 : this.feeder.backlog.sizeBytes / perSecond;
+    return perSecond < 1 ? -1 : this.owner.backlog.sizeBytes / perSecond;
   }
 
   // --- writers -----------------------------------------------------------------------------------
@@ -88,21 +89,21 @@ export class Pacing {
   }
 
   private get tail(): number {
-    return this.feeder.backlog.tail;
+    return this.owner.backlog.tail;
   }
 
   /** What may be written before a hold that writers give way to is at its cap. */
   get roomBytes(): number {
     let lowest = Number.POSITIVE_INFINITY;
     for (const hold of this.pacers)
-      if (this.feeder.holds.has(hold)) lowest = Math.min(lowest, hold.offset);
+      if (this.owner.holds.has(hold)) lowest = Math.min(lowest, hold.offset);
     return lowest + this.holdCapBytes - this.tail;
   }
 
   // --- holds -----------------------------------------------------------------------------------
 
   moveHolds(nowMs: number): void {
-    const { holds, backlog, links, options } = this.feeder;
+    const { holds, backlog, links, options } = this.owner;
     if (holds.count === 0) return;
     let isAnyBehind = false;
     for (const link of links) {
@@ -126,7 +127,7 @@ export class Pacing {
   }
 
   private enforceCap(nowMs: number): void {
-    const { holds, backlog, links, deps } = this.feeder;
+    const { holds, backlog, links, deps } = this.owner;
     // Why not `next`: a batch larger than the cap moves too, when it is the only thing in the way.
     for (const hold of holds.enforce(backlog.newestSegmentStart, this.holdCapBytes)) {
       const link = links.find((other) => other.hold === hold);
@@ -147,7 +148,7 @@ export class Pacing {
    * @param isItsFault it cannot succeed: the replica has to wait before the next
    */
   giveUp(link: Link, why: string, nowMs: number, isItsFault = true): void {
-    const { quarantine } = this.feeder;
+    const { quarantine } = this.owner;
     const replica = link.hello?.replicaId ?? "";
     const from = Math.max(link.confirmed, link.hold?.offset ?? 0);
     const waitMs = isItsFault ? quarantine.fail(replica, nowMs) : 0;
@@ -162,7 +163,7 @@ export class Pacing {
     left: number,
     waitMs: number,
   ): void {
-    const { backlog, deps, counters } = this.feeder;
+    const { backlog, deps, counters } = this.owner;
     counters.bump("syncs_given_up");
     deps.journal("warn", "sync_given_up", {
       replica,
@@ -177,7 +178,7 @@ export class Pacing {
 
   /** Ends the sync that `hold` is for, connected or parked. */
   private giveUpHold(hold: Hold, why: string, nowMs: number): void {
-    const { links, parking, quarantine } = this.feeder;
+    const { links, parking, quarantine } = this.owner;
     const link = links.find((other) => other.hold === hold);
     if (link !== undefined) {
       this.giveUp(link, why, nowMs);
@@ -193,13 +194,13 @@ export class Pacing {
   // --- ten times a second ----------------------------------------------------------------------
 
   tick(nowMs: number): void {
-    const { links, backlog } = this.feeder;
+    const { links, backlog } = this.owner;
     this.writes.observe(backlog.tail, nowMs);
     for (const link of links) {
       if (link.hold !== null) this.measure(link, link.hold, nowMs);
       // One that writers give way to needs no warning.
       if (link.hold === null || !Number.isFinite(link.hold.pace))
-        this.warnings.look(this.feeder, link, this.writes.perSecond, nowMs);
+        this.warnings.look(this.owner, link, this.writes.perSecond, nowMs);
     }
     this.review(nowMs);
     this.capPinned(nowMs);
@@ -208,13 +209,13 @@ export class Pacing {
 
   /** Memory that only snapshots keep is capped: over the cap one of them goes. */
   private capPinned(nowMs: number): void {
-    const pinned = this.feeder.deps.pinned();
+    const pinned = this.owner.deps.pinned();
     const overBytes = pinned.bytes - pinned.capBytes;
-    if (overBytes > 0) relieve(this.feeder, pinned, overBytes, nowMs);
+    if (overBytes > 0) relieve(this.owner, pinned, overBytes, nowMs);
   }
 
   private measure(link: Link, hold: Hold, nowMs: number): void {
-    const { backlog } = this.feeder;
+    const { backlog } = this.owner;
     const ship = link.ship ?? link.finishing;
     if (ship !== null) hold.rate.observeShip(ship, nowMs);
     else if (link.confirmed >= 0) {
@@ -225,7 +226,7 @@ export class Pacing {
 
   /** Sets the pace to what syncs need now. Cheap: called at every tick, and when one begins or is cut. */
   review(nowMs: number): void {
-    const { links, parking, holds } = this.feeder;
+    const { links, parking, holds } = this.owner;
     this.pacers = [];
     for (const link of links) {
       const { hold } = link;
@@ -256,7 +257,7 @@ export class Pacing {
 
   /** What a sync that goes on asks of writers: chunks of `ship`, or null when it is catching up. */
   private paceFor(hold: Hold, ship: Ship | null): number {
-    const { backlog } = this.feeder;
+    const { backlog } = this.owner;
     const lag = this.tail - hold.offset;
     if (ship === null && lag < backlog.sizeBytes / 2) return Number.POSITIVE_INFINITY;
     const capBytes = this.holdCapBytes;
@@ -272,7 +273,7 @@ export class Pacing {
   /** Tells of writers that wait; lets go of a sync that makes them wait too much for too long. */
   private judge(nowMs: number): void {
     const { slowest, pace } = this;
-    const { counters, deps, options } = this.feeder;
+    const { counters, deps, options } = this.owner;
     const biting = slowest !== null && nowMs - pace.refusedMs < WAITING_MS;
     counters.values["writes_delayed"] = pace.delayed;
     counters.values["write_delay_ms_max"] = Math.round(pace.delayMsMax);
@@ -295,7 +296,7 @@ export class Pacing {
   }
 
   private replicaOf(hold: Hold): string {
-    const { links, parking } = this.feeder;
+    const { links, parking } = this.owner;
     const link = links.find((other) => other.hold === hold);
     const place = parking.list().find((other) => other.hold === hold);
     return link?.hello?.replicaId ?? place?.replicaId ?? "";

@@ -10,25 +10,29 @@
  * Near links leave budgetBytes to the far ones, if there are any, so that neither kind starves.
  * Owns: order, the bytes of one run, PING. Does not own: one link's arithmetic (link-feed.ts).
  */
-import type { Feeder } from "./feeder.ts";
 import { feed, hasMore, type FeedContext } from "./link-feed.ts";
 import type { Link } from "./link.ts";
-import { beginShip, fellBehind, finishShip } from "./ship-life.ts";
+import { beginShip, fellBehind, finishShip, type ShipOwner } from "./ship-life.ts";
+
+/** What the pump needs of the feeder: the links, and what the ships that it feeds need. */
+export interface PumpOwner extends ShipOwner {
+  readonly links: readonly Link[];
+}
 
 export class Pump implements FeedContext {
   nowMs = 0;
   readonly counters = { streamBytes: 0, chunkBytes: 0, chunks: 0 };
-  private readonly feeder: Feeder;
+  private readonly owner: PumpOwner;
   /** Where the next run begins, for near links and for far ones. */
   private readonly rotation = { near: 0, far: 0 };
 
-  constructor(feeder: Feeder) {
-    this.feeder = feeder;
+  constructor(owner: PumpOwner) {
+    this.owner = owner;
   }
 
   /** @returns true when something could be sent at once in another run */
   run(nowMs: number): boolean {
-    const { links, options } = this.feeder;
+    const { links, options } = this.owner;
     const count = links.length;
     if (count === 0) return false;
     this.nowMs = nowMs;
@@ -47,7 +51,7 @@ export class Pump implements FeedContext {
   private isFar(link: Link): boolean {
     if (link.state.kind === "shipping") return true;
     if (link.state.kind !== "streaming") return false;
-    return this.feeder.backlog.next - link.sent > this.feeder.options.budgetBytes;
+    return this.owner.backlog.next - link.sent > this.owner.options.budgetBytes;
   }
 
   /**
@@ -60,7 +64,7 @@ export class Pump implements FeedContext {
     isMixed: boolean,
     most: number,
   ): number {
-    const { budgetBytes, runBytes } = this.feeder.options;
+    const { budgetBytes, runBytes } = this.owner.options;
     const start = this.rotation[kind] % order.length;
     let left = most;
     let isFirst = true;
@@ -82,11 +86,11 @@ export class Pump implements FeedContext {
   }
 
   private count(): void {
-    const { counters, feeder } = this;
-    if (counters.streamBytes > 0) feeder.counters.bump("stream_bytes_sent", counters.streamBytes);
+    const { counters, owner } = this;
+    if (counters.streamBytes > 0) owner.counters.bump("stream_bytes_sent", counters.streamBytes);
     if (counters.chunks > 0) {
-      feeder.counters.bump("snapshot_bytes_sent", counters.chunkBytes);
-      feeder.counters.bump("snapshot_chunks_sent", counters.chunks);
+      owner.counters.bump("snapshot_bytes_sent", counters.chunkBytes);
+      owner.counters.bump("snapshot_chunks_sent", counters.chunks);
     }
     counters.streamBytes = 0;
     counters.chunkBytes = 0;
@@ -96,9 +100,9 @@ export class Pump implements FeedContext {
   // --- as FeedContext --------------------------------------------------------------------------
 
   ping(link: Link): void {
-    const { nowMs, feeder } = this;
-    const root = feeder.deps.node.root();
-    const { next } = feeder.backlog;
+    const { nowMs, owner } = this;
+    const root = owner.deps.node.root();
+    const { next } = owner.backlog;
     const { ackWanted: ackNow } = link;
     link.pingDue = false;
     link.ackWanted = false;
@@ -120,22 +124,22 @@ export class Pump implements FeedContext {
   }
 
   shipTokens(): number {
-    return this.feeder.shipping.tokensNow(this.nowMs);
+    return this.owner.shipping.tokensNow(this.nowMs);
   }
 
   takeShipTokens(bytes: number): void {
-    this.feeder.shipping.takeTokens(bytes);
+    this.owner.shipping.takeTokens(bytes);
   }
 
   beginShip(...[link, ship]: Parameters<FeedContext["beginShip"]>): void {
-    beginShip(this.feeder, link, ship, this.nowMs);
+    beginShip(this.owner, link, ship, this.nowMs);
   }
 
   finishShip(...[link, ship]: Parameters<FeedContext["finishShip"]>): void {
-    finishShip(this.feeder, link, ship, this.nowMs);
+    finishShip(this.owner, link, ship, this.nowMs);
   }
 
   fellBehind(link: Link): void {
-    fellBehind(this.feeder, link, this.nowMs);
+    fellBehind(this.owner, link, this.nowMs);
   }
 }

@@ -13,17 +13,22 @@
  */
 import assert from "node:assert/strict";
 import type { Owner } from "./output.ts";
-import type { Ship } from "./ship.ts";
 import type { ChunkReader, ChunkTotals, ReadyChunk } from "./source.ts";
+
+/** Who takes the chunks of a reading, in order (ship.ts). */
+export interface Sharer {
+  /** Next chunk to send. */
+  readonly nextChunk: number;
+}
 
 /** A chunk in a ring slot, until the last sharer's socket took it. */
 export class HeldChunk implements Owner {
   readonly chunk: ReadyChunk;
   /** Sharers that have not taken it yet. */
   waiting: number;
-  private readonly reading: Reading;
+  private readonly reading: { releaseFront(): void };
 
-  constructor(chunk: ReadyChunk, waiting: number, reading: Reading) {
+  constructor(chunk: ReadyChunk, waiting: number, reading: { releaseFront(): void }) {
     this.chunk = chunk;
     this.waiting = waiting;
     this.reading = reading;
@@ -36,8 +41,8 @@ export class HeldChunk implements Owner {
   }
 }
 
-export class Reading {
-  readonly sharers: Set<Ship> = new Set<Ship>();
+export class Reading<S extends Sharer> {
+  readonly sharers: Set<S> = new Set<S>();
   /** When the front chunk last changed, ms: a sharer that holds it back is split off. */
   frontSinceMs = 0;
   /** The front chunk that `frontSinceMs` is about. */
@@ -81,14 +86,14 @@ export class Reading {
     return this.base + this.held.length;
   }
 
-  join(ship: Ship): void {
+  join(ship: S): void {
     assert(ship.nextChunk === this.base || this.joinable);
     this.sharers.add(ship);
     for (const held of this.held) held.waiting += 1;
   }
 
   /** A sharer goes: what it was not sent is not waited for. */
-  leave(ship: Ship): void {
+  leave(ship: S): void {
     if (!this.sharers.delete(ship)) return;
     this.someLeft = true;
     for (let n = Math.max(ship.nextChunk, this.base); n < this.base + this.held.length; n++)
@@ -98,7 +103,7 @@ export class Reading {
   }
 
   /** The chunk that `ship` sends next, or null when it is not ready. */
-  chunkFor(ship: Ship): HeldChunk | null {
+  chunkFor(ship: S): HeldChunk | null {
     const index = ship.nextChunk - this.base;
     assert(index >= 0, "a sharer is behind the held chunks");
     const held = this.held[index];

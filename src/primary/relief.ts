@@ -11,15 +11,20 @@
  * The replica comes back at once: it has done nothing wrong.
  * Owns: the choice. Does not own: when (pacing.ts, the memory limit of the client port).
  */
-import type { Feeder } from "./feeder.ts";
+import type { FeederDeps, Pinned } from "./deps.ts";
+import type { Counters } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { OpenSnapshot } from "./open-snapshot.ts";
-import type { Parked } from "./parking.ts";
+import type { Parked, Parking } from "./parking.ts";
 
-/** What open snapshots keep from being used again, and how much of that is too much. */
-export interface Pinned {
-  readonly bytes: number;
-  readonly capBytes: number;
+/** What giving memory back needs of the owner. */
+export interface ReliefOwner {
+  readonly deps: Pick<FeederDeps, "journal" | "reclaimable">;
+  readonly counters: Counters;
+  readonly links: readonly Link[];
+  readonly parking: Parking;
+  /** Ends a sync; its replica has to wait before the next one if the fault is its own. */
+  giveUp(link: Link, why: string, nowMs: number, isItsFault?: boolean): void;
 }
 
 /** A snapshot and who uses it. */
@@ -36,31 +41,31 @@ interface Candidate {
  * @returns whether it did
  */
 export function relieve(
-  feeder: Feeder,
+  owner: ReliefOwner,
   pinned: Pinned,
   neededBytes: number,
   nowMs: number,
 ): boolean {
-  const candidates = candidatesOf(feeder);
+  const candidates = candidatesOf(owner);
   if (candidates.length === 0) return false;
-  const { reclaimable } = feeder.deps;
+  const { reclaimable } = owner.deps;
   const all = candidates.map(({ snapshot }) => snapshot.frozen);
   if (reclaimable(all) < Math.max(1, neededBytes)) return false;
   for (const each of candidates) each.freesBytes = reclaimable([each.snapshot.frozen]);
-  letGo(feeder, choose(candidates, neededBytes), pinned, nowMs);
+  letGo(owner, choose(candidates, neededBytes), pinned, nowMs);
   return true;
 }
 
-function candidatesOf(feeder: Feeder): Candidate[] {
+function candidatesOf(owner: ReliefOwner): Candidate[] {
   const found = new Map<OpenSnapshot, Candidate>();
   const of = (snapshot: OpenSnapshot): Candidate => {
     const made = found.get(snapshot) ?? { snapshot, links: [], parked: [], freesBytes: 0 };
     found.set(snapshot, made);
     return made;
   };
-  for (const place of feeder.parking.list())
+  for (const place of owner.parking.list())
     if (place.snapshot !== null) of(place.snapshot).parked.push(place);
-  for (const link of feeder.links) {
+  for (const link of owner.links) {
     const snapshot = (link.ship ?? link.finishing)?.snapshot ?? null;
     if (snapshot !== null) of(snapshot).links.push(link);
   }
@@ -86,11 +91,11 @@ function bytesLeft(link: Link): number {
   return link.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
 }
 
-function letGo(feeder: Feeder, chosen: Candidate, pinned: Pinned, nowMs: number): void {
-  feeder.counters.bump("snapshots_dropped_for_memory");
+function letGo(owner: ReliefOwner, chosen: Candidate, pinned: Pinned, nowMs: number): void {
+  owner.counters.bump("snapshots_dropped_for_memory");
   for (const { replicaId } of chosen.parked) {
-    feeder.parking.forget(replicaId);
-    feeder.deps.journal("warn", "parked_snapshot_dropped", {
+    owner.parking.forget(replicaId);
+    owner.deps.journal("warn", "parked_snapshot_dropped", {
       replica: replicaId,
       pinned_bytes: pinned.bytes,
       cap_bytes: pinned.capBytes,
@@ -98,5 +103,5 @@ function letGo(feeder: Feeder, chosen: Candidate, pinned: Pinned, nowMs: number)
     });
   }
   const why = `its snapshot pins memory: ${pinned.bytes} bytes, ${pinned.capBytes} allowed`;
-  for (const link of chosen.links) feeder.pacing.giveUp(link, why, nowMs, false);
+  for (const link of chosen.links) owner.giveUp(link, why, nowMs, false);
 }

@@ -8,19 +8,40 @@
  * Owns: messages, log lines, parking at the moves of a ship. Does not own: chunks (reading.ts).
  */
 import { Cursor } from "../log/cursor.ts";
-import type { Feeder } from "./feeder.ts";
+import type { Backlog } from "../log/backlog.ts";
+import type { FeederDeps } from "./deps.ts";
+import type { Holds } from "./holds.ts";
+import type { Counters } from "./journal.ts";
 import type { CloseReason } from "./link-state.ts";
 import type { Link } from "./link.ts";
+import { relapseMs, type FeederOptions } from "./options.ts";
+import type { Parking } from "./parking.ts";
 import type { Ship } from "./ship.ts";
+import type { Shipping } from "./shipping.ts";
 
-export function beginShip(feeder: Feeder, link: Link, ship: Ship, nowMs: number): void {
+/** What the moves of a ship need of the owner. */
+export interface ShipOwner {
+  readonly deps: Pick<FeederDeps, "node" | "journal" | "now">;
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly counters: Counters;
+  readonly holds: Holds;
+  readonly parking: Parking;
+  readonly shipping: Shipping;
+  /** Queues a ship for a welcomed link. */
+  requestShip(link: Link, nowMs: number): void;
+  giveUp(link: Link, why: string, nowMs: number): void;
+  wantPump(): void;
+}
+
+export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: number): void {
   const snapshot = ship.snapshot!;
   // Why the node's history and not that of the freeze: it may have been promoted since; the log
   // up to the snapshot is the same, and the stream that follows is the new history's.
-  const { node } = feeder.deps;
+  const { node } = owner.deps;
   ship.begun = true;
-  feeder.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
-  feeder.deps.journal("info", "ship_begins", {
+  owner.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
+  owner.deps.journal("info", "ship_begins", {
     remote: link.remote,
     replica: link.hello?.replicaId ?? "",
     snapshot: snapshot.id,
@@ -45,31 +66,31 @@ export function beginShip(feeder: Feeder, link: Link, ship: Ship, nowMs: number)
 }
 
 /** Every chunk is out: END, and the stream goes on where the snapshot was frozen. */
-export function finishShip(feeder: Feeder, link: Link, ship: Ship, nowMs: number): void {
+export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: number): void {
   const totals = ship.reading!.totals!;
   const { offset } = ship.snapshot!;
   link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
-  feeder.shipping.leave(ship);
+  owner.shipping.leave(ship);
   ship.state = "finishing";
   link.ship = null;
   link.finishing = ship;
-  if (offset < feeder.backlog.first) {
+  if (offset < owner.backlog.first) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
     return;
   }
-  link.stream(new Cursor(feeder.backlog, offset), offset, nowMs);
-  feeder.wantPump();
+  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);
+  owner.wantPump();
 }
 
 /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
-export function shipDone(feeder: Feeder, link: Link): void {
+export function shipDone(owner: ShipOwner, link: Link): void {
   const ship = link.finishing;
   if (ship === null) return;
   link.finishing = null;
   ship.state = "done";
-  link.shippedAtMs = feeder.deps.now();
+  link.shippedAtMs = owner.deps.now();
   ship.snapshot?.release();
-  feeder.deps.journal("info", "ship_done", {
+  owner.deps.journal("info", "ship_done", {
     remote: link.remote,
     replica: link.hello?.replicaId ?? "",
     bytes: ship.bytesSent,
@@ -77,26 +98,26 @@ export function shipDone(feeder: Feeder, link: Link): void {
 }
 
 /** The backlog does not reach back to where this link is. */
-export function fellBehind(feeder: Feeder, link: Link, nowMs: number): void {
-  feeder.counters.bump("sync_partial_err");
-  feeder.deps.journal("warn", "fell_behind", {
+export function fellBehind(owner: ShipOwner, link: Link, nowMs: number): void {
+  owner.counters.bump("sync_partial_err");
+  owner.deps.journal("warn", "fell_behind", {
     remote: link.remote,
     replica: link.hello?.replicaId ?? "",
     offset: link.sent,
-    first: feeder.backlog.first,
-    next: feeder.backlog.next,
+    first: owner.backlog.first,
+    next: owner.backlog.next,
   });
   // Why not a ship at once: a replica that was shipped to just now and could not keep up would get
   // ship after ship.
-  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < feeder.pacing.relapseMs;
-  if (fresh) feeder.pacing.giveUp(link, "it fell behind again right after its sync", nowMs);
-  else feeder.requestShip(link, nowMs);
+  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < relapseMs(owner.options);
+  if (fresh) owner.giveUp(link, "it fell behind again right after its sync", nowMs);
+  else owner.requestShip(link, nowMs);
 }
 
 /** Keeps the snapshot and the hold of a link that ended, when its replica can use them. */
-export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: boolean): void {
+export function park(owner: ShipOwner, link: Link, reason: CloseReason, stopping: boolean): void {
   const ship = link.finishing ?? (link.ship?.state === "queued" ? null : link.ship);
-  if (link.ship !== null) feeder.shipping.leave(link.ship);
+  if (link.ship !== null) owner.shipping.leave(link.ship);
   const { hello, hold, shippedAtMs, caughtUp } = link;
   link.finishing = null;
   link.ship = null;
@@ -105,13 +126,13 @@ export function park(feeder: Feeder, link: Link, reason: CloseReason, stopping: 
   if (hello === null || (snapshot === null && hold === null)) return;
   if (UNPARKED.has(reason) || stopping) {
     snapshot?.release();
-    if (hold !== null) feeder.holds.drop(hold);
+    if (hold !== null) owner.holds.drop(hold);
     return;
   }
-  const sinceMs = feeder.deps.now();
-  const untilMs = sinceMs + feeder.options.parkMs;
+  const sinceMs = owner.deps.now();
+  const untilMs = sinceMs + owner.options.parkMs;
   const { replicaId } = hello;
-  feeder.parking.put({ replicaId, snapshot, hold, shippedAtMs, caughtUp, sinceMs, untilMs });
+  owner.parking.put({ replicaId, snapshot, hold, shippedAtMs, caughtUp, sinceMs, untilMs });
 }
 
 /** Ends after which the snapshot and the hold are of no use to the replica. */

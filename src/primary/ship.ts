@@ -34,7 +34,7 @@ export class Ship {
   /** What the replica is ready to take beyond its ACK. */
   room: number = Number.POSITIVE_INFINITY;
   snapshot: OpenSnapshot | null = null;
-  reading: Reading | null = null;
+  reading: Reading<Ship> | null = null;
   /** It goes on with a snapshot that was begun on an earlier connection. */
   resumed = false;
   /** SNAPSHOT was written. */
@@ -80,7 +80,7 @@ export class Ship {
   }
 
   /** Places the ship at `chunk` of an open snapshot. */
-  begin(snapshot: OpenSnapshot, reading: Reading, chunk: number): void {
+  begin(snapshot: OpenSnapshot, reading: Reading<Ship>, chunk: number): void {
     this.state = "sending";
     this.snapshot = snapshot;
     this.reading = reading;

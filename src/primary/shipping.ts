@@ -41,7 +41,7 @@ const READINGS_EXTRA = 2;
 export class Shipping {
   private readonly owner: ShippingOwner;
   private readonly queue: Ship[] = [];
-  private readonly readings = new Set<Reading>();
+  private readonly readings = new Set<Reading<Ship>>();
   private tokens = 0;
   private tokensAtMs = -1;
 
@@ -145,8 +145,8 @@ export class Shipping {
     return snapshot;
   }
 
-  private openReading(snapshot: OpenSnapshot, chunk: number): Reading {
-    const reading = new Reading(chunk);
+  private openReading(snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
+    const reading = new Reading<Ship>(chunk);
     this.readings.add(reading);
     const reader = snapshot.frozen.read(chunk, {
       ready: () => this.owner.wantPump(),
@@ -156,14 +156,14 @@ export class Shipping {
     return reading;
   }
 
-  private enlist(ship: Ship, snapshot: OpenSnapshot, reading: Reading, chunk: number): void {
+  private enlist(ship: Ship, snapshot: OpenSnapshot, reading: Reading<Ship>, chunk: number): void {
     snapshot.retain();
     ship.begin(snapshot, reading, chunk);
     reading.join(ship);
     this.owner.onShipStarted(ship);
   }
 
-  private failed(reading: Reading, reason: string): void {
+  private failed(reading: Reading<Ship>, reason: string): void {
     if (!this.readings.delete(reading)) return;
     for (const ship of [...reading.sharers]) this.owner.onShipFailed(ship, reason);
     reading.close();
@@ -176,7 +176,7 @@ export class Shipping {
    * to go on: those get a reading of their own, and the slow keep the old one. Those who hold it
    * back may have left it: what their sockets still have is not free before they are closed.
    */
-  private maybeSplit(reading: Reading, nowMs: number): void {
+  private maybeSplit(reading: Reading<Ship>, nowMs: number): void {
     if (reading.front !== reading.splitFront) {
       reading.splitFront = reading.front;
       reading.frontSinceMs = nowMs;

@@ -1,0 +1,71 @@
+/**
+ * What the feeding side needs of the node it is part of.
+ *
+ * Owns: interfaces. Does not own: any implementation (node/core.ts, node/views.ts), the state
+ * (source.ts), options (options.ts).
+ */
+import type { Backlog } from "../log/backlog.ts";
+import type { HistoryState } from "../log/history.ts";
+import type { DigestAnswer, Id } from "../wire/messages.ts";
+import type { Journal } from "./journal.ts";
+import type { Link } from "./link.ts";
+import type { FeederOptions } from "./options.ts";
+import type { FrozenState, StateSource } from "./source.ts";
+
+/** The root, as PING tells of it; times in ms, what each means: Ping. */
+export interface RootWord {
+  readonly clockMs: number;
+  readonly ageMs: number;
+  readonly awayMs: number;
+  /** Bytes that this node lacks to where the root's log ends; -1 unknown. */
+  readonly owedBytes: number;
+}
+
+/** What the feeder knows of the node it is part of; read at every use, never kept. */
+export interface NodeView extends HistoryState {
+  readonly nodeId: Id;
+  readonly role: "primary" | "replica";
+  /** Node ids from the root to this node. */
+  readonly path: readonly Id[];
+  /** The format of records and chunks. */
+  readonly format: { readonly name: string; readonly version: number };
+  /** It has a state to offer: false on a replica that never synced. */
+  readonly ready: boolean;
+  /** Its state is inside a batch that it cannot apply: it has none to offer. */
+  readonly torn: boolean;
+  /** Its state is at a batch boundary. */
+  readonly atBoundary: boolean;
+  /** It is a replica, and every link up to a primary stands, as far as it knows. */
+  readonly rootLives: boolean;
+  /** Whom it follows; "" and 0 on a primary. */
+  readonly upstream: { readonly host: string; readonly port: number };
+  /** What this node knows of the root, itself or another. */
+  root(): RootWord;
+}
+
+/** What open snapshots keep from being used again, and how much of that is too much. */
+export interface Pinned {
+  readonly bytes: number;
+  readonly capBytes: number;
+}
+
+export interface FeederDeps {
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly source: StateSource;
+  readonly node: NodeView;
+  readonly journal: Journal;
+  readonly randomId: () => Id;
+  /** Asks the shell for a turn() soon. */
+  readonly wantTurn: () => void;
+  /** Monotonic, ms; the `now` of every event comes from the same clock. */
+  readonly now: () => number;
+  /** A replica of ours knows that our history was left behind by a newer primary. */
+  readonly onSuperseded: (history: Id, remote: string) => void;
+  /** What open snapshots pin of the state's memory. */
+  readonly pinned: () => Pinned;
+  /** Bytes that closing these together would give back. */
+  readonly reclaimable: (frozen: readonly FrozenState[]) => number;
+  /** A replica answered a VERIFY. */
+  readonly onDigest: (link: Link, answer: DigestAnswer) => void;
+}

@@ -1,0 +1,143 @@
+/**
+ * WELCOME: what a replica that may come is told, and how its link goes on: the stream, waiting, or
+ * a ship, a new one or the one that was cut.
+ *
+ * Owns: WELCOME, the use of what was parked. Does not own: the decision (resume.ts), links
+ * afterwards (feeder.ts).
+ */
+import { Cursor } from "../log/cursor.ts";
+import type { Backlog } from "../log/backlog.ts";
+import type { Decision, Hello } from "../wire/messages.ts";
+import { hmacProof } from "../wire/proof.ts";
+import type { Crowd } from "./crowd.ts";
+import type { FeederDeps } from "./deps.ts";
+import type { Holds } from "./holds.ts";
+import type { Counters } from "./journal.ts";
+import type { Link } from "./link.ts";
+import type { FeederOptions } from "./options.ts";
+import type { Parked, Parking } from "./parking.ts";
+import { ANSWER, type ResumeDecision } from "./resume.ts";
+import { Ship } from "./ship.ts";
+import type { Shipping } from "./shipping.ts";
+
+/** What a welcome needs of the owner. */
+export interface WelcomeOwner {
+  readonly deps: Pick<FeederDeps, "node">;
+  readonly options: FeederOptions;
+  readonly backlog: Backlog;
+  readonly counters: Counters;
+  readonly crowd: Crowd;
+  readonly holds: Holds;
+  readonly parking: Parking;
+  readonly shipping: Shipping;
+  /** Queues a ship of a snapshot beyond the offset `after`. */
+  requestShip(link: Link, nowMs: number, after: number): void;
+  wantPump(): void;
+}
+
+/** Welcomes the replica as `decision` says. */
+export function welcome(
+  owner: WelcomeOwner,
+  link: Link,
+  hello: Hello,
+  decision: ResumeDecision,
+  nowMs: number,
+): void {
+  link.hello = hello;
+  owner.crowd.welcomed(link.remote);
+  // What the replica knows of the root's clock is as old as its last connection.
+  link.pingDue = true;
+  const parked = owner.parking.take(hello.replicaId);
+  link.hold =
+    parked !== null && parked.hold !== null && owner.holds.has(parked.hold) ? parked.hold : null;
+  if (parked !== null && link.hold !== null && parked.snapshot === null) {
+    // Why: a cut neither ends its probation nor makes it one that never caught up.
+    link.shippedAtMs = parked.shippedAtMs;
+    link.caughtUp = parked.caughtUp;
+  }
+  const { offset } = hello.position;
+  switch (decision.case) {
+    case "continue": {
+      const cursor = new Cursor(owner.backlog, offset);
+      const skip = cursor.skipHeld(hello.partialBytes, hello.partialCrc);
+      parked?.snapshot?.release();
+      owner.counters.bump("sync_partial_ok");
+      sayWelcome(owner, link, hello, "continue", skip, 0, nowMs);
+      link.stream(cursor, offset, nowMs);
+      break;
+    }
+    case "ahead_of_replica":
+      parked?.snapshot?.release();
+      sayWelcome(owner, link, hello, "wait", 0, 0, nowMs);
+      link.move({ kind: "waiting", offset, sinceMs: nowMs });
+      break;
+    default:
+      welcomeShip(owner, link, hello, decision, parked, nowMs);
+  }
+  owner.wantPump();
+}
+
+function welcomeShip(
+  owner: WelcomeOwner,
+  link: Link,
+  hello: Hello,
+  decision: ResumeDecision,
+  parked: Parked | null,
+  nowMs: number,
+): void {
+  const { resume } = hello;
+  const snapshot = parked?.snapshot ?? null;
+  // A snapshot that is before a damaged batch leads to it again.
+  const after = hello.shipWanted === "damaged" ? hello.position.offset : -1;
+  const holdStands =
+    link.hold !== null || (snapshot !== null && snapshot.offset >= owner.backlog.first);
+  const leadsOn = snapshot !== null && snapshot.offset > after && holdStands;
+  if (resume !== null && leadsOn && snapshot.id === resume.snapshotId) {
+    sayWelcome(owner, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
+    const ship = new Ship(link.id, nowMs);
+    ship.resumed = true;
+    // It says when it is ready: it may have to read what it kept first.
+    ship.room = 0;
+    link.ship = ship;
+    link.move({ kind: "shipping", ship });
+    owner.shipping.resume(ship, snapshot, resume.nextChunk);
+    snapshot.release();
+    return;
+  }
+  snapshot?.release();
+  if (link.hold !== null) owner.holds.drop(link.hold);
+  link.hold = null;
+  const outcome = ANSWER[decision.case];
+  const code = "welcome" in outcome ? outcome.welcome : "ship_new";
+  sayWelcome(owner, link, hello, code, 0, decision.discardBytes, nowMs);
+  owner.requestShip(link, nowMs, after);
+}
+
+function sayWelcome(
+  owner: WelcomeOwner,
+  link: Link,
+  hello: Hello,
+  decision: Decision,
+  skipBytes: number,
+  discardBytes: number,
+  nowMs: number,
+): void {
+  const { node } = owner.deps;
+  const { password } = owner.options;
+  const { next: offset, chain } = owner.backlog;
+  link.say(
+    {
+      type: "welcome",
+      decision,
+      proof: password === "" ? "" : hmacProof(password, "feeder", link.nonce, hello.nonce),
+      nodeId: node.nodeId,
+      path: node.path,
+      position: { history: node.history, offset, chain },
+      lineage: node.lineage,
+      skipBytes,
+      discardBytes,
+      windowBytes: owner.options.windowBytes,
+    },
+    nowMs,
+  );
+}
