@@ -1,12 +1,12 @@
 /**
  * `hawser status`: asks a node over its client port, and prints what it says for human eyes.
  *
- * Owns: the page. Does not own: asking (ask.ts), figures (node.ts), the progress line (progress.ts),
+ * Owns: the page. Does not own: asking (ask.ts), what is believed (answers.ts), figures (node.ts), the progress line (progress.ts),
  * lines of events (events-text.ts).
  */
+import { readEvents, readStatus, jsonLine } from "./answers.ts";
 import { ask } from "./ask.ts";
 import type { StatusOptions } from "./ask-options.ts";
-import type { KeptEvent } from "../node/event-log.ts";
 import { eventsText } from "./events-text.ts";
 import type { LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
 import { escapeText } from "../node/logger.ts";
@@ -21,9 +21,10 @@ const TIMEOUT_MS = 5000;
 export async function runStatus(options: StatusOptions): Promise<number> {
   const terminal = process.stdout.isTTY;
   while (true) {
-    let text: string;
+    let shown: Shown;
     try {
-      text = await ask(options, [options.events ? "REPL.EVENTS" : "REPL.STATUS"], TIMEOUT_MS);
+      const command = options.events ? "REPL.EVENTS" : "REPL.STATUS";
+      shown = show(await ask(options, [command], TIMEOUT_MS), options, terminal);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       process.stderr.write(
@@ -33,26 +34,31 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       await sleep(TICK_MS);
       continue;
     }
-    const code = show(text, options, terminal);
-    if (!options.watch) return code;
+    process.stdout.write(shown.text);
+    if (!options.watch) return shown.code;
     await sleep(TICK_MS);
   }
 }
 
-/** Prints one answer; returns the exit code. The node wrote it, and answers with these types. */
-function show(text: string, options: StatusOptions, terminal: boolean): number {
+interface Shown {
+  readonly text: string;
+  readonly code: number;
+}
+
+/**
+ * What one answer gives to print, and the exit code.
+ * @throws Error when a node of this version does not answer so
+ */
+export function show(answer: string, options: StatusOptions, terminal: boolean): Shown {
   if (options.events) {
-    const events = JSON.parse(text) as KeptEvent[];
-    process.stdout.write(options.json ? `${text}\n` : eventsText(events));
-    return EXIT.ok;
+    const events = readEvents(answer);
+    return { text: options.json ? jsonLine(events) : eventsText(events), code: EXIT.ok };
   }
-  const status = JSON.parse(text) as NodeStatus;
-  if (options.json) process.stdout.write(`${text}\n`);
-  else {
-    const page = statusText(status, terminal);
-    process.stdout.write(options.watch && terminal ? `\u001b[H\u001b[J${page}` : page);
-  }
-  return degradedBecause(status) === "" ? EXIT.ok : EXIT.degraded;
+  const status = readStatus(answer);
+  const code = degradedBecause(status) === "" ? EXIT.ok : EXIT.degraded;
+  if (options.json) return { text: jsonLine(status), code };
+  const page = statusText(status, terminal);
+  return { text: options.watch && terminal ? `\u001b[H\u001b[J${page}` : page, code };
 }
 
 /** Why this node is not what it should be, "" when all is right. */

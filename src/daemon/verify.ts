@@ -5,10 +5,9 @@
  * Owns: the questions, the text. Does not own: sums (verifier.ts), the comparison (verify-keys.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { jsonLine, readBucketKeys, readReport, readStatus } from "./answers.ts";
 import { ask, type Asked } from "./ask.ts";
-import type { BucketKeys } from "../node/bucket.ts";
 import { escapeText } from "../node/logger.ts";
-import type { NodeStatus } from "../node/api.ts";
 import { formatAddress } from "../node/option-values.ts";
 import type { VerifyOptions } from "./ask-options.ts";
 import type { ReplicaVerdict, VerifyReport } from "../node/verifier.ts";
@@ -37,13 +36,15 @@ export interface NamedReport extends Omit<VerifyReport, "replicas"> {
 /** Resolves with the exit code. */
 export async function runVerify(options: VerifyOptions): Promise<number> {
   let report: NamedReport;
+  let text: string;
   try {
     report = await verify(options);
+    text = options.json ? jsonLine(report) : reportText(report);
   } catch (error) {
     process.stderr.write(`hawser verify: ${formatAddress(options.target)}: ${wordsOf(error)}\n`);
     return 1;
   }
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reportText(report));
+  process.stdout.write(text);
   const { replicas } = report;
   return replicas.length > 0 && replicas.every(({ verdict }) => verdict === "equal") ? 0 : 1;
 }
@@ -52,8 +53,7 @@ export async function runVerify(options: VerifyOptions): Promise<number> {
 export async function verify(options: VerifyOptions): Promise<NamedReport> {
   const { timeoutMs } = options;
   const answer = await ask(options, ["REPL.VERIFY", String(timeoutMs)], timeoutMs + LARGE_STATE_MS);
-  // The node wrote it, and answers with this type.
-  const report = JSON.parse(answer) as VerifyReport;
+  const report = readReport(answer);
   const replicas: NamedVerdict[] = [];
   for (const replica of report.replicas) replicas.push(await withNames(options, report, replica));
   return { ...report, replicas };
@@ -94,12 +94,11 @@ function noteOf(found: number, all: boolean): string {
 /** One node as a source of the buckets' keys. */
 function bucketsOf(end: Asked, question: readonly string[], timeoutMs: number): BucketSource {
   return {
-    keys: async () =>
-      JSON.parse(await ask(end, ["REPL.BUCKET", ...question], timeoutMs)) as BucketKeys,
+    keys: async () => readBucketKeys(await ask(end, ["REPL.BUCKET", ...question], timeoutMs)),
     reach: async (history, offset) => {
       const untilMs = performance.now() + timeoutMs;
       for (;;) {
-        const { position } = JSON.parse(await ask(end, ["REPL.STATUS"], timeoutMs)) as NodeStatus;
+        const { position } = readStatus(await ask(end, ["REPL.STATUS"], timeoutMs));
         if (position.history === history && position.offset >= offset) return;
         if (performance.now() >= untilMs)
           throw new Error(`${formatAddress(end.target)} does not get to ${offset}`);

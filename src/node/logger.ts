@@ -57,8 +57,8 @@ export function createLogger(options: LoggerOptions): Logger {
 export function escapeText(text: string): string {
   const cut = text.length > FIELD_CHARS_MAX ? `${text.slice(0, FIELD_CHARS_MAX)}...` : text;
   return cut.replace(
-    // C0, DEL, C1, line and paragraph separators, bidirectional overrides, byte order mark.
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    // C0, DEL, C1, line and paragraph separators, bidirectional marks and overrides, byte order mark.
+    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
@@ -75,10 +75,10 @@ function clip(value: string): string {
   return value.length > FIELD_CHARS_MAX ? `${value.slice(0, FIELD_CHARS_MAX)}...` : value;
 }
 
-/** JSON.stringify escapes C0 only; DEL, C1 and the separators are still raw. */
-function escapeJson(json: string): string {
+/** What JSON.stringify() leaves raw, escaped too: DEL, C1 and the separators; it escapes C0 only. */
+export function escapeJson(json: string): string {
   return json.replace(
-    /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

@@ -1,4 +1,6 @@
 /** `hawser status`, INFO and ROLE: what an operator sees. */
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import type { NodeStatus } from "../../src/node/api.ts";
 import { converge } from "../tools/converge.ts";
@@ -61,6 +63,30 @@ test("e2e: status of nothing => an error that names the address, exit code 1", a
   const { code, stderr } = await runHawser(["status", `127.0.0.1:${gone.port}`]);
   expect(code).toBe(1);
   expect(stderr).toContain(`127.0.0.1:${gone.port}`);
+});
+
+test.each([
+  ["status", "null"],
+  ["status", '{"role":"\u001b]0;title\u0007primary"}'],
+  ["status --events", '[{"timeMs":1e300,"event":"x","fields":{}}]'],
+  ["status --json", "{"],
+  ["verify", '{"position":{"history":7},"replicas":[null]}'],
+  ["verify --json", "[[[["],
+])("e2e: %s of something that answers %j => one clear line, exit code 1", async (words, answer) => {
+  const trap = createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", () => socket.write(`$${answer.length}\r\n${answer}\r\n`));
+  });
+  trap.listen(0, "127.0.0.1");
+  await once(trap, "listening");
+  const { port } = trap.address() as AddressInfo;
+  const [command = "", ...flags] = words.split(" ");
+  const { code, stdout, stderr } = await runHawser([command, `127.0.0.1:${port}`, ...flags]);
+  trap.close();
+  expect(code).toBe(1);
+  expect(stdout).toBe("");
+  expect(stderr).toMatch(new RegExp(`^hawser ${command}: 127.0.0.1:${port}: .*answer.*$`));
+  expect(stderr).not.toContain("\u001b");
 });
 
 test("e2e: status during a ship => progress on both ends", async () => {
