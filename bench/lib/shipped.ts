@@ -9,6 +9,7 @@ interface Modules {
   readonly "resp/parser": typeof import("../../src/resp/parser.ts");
   readonly "embed/open": typeof import("../../src/embed/open.ts");
   readonly "log/backlog": typeof import("../../src/log/backlog.ts");
+  readonly "node/turn": typeof import("../../src/node/turn.ts");
   readonly "primary/feeder": typeof import("../../src/primary/feeder.ts");
   readonly "primary/options": typeof import("../../src/primary/options.ts");
   readonly "replica/ack-clock": typeof import("../../src/replica/ack-clock.ts");

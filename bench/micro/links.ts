@@ -1,4 +1,5 @@
 /** A feeder with links that are welcomed and whose sockets take everything when told to. */
+import type { Turn } from "../../src/node/turn.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
 import type { Link, LinkOut } from "../../src/primary/link.ts";
@@ -28,7 +29,7 @@ class FakeOut implements LinkOut {
 }
 
 export interface Fed {
-  readonly feeder: Feeder;
+  readonly turn: Turn;
   readonly links: readonly Link[];
   /** A SET into the open batch. */
   readonly append: () => void;
@@ -39,6 +40,7 @@ export interface Fed {
 }
 
 export async function fed(replicas: number): Promise<Fed> {
+  const { Turn } = await shipped("node/turn");
   const { Feeder } = await shipped("primary/feeder");
   const { FEEDER_DEFAULTS } = await shipped("primary/options");
   const { Backlog } = await shipped("log/backlog");
@@ -46,6 +48,8 @@ export async function fed(replicas: number): Promise<Fed> {
   const { chainStart } = await shipped("wire/frame");
   const log = new Backlog(0, chainStart(HISTORY), { sizeBytes: BACKLOG_BYTES, clock: () => 1 });
   const feeder = newFeeder(Feeder, FEEDER_DEFAULTS, log);
+  const shell = { soon: () => undefined, wakeAt: () => undefined };
+  const turn = new Turn({ log, feeder, shell, now: () => 1 });
   const outs: FakeOut[] = [];
   const links = Array.from({ length: replicas }, (_, i) => {
     const out = new FakeOut();
@@ -64,10 +68,10 @@ export async function fed(replicas: number): Promise<Fed> {
       for (; out.pieces > 0; out.pieces--) links[i]!.onTaken(1);
     }
   };
-  feeder.turn(1);
+  turn.end(1);
   take();
   return {
-    feeder,
+    turn,
     links,
     append: () => void record.copy(log.bytes, log.append(record.length)),
     take,

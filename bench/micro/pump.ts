@@ -1,4 +1,4 @@
-/** A turn of the feeder without sockets: with nothing to send, and with one new batch to all. */
+/** The end of a turn without sockets: with nothing to send, and with one new batch to all. */
 import { performance } from "node:perf_hooks";
 import type { Case } from "../lib/measure.ts";
 import { fed } from "./links.ts";
@@ -12,7 +12,7 @@ const linksOf = (replicas: number): string => `${replicas} link${replicas === 1 
 
 export async function pump(): Promise<Case[]> {
   const idle = REPLICAS.map(async (replicas): Promise<Case> => {
-    const { feeder } = await fed(replicas);
+    const { turn } = await fed(replicas);
     return {
       name: `pump.idle${replicas}`,
       operation: `a turn with nothing to send, ${linksOf(replicas)}`,
@@ -20,7 +20,7 @@ export async function pump(): Promise<Case[]> {
       isSteady: true,
       bytes: 0,
       run: () => {
-        for (let i = 0; i < OPS; i++) feeder.turn(2);
+        for (let i = 0; i < OPS; i++) turn.end(2);
       },
       floor: {
         name: "performance.now(), which every turn asks",
@@ -31,7 +31,7 @@ export async function pump(): Promise<Case[]> {
     };
   });
   const sending = REPLICAS.map(async (replicas): Promise<Case> => {
-    const { feeder, append, take, acknowledge } = await fed(replicas);
+    const { turn, append, take, acknowledge } = await fed(replicas);
     const batch = Buffer.alloc(SET_BYTES + 36, 120);
     const ring = new Ring(1024 * 1024);
     return {
@@ -43,7 +43,7 @@ export async function pump(): Promise<Case[]> {
       run: () => {
         for (let i = 0; i < OPS; i++) {
           append();
-          feeder.turn(2);
+          turn.end(2);
           take();
         }
         acknowledge();

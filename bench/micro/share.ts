@@ -109,9 +109,9 @@ async function filledNode(logBytes: number): Promise<OpenNode> {
   for (let i = 0; node.node.backlog.tail < logBytes; i++) {
     bytes.writeUInt32LE(i % 1000, 0);
     node.keys.set(bytes, 0, 16, bytes, 16, bytes.length, 0);
-    node.node.afterClientRead();
+    node.node.turn.appended();
   }
-  node.node.feeder.turn(performance.now());
+  node.node.turn.end(performance.now());
   return node;
 }
 

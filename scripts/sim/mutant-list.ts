@@ -106,9 +106,9 @@ export const MUTANTS: readonly Mutant[] = [
       "  sealedPosition(): { readonly offset: number; readonly chain: number } {",
     ],
     [
-      "primary/feeder.ts",
-      "    this.backlog.seal();\n    this.fedTo = this.backlog.next;\n    this.shipping.poll(nowMs);",
-      "    this.shipping.poll(nowMs);\n    this.backlog.seal();\n    this.fedTo = this.backlog.next;",
+      "node/turn.ts",
+      "    this.#seal();\n    this.#persist();\n    this.#publish();\n    const moreToFeed = this.#feed(nowMs);",
+      "    const moreToFeed = this.#feed(nowMs);\n    this.#seal();\n    this.#persist();\n    this.#publish();",
     ],
   ),
   mutant("a replica freezes inside a batch", [

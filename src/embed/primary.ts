@@ -62,7 +62,7 @@ export class Primary {
     const expireAt = expiryOf(options.expireAt);
     this.keys.refresh(Date.now());
     this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
-    this.node.afterClientRead();
+    this.node.turn.appended();
   }
 
   /** Deletes a key. False when it was not there. */
@@ -71,7 +71,7 @@ export class Primary {
     this.keys.refresh(Date.now());
     if (!this.keys.find(bytes, 0, bytes.length)) return false;
     this.keys.remove(bytes, 0, bytes.length);
-    this.node.afterClientRead();
+    this.node.turn.appended();
     return true;
   }
 

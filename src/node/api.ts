@@ -7,6 +7,7 @@
 import type { HistoryState } from "../log/history.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
+import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
@@ -48,13 +49,8 @@ export interface HawserNode {
   relieveMemory(overBytes: number): number;
   /** Bumped by every swap and FLUSHALL: WATCH and iterators compare it. */
   readonly stateGeneration: number;
-  /** Call once after all commands of one socket read ran: seals and pumps a long turn. */
-  afterClientRead(): void;
-  /**
-   * Calls `run` once after the pump of this loop turn and returns true, when that has something of
-   * the log for a replica; else returns false. Asked with the same `run` it is still called once.
-   */
-  afterTurn(run: () => void): boolean;
+  /** Where what was appended is fed from, and where its replies wait. */
+  readonly turn: ClientTurn;
   /** Whether writers have to ask for each write (D15); else mayWrite() is always true. */
   writersPaced(): boolean;
   /**

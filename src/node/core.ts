@@ -37,6 +37,7 @@ import type { Address } from "./option-values.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import type { SeedSelf } from "./seed-choice.ts";
 import { type AskSources, Seeding, type SeedingNode } from "./seeding.ts";
+import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, SessionView, type RoleOwner } from "./views.ts";
 
 /** What a node core is given by its shell. */
@@ -60,8 +61,7 @@ export interface NodeCoreDeps {
   readonly keeper: ChunkKeeper | null;
   /** Snapshots may always pin this much; default 64 MiB. */
   readonly pinnedBytesMin?: number;
-  /** Asks for feeder.turn() at the end of this loop turn. */
-  readonly wantTurn: () => void;
+  readonly turnShell: TurnShell;
   /** Runs something in a later loop turn. */
   readonly nextTurn: (run: () => void) => void;
   readonly later: (ms: number, run: () => void) => void;
@@ -95,6 +95,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   readonly backlog: Backlog;
   readonly feeder: Feeder;
   readonly session: Session;
+  readonly turn: Turn;
   readonly view: FeederView;
   /** Whom the shell dials; null on a primary, and while a source is still to be chosen. */
   upstream: Address | null;
@@ -124,6 +125,12 @@ export class NodeCore implements RoleOwner, SeedingNode {
     this.view = new FeederView(this);
     this.backlog = new Backlog(0, chainStart(this.identity.history), deps.backlog);
     this.feeder = this.makeFeeder();
+    this.turn = new Turn({
+      log: this.backlog,
+      feeder: this.feeder,
+      shell: deps.turnShell,
+      now: deps.now,
+    });
     this.session = this.makeSession();
     const { sources, ask, later, now, journal } = deps;
     this.seeding =
@@ -151,7 +158,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
       node: this.view,
       journal: deps.journal,
       randomId: deps.randomId,
-      wantTurn: deps.wantTurn,
+      wantTurn: () => this.turn.want(),
       now: deps.now,
       onSuperseded: (history, remote) => this.onSuperseded(history, remote),
       pinned: () => this.pinned(),
@@ -175,7 +182,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
       journal: deps.journal,
       random: deps.random,
       randomId: deps.randomId,
-      onApplied: () => this.onApplied(),
+      onApplied: () => this.turn.applied(),
       onVerify: deps.onVerify,
       onTorn: () => this.feeder.stateTorn(),
     });
@@ -379,10 +386,6 @@ export class NodeCore implements RoleOwner, SeedingNode {
   private endSeeding(): void {
     this.seeding?.stop();
     this.seeding = null;
-  }
-
-  private onApplied(): void {
-    if (this.backlog.next !== this.feeder.fedTo) this.deps.wantTurn();
   }
 
   private onSuperseded(history: Id, remote: string): void {

@@ -53,7 +53,7 @@ export class Housekeeping {
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
     const moreExpired = keys.refusal === null && !node.writersPaused() && this.#expire(untilMs);
-    if (moreExpired) node.afterClientRead();
+    if (moreExpired) node.turn.appended();
     let moreTidying = true;
     let nowMs = performance.now();
     while (moreTidying && nowMs < untilMs) {

@@ -8,6 +8,7 @@ import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
+import { LoopTurns } from "./loop-turns.ts";
 import { FeederServer } from "./replication-port.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
 import type { WriterTurn } from "../primary/pace.ts";
@@ -42,9 +43,9 @@ import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Slices } from "./slices.ts";
+import type { Turn } from "./turn.ts";
 import { Verifier, type VerifyReport } from "./verifier.ts";
 
-const MIB = 1024 * 1024;
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
 /** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
@@ -57,16 +58,18 @@ export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
 
 export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
+  readonly turn: Turn;
   readonly store: Store = new Store();
   /** Of all walks over the key space. */
   private readonly slices = new Slices((run) => setImmediate(run));
+  private readonly loopTurns = new LoopTurns();
   private readonly eventLog = new EventLog();
   private readonly options: NodeOptions;
   private readonly feederOptions: FeederOptions;
   private readonly logger: Logger;
   private readonly pool: SerializerPool;
   private readonly verifier: Verifier;
-  private readonly server: FeederServer<NodeCore>;
+  private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
   private clientPort: number;
@@ -83,15 +86,14 @@ export class DaemonNode implements HawserNode {
     this.feederOptions = feederOptions(options);
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
-    this.server = new FeederServer(
-      (wantTurn) => this.makeCore(wantTurn),
-      () => this.address().clientPort,
-    );
-    this.core = this.server.owner;
+    this.core = this.makeCore();
+    this.turn = this.core.turn;
+    const { feeder, turn } = this.core;
+    this.server = new FeederServer(feeder, turn.want, () => this.address().clientPort);
     this.socket.attach(this.core.session);
   }
 
-  private makeCore(wantTurn: () => void): NodeCore {
+  private makeCore(): NodeCore {
     const { options } = this;
     const identity = new Identity(options.dir, options.allowReset);
     const roleFile = new RoleFile(options.dir);
@@ -114,7 +116,7 @@ export class DaemonNode implements HawserNode {
       freeze: () => this.pool.frozen(this.store.freeze()),
       shell: this.socket,
       keeper: this.partFile,
-      wantTurn,
+      turnShell: this.loopTurns,
       nextTurn: (run) => setImmediate(run),
       later: (ms, run) => setTimeout(run, ms).unref(),
       now: () => performance.now(),
@@ -200,6 +202,7 @@ export class DaemonNode implements HawserNode {
     this.core.stop();
     this.socket.close();
     const lacking = await this.server.close(DRAIN_MS);
+    this.loopTurns.close();
     for (const { replica, remote, state, logBytes, snapshotBytes } of lacking)
       this.journal("warn", "replica_left_behind", {
         replica,
@@ -230,21 +233,6 @@ export class DaemonNode implements HawserNode {
 
   isLoading(): boolean {
     return this.core.isLoading();
-  }
-
-  /** A long turn is sealed and pumped about every MiB; the rest at its end. */
-  afterClientRead(): void {
-    const { tail } = this.backlog;
-    const { fedTo } = this.feeder;
-    if (tail === fedTo) return;
-    this.server.wantTurn();
-    if (tail - fedTo >= MIB) this.feeder.turn(this.now());
-  }
-
-  afterTurn(run: () => void): boolean {
-    if (this.backlog.tail === this.feeder.fedTo || this.feeder.links.length === 0) return false;
-    this.server.afterTurn(run);
-    return true;
   }
 
   writersPaced(): boolean {
@@ -402,7 +390,7 @@ export class DaemonNode implements HawserNode {
   applySetting(name: RuntimeSetting, value: number): string | null {
     if (name === "ship-rate") {
       this.feederOptions.shipRateBytes = value;
-      this.server.wantTurn();
+      this.turn.want();
     } else if (name === "backlog") this.backlog.sizeBytes = value;
     return null;
   }

@@ -1,14 +1,14 @@
 /**
- * The feeding side's shell: the replication port's sockets, the timers, and the turn of the loop.
+ * The feeding side's shell: the replication port's sockets and the clock of its links.
  * No decisions: bytes and events in, bytes out.
  *
  *   connection -> doorstep, until it has said that it is a replica -> link
- *   data, taken, close  -> link          wantTurn() -> setImmediate -> feeder.turn()
- *   every 100 ms        -> feeder.tick() egress limit or gather time -> setTimeout -> turn
+ *   data, taken, close  -> link
+ *   every 100 ms        -> feeder.tick()
  *
- * Owns: sockets, timers. Does not own: links' state (feeder.ts), who is let in (doorstep.ts).
+ * Owns: sockets, the clock. Does not own: links' state (feeder.ts), who is let in (doorstep.ts), the
+ * turn of the loop (turn.ts).
  */
-import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { Doorstep, type Visitor } from "../primary/doorstep.ts";
@@ -22,33 +22,20 @@ const LINGER_MS = 10_000;
 /** So many of them at most; then the one that was ended first is destroyed. */
 const LINGERING_MAX = 200;
 
-/** What has a feeder; the shell is built around the function that asks for a turn. */
-export interface FeederOwner {
-  readonly feeder: Feeder;
-}
-
-export class FeederServer<T extends FeederOwner> {
-  readonly owner: T;
+export class FeederServer {
   private readonly feeder: Feeder;
+  private readonly wantTurn: () => void;
   private server: Server | null = null;
   private tickTimer: NodeJS.Timeout | null = null;
-  private wakeTimer: NodeJS.Timeout | null = null;
-  private turnWanted = false;
-  /** Called at the end of the turn that was asked for. */
-  private afterwards: (() => void) | null = null;
   private readonly sockets = new Set<Socket>();
   /** Sockets that were ended and are not closed, oldest first. */
   private readonly lingering = new Set<Socket>();
   private readonly doorstep: Doorstep;
 
-  /**
-   * `make` builds the feeder's owner around the function by which it asks for a turn; `clientPort` is
-   * told to clients that come to the wrong port, 0 for none.
-   */
-  constructor(make: (wantTurn: () => void) => T, clientPort: () => number) {
-    this.owner = make(() => this.wantTurn());
-    const { feeder } = this.owner;
+  /** @param clientPort told to clients that come to the wrong port, 0 for none */
+  constructor(feeder: Feeder, wantTurn: () => void, clientPort: () => number) {
     this.feeder = feeder;
+    this.wantTurn = wantTurn;
     this.doorstep = new Doorstep({
       crowd: feeder.crowd,
       handshakeMs: feeder.options.handshakeMs,
@@ -79,38 +66,6 @@ export class FeederServer<T extends FeederOwner> {
         resolve((server.address() as AddressInfo).port);
       });
     });
-  }
-
-  /** Asks for a turn() at the end of this loop turn. */
-  wantTurn(): void {
-    if (this.turnWanted) return;
-    this.turnWanted = true;
-    setImmediate(this.runTurn);
-  }
-
-  /** Calls `run` at the end of the next turn, once however often it was asked; there is one `run`. */
-  afterTurn(run: () => void): void {
-    assert(this.afterwards === null || this.afterwards === run, "two wait for the end of a turn");
-    this.afterwards = run;
-    this.wantTurn();
-  }
-
-  private readonly runTurn = (): void => {
-    this.turnWanted = false;
-    const nowMs = performance.now();
-    if (this.feeder.turn(nowMs)) this.wantTurn();
-    else this.scheduleWake(nowMs);
-    const { afterwards } = this;
-    this.afterwards = null;
-    afterwards?.();
-  };
-
-  private scheduleWake(nowMs: number): void {
-    const wakeMs = this.feeder.shipping.nextWakeMs(nowMs);
-    if (this.wakeTimer !== null) clearTimeout(this.wakeTimer);
-    this.wakeTimer = null;
-    if (!Number.isFinite(wakeMs)) return;
-    this.wakeTimer = setTimeout(() => this.wantTurn(), Math.max(1, wakeMs - nowMs)).unref();
   }
 
   private onSocket(socket: Socket): void {
@@ -188,7 +143,6 @@ export class FeederServer<T extends FeederOwner> {
     while (this.sockets.size > 0 && performance.now() < untilMs) await pause(5);
     for (const socket of this.sockets) socket.destroy();
     if (this.tickTimer !== null) clearInterval(this.tickTimer);
-    if (this.wakeTimer !== null) clearTimeout(this.wakeTimer);
     return lacking;
   }
 }

@@ -56,7 +56,7 @@ export interface FeederDeps {
   readonly node: NodeView;
   readonly journal: Journal;
   readonly randomId: () => Id;
-  /** Asks the shell for a turn() soon. */
+  /** Asks for the end of this turn of the loop: feed(), trim(). */
   readonly wantTurn: () => void;
   /** Monotonic, ms; the `now` of every event comes from the same clock. */
   readonly now: () => number;

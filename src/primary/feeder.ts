@@ -2,11 +2,11 @@
  * The feeding side of a node: all links, the pump that shares the loop's time among them, and what
  * happens to a link from HELLO to its end.
  *
- *   turn() at the end of a loop turn:  seal the open batch, feed links (pump.ts) until runBytes
- *                                      are written or nothing can be, trim the backlog
+ *   feed() and trim() in a turn:       links are fed (pump.ts) until runBytes are written or nothing
+ *                                      can be; the backlog is trimmed to the holds
  *   tick() about ten times a second:   clocks, heartbeats, parking, waiters, the ship queue
  *
- * Pure core: sockets, timers and the loop are node/replication-port.ts.
+ * Pure core: sockets and timers are node/replication-port.ts, the turn is node/turn.ts.
  * Owns: links, holds, parking, waiters, counters. Does not own: the log's writing (node/), the
  * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
  */
@@ -51,8 +51,6 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   readonly links: Link[] = [];
   readonly crowd: Crowd = new Crowd();
   private readonly pump: Pump = new Pump(this);
-  /** End of the log at the last turn. */
-  fedTo = 0;
   private nextLinkId = 1;
   private stopping = false;
 
@@ -121,21 +119,23 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     this.deps.wantTurn();
   }
 
-  // --- the pump ------------------------------------------------------------------------------
+  // --- its steps of a turn -------------------------------------------------------------------
 
-  /** End of a loop turn. @returns true when there is more to do at once. */
-  turn(nowMs: number): boolean {
-    this.backlog.seal();
-    this.fedTo = this.backlog.next;
+  /** Starts ships that may start, runs the pump. @returns true when more could be sent at once */
+  feed(nowMs: number): boolean {
     this.shipping.poll(nowMs);
-    const more = this.pump.run(nowMs);
-    return this.retain(nowMs) || more;
+    return this.pump.run(nowMs);
   }
 
-  /** Holds move, then the backlog is trimmed to them. */
-  private retain(nowMs: number): boolean {
+  /** Holds move, then the backlog is trimmed to them. @returns true when there is more to trim */
+  trim(nowMs: number): boolean {
     this.pacing.moveHolds(nowMs);
     return this.backlog.trim(this.holds.lowest());
+  }
+
+  /** When feed() could do more by itself, ms; Infinity for never. */
+  nextWakeMs(nowMs: number): number {
+    return this.shipping.nextWakeMs(nowMs);
   }
 
   // --- ships ---------------------------------------------------------------------------------

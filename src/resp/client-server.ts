@@ -12,7 +12,7 @@ import { Args } from "./args.ts";
 import { Client, type ClientTransport } from "./client.ts";
 import { newCounters, type Call, type PortContext } from "./context.ts";
 import { Keyspace } from "../node/keyspace.ts";
-import { LateReplies, type LateSink } from "./late-replies.ts";
+import type { ReplyOut } from "../node/reply-queue.ts";
 import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { NodeOptions } from "../node/options.ts";
@@ -27,7 +27,6 @@ export class ClientServer {
   /** Pointed at one client and command after the other; tests make clients of their own with it. */
   readonly call: Call;
   readonly #server: Server;
-  readonly #late = new LateReplies();
   #nextId = 1;
 
   constructor(node: HawserNode, options: NodeOptions, log: Logger, shutdown: () => void) {
@@ -103,7 +102,7 @@ export class ClientServer {
       port: socket.remotePort ?? 0,
     });
     const local = formatAddress({ host: socket.localAddress ?? "?", port: socket.localPort ?? 0 });
-    const transport = new SocketTransport(socket, address, this.context, this.#late);
+    const transport = new SocketTransport(socket, address, this.context);
     const client = new Client(id, this.call, transport, address, local);
     clients.set(id, client);
     log.debug("client_connected", { client: address, id });
@@ -120,20 +119,18 @@ export class ClientServer {
   }
 }
 
-class SocketTransport implements ClientTransport, LateSink {
+class SocketTransport implements ClientTransport, ReplyOut {
   isFull = false;
-  late = false;
+  heldReplies = 0;
   readonly #socket: Socket;
   readonly #address: string;
   readonly #context: PortContext;
-  readonly #late: LateReplies;
   #paused = false;
 
-  constructor(socket: Socket, address: string, context: PortContext, late: LateReplies) {
+  constructor(socket: Socket, address: string, context: PortContext) {
     this.#socket = socket;
     this.#address = address;
     this.#context = context;
-    this.#late = late;
   }
 
   get outputBytes(): number {
@@ -142,11 +139,7 @@ class SocketTransport implements ClientTransport, LateSink {
 
   write(bytes: Buffer, owned: boolean): boolean | "gone" {
     if (this.#socket.destroyed) return "gone";
-    const late = this.#late;
-    if (this.late || this.#context.node.afterTurn(late.release)) {
-      if (late.hold(this, bytes)) return true;
-      late.release();
-    }
+    if (this.#context.node.turn.holdReply(this, bytes)) return true;
     return this.writeNow(bytes, owned);
   }
 
@@ -181,7 +174,7 @@ class SocketTransport implements ClientTransport, LateSink {
   }
 
   end(): void {
-    if (this.late) this.#late.release();
+    if (this.heldReplies > 0) this.#context.node.turn.releaseReplies();
     this.#socket.pause();
     this.#socket.end();
     this.#socket.destroySoon();

@@ -240,7 +240,7 @@ export class Client implements Connection {
       this.#closing = true;
     }
     this.#countInput(this.#parser.buffered);
-    node.afterClientRead();
+    node.turn.appended();
     reply.flush();
     this.#port.busy = false;
     if (this.#closing) this.#transport.end();

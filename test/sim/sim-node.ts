@@ -8,6 +8,7 @@ import { Keyspace } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/node/option-values.ts";
 import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
+import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
@@ -91,7 +92,7 @@ class KeptIdentity extends Identity {
   }
 }
 
-export class SimNode implements Host {
+export class SimNode implements Host, TurnShell {
   readonly name: string;
   readonly world: World;
   readonly disk: Disk;
@@ -115,11 +116,10 @@ export class SimNode implements Host {
   readonly sources = new Set<SimSource>();
   readonly outs = new Set<SimOut>();
   private readonly shell: SimShell;
-  /** The feeder's turn is over in this event. */
+  /** A turn is over in this event. */
   turned = false;
   /** So is its tick. */
   ticked = false;
-  private turnWanted = false;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private waiting: (() => void)[] | null = null;
 
@@ -187,7 +187,7 @@ export class SimNode implements Host {
       shell: this.shell,
       keeper: settings.syncEvery === 0 ? null : new DiskKeeper(this, this.disk, settings.syncEvery),
       pinnedBytesMin: settings.pinnedBytesMin,
-      wantTurn: () => this.wantTurn(),
+      turnShell: this,
       nextTurn: (run) => this.after(this.turnMs(), run),
       later: (ms, run) => this.after(ms, run),
       now: this.now,
@@ -355,26 +355,22 @@ export class SimNode implements Host {
     });
   }
 
-  wantTurn(): void {
-    if (this.turnWanted) return;
-    this.turnWanted = true;
+  soon(run: () => void): void {
     this.after(this.turnMs(), () => {
-      this.turnWanted = false;
       this.turned = true;
-      if (this.feeder.turn(this.now())) this.wantTurn();
-      else this.scheduleWake();
+      run();
     });
   }
 
-  private scheduleWake(): void {
-    const wakeMs = this.feeder.shipping.nextWakeMs(this.now());
-    if (!Number.isFinite(wakeMs)) return;
-    const atMs = Math.max(wakeMs, this.now() + 1);
-    if (atMs >= this.wakeAtMs && this.wakeAtMs > this.now()) return;
+  /** A wake that is no longer wanted comes all the same: a turn more does no harm. */
+  wakeAt(wantedMs: number, nowMs: number, wake: () => void): void {
+    if (!Number.isFinite(wantedMs)) return;
+    const atMs = Math.max(wantedMs, nowMs + 1);
+    if (atMs >= this.wakeAtMs && this.wakeAtMs > nowMs) return;
     this.wakeAtMs = atMs;
-    this.after(atMs - this.now(), () => {
+    this.after(atMs - nowMs, () => {
       this.wakeAtMs = Number.POSITIVE_INFINITY;
-      this.wantTurn();
+      wake();
     });
   }
 
@@ -404,7 +400,7 @@ export class SimNode implements Host {
 
   /** One change, applied and logged in one step; false when it was refused. */
   write(change: (keys: Keyspace) => void): boolean {
-    this.wantTurn();
+    this.core.turn.want();
     try {
       change(this.keys);
       return true;

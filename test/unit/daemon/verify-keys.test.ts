@@ -53,7 +53,7 @@ function write(node: DaemonNode, from: number, to: number, value = "value"): voi
     const bytes = Buffer.from(`${value} ${i}`);
     keys.set(key, 0, key.length, bytes, 0, bytes.length, 0);
   }
-  node.afterClientRead();
+  node.turn.appended();
 }
 
 async function pair(...flags: string[]): Promise<{ primary: Made; replica: Made }> {

@@ -32,7 +32,7 @@ function write(target: DaemonNode, from: number, to: number): void {
     const value = Buffer.from(`value ${i}`);
     keys.set(key, 0, key.length, value, 0, value.length, 0);
   }
-  target.afterClientRead();
+  target.turn.appended();
 }
 
 async function pair(): Promise<[DaemonNode, DaemonNode]> {

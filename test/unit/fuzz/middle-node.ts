@@ -96,7 +96,7 @@ export class Middle implements SessionShell {
       freeze: () => new InlineSource(store.freeze(), { slots: 4, slotBytes: 1 << 14 }),
       shell: this,
       keeper: null,
-      wantTurn: () => undefined,
+      turnShell: { soon: () => undefined, wakeAt: () => undefined },
       nextTurn: (run) => this.laters.push(run),
       later: (_ms, run) => this.laters.push(run),
       now: () => this.nowMs,
@@ -187,7 +187,7 @@ export class Middle implements SessionShell {
     this.nowMs += ms;
     this.core.feeder.tick(this.nowMs);
     this.core.session.tick(this.nowMs);
-    for (let n = 0; n < 5 && this.core.feeder.turn(this.nowMs); n++);
+    for (let n = 0; n < 5 && this.core.turn.end(this.nowMs); n++);
     if (takes) for (const child of this.children) child.take();
     for (const run of this.laters.splice(0)) run();
   }

@@ -35,7 +35,7 @@ test.each([
       const key = Buffer.from(`key:${i}`);
       keys.set(key, 0, key.length, value, 0, value.length, 0);
     }
-    primary.afterClientRead();
+    primary.turn.appended();
     const [replica] = await started("replica", "--profile", profile, "--of", `127.0.0.1:${port}`);
     await until(() => replica.store.size === 1000, { what: "the first sync" });
     const chunks = primary.feeder.counters.get("snapshot_chunks_sent");

@@ -32,7 +32,7 @@ function write(node: DaemonNode, count: number, valueBytes = 10): void {
     const key = Buffer.from(`key:${i}`);
     keys.set(key, 0, key.length, value, 0, value.length, 0);
   }
-  node.afterClientRead();
+  node.turn.appended();
 }
 
 const ours = { history: "ours", offset: 700, chain: 0 };
@@ -81,7 +81,7 @@ test.each([
 test("backlog.heldBytes => what holds pin, 0 without any", async () => {
   const [primary, port] = await started([], "primary", "--ship-rate", "64kb");
   write(primary, 200, 5000);
-  primary.feeder.turn(performance.now());
+  primary.turn.end(performance.now());
   expect(primary.status().backlog).toMatchObject({ first: 0, heldBytes: 0 });
   await started([], "replica", "--of", `127.0.0.1:${port}`);
   const sending = () => primary.status().links[0]?.ship?.state === "sending";
@@ -90,7 +90,7 @@ test("backlog.heldBytes => what holds pin, 0 without any", async () => {
   const shipped = primary.status().links[0]!;
   expect(shipped.lagBytes).toBeGreaterThan(900_000 - shipped.ship!.bytesSent);
   write(primary, 100);
-  primary.feeder.turn(performance.now());
+  primary.turn.end(performance.now());
   const { backlog, links } = primary.status();
   expect(backlog.heldBytes).toBe(backlog.next - frozenAt);
   expect(backlog.heldBytes).toBeGreaterThan(1000);

@@ -1,4 +1,5 @@
 /** A feeder with a real log, a state that is counted, and replicas that say what a test tells them. */
+import { Turn } from "../../../src/node/turn.ts";
 import { Feeder } from "../../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../../src/primary/journal.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
@@ -119,6 +120,7 @@ export class Harness {
   pinned = { bytes: 0, capBytes: 1_000 };
   reclaimable = 0;
   readonly feeder: Feeder;
+  readonly turn: Turn;
   private ids = 1000;
 
   constructor(options: Partial<FeederOptions> = {}) {
@@ -166,6 +168,12 @@ export class Harness {
       pinned: () => this.pinned,
       reclaimable: () => this.reclaimable,
     });
+    this.turn = new Turn({
+      log: this.log,
+      feeder: this.feeder,
+      shell: { soon: () => undefined, wakeAt: () => undefined },
+      now: () => this.nowMs,
+    });
   }
 
   connect(): Peer {
@@ -178,14 +186,14 @@ export class Harness {
   stream(given: Partial<Hello> = {}): Peer {
     const peer = this.connect();
     peer.hello(given);
-    this.feeder.turn(this.nowMs);
+    this.turn.end(this.nowMs);
     return peer;
   }
 
   /** Turns until nothing more can be sent; sockets take in between. */
   async turns(most = 100): Promise<number> {
     for (let n = 1; n <= most; n++) {
-      const more = this.feeder.turn(this.nowMs);
+      const more = this.turn.end(this.nowMs);
       await Promise.resolve();
       if (!more) return n;
     }

@@ -36,12 +36,12 @@ describe("what one link is sent", () => {
     const peers = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
     batch(h.log, 1_000);
     const sent = (): number[] => peers.map(({ link }) => link.sent).sort((x, y) => x - y);
-    expect(h.feeder.turn(0)).toBe(true);
+    expect(h.turn.end(0)).toBe(true);
     expect(sent()).toEqual([0, 0, 250]);
-    h.feeder.turn(0);
-    h.feeder.turn(0);
+    h.turn.end(0);
+    h.turn.end(0);
     expect(sent()).toEqual([250, 250, 250]);
-    for (let n = 0; n < 9; n++) h.feeder.turn(0);
+    for (let n = 0; n < 9; n++) h.turn.end(0);
     expect(sent()).toEqual([1_000, 1_000, 1_000]);
   });
 
@@ -50,18 +50,18 @@ describe("what one link is sent", () => {
     const [far, ...near] = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
     far!.ack(0, 0, 0);
     batch(h.log, 1_000);
-    for (let n = 0; n < 8; n++) h.feeder.turn(0);
+    for (let n = 0; n < 8; n++) h.turn.end(0);
     expect([far!, ...near].map(({ link }) => link.sent)).toEqual([0, 1_000, 1_000]);
     far!.ack(0);
     for (let n = 1; n <= 5; n++) {
       batch(h.log, 70);
-      h.feeder.turn(0);
+      h.turn.end(0);
       expect(near.map(({ link }) => h.log.next - link.sent)).toEqual([0, 0]);
       expect(far!.link.sent).toBe(n * 110);
     }
     // More than the run has room for: the far one still gets its budget.
     batch(h.log, 99);
-    h.feeder.turn(0);
+    h.turn.end(0);
     expect(far!.link.sent).toBe(650);
   });
 
@@ -71,9 +71,9 @@ describe("what one link is sent", () => {
     batch(h.log, 100);
     const lags = (): number[] =>
       peers.map(({ link }) => h.log.next - link.sent).sort((x, y) => x - y);
-    h.feeder.turn(0);
+    h.turn.end(0);
     expect(lags()).toEqual([0, 0, 50, 100]);
-    h.feeder.turn(0);
+    h.turn.end(0);
     expect(lags()).toEqual([0, 0, 0, 0]);
   });
 
@@ -82,7 +82,7 @@ describe("what one link is sent", () => {
     const peer = h.stream();
     peer.takes = false;
     for (let n = 0; n < 3; n++) batch(h.log, 1_000);
-    for (let n = 0; n < 5; n++) h.feeder.turn(0);
+    for (let n = 0; n < 5; n++) h.turn.end(0);
     expect(peer.link.output.bytes).toBeLessThanOrEqual(500);
   });
 
@@ -91,7 +91,7 @@ describe("what one link is sent", () => {
     const peer = h.stream();
     batch(h.log, 100);
     batch(h.log, 100);
-    h.feeder.turn(0);
+    h.turn.end(0);
     const position = { history: HISTORY, offset: 200, chain: h.log.chain };
     h.feeder.verify({ type: "verify", verifyId: id(7), position, buckets: 1, seed: id(8) });
     batch(h.log, 100);

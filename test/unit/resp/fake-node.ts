@@ -7,6 +7,8 @@ import { ClientServer } from "../../../src/resp/client-server.ts";
 import { Client, type ClientTransport } from "../../../src/resp/client.ts";
 import type { BucketKeys, BucketRequest } from "../../../src/node/bucket.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
+import { ReplyQueue, type ReplyOut } from "../../../src/node/reply-queue.ts";
+import type { ClientTurn } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import type {
   HawserNode,
@@ -40,20 +42,42 @@ class RecordingLog extends Backlog {
   }
 }
 
+/** A turn that seals at once and ends when a test says so. */
+class FakeTurn implements ClientTurn {
+  /** It has something of the log for a replica: replies wait. */
+  isDue = false;
+  readonly replies = new ReplyQueue();
+  readonly #log: Backlog;
+
+  constructor(log: Backlog) {
+    this.#log = log;
+  }
+
+  appended(): void {
+    this.#log.seal();
+  }
+  holdReply(out: ReplyOut, bytes: Buffer): boolean {
+    if (!this.isDue && out.heldReplies === 0) return false;
+    if (this.replies.hold(out, bytes, this.#log.tail)) return true;
+    this.releaseReplies();
+    return false;
+  }
+  releaseReplies(): void {
+    this.replies.releaseTo(Number.POSITIVE_INFINITY);
+  }
+}
+
 export class FakeNode implements HawserNode {
   role: "primary" | "replica" = "primary";
   store: Store = new Store();
   readonly log = new RecordingLog(0, 0, { sizeBytes: 64 * 1024 * 1024, clock: () => 0 });
+  readonly turn = new FakeTurn(this.log);
   refusal: WriteRefusal = null;
   /** Why follow() and promote() are refused; null when they are not. */
   roleRefusal: string | null = null;
   loading = false;
   stateGeneration = 0;
   paused = false;
-  /** A pump's turn is due with something to send. */
-  turnDue = false;
-  afterwards: (() => void) | null = null;
-  reads = 0;
   identity: { history: string; lineage: { history: string; left: number }[] } = {
     history: "3".repeat(32),
     lineage: [],
@@ -78,15 +102,6 @@ export class FakeNode implements HawserNode {
   }
   isLoading(): boolean {
     return this.loading;
-  }
-  afterTurn(run: () => void): boolean {
-    if (!this.turnDue) return false;
-    this.afterwards = run;
-    return true;
-  }
-  afterClientRead(): void {
-    this.reads++;
-    this.log.seal();
   }
   writersPaced(): boolean {
     return this.paused;

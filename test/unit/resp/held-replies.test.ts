@@ -1,59 +1,9 @@
+/** Replies of the client port that wait for the end of the turn, over real sockets. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { LateReplies, type LateSink } from "../../../src/resp/late-replies.ts";
 import { until } from "../../tools/wait.ts";
 import { FakePort, request } from "./fake-node.ts";
-
-class Sink implements LateSink {
-  late = false;
-  written: Buffer[] = [];
-  keeps = false;
-  writeNow(bytes: Buffer): boolean {
-    this.written.push(bytes);
-    return !this.keeps;
-  }
-}
-
-describe("LateReplies", () => {
-  it("writes what waits in order, each to its own sink, once", () => {
-    const [late, a, b] = [new LateReplies(), new Sink(), new Sink()];
-    late.hold(a, Buffer.from("1"));
-    late.hold(b, Buffer.from("2"));
-    late.hold(a, Buffer.from("3"));
-    expect([a.late, b.late, a.written, b.written]).toEqual([true, true, [], []]);
-    late.release();
-    late.release();
-    expect(a.written.map(String)).toEqual(["1", "3"]);
-    expect(b.written.map(String)).toEqual(["2"]);
-    expect([a.late, b.late]).toEqual([false, false]);
-  });
-
-  it("keeps a copy: the writer's buffer is used again before the release", () => {
-    const [late, sink, bytes] = [new LateReplies(), new Sink(), Buffer.from("one")];
-    late.hold(sink, bytes);
-    bytes.write("two");
-    late.release();
-    expect(String(sink.written[0])).toBe("one");
-  });
-
-  it("does not write over bytes that a sink kept", () => {
-    const [late, sink] = [new LateReplies(), new Sink()];
-    sink.keeps = true;
-    late.hold(sink, Buffer.from("kept"));
-    late.release();
-    late.hold(sink, Buffer.from("next"));
-    expect(String(sink.written[0])).toBe("kept");
-  });
-
-  it("refuses more than a page, and takes none of it", () => {
-    const [late, sink] = [new LateReplies(), new Sink()];
-    expect(late.hold(sink, Buffer.alloc(64 * 1024))).toBe(true);
-    expect(late.hold(sink, Buffer.alloc(1))).toBe(false);
-    late.release();
-    expect(sink.written.map((bytes) => bytes.length)).toEqual([64 * 1024]);
-  });
-});
 
 describe("the client port", () => {
   let port: FakePort;
@@ -78,16 +28,16 @@ describe("the client port", () => {
     await open();
     socket.write(request("GET", "a"));
     await until(() => answer !== "", { what: "an answer" });
-    port.node.turnDue = true;
+    port.node.turn.isDue = true;
     answer = "";
     socket.write(request("SET", "a", "1"));
-    await until(() => port.node.afterwards !== null, { what: "the command ran" });
-    port.node.turnDue = false;
+    await until(() => port.server.context.counters.commands === 2, { what: "the command ran" });
+    port.node.turn.isDue = false;
     // What comes later on the same connection waits behind it.
     socket.write(request("GET", "a"));
     await until(() => port.server.context.counters.commands === 3, { what: "both ran" });
     expect(answer).toBe("");
-    port.node.afterwards!();
+    port.node.turn.releaseReplies();
     await until(() => answer === "+OK\r\n$1\r\n1\r\n", { what: "both answers" });
   });
 
@@ -102,10 +52,10 @@ describe("the client port", () => {
     expect(client!.outputBytes).toBeGreaterThan(8 * 1024 * 1024);
     const before = process.memoryUsage().arrayBuffers;
     for (let n = 1; n <= 1000; n++) {
-      port.node.turnDue = n % 2 === 0;
+      port.node.turn.isDue = n % 2 === 0;
       socket.write(request("PING"));
       await until(() => counters.commands === 33 + n, { what: "a PING", everyMs: 0 });
-      port.node.afterwards?.();
+      port.node.turn.releaseReplies();
     }
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * 1024 * 1024);
     socket.resume();
@@ -114,7 +64,7 @@ describe("the client port", () => {
 
   it("writes what waits before it ends a connection", async () => {
     await open();
-    port.node.turnDue = true;
+    port.node.turn.isDue = true;
     socket.write(request("SET", "a", "1") + request("QUIT"));
     await once(socket, "close");
     expect(answer).toBe("+OK\r\n+OK\r\n");

@@ -1,0 +1,131 @@
+/** The order of a turn, when it comes, and the long turn that does not wait for its end. */
+import { expect, test } from "vitest";
+import type { ReplyOut } from "../../../src/node/reply-queue.ts";
+import { Turn } from "../../../src/node/turn.ts";
+
+const MIB = 1024 * 1024;
+
+/** A turn whose parts write down what it does. */
+function setUp() {
+  const did: string[] = [];
+  const queued: (() => void)[] = [];
+  const log = {
+    next: 0,
+    tail: 0,
+    seal(): boolean {
+      did.push("seal");
+      log.next = log.tail;
+      return true;
+    },
+  };
+  const feeder = {
+    links: { length: 1 },
+    more: { feed: false, trim: false },
+    wakeMs: Number.POSITIVE_INFINITY,
+    feed(): boolean {
+      did.push("feed");
+      return feeder.more.feed;
+    },
+    trim(): boolean {
+      did.push("trim");
+      return feeder.more.trim;
+    },
+    nextWakeMs: () => feeder.wakeMs,
+  };
+  const wakes: number[] = [];
+  const shell = {
+    soon: (run: () => void) => void queued.push(run),
+    wakeAt: (atMs: number) => void wakes.push(atMs),
+  };
+  const turn = new Turn({ log, feeder, shell, now: () => 7 });
+  const client: ReplyOut = {
+    heldReplies: 0,
+    writeNow: (bytes) => {
+      did.push(`answer ${String(bytes)}`);
+      return true;
+    },
+  };
+  const append = (bytes: number): void => {
+    log.tail += bytes;
+    turn.appended();
+  };
+  const endTurn = (): string[] => {
+    for (const run of queued.splice(0)) run();
+    return did.splice(0);
+  };
+  return { turn, log, feeder, client, did, queued, wakes, append, endTurn };
+}
+
+test("a write and its reply => seal, feed, answer, trim, once however much was asked", () => {
+  const { turn, client, did, queued, append, endTurn } = setUp();
+  append(10);
+  expect(turn.holdReply(client, Buffer.from("a"))).toBe(true);
+  append(10);
+  expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
+  expect([queued.length, did]).toEqual([1, []]);
+  expect(endTurn()).toEqual(["seal", "feed", "answer a", "answer b", "trim"]);
+  expect(endTurn()).toEqual([]);
+});
+
+test("nothing for a replica => a reply does not wait", () => {
+  const { turn, log, feeder, client, queued, append } = setUp();
+  append(0);
+  expect(turn.holdReply(client, Buffer.from("a"))).toBe(false);
+  expect(queued).toEqual([]);
+  feeder.links.length = 0;
+  log.tail = 10;
+  expect(turn.holdReply(client, Buffer.from("a"))).toBe(false);
+});
+
+test("a reply behind one that waits waits, too; a connection that ends writes it", () => {
+  const { turn, log, client, did, append, endTurn } = setUp();
+  append(10);
+  turn.holdReply(client, Buffer.from("a"));
+  log.tail = 0;
+  expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
+  turn.releaseReplies();
+  expect(did).toEqual(["answer a", "answer b"]);
+  expect(endTurn().filter((what) => what.startsWith("answer"))).toHaveLength(2);
+});
+
+test("more than a page of replies => what waits is written, and the rest is the caller's", () => {
+  const { turn, client, did, append } = setUp();
+  append(10);
+  turn.holdReply(client, Buffer.from("a"));
+  expect(turn.holdReply(client, Buffer.alloc(64 * 1024))).toBe(false);
+  expect([did, client.heldReplies]).toEqual([["answer a"], 0]);
+});
+
+test("a MiB inside a turn is sealed and fed at once; its replies wait for the end", () => {
+  const { turn, client, did, append, endTurn } = setUp();
+  append(MIB - 1);
+  expect(did).toEqual([]);
+  turn.holdReply(client, Buffer.from("a"));
+  append(1);
+  expect(did.splice(0)).toEqual(["seal", "feed", "trim"]);
+  append(MIB - 1);
+  expect(endTurn()).toEqual(["seal", "feed", "answer a", "trim"]);
+});
+
+test.each(["feed", "trim"] as const)("more to %s => another turn at once, and no wake", (what) => {
+  const { turn, feeder, queued, wakes, endTurn } = setUp();
+  feeder.more[what] = true;
+  turn.want();
+  endTurn();
+  expect([queued.length, wakes]).toEqual([1, []]);
+  feeder.more[what] = false;
+  feeder.wakeMs = 50;
+  endTurn();
+  expect([queued.length, wakes]).toEqual([0, [50]]);
+});
+
+test("batches that a session applied => a turn, unless they are published", () => {
+  const { turn, log, queued, endTurn } = setUp();
+  turn.applied();
+  expect(queued).toEqual([]);
+  log.tail = log.next = 100;
+  turn.applied();
+  expect(endTurn()).toContain("feed");
+  turn.applied();
+  expect(queued).toEqual([]);
+});
