@@ -117,13 +117,13 @@ export const MUTANTS: readonly Mutant[] = [
     "    return true;",
   ]),
   mutant("a batch larger than the window is not let through", [
-    "primary/link-feed.ts",
-    "return Math.max(plain, cursor.batchEnd(link.applied));",
+    "primary/flow.ts",
+    "return Math.max(plain, cursor.batchEnd(this.#applied));",
     "return plain;",
   ]),
   mutant("the window is ignored", [
-    "primary/link-feed.ts",
-    "const plain = link.applied + Math.min(link.room, link.owner.options.windowBytes);",
+    "primary/flow.ts",
+    "const plain = this.#applied + Math.min(this.#room, windowBytes);",
     "const plain = Number.MAX_SAFE_INTEGER;",
   ]),
   mutant("the pump's budget is ignored", [
@@ -234,8 +234,8 @@ export const MUTANTS: readonly Mutant[] = [
     "VERIFY is said one slice too late",
     [
       "primary/link-feed.ts",
-      "if (link.mark?.position.offset === link.sent)",
-      "if (link.mark !== null && link.mark.position.offset <= link.sent + 1)",
+      "if (link.mark?.position.offset === link.flow.sent)",
+      "if (link.mark !== null && link.mark.position.offset <= link.flow.sent + 1)",
     ],
     [
       "primary/link-feed.ts",

@@ -31,9 +31,9 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
     applied,
     lagBytes,
     lagMs: lagMs(feeder, link, lagBytes, wallMs),
-    lastAckAgoMs: link.lastAckMs < 0 ? -1 : Math.round(nowMs - link.lastAckMs),
+    lastAckAgoMs: link.heartbeat.ackMs < 0 ? -1 : Math.round(nowMs - link.heartbeat.ackMs),
     outputBytes: link.output.bytes,
-    connectedAtMs: Math.round(wallMs - (nowMs - link.connectedAtMs)),
+    connectedAtMs: Math.round(wallMs - (nowMs - link.movement.connectedAtMs)),
     ship: shipStatus(link, nowMs, wallMs),
   };
 }
@@ -61,7 +61,7 @@ export function heldBytes(feeder: Feeder): number {
 /** Age of the oldest batch that the replica has not applied; one round trip when it has all. */
 function lagMs(feeder: Feeder, link: Link, lagBytes: number, wallMs: number): number {
   if (link.confirmed < 0 || lagBytes < 0) return -1;
-  if (lagBytes === 0) return Math.round(link.roundTripMs);
+  if (lagBytes === 0) return Math.round(link.heartbeat.roundTripMs);
   const { backlog } = feeder;
   if (link.confirmed < backlog.first) return -1;
   const segment = backlog.segmentAt(link.confirmed);

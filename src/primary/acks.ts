@@ -14,12 +14,7 @@ type RestoreAck = Extract<Ack, { mode: "restoring" }>;
  * @returns the replica streams after a ship that was not over: it has swapped
  */
 export function acceptAck(link: Link, ack: Ack, nowMs: number): boolean {
-  link.lastAckMs = nowMs;
-  // Why not above: nobody can have heard a PING that was not said.
-  if (ack.echo > link.echoUs && ack.echo <= Math.round(link.lastPingMs * 1000)) {
-    link.echoUs = ack.echo;
-    link.roundTripMs = Math.max(0, nowMs - ack.echo / 1000);
-  }
+  link.heartbeat.acknowledged(ack.echo, nowMs);
   if (ack.mode === "streaming") return acceptStreaming(link, ack, nowMs);
   acceptRestoring(link, ack, nowMs);
   return false;
@@ -36,22 +31,14 @@ function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
       "ERR_WIRE_STATE",
       `ACK of chunk ${ack.nextChunk}, sent up to ${ship.nextChunk}`,
     );
-  if (ship.ackedChunk > before) link.progressMs = nowMs;
+  if (ship.ackedChunk > before) link.movement.progressed(nowMs);
 }
 
 function acceptStreaming(link: Link, ack: StreamAck, nowMs: number): boolean {
   // A ship was begun meanwhile: its old position says nothing any more.
   if (link.state.kind !== "streaming") return false;
-  if (ack.received > link.sent || ack.applied > ack.received)
-    throw new WireError(
-      "ERR_WIRE_STATE",
-      `ACK received ${ack.received}, applied ${ack.applied}; sent up to ${link.sent}`,
-    );
-  if (ack.applied < link.applied) return false;
-  if (ack.received > link.received || ack.applied > link.applied) link.progressMs = nowMs;
-  link.received = Math.max(link.received, ack.received);
-  link.applied = ack.applied;
-  link.confirmed = ack.applied;
-  link.room = ack.room;
+  const news = link.flow.acknowledged(ack.received, ack.applied, ack.room);
+  if (news === "stale") return false;
+  if (news === "moved") link.movement.progressed(nowMs);
   return link.finishing !== null;
 }

@@ -19,10 +19,10 @@ export interface Late {
 /** Why the link must end now, or null. */
 export function judgeClocks(link: Link, nowMs: number): Late | null {
   const { options } = link.owner;
-  const silentMs = nowMs - link.lastReceivedMs;
+  const silentMs = nowMs - link.movement.receivedMs;
   const { state } = link;
   if (state.kind === "greeting" || state.kind === "handshake") {
-    const sinceMs = nowMs - link.connectedAtMs;
+    const sinceMs = nowMs - link.movement.connectedAtMs;
     return sinceMs < options.handshakeMs
       ? null
       : late("handshake_timeout", `no HELLO for ${Math.round(sinceMs)} ms`);
@@ -32,7 +32,7 @@ export function judgeClocks(link: Link, nowMs: number): Late | null {
   if (link.output.bytes > 0) link.lookAtSocket(nowMs);
   // Why both: the kernel takes more only when a third of its buffer is free, which on a slow line
   // is a megabyte a minute; what arrives at the other end shows that bytes flow.
-  const takenAgoMs = nowMs - Math.max(link.takenMs, link.progressMs);
+  const takenAgoMs = nowMs - Math.max(link.movement.takenMs, link.progressMs);
   if (link.output.bytes > 0 && takenAgoMs >= options.stallMs)
     return late("stall_socket", `${link.output.bytes} bytes wait for ${Math.round(takenAgoMs)} ms`);
   const movedAgoMs = nowMs - link.progressMs;

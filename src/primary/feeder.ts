@@ -148,8 +148,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     link.ship = ship;
     link.caughtUp = false;
     link.move({ kind: "shipping", ship });
-    link.progressMs = nowMs;
-    link.confirmed = -1;
+    link.movement.progressed(nowMs);
+    link.flow.startedOver();
     this.shipping.request(ship, nowMs);
   }
 
@@ -157,9 +157,10 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const link = this.linkOf(ship);
     const { snapshot } = ship;
     if (link === undefined || snapshot === null) return;
-    link.progressMs = this.deps.now();
+    const nowMs = this.deps.now();
+    link.movement.progressed(nowMs);
     link.hold ??= this.holds.add(snapshot.offset);
-    this.pacing.review(link.progressMs);
+    this.pacing.review(nowMs);
     this.wantPump();
   }
 
@@ -201,10 +202,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const waiter = { offset, replicas, untilMs, done };
     this.waiters.add(waiter);
     for (const link of this.links)
-      if (link.confirmed >= 0 && link.confirmed < offset) {
-        link.pingDue = true;
-        link.ackWanted = true;
-      }
+      if (link.confirmed >= 0 && link.confirmed < offset) link.heartbeat.askForAck();
     this.settleWaiters(this.deps.now());
     this.wantPump();
     return () => this.waiters.cancel(waiter);
@@ -234,8 +232,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     for (const link of [...this.links]) {
       const late = judgeClocks(link, nowMs);
       if (late !== null) link.close(late.reason, late.detail);
-      else if (link.hello !== null && nowMs - link.lastPingMs >= this.options.heartbeatMs)
-        link.pingDue = true;
+      else if (link.hello !== null && nowMs - link.heartbeat.pingMs >= this.options.heartbeatMs)
+        link.heartbeat.ask();
     }
     for (const replica of this.parking.expire(nowMs))
       this.deps.journal("info", "parking_expired", { replica });

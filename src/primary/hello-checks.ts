@@ -81,7 +81,7 @@ export function checkDuplicate(
     (other) => other !== link && other.welcomed && other.hello?.replicaId === hello.replicaId,
   );
   if (older === undefined) return null;
-  const silentMs = nowMs - older.lastReceivedMs;
+  const silentMs = nowMs - older.movement.receivedMs;
   const sameProcess = older.hello?.instanceId === hello.instanceId;
   if (!sameProcess && silentMs < owner.options.duplicateSilenceMs)
     return refusal(

@@ -35,7 +35,7 @@ export function feed(link: Link, budget: number, context: FeedContext): number {
   if (link.state.kind === "shipping") bytes = feedShip(link, link.state.ship, budget, context);
   if (link.state.kind === "streaming")
     bytes += feedStream(link, link.state.cursor, budget - bytes, context);
-  if (link.state.kind === "waiting" && link.pingDue) context.ping(link);
+  if (link.state.kind === "waiting" && link.heartbeat.isDue) context.ping(link);
   if (!link.isClosed) link.out.flush();
   return bytes;
 }
@@ -45,7 +45,7 @@ export function hasMore(link: Link): boolean {
   if (link.output.bytes >= link.owner.options.outputCapBytes / 2) return false;
   if (link.state.kind === "streaming") {
     const { cursor } = link.state;
-    return cursor.available() > 0 ? sendLimit(link, cursor) > link.sent : cursor.tooOld;
+    return cursor.available() > 0 ? sendLimit(link, cursor) > link.flow.sent : cursor.tooOld;
   }
   return false;
 }
@@ -56,8 +56,8 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   let bytes = 0;
   while (left > 0) {
     const available = cursor.available();
-    if (link.pingDue && cursor.atBoundary) context.ping(link);
-    if (link.mark?.position.offset === link.sent) sayMark(link, link.mark, context.nowMs);
+    if (link.heartbeat.isDue && cursor.atBoundary) context.ping(link);
+    if (link.mark?.position.offset === link.flow.sent) sayMark(link, link.mark, context.nowMs);
     if (available === 0) {
       if (cursor.tooOld) context.fellBehind(link);
       break;
@@ -81,34 +81,28 @@ function sayMark(link: Link, mark: Verify, nowMs: number): void {
 /** The next slice: within the window, up to a mark, and to a batch boundary when a PING is due. */
 function sliceBytes(link: Link, cursor: Cursor, most: number): number {
   const end = link.mark?.position.offset ?? Number.POSITIVE_INFINITY;
-  const slice = Math.min(most, sendLimit(link, cursor) - link.sent, end - link.sent);
-  if (!link.pingDue || slice <= 0) return slice;
+  const slice = Math.min(most, sendLimit(link, cursor) - link.flow.sent, end - link.flow.sent);
+  if (!link.heartbeat.isDue || slice <= 0) return slice;
   const cut = cursor.cutAtBoundary(cursor.at + slice) - cursor.at;
   return cut > 0 ? cut : slice;
 }
 
 function sendSlice(link: Link, cursor: Cursor, slice: number, nowMs: number): void {
   const { segment, at } = cursor;
-  if (link.sent === link.applied) link.progressMs = nowMs;
+  if (link.flow.isIdle) link.movement.progressed(nowMs);
   segment.retain();
   link.give(segment.bytes, at, at + slice, segment, nowMs);
   cursor.advance(slice);
-  link.sent += slice;
+  link.flow.gave(slice);
 }
 
-/**
- * Log offset up to which may be sent. Worked example: window 8 MiB, a batch of 200 MiB at `applied`:
- * the plain limit ends 8 MiB into it, and it could never be applied; so the limit is its end.
- */
+/** Log offset up to which may be sent. */
 function sendLimit(link: Link, cursor: Cursor): number {
-  const plain = link.applied + Math.min(link.room, link.owner.options.windowBytes);
-  if (link.sent < plain) return plain;
-  if (link.room === 0 && link.sent === link.applied) return plain;
-  return Math.max(plain, cursor.batchEnd(link.applied));
+  return link.flow.limit(link.owner.options.windowBytes, cursor);
 }
 
 function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext): number {
-  if (link.pingDue) context.ping(link);
+  if (link.heartbeat.isDue) context.ping(link);
   const { reading } = ship;
   if (ship.state !== "sending" || reading === null) return 0;
   if (!ship.begun) context.beginShip(link, ship);
@@ -119,7 +113,7 @@ function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext):
     const held = reading.chunkFor(ship);
     if (held === null) break;
     const { frame } = held.chunk;
-    if (ship.inFlightBytes === 0) link.progressMs = context.nowMs;
+    if (ship.inFlightBytes === 0) link.movement.progressed(context.nowMs);
     link.give(frame, 0, frame.length, held, context.nowMs);
     ship.sent(held.chunk);
     context.takeShipTokens(frame.length);

@@ -5,14 +5,9 @@
  * Pure core: takes bytes, "taken" and "closed" events and `now`; gives bytes to a LinkOut. Nothing a
  * peer sends throws out of onBytes().
  *
- * Flow control of the stream (D7), all in bytes of the log:
- *
- *   applied <= received <= sent <= max(applied + min(room, window), end of the batch at applied)
- *
- * The last term lets a batch larger than the window move when nothing else is in flight.
- *
- * Owns: counters of one connection, its state, its clocks. Does not own: the resume decision, ships
- * of other links, the budget over all links (feeder.ts).
+ * Owns: one connection's state, output and input, and the parts that count for it (flow.ts,
+ * heartbeat.ts, movement.ts). Does not own: the resume decision, ships of other links, the budget
+ * over all links (feeder.ts).
  */
 import assert from "node:assert/strict";
 import { WireError } from "../errors.ts";
@@ -35,8 +30,11 @@ import {
 } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
 import { Cursor } from "../log/cursor.ts";
+import { Flow } from "./flow.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { Hold } from "./holds.ts";
 import { assertLinkMove, type CloseReason, type LinkState } from "./link-state.ts";
+import { Movement } from "./movement.ts";
 import type { FeederOptions } from "./options.ts";
 import { Output, type Owner } from "./output.ts";
 import type { Ship } from "./ship.ts";
@@ -76,9 +74,6 @@ const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.digest,
 ]);
 
-/** What the replica may be sent before its first ACK. */
-const FIRST_ROOM_BYTES = 1024 * 1024;
-
 export class Link implements DecoderSink {
   readonly id: number;
   readonly remote: string;
@@ -86,19 +81,15 @@ export class Link implements DecoderSink {
   readonly output: Output = new Output();
   readonly owner: LinkOwner;
   readonly nonce: Id;
-  readonly connectedAtMs: number;
+  /** What of the log it was sent and has applied. */
+  readonly flow: Flow = new Flow();
+  readonly heartbeat: Heartbeat;
+  readonly movement: Movement;
   state: LinkState = { kind: "greeting" };
   /** Set once welcomed. */
   hello: Hello | null = null;
   /** The replica id that its HELLO named, welcomed or not: for log lines. */
   claimedId: Id = "";
-  /** Log offset after the last byte given to the socket. */
-  sent = 0;
-  received = 0;
-  applied = 0;
-  room: number = FIRST_ROOM_BYTES;
-  /** `applied` as confirmed by this connection's own ACKs: what WAIT may count; -1 before the first. */
-  confirmed = -1;
   hold: Hold | null = null;
   /** Its lag was once below half the backlog since its newest ship on this connection. */
   caughtUp = false;
@@ -108,21 +99,8 @@ export class Link implements DecoderSink {
   finishing: Ship | null = null;
   /** When a ship to it was last confirmed, ms; -1 for never on this connection. */
   shippedAtMs = -1;
-  lastReceivedMs: number;
-  lastAckMs = -1;
-  /** Newest echo and how long it took, us and ms. */
-  echoUs = 0;
-  roundTripMs = -1;
   /** VERIFY to be said when exactly the log up to its position has been sent. */
   mark: Verify | null = null;
-  pingDue = false;
-  ackWanted = false;
-  lastPingMs: number;
-  private beingTaken = 0;
-  /** When the socket last took something, or was given something while it had nothing. */
-  takenMs: number;
-  /** When received, applied or a chunk ACK last moved, or the first byte after a pause was sent. */
-  progressMs: number;
   private readonly decoder: Decoder;
   private inputBytes = 0;
   private socketGone = false;
@@ -140,11 +118,8 @@ export class Link implements DecoderSink {
     this.out = out;
     this.owner = owner;
     this.nonce = nonce;
-    this.connectedAtMs = nowMs;
-    this.lastReceivedMs = nowMs;
-    this.lastPingMs = nowMs;
-    this.takenMs = nowMs;
-    this.progressMs = nowMs;
+    this.heartbeat = new Heartbeat(nowMs);
+    this.movement = new Movement(nowMs);
     this.decoder = new Decoder(ACCEPTS, this);
     this.say(
       {
@@ -173,11 +148,34 @@ export class Link implements DecoderSink {
     return this.hello !== null && this.state.kind !== "closed";
   }
 
+  /** Log offset after the last byte given to the socket. */
+  get sent(): number {
+    return this.flow.sent;
+  }
+
+  get received(): number {
+    return this.flow.received;
+  }
+
+  get applied(): number {
+    return this.flow.applied;
+  }
+
+  /** What WAIT may count: see Flow. */
+  get confirmed(): number {
+    return this.flow.confirmed;
+  }
+
+  /** When it last got further: see Movement. */
+  get progressMs(): number {
+    return this.movement.progressMs;
+  }
+
   // --- events from the shell -----------------------------------------------------------------
 
   onBytes(bytes: Buffer, from: number, to: number, nowMs: number): void {
     if (this.isClosed) return;
-    this.lastReceivedMs = nowMs;
+    this.movement.received(nowMs);
     if (this.state.kind === "greeting") this.move({ kind: "handshake" });
     this.inputBytes += to - from;
     if (this.hello === null && this.inputBytes > LIMITS.handshakeBytesMax) {
@@ -196,16 +194,14 @@ export class Link implements DecoderSink {
   onTaken(nowMs: number): void {
     if (this.socketGone) return;
     this.output.taken();
-    this.takenMs = nowMs;
+    this.movement.taken(nowMs);
     if (!this.isClosed && this.output.bytes < this.owner.options.outputCapBytes / 2)
       this.owner.wantPump();
   }
 
   /** Asks the socket: a piece may be taken bit by bit for longer than any clock allows. */
   lookAtSocket(nowMs: number): void {
-    const { beingTaken } = this.out;
-    if (beingTaken !== this.beingTaken) this.takenMs = nowMs;
-    this.beingTaken = beingTaken;
+    this.movement.looked(this.out.beingTaken, nowMs);
   }
 
   /** The socket is gone; its memory is ours again. */
@@ -222,15 +218,15 @@ export class Link implements DecoderSink {
     switch (message.type) {
       case "hello":
         if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
-        this.owner.onHello(this, message, this.lastReceivedMs);
+        this.owner.onHello(this, message, this.movement.receivedMs);
         return;
       case "ask":
         if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "an ASK after HELLO");
-        this.owner.onAsk(this, message, this.lastReceivedMs);
+        this.owner.onAsk(this, message, this.movement.receivedMs);
         return;
       case "ack":
         if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "an ACK before HELLO");
-        this.owner.onAck(this, message, this.lastReceivedMs);
+        this.owner.onAck(this, message, this.movement.receivedMs);
         return;
       case "digest":
         if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "a DIGEST before HELLO");
@@ -278,7 +274,7 @@ export class Link implements DecoderSink {
 
   /** Queues bytes whose memory `owner` keeps. */
   give(bytes: Uint8Array, from: number, to: number, owner: Owner | null, nowMs: number): void {
-    if (this.output.bytes === 0) this.takenMs = nowMs;
+    if (this.output.bytes === 0) this.movement.taken(nowMs);
     this.output.push(to - from, owner);
     this.out.write(bytes, from, to);
   }
@@ -286,10 +282,8 @@ export class Link implements DecoderSink {
   /** Starts feeding from the log at `offset`, a batch boundary, after `skip` bytes held already. */
   stream(cursor: Cursor, offset: number, nowMs: number): void {
     this.move({ kind: "streaming", cursor });
-    this.applied = offset;
-    this.sent = cursor.offset;
-    this.received = cursor.offset;
-    this.progressMs = nowMs;
+    this.flow.began(offset, cursor.offset);
+    this.movement.progressed(nowMs);
     // Why: a ship may have jumped over it, and the stream stops at a mark until it was said.
     if (this.mark !== null && this.mark.position.offset < this.sent) this.mark = null;
   }

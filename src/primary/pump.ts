@@ -103,10 +103,8 @@ export class Pump implements FeedContext {
     const { nowMs, owner } = this;
     const root = owner.deps.node.root();
     const { next } = owner.backlog;
-    const { ackWanted: ackNow } = link;
-    link.pingDue = false;
-    link.ackWanted = false;
-    link.lastPingMs = nowMs;
+    const ackNow = link.heartbeat.isAckWanted;
+    link.heartbeat.pinged(nowMs);
     link.say(
       {
         type: "ping",

@@ -1,7 +1,7 @@
 /**
  * Waiters: who wants to know when so many replicas have applied an offset (WAIT).
  *
- * Owns: the list. Does not own: what replicas have applied (link.ts), asking them (feeder.ts).
+ * Owns: the list. Does not own: what replicas have applied (flow.ts), asking them (feeder.ts).
  */
 export interface Waiter {
   readonly offset: number;

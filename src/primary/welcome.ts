@@ -46,7 +46,7 @@ export function welcome(
   link.hello = hello;
   owner.crowd.welcomed(link.remote);
   // What the replica knows of the root's clock is as old as its last connection.
-  link.pingDue = true;
+  link.heartbeat.ask();
   const parked = owner.parking.take(hello.replicaId);
   link.hold =
     parked !== null && parked.hold !== null && owner.holds.has(parked.hold) ? parked.hold : null;

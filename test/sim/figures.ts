@@ -52,7 +52,8 @@ export class Figures {
 
   private noteSent(node: SimNode): void {
     const nowMs = node.now();
-    if (!node.feeder.links.some((link) => link.hello !== null && link.lastPingMs === nowMs)) return;
+    if (!node.feeder.links.some((link) => link.hello !== null && link.heartbeat.pingMs === nowMs))
+      return;
     let sent = this.sent.get(node.name);
     if (sent === undefined) this.sent.set(node.name, (sent = new Map<number, Word | null>()));
     const sentUs = Math.round(nowMs * 1000);

@@ -69,6 +69,8 @@ test.each([
     applied: 0,
     remote: "127.0.0.1:1",
     output: { bytes: 0 },
+    heartbeat: { ackMs: -1, roundTripMs: -1 },
+    movement: { connectedAtMs: 0 },
     ship: null,
     finishing: null,
     ...given,

@@ -217,7 +217,7 @@ describe("what a replica may not say", () => {
     const peer = h.stream();
     h.nowMs = 50;
     peer.say({ type: "ack", mode: "streaming", received: 0, applied: 0, room: 1, echo: 2 ** 52 });
-    expect([peer.link.echoUs, peer.link.roundTripMs]).toEqual([0, -1]);
+    expect([peer.link.heartbeat.echoUs, peer.link.heartbeat.roundTripMs]).toEqual([0, -1]);
   });
 
   test("BYE protocol: it will not follow us => a warning with its reason, made printable", () => {
