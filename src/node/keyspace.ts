@@ -228,7 +228,10 @@ export class Keyspace {
   /** Logs what was gathered; nothing when there was nothing. */
   endGroup(): void {
     this.#grouping = false;
-    if (this.#groupRecords === 0) return;
+    if (this.#groupRecords === 0) {
+      if (this.#groupRoom > 0) this.#log.unreserve();
+      return;
+    }
     // A group of one is that one.
     const from = this.#groupRecords === 1 ? GROUP_HEAD_BYTES + 4 : 0;
     const at = this.#log.append(this.#groupAt - from);
@@ -239,11 +242,20 @@ export class Keyspace {
     }
   }
 
-  /** Throws as reserve() does when records of `bytes` in all would not fit into one group. */
-  checkGroupRoom(bytes: number): void {
-    const used = this.#grouping ? this.#groupAt : GROUP_HEAD_BYTES;
-    if (used + bytes <= LIMITS.recordBytesMax) return;
-    throw new LogError("ERR_LOG_RECORD_SIZE", `a group of ${used + bytes} bytes`);
+  /**
+   * Room in the open group and in the log for records of `bytes` in all, 4 more for each: then none of
+   * them fails for want of it.
+   * @throws LogError as reserve() does
+   */
+  secureGroup(bytes: number): void {
+    const need = this.#groupAt + bytes;
+    if (need > LIMITS.recordBytesMax)
+      throw new LogError("ERR_LOG_RECORD_SIZE", `a group of ${need} bytes`);
+    if (need > this.#groupRoom) this.#growGroupRoom(need);
+    if (need <= this.#group.length) return;
+    const grown = logMemory(Math.max(need, this.#group.length * 2));
+    this.#group.copy(grown, 0, 0, this.#groupAt);
+    this.#group = grown;
   }
 
   #delete(bytes: Buffer, from: number, to: number): void {
@@ -261,14 +273,7 @@ export class Keyspace {
   }
 
   #reserveInGroup(length: number): number {
-    this.checkGroupRoom(length + 4);
-    const need = this.#groupAt + 4 + length;
-    if (need > this.#groupRoom) this.#growGroupRoom(need);
-    if (need > this.#group.length) {
-      const grown = logMemory(Math.max(need, this.#group.length * 2));
-      this.#group.copy(grown, 0, 0, this.#groupAt);
-      this.#group = grown;
-    }
+    this.secureGroup(length + 4);
     this.#group.writeUInt32LE(length, this.#groupAt);
     this.#into = this.#group;
     return this.#groupAt + 4;

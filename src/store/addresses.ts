@@ -75,13 +75,13 @@ export class Addresses {
     return address >>> LARGE_SHIFT === LARGE_PREFIX ? 0 : (address & this.#unitMask) << 1;
   }
 
-  /** Throws StoreError ERR_STORE_FULL when no further segment of the class can be added. */
-  require(classIndex: number): void {
+  /** Throws StoreError ERR_STORE_FULL when `count` further segments of the class cannot be added. */
+  require(classIndex: number, count: number = 1): void {
     if (classIndex === OWN_CLASS) {
-      if (this.#freeNumbers.length > 0 || this.#large.length < this.#largeMax) return;
+      if (this.#freeNumbers.length + this.#largeMax - this.#large.length >= count) return;
       throw new StoreError("ERR_STORE_FULL", `all ${this.#largeMax} large records are there`);
     }
-    if (this.#freeIds.length > 0 || this.#shared.length <= this.#idsMax) return;
+    if (this.#freeIds.length + this.#idsMax + 1 - this.#shared.length >= count) return;
     throw new StoreError("ERR_STORE_FULL", `all ${this.#idsMax} arena segments are in use`);
   }
 

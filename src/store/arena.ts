@@ -98,6 +98,20 @@ export class Arena {
     return this.#place(segment);
   }
 
+  /** Slots that a size class has left: in its current segment, or in all. */
+  roomOf(index: number, inAll: boolean): number {
+    const { current, partial } = this.classes[index]!;
+    let slots = current === null ? 0 : this.#slotsLeft(current);
+    if (inAll) for (const segment of partial) slots += this.#slotsLeft(segment);
+    return slots;
+  }
+
+  #slotsLeft(segment: Segment): number {
+    if (segment.closed) return 0;
+    const free = segment.created >= this.pin ? segment.free : 0;
+    return segment.capacity - segment.used + free;
+  }
+
   /** Does a record of `bytes`, now `before`, stay in the slot at `address`? */
   keepsSlot(address: number, before: number, bytes: number): boolean {
     if (before === bytes) return true;

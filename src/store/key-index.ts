@@ -25,6 +25,13 @@ import { PageTable } from "./page-table.ts";
 /** Prefix bits that a directory may have; more means that tags do not spread. */
 const DEPTH_MAX = 28;
 
+/**
+ * Pages that so many new keys may split: pages fill at the same time, and where all are about to be
+ * full one key in 70 splits one. Twice that, and some.
+ */
+const SPLITS_MIN = 16;
+const SPLITS_PER_PAGE = 24;
+
 /** Tags that one touch() takes. */
 export const TOUCH_MAX = 64;
 
@@ -192,6 +199,20 @@ export class KeyIndex {
       page = this.pageOf(tag);
     }
     this.#seekEmpty(tag);
+  }
+
+  /** Whether `keys` more can be inserted without memory, but for splits beyond all likelihood. */
+  hasRoomFor(keys: number): boolean {
+    return this.pages.unused >= this.#splitsOf(keys);
+  }
+
+  /** @throws StoreError ERR_STORE_FULL, as the memory does */
+  makeRoomFor(keys: number): void {
+    this.pages.makeRoomFor(this.#splitsOf(keys));
+  }
+
+  #splitsOf(keys: number): number {
+    return Math.min(keys, SPLITS_MIN + Math.ceil((keys * SPLITS_PER_PAGE) / this.#entriesMax));
   }
 
   /** After find() returned 0 and reserve(): the key is at `address`. */

@@ -124,6 +124,16 @@ export class KeySpace {
     return true;
   }
 
+  /** Where the key's record is, 0 without one. */
+  addressOf(key: Uint8Array, from: number, to: number): number {
+    return this.index.find(this.tagOf(key, from, to), key, from, to);
+  }
+
+  /** Whether a SET without expiry would rewrite the record at `address` in its slot. */
+  keepsPlace(address: number, keyBytes: number, valueBytes: number): boolean {
+    return this.#mayChange(address, layout.recordBytes(keyBytes, valueBytes, 0));
+  }
+
   /** Deletes the key; true when it was there. */
   remove(tag: number, key: Uint8Array, from: number, to: number): boolean {
     const address = this.index.find(tag, key, from, to);

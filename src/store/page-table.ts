@@ -79,6 +79,16 @@ export class PageTable {
     return page;
   }
 
+  /** Pages that can be handed out without memory. */
+  get unused(): number {
+    return (this.chunks.length << this.chunkShift) - this.used;
+  }
+
+  /** Memory for `count` more pages. */
+  makeRoomFor(count: number): void {
+    while (this.unused < count) this.#addChunk();
+  }
+
   /** Takes a page back. */
   free(page: number): void {
     const base = this.baseOf(page);
@@ -136,13 +146,15 @@ export class PageTable {
       if (page < this.#touched && this.depths[page] === UNUSED) return page;
     }
     const page = this.#touched;
-    if (page >>> this.chunkShift === this.chunks.length) {
-      const bytes = (this.chunkMask + 1) * this.#pageBytes;
-      this.chunks.push(new Int32Array(this.#memory.takeChunk(bytes)));
-    }
+    if (page >>> this.chunkShift === this.chunks.length) this.#addChunk();
     if (page === this.counts.length) this.#growNotes();
     this.#touched++;
     return page;
+  }
+
+  #addChunk(): void {
+    const bytes = (this.chunkMask + 1) * this.#pageBytes;
+    this.chunks.push(new Int32Array(this.#memory.takeChunk(bytes)));
   }
 
   #growNotes(): void {

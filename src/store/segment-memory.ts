@@ -59,6 +59,8 @@ export class SegmentPool {
   /** The fewest free segments since #sinceMs. */
   #leastFree = 0;
   #sinceMs = 0;
+  /** Memory for large records that was found ahead. */
+  readonly #secured: SegmentMemory[] = [];
   /** Free segments that are to be dropped. */
   #surplus = 0;
   /**
@@ -82,6 +84,35 @@ export class SegmentPool {
     return this.heldBytes - this.#free.length * this.segmentBytes + this.chunkBytes;
   }
 
+  /** Whether `count` free segments may be taken. */
+  mayTake(count: number): boolean {
+    return this.usedBytes + count * this.segmentBytes <= this.limitBytes;
+  }
+
+  /**
+   * Finds memory ahead: of so many take() and of takeOwn() of these sizes none will fail.
+   * @throws StoreError ERR_STORE_FULL, with nothing kept of what was found for large records
+   */
+  secure(segments: number, large: readonly number[]): void {
+    if (!this.mayTake(segments)) full(segments * this.segmentBytes);
+    while (this.#free.length < segments) this.#free.push(this.#allocate(this.segmentBytes));
+    try {
+      for (const bytes of large) {
+        const left = this.limitBytes - segments * this.segmentBytes;
+        if (this.usedBytes + bytes > left) full(bytes);
+        this.#secured.push(this.#allocateOwn(bytes));
+      }
+    } catch (error) {
+      this.releaseSecured();
+      throw error;
+    }
+  }
+
+  /** What secure() found for large records and nobody took. */
+  releaseSecured(): void {
+    while (this.#secured.length > 0) this.give(this.#secured.pop()!);
+  }
+
   /** A regular arena segment's memory; what is in it is left over. */
   take(): SegmentMemory {
     if (this.usedBytes + this.segmentBytes > this.limitBytes) full(this.segmentBytes);
@@ -93,6 +124,11 @@ export class SegmentPool {
 
   /** Memory for a single record of `bytes`, a multiple of 8. */
   takeOwn(bytes: number): SegmentMemory {
+    const at = this.#secured.findIndex(({ buffer }) => buffer.byteLength === bytes);
+    return at < 0 ? this.#allocateOwn(bytes) : this.#secured.splice(at, 1)[0]!;
+  }
+
+  #allocateOwn(bytes: number): SegmentMemory {
     // Large values that replace each other in a tight loop must not outrun maintain().
     if (this.#condemnedBytes + this.#droppedBytes >= DROPPED_BYTES_MAX) {
       this.#dropCondemned(Number.POSITIVE_INFINITY);

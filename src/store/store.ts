@@ -22,6 +22,7 @@ import { StagedStore } from "./loader.ts";
 import { TOUCH_MAX } from "./key-index.ts";
 import { applyKeyed, checkRecord, eachOfGroup, keyEnd, keyStart } from "./mutations.ts";
 import { OP } from "./record.ts";
+import { Room } from "./room.ts";
 import { scanIndex } from "./scan.ts";
 import { type ArenaBounds, SegmentPool } from "./segment-memory.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -84,6 +85,7 @@ export class Store {
   readonly #pageEntries: number;
   readonly #seed: HashSeed;
   #space: KeySpace;
+  #room: Room | null = null;
   /** Arenas that were replaced and are still pinned by snapshots. */
   #retired: Arena[] = [];
   readonly #expirySearch = new ExpirySearch();
@@ -193,6 +195,11 @@ export class Store {
       }
       this.#applyGroup(bytes, n);
     }
+  }
+
+  /** Memory for several SETs ahead of them; of this state, so used at once. */
+  get room(): Room {
+    return (this.#room ??= new Room(this.#space));
   }
 
   /**
@@ -317,6 +324,7 @@ export class Store {
   #replace(space: KeySpace): void {
     const old = this.#space;
     this.#space = space;
+    this.#room = null;
     if (old.arena.open.length > 0) this.#retired.push(old.arena);
     old.retire();
   }

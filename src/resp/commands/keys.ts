@@ -28,11 +28,11 @@ function del(call: Call): void {
   const { args, keys, reply } = call;
   let bytes = 0;
   for (let i = 1; i < args.count; i++) bytes += 4 + delBytes(args.length(i));
-  keys.checkGroupRoom(bytes);
   const alone = !keys.grouping && args.count > 2;
   if (alone) keys.beginGroup();
   let deleted = 0;
   try {
+    if (args.count > 2) keys.secureGroup(bytes);
     for (let i = 1; i < args.count; i++) {
       if (!keys.find(args.bytes, args.from(i), args.to(i))) continue;
       keys.remove(args.bytes, args.from(i), args.to(i));

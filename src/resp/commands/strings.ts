@@ -168,17 +168,33 @@ function setPairs(call: Call): void {
   for (let i = 1; i < args.count; i += 2) {
     bytes += 4 + setBytes(args.length(i), args.length(i + 1), NO_EXPIRY);
   }
-  keys.checkGroupRoom(bytes);
   const alone = !keys.grouping && args.count > 3;
   if (alone) keys.beginGroup();
   try {
+    if (args.count > 3) {
+      keys.secureGroup(bytes);
+      secureState(call);
+    }
     for (let i = 1; i < args.count; i += 2) {
       const valueFrom = args.from(i + 1);
       keys.set(args.bytes, args.from(i), args.to(i), args.bytes, valueFrom, args.to(i + 1), 0);
     }
   } finally {
     if (alone) keys.endGroup();
+    keys.store.room.release();
   }
+}
+
+/** All pairs or none: the state's memory for all of them, before the first. */
+function secureState({ args, keys }: Call): void {
+  const { room } = keys.store;
+  room.clear();
+  for (let i = 1; i < args.count; i += 2) room.want(args.length(i), args.length(i + 1));
+  if (room.isThere) return;
+  room.clear();
+  for (let i = 1; i < args.count; i += 2)
+    room.wantUnlessInPlace(args.bytes, args.from(i), args.to(i), args.length(i + 1));
+  room.secure();
 }
 
 /** Sets key (argument 1) to argument `value`. */

@@ -38,6 +38,7 @@ function limit(store: Store, more: number): void {
   pool.limitBytes = pool.heldBytes + pool.chunkBytes + more;
 }
 
+const SEEDS = Number(process.env["SEED"] ?? 0) || 0;
 const LARGE = "x".repeat(3000);
 
 test.each([
@@ -88,6 +89,98 @@ test("EXEC, one command of which has no memory => its own OOM, the others' recor
   expect(client.call("GET", "a")).toBe("$1\r\n3\r\n");
 });
 
+/** Four more than fit into what is limited: each takes an arena segment of its own, or most of one. */
+const PAIRS = ["a", LARGE, "b", LARGE, "c", LARGE, "d", LARGE];
+
+test.each([
+  ["MSET", ...PAIRS],
+  ["MSETNX", ...PAIRS],
+  ["MSET", "small", "w", "a", LARGE, "b", LARGE],
+  ["MSET", "small", "x".repeat(200), "large", "y", "a", LARGE],
+  ["MSET", "small", LARGE, "small", "w"],
+  ["MSET", "small", "w", "small", LARGE, "a", LARGE],
+  ["MSET", ...Array.from({ length: 200 }, (_, i) => [`k${i}`, "v".repeat(i * 3)]).flat()],
+])("%s %s with memory for some pairs => OOM, none applied, all memory given back", (...words) => {
+  for (const more of [0, 4096, 8192]) {
+    const port = smallPort();
+    const client = new FakeClient(port);
+    client.call("SET", "small", "v");
+    client.call("SET", "large", LARGE);
+    const { store, log } = port.node;
+    const { pool } = store.parts;
+    limit(store, more);
+    // The index may keep a chunk that it got first.
+    const usedBytes = (): number => pool.usedBytes - pool.chunkBytes;
+    const [tail, before, used] = [log.tail, digest(store), usedBytes()];
+    const answer = client.call(...words);
+    if (answer === OOM) {
+      expect([log.tail, digest(store), usedBytes()]).toEqual([tail, before, used]);
+      client.call("MULTI");
+      client.call("SET", "small", "z");
+      client.call(...words);
+      expect(client.call("EXEC")).toBe(`*2\r\n+OK\r\n${OOM}`);
+      expect(replayed(port)).toBe(digest(store));
+      pool.limitBytes = Number.POSITIVE_INFINITY;
+      expect(client.call(...words)).not.toContain("OOM");
+    }
+    expect(replayed(port)).toBe(digest(store));
+    if (more === 0) expect(answer).toBe(OOM);
+  }
+});
+
+test("MSET over values of the same size at the end of memory => written where they are", () => {
+  const port = smallPort();
+  const client = new FakeClient(port);
+  const pairs = (letter: string): string[] =>
+    Array.from({ length: 50 }, (_, i) => [`k${i}`, letter.repeat(20 * i)]).flat();
+  client.call("MSET", ...pairs("v"));
+  const { pool } = port.node.store.parts;
+  limit(port.node.store, 0);
+  while (pool.freeCount > 0) pool.take();
+  limit(port.node.store, 0);
+  expect(client.call("MSET", ...pairs("w"))).toBe("+OK\r\n");
+  expect(client.call("GET", "k2")).toBe(`$40\r\n${"w".repeat(40)}\r\n`);
+  expect(replayed(port)).toBe(digest(port.node.store));
+});
+
+test("MSET in random states with random memory => all pairs or none", () => {
+  const seeds = SEEDS === 0 ? [1, 2, 3, 4, 5, 6] : [SEEDS];
+  let refused = 0;
+  for (const seed of seeds) {
+    const random = new Random(seed);
+    const port = smallPort();
+    const client = new FakeClient(port);
+    const { store, log } = port.node;
+    const { pool } = store.parts;
+    let snapshot = store.freeze();
+    for (let round = 0; round < 50; round++) {
+      const value = (): string => "v".repeat(random.pick([0, 3, 40, 400, 900, 1100, 3000, 9000]));
+      const pairs = Array.from({ length: random.between(2, 30) }, () => [
+        `k${random.between(0, 60)}`,
+        value(),
+      ]).flat();
+      limit(store, random.between(0, 16) * 2048);
+      const [tail, before] = [log.tail, digest(store)];
+      const answer = client.call(random.pick(["MSET", "MSET", "MSETNX"]), ...pairs);
+      if (answer === OOM) {
+        refused++;
+        expect([log.tail, digest(store)], `SEED=${seed}`).toEqual([tail, before]);
+      } else expect(answer, `SEED=${seed}`).toMatch(/^(\+OK|:[01])\r\n$/);
+      pool.limitBytes = Number.POSITIVE_INFINITY;
+      const dropped = Array.from({ length: 20 }, () => `k${random.between(0, 60)}`);
+      if (random.fraction() < 0.5) client.call("DEL", ...dropped);
+      if (random.fraction() < 0.2) {
+        snapshot.close();
+        snapshot = store.freeze();
+      }
+      if (random.fraction() < 0.3) store.maintain();
+    }
+    snapshot.close();
+    expect(replayed(port), `SEED=${seed}`).toBe(digest(store));
+  }
+  expect(refused).toBeGreaterThan(seeds.length);
+});
+
 test("no memory for the log => OOM, nothing applied; in a transaction too", () => {
   const port = smallPort();
   const client = new FakeClient(port);
@@ -102,6 +195,7 @@ test("no memory for the log => OOM, nothing applied; in a transaction too", () =
   const [tail, before] = [log.tail, digest(store)];
   expect(client.call("SET", "a", "2")).toBe(OOM);
   expect(client.call("MSET", "a", "2", "b", "2")).toBe(OOM);
+  expect(client.call("DEL", "b", "a")).toBe(OOM);
   client.call("MULTI");
   client.call("SET", "a", "2");
   client.call("SET", "c", "2");
@@ -142,8 +236,6 @@ test("no memory to move records to => housekeeping goes on, nothing is lost", ()
   expect(store.size).toBe(100);
   expect(replayed(port)).toBe(digest(store));
 });
-
-const SEEDS = Number(process.env["SEED"] ?? 0) || 0;
 
 test("random commands at random limits => the log replayed is the state, after each of them", () => {
   for (let seed = SEEDS || 1; seed <= (SEEDS || 12); seed++) {

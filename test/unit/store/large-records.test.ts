@@ -85,7 +85,7 @@ test("more large records than a segment id has values => frozen, shipped, expire
   while (store.maintain());
   checkInvariants(store);
   checkSettled(store);
-});
+}, 60_000);
 
 const value = Buffer.alloc(60, "v");
 const shapes = [
