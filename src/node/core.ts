@@ -355,7 +355,9 @@ export class NodeCore implements RoleOwner, SeedingNode {
 
   seedSelf(): SeedSelf {
     const { nodeId, history, lineage } = this.identity;
-    return { nodeId, history, lineage, offset: this.backlog.next, synced: this.everSynced };
+    // Why not while torn: then it is nowhere in its log, and must sync again.
+    const synced = this.everSynced && !this.session.torn;
+    return { nodeId, history, lineage, offset: this.backlog.next, synced };
   }
 
   get connected(): boolean {
@@ -363,8 +365,9 @@ export class NodeCore implements RoleOwner, SeedingNode {
   }
 
   get caughtUp(): boolean {
-    const { state, root } = this.session;
-    return state.kind === "streaming" && this.everSynced && this.backlog.next >= root.upstreamNext;
+    const { state, root, torn } = this.session;
+    const synced = this.everSynced && !torn;
+    return state.kind === "streaming" && synced && this.backlog.next >= root.upstreamNext;
   }
 
   syncFrom(source: Address): void {

@@ -9,6 +9,9 @@
  *   none; an empty one lives   any                            stay: follow it, as a replica
  *   none                       has no state                   ask_again
  *   none                       has all that it heard of       promote
+ *   none lives, but one that   has a state, or     ask_again: a promotion would be a second primary
+ *   has none yet follows a     another source has
+ *   root that does
  *   two are unrelated          any                            ask_again: nobody can tell which is right
  *   some live                  any                            stay with the furthest that lives
  *   some live                  these went different ways      ask_again
@@ -25,6 +28,7 @@
 import type { HistoryState } from "../log/history.ts";
 import { latestCommon } from "../primary/resume.ts";
 import type { Id, State } from "../wire/messages.ts";
+import { printable } from "../wire/text.ts";
 import { formatAddress, type Address } from "./option-values.ts";
 
 /** What came of asking one source: its state, or why there is none. */
@@ -68,6 +72,12 @@ interface Heard extends Log {
 export function chooseSeed(own: SeedSelf, answers: readonly SeedAnswer[]): SeedChoice {
   const heard = others(own, answers);
   const candidates = heard.filter(({ state }) => hasState(state));
+  const told = own.synced || candidates.length > 0 ? belowUnknownRoot(own, heard) : undefined;
+  if (told !== undefined && !candidates.some(({ state }) => lives(state, own)))
+    return {
+      kind: "ask_again",
+      why: `${nameOf(told)} has no state yet, and its primary is alive`,
+    };
   if (candidates.length === 0) return withoutState(own, heard, answers);
   const logs: readonly (Heard | SeedSelf)[] = own.synced ? [...candidates, own] : candidates;
   const strangers = firstPair(logs, (a, b) => latestCommon(a, b) === null);
@@ -123,6 +133,17 @@ function hasState(state: State): boolean {
   return state.hasData || state.position.offset > 0;
 }
 
+/** One without a state that follows a living root, and that root is not known to be empty itself. */
+function belowUnknownRoot(own: SeedSelf, heard: readonly Heard[]): Heard | undefined {
+  return heard.find(
+    ({ state }) =>
+      state.role === "replica" &&
+      !hasState(state) &&
+      lives(state, own) &&
+      !heard.some((other) => other.state.nodeId === state.path[0]),
+  );
+}
+
 /** What is below this node knows of a root only what this node tells it. */
 function lives(state: State, own: SeedSelf): boolean {
   return state.role === "primary" || (state.rootLives && !state.path.includes(own.nodeId));
@@ -156,7 +177,7 @@ function stay(above: Heard): SeedChoice {
   if (state.role === "primary")
     return { kind: "stay", source, hearsay: false, why: `${name} is a primary` };
   const { host, port } = state.upstream;
-  const upstream = host === "" ? "another node" : formatAddress({ host, port });
+  const upstream = host === "" ? "another node" : printable(formatAddress({ host, port }));
   const why = `${name} follows ${upstream}, whose primary is alive`;
   return { kind: "stay", source, hearsay: true, why };
 }

@@ -4,6 +4,7 @@
  * The same checks of version and password as HELLO; one line in the debug log; the link ends.
  * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (hello-checks.ts, admission.ts).
  */
+import { chainStart } from "../wire/frame.ts";
 import type { Ask } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
 import type { Backlog } from "../log/backlog.ts";
@@ -31,14 +32,17 @@ export function answerAsk(owner: AnsweringOwner, link: Link, ask: Ask, nowMs: nu
   const { node } = owner.deps;
   const { password } = owner.options;
   owner.backlog.seal();
-  const { next: offset, chain } = owner.backlog;
+  // Why offset 0: a torn state is at no position, so there is nothing here that could be followed.
+  const { next: offset, chain } = node.torn
+    ? { next: 0, chain: chainStart(node.history) }
+    : owner.backlog;
   link.say(
     {
       type: "state",
       proof: password === "" ? "" : hmacProof(password, "feeder", link.nonce, ask.nonce),
       nodeId: node.nodeId,
       role: node.role,
-      hasData: !owner.source.isEmpty(),
+      hasData: !node.torn && !owner.source.isEmpty(),
       rootLives: node.rootLives,
       upstream: node.upstream,
       path: node.path,

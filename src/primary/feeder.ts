@@ -84,6 +84,9 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   onHello(link: Link, hello: Hello, nowMs: number): void {
     link.claimedId = hello.replicaId;
     admit(this, link, hello, nowMs);
+    // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
+    // could go from here to its cap.
+    if (link.hold !== null) this.pacing.review(nowMs);
   }
 
   onAsk(link: Link, ask: Ask, nowMs: number): void {

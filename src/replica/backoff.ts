@@ -6,11 +6,13 @@
  *   delay(n) = random in [1/2, 1] x min(max, min x 2^n)
  */
 export class Backoff {
-  /** The next delay is short and no failure: a planned reconnect. */
+  /** The next delay is short and no failure: a planned reconnect. Once; the next only after some progress. */
   isPlanned = false;
   /** The next delay is no shorter, ms: the upstream asked for it. */
   atLeastMs = 0;
   private failures = 0;
+  /** A planned reconnect was granted, and nothing got on since. */
+  private isPlannedUsed = false;
   private offset = 0;
   private readonly minMs: number;
   private readonly maxMs: number;
@@ -37,7 +39,10 @@ export class Backoff {
 
   /** The next delay, ms, of the kind that was asked for; asked for once. */
   delay(): number {
-    const ms = Math.max(this.isPlanned ? this.planned() : this.next(), this.atLeastMs);
+    // Why once: an upstream that plans without end is no better than one that fails.
+    const isPlanned = this.isPlanned && !this.isPlannedUsed;
+    if (isPlanned) this.isPlannedUsed = true;
+    const ms = Math.max(isPlanned ? this.planned() : this.next(), this.atLeastMs);
     this.isPlanned = false;
     this.atLeastMs = 0;
     return ms;
@@ -45,11 +50,12 @@ export class Backoff {
 
   /** The log is applied up to `offset`: when that is news, the next delay is short. */
   gotTo(offset: number): void {
-    if (offset !== this.offset) this.failures = 0;
+    if (offset !== this.offset) this.reset();
     this.offset = offset;
   }
 
   reset(): void {
     this.failures = 0;
+    this.isPlannedUsed = false;
   }
 }

@@ -45,7 +45,11 @@ export class Damage {
 
   /** The log up to `offset` is here, received or as a snapshot. */
   passed(offset: number): void {
-    if (offset <= this.offset) return;
+    if (offset > this.offset) this.forget();
+  }
+
+  /** Another upstream is followed from now on, and what that has stored is its own. */
+  forget(): void {
     this.offset = -1;
     this.failures = 0;
     this.evidence = "";

@@ -33,7 +33,10 @@ export interface Claim {
  * Why this greeting is not acceptable, or null. A password that we lack is no reason: the feeder
  * refuses a HELLO without proof, and both ends have the reason in their logs.
  */
-export function judgeGreeting(options: SessionOptions, greeting: Greeting): string | null {
+export function judgeGreeting(
+  options: Pick<SessionOptions, "password">,
+  greeting: Greeting,
+): string | null {
   const { versionMin, versionMax, authRequired } = greeting;
   if (versionMin > PROTOCOL.max || versionMax < PROTOCOL.min)
     return (

@@ -8,7 +8,7 @@
  * Owns: one connection's worth of asking. Does not own: whom to ask, what follows (node/seeding.ts).
  */
 import assert from "node:assert/strict";
-import { HawserError } from "../errors.ts";
+import { HawserError, WireError } from "../errors.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
 import {
@@ -20,7 +20,9 @@ import {
   type State,
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
+import { printable } from "../wire/text.ts";
 import type { SessionShell, SocketUser } from "./deps.ts";
+import { judgeGreeting } from "./handshake.ts";
 
 const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.greeting,
@@ -119,6 +121,13 @@ export class Inquiry implements DecoderSink, SocketUser {
 
   private onGreeting(greeting: Greeting): void {
     const { password, shell } = this.deps;
+    // Why only one: each would be answered, before anybody has proved anything.
+    if (this.feederNonce !== "") throw new WireError("ERR_WIRE_STATE", "a second GREETING");
+    const refusal = judgeGreeting(this.deps, greeting);
+    if (refusal !== null) {
+      this.finish(null, refusal);
+      return;
+    }
     if (greeting.authRequired && password === "") {
       this.finish(null, "it requires a password (--repl-password)");
       return;
@@ -145,6 +154,7 @@ export class Inquiry implements DecoderSink, SocketUser {
     if (this.answered) return;
     this.answered = true;
     this.deps.shell.destroy();
-    this.deps.onAnswer(state, error);
+    // Why printable here: it goes to INFO, status and the log, and a peer wrote some of it.
+    this.deps.onAnswer(state, printable(error));
   }
 }

@@ -8,6 +8,11 @@ import type { Verify } from "../wire/messages.ts";
 
 export class Mark {
   private message: Verify | null = null;
+  private readonly onReached: (message: Verify) => void;
+
+  constructor(onReached: (message: Verify) => void) {
+    this.onReached = onReached;
+  }
 
   /** Throws WireError ERR_WIRE_BODY when the answer would not fit. */
   set(message: Verify): void {
@@ -18,6 +23,12 @@ export class Mark {
 
   clear(): void {
     this.message = null;
+  }
+
+  /** Between batches: tells of a mark that is reached. */
+  look(applied: number): void {
+    const message = this.reached(applied);
+    if (message !== null) this.onReached(message);
   }
 
   /** The message when `applied` is its position, once; a mark that was passed is forgotten. */

@@ -68,20 +68,22 @@ export class Session implements DecoderSink {
   private receivedChain = 0;
   private nowMs = 0;
   private readonly acks: AckClock;
-  private readonly mark = new Mark();
+  private readonly mark: Mark;
   private readonly damage = new Damage();
 
   constructor(deps: SessionDeps) {
+    const { log, state, options, keeper } = deps;
     this.deps = deps;
-    this.options = deps.options;
+    this.options = options;
     this.node = deps.node;
     this.shell = deps.shell;
-    this.restorer = new Restorer(deps.state, deps.options, deps.keeper);
-    this.acks = new AckClock(deps.log, this.restorer, deps.options);
-    this.applier = new Applier(deps.log, deps.state, deps.options.sliceBytes, () => this.atBatch());
-    this.backoff = new Backoff(deps.options.backoffMinMs, deps.options.backoffMaxMs, deps.random);
-    this.receivedChain = deps.log.chain;
-    this.backoff.gotTo(deps.log.next);
+    this.restorer = new Restorer(state, options, keeper);
+    this.acks = new AckClock(log, this.restorer, options);
+    this.mark = new Mark(deps.onVerify);
+    this.applier = new Applier(log, state, options.sliceBytes, () => this.mark.look(log.next));
+    this.backoff = new Backoff(options.backoffMinMs, options.backoffMaxMs, deps.random);
+    this.receivedChain = log.chain;
+    this.backoff.gotTo(log.next);
   }
 
   /** The state is inside a batch that cannot be applied: it is at no position, and needs a snapshot. */
@@ -109,7 +111,12 @@ export class Session implements DecoderSink {
   /** Dials the shell's target. */
   start(nowMs: number): void {
     this.downSinceMs = nowMs;
+    // What one upstream said, and how it was with it, says nothing of the next.
     this.root.forget();
+    this.damage.forget();
+    this.backoff.reset();
+    this.lastError = "";
+    this.lastReceivedMs = -1;
     this.applier.retry();
     this.restorer.takeUpKept(nowMs, (error) => this.onKeptLoaded(error));
     this.dial(nowMs);
@@ -144,7 +151,7 @@ export class Session implements DecoderSink {
     this.move({ kind: "stopped", why });
   }
 
-  /** The log was written by others, or cut, while this session was stopped. */
+  /** The log was written by others, or cut, while this session was stopped; or replaced. */
   resetToLog(): void {
     this.applier.reset();
     this.receivedChain = this.deps.log.chain;
@@ -251,12 +258,6 @@ export class Session implements DecoderSink {
       default:
         throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);
     }
-  }
-
-  /** Between batches: exactly the log up to a mark may be applied now. */
-  private atBatch(): void {
-    const message = this.mark.reached(this.deps.log.next);
-    if (message !== null) this.deps.onVerify(message);
   }
 
   /** Answers a VERIFY, when the connection still stands and the upstream reads. */
@@ -411,8 +412,7 @@ export class Session implements DecoderSink {
       this.acks.due = true;
       return;
     }
-    const restoring = this.state.kind === "restoring";
-    this.say(restoring ? this.acks.restoring(nowMs) : this.acks.streaming(nowMs));
+    this.say(this.acks[this.state.kind === "restoring" ? "restoring" : "streaming"](nowMs));
   }
 
   // --- restoring -----------------------------------------------------------------------------
@@ -444,9 +444,8 @@ export class Session implements DecoderSink {
     const { position, lineage } = restore.begin;
     const { log, state } = this.deps;
     state.swap(restore.staging);
-    this.applier.reset();
     log.reset(position.offset, position.chain);
-    this.receivedChain = position.chain;
+    this.resetToLog();
     this.damage.passed(position.offset);
     this.backoff.reset();
     this.decoder!.expect(position.offset, position.chain);

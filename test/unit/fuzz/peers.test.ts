@@ -7,7 +7,10 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
+import { chooseSeed, type SeedAnswer, type SeedSelf } from "../../../src/node/seed-choice.ts";
+import { Inquiry } from "../../../src/replica/inquiry.ts";
 import { encodeSetHead, FORMAT, setBytes } from "../../../src/store/record.ts";
+import { encode } from "../../../src/wire/codec.ts";
 import type { Ack, Control, Hello, SnapshotBegin, Welcome } from "../../../src/wire/messages.ts";
 import { helloWith } from "../../tools/hello.ts";
 import { anyMessage, MESSAGES } from "../wire/arbitraries.ts";
@@ -190,3 +193,74 @@ describe("fuzz: peers that say what no sane peer says", () => {
     );
   }, 60_000);
 });
+
+describe("fuzz: who answers a seeding node", () => {
+  /** Whatever arrives, in any pieces: at most one ASK and one answer. */
+  function asks(password: string, frames: readonly Buffer[], piece: number): SeedAnswer {
+    const answers: SeedAnswer[] = [];
+    let asked = 0;
+    let ended = 0;
+    const source = { host: "h", port: 1 };
+    const inquiry = new Inquiry({
+      shell: {
+        dial: () => undefined,
+        pendingBytes: 0,
+        write: () => (asked += 1),
+        end: () => undefined,
+        destroy: () => (ended += 1),
+        wantStep: () => undefined,
+      },
+      password,
+      randomId: () => digits(5),
+      timeoutMs: 100,
+      onAnswer: (state, error) => answers.push({ source, state, error }),
+    });
+    inquiry.start(0);
+    inquiry.onConnected();
+    const bytes = Buffer.concat(frames);
+    for (let at = 0; at < bytes.length; at += piece)
+      inquiry.onBytes(bytes, at, Math.min(bytes.length, at + piece));
+    inquiry.tick(100);
+    expect(asked).toBeLessThanOrEqual(1);
+    expect([answers.length, ended]).toEqual([1, 1]);
+    return answers[0]!;
+  }
+
+  const SELF: SeedSelf = {
+    nodeId: digits(1),
+    history: digits(2),
+    lineage: [],
+    offset: 0,
+    synced: false,
+  };
+  const anyState = MESSAGES.state.map((state): Control => ({ ...state, proof: "" }));
+  const message = fc.oneof(anyMessage, anyState, MESSAGES.reject, MESSAGES.bye, MESSAGES.greeting);
+
+  test("any frames and noise from any number of sources => an answer each, and a choice fit to be shown", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.array(message, { maxLength: 4 }), fc.uint8Array(), fc.boolean()), {
+          maxLength: 5,
+        }),
+        fc.constantFrom("", "sesame"),
+        fc.integer({ min: 1, max: 300 }),
+        fc.boolean(),
+        (sources, password, piece, synced) => {
+          const answers = sources.map(([messages, noise, greets]) => {
+            const said = greets ? [greetingOf(password !== ""), ...messages] : messages;
+            return asks(password, [...said.map(encode), Buffer.from(noise)], piece);
+          });
+          // What a source says without a proof is no answer.
+          if (password !== "") expect(answers.every(({ state }) => state === null)).toBe(true);
+          const choice = chooseSeed({ ...SELF, synced }, answers);
+          expectFit([choice, answers.map(({ error }) => error)]);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+function greetingOf(authRequired: boolean): Control {
+  return { type: "greeting", versionMin: 1, versionMax: 1, nonce: digits(50), authRequired };
+}

@@ -74,6 +74,16 @@ describe("chooseSeed", () => {
     ["all are empty", { a: {}, b: {} }, "ask_again"],
     ["an empty primary first", { a: PRIMARY, b: { offset: 100 } }, "sync b"],
     ["an empty primary alone", { a: {}, b: PRIMARY }, "stay b"],
+    [
+      "a new replica of a root that lives",
+      { a: { rootLives: true }, b: { offset: 9 } },
+      "ask_again",
+    ],
+    [
+      "an empty replica of an empty primary",
+      { a: { rootLives: true, path: [id("p"), id("a")] }, b: { offset: 9 }, p: PRIMARY },
+      "sync b",
+    ],
     ["an unrelated empty one", { a: { history: "X" }, b: { offset: 100 } }, "sync b"],
     ["flushed, but further", { a: { offset: 300, hasData: false }, b: { offset: 99 } }, "sync a"],
     ["a primary", { a: { offset: 300 }, p: { ...PRIMARY, offset: 200 } }, "stay p"],

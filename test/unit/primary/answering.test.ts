@@ -2,7 +2,9 @@
 import { expect, test } from "vitest";
 import { PROTOCOL, type Ask } from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
+import { chainStart } from "../../../src/wire/frame.ts";
 import { Harness, id } from "./feeder-harness.ts";
+import { append } from "./tools.ts";
 
 const ASK: Ask = { type: "ask", version: PROTOCOL.max, nonce: id(5), proof: "" };
 
@@ -29,6 +31,18 @@ test("ASK => STATE with position, lineage and path; the link ends and leaves not
   expect(harness.feeder.parking.list()).toHaveLength(0);
   expect(harness.feeder.counters.get("link_drops_answered")).toBe(1);
   expect(harness.feeder.counters.get("links_rejected")).toBe(0);
+});
+
+test("ASK at a node whose state is torn => it has none, and no position", () => {
+  const harness = new Harness();
+  append(harness.log, 8);
+  harness.torn = true;
+  const peer = harness.connect();
+  peer.say(ASK);
+  expect(peer.last("state")).toMatchObject({
+    hasData: false,
+    position: { history: harness.history, offset: 0, chain: chainStart(harness.history) },
+  });
 });
 
 test("ASK with another version => REJECT version", () => {

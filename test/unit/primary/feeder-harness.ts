@@ -115,6 +115,7 @@ export class Harness {
   role: "primary" | "replica" = "primary";
   history: Id = HISTORY;
   lineage: Lineage = [];
+  torn = false;
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];
   pinned = { bytes: 0, capBytes: 1_000 };
@@ -141,7 +142,9 @@ export class Harness {
         path: [id(1)],
         format: FORMAT,
         ready: true,
-        torn: false,
+        get torn() {
+          return harness.torn;
+        },
         atBoundary: true,
         get role() {
           return harness.role;

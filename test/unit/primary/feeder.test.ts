@@ -339,3 +339,26 @@ describe("mended", () => {
     expect(peer.link.sent).toBe(h.log.next);
   });
 });
+
+describe("a sync that comes back", () => {
+  test("parked for longer than writers have patience, back with `continue` => writers are paced at once", async () => {
+    const h = new Harness();
+    for (let n = 0; n < 20; n++) batch(h.log, 10_000);
+
+    const first = h.stream();
+    await h.turns();
+    const { offset, chain } = first.last("snapshot")!.position;
+    first.ack(offset);
+    for (let n = 0; n < 10; n++) batch(h.log, 10_000);
+    await h.turns();
+    expect(first.link.hold?.offset).toBe(offset);
+    first.link.onSocketClosed("peer_closed", "cut");
+    h.tick(3_100);
+    expect(h.feeder.pacing.isPacing).toBe(false);
+    const second = h.connect();
+    second.hello({ position: { history: HISTORY, offset, chain } });
+    expect(second.last("welcome")?.decision).toBe("continue");
+    expect(second.link.hold?.offset).toBe(offset);
+    expect(h.feeder.pacing.isPacing).toBe(true);
+  });
+});

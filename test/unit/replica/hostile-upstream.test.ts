@@ -1,6 +1,7 @@
 /** What an upstream may cost a replica: numbers at the end of their range, texts, floods. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
+import { upstreamStatus } from "../../../src/node/status.ts";
 import type { Control, Greeting, Ping, Verify } from "../../../src/wire/messages.ts";
 import { helloWith } from "../../tools/hello.ts";
 import { Middle } from "../fuzz/middle-node.ts";
@@ -140,6 +141,47 @@ describe("BYE", () => {
     const harness = streaming();
     harness.hear({ type: "bye", code: "shutdown", message: "\u001b[2J" });
     expect(harness.session.lastError).toBe("upstream said bye: shutdown: \\u{1b}[2J");
+  });
+});
+
+describe("another upstream", () => {
+  test("what the former one said, and its errors => forgotten before the new one answers", () => {
+    const node = new Middle();
+    node.connect();
+    node.upstreamSays(GREETING, {
+      type: "welcome",
+      decision: "continue",
+      proof: "",
+      nodeId: id(60),
+      path: [id(60)],
+      position: { history: node.core.identity.history, offset: 0, chain: 0 },
+      lineage: [],
+      skipBytes: 0,
+      discardBytes: 0,
+      windowBytes: 1 << 20,
+    });
+    node.upstreamSays(PING);
+    node.upstreamSays({ type: "bye", code: "shutdown", message: "gone" });
+    const { session } = node.core;
+    expect(session.lastError).not.toBe("");
+    expect(session.root.wordAt(node.nowMs, 0)).not.toBeNull();
+    node.core.follow("replicaof", { host: "other", port: 1 });
+    expect(session.root.wordAt(node.nowMs, 0)).toBeNull();
+    const status = upstreamStatus(session, { host: "other", port: 1 }, true, node.nowMs, 0);
+    expect(status).toMatchObject({ staleMs: -1, lastIoAgoMs: -1, lastError: "", lagBytes: -1 });
+  });
+
+  test("BYE history_changed again and again => the returns come further and further apart", () => {
+    const harness = new Harness();
+    const delays: number[] = [];
+    for (let n = 0; n < 8; n++) {
+      harness.greet();
+      harness.welcome();
+      harness.hear({ type: "bye", code: "history_changed", message: "" });
+      const { state } = harness.session;
+      if (state.kind === "retrying") delays.push(state.atMs - harness.nowMs);
+    }
+    expect(delays.map((ms) => ms / delays[0]!)).toEqual([1, 1, 2, 4, 8, 16, 32, 64]);
   });
 });
 

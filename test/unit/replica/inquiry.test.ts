@@ -3,12 +3,20 @@ import { describe, expect, test } from "vitest";
 import type { SessionShell } from "../../../src/replica/deps.ts";
 import { Inquiry } from "../../../src/replica/inquiry.ts";
 import { encode } from "../../../src/wire/codec.ts";
-import { PROTOCOL, type Control, type State } from "../../../src/wire/messages.ts";
+import { PROTOCOL, type Control, type Greeting, type State } from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
 import { decodeFrame } from "../wire/tools.ts";
 
 const NONCE = "ab".repeat(16);
 const FEEDER_NONCE = "cd".repeat(16);
+
+const GREETING: Greeting = {
+  type: "greeting",
+  versionMin: 1,
+  versionMax: 1,
+  nonce: FEEDER_NONCE,
+  authRequired: false,
+};
 
 const STATE: State = {
   type: "state",
@@ -60,13 +68,7 @@ class Asked {
   }
 
   greeted(authRequired = false): this {
-    return this.hears({
-      type: "greeting",
-      versionMin: 1,
-      versionMax: 1,
-      nonce: FEEDER_NONCE,
-      authRequired,
-    });
+    return this.hears({ ...GREETING, authRequired });
   }
 
   get error(): string {
@@ -104,13 +106,24 @@ describe("an inquiry", () => {
     [
       "REJECT",
       (asked) =>
-        asked.greeted().hears({
+        asked.greeted(true).hears({
           type: "reject",
           code: "auth",
-          message: "wrong password",
+          message: "wrong password \u001b[2J",
           retryAfterMs: 0,
         }),
-      "auth: wrong password",
+      "auth: wrong password \\u{1b}[2J",
+    ],
+    [
+      "a second GREETING",
+      (asked) => asked.greeted(true).greeted(true),
+      /^ERR_WIRE_STATE: a second GREETING/,
+    ],
+    ["no password asked for", (asked) => asked.greeted(), /asks for no password/],
+    [
+      "no version in common",
+      (asked) => asked.hears({ ...GREETING, versionMin: 8, versionMax: 9 }),
+      /versions 8 to 9 .* this node 1 to 1/,
     ],
     ["noise", (asked) => asked.hearsBytes(Buffer.alloc(64, 7)), /^ERR_WIRE_HEADER_CRC/],
     ["a frame for another end", (asked) => asked.hears({ ...HEARTBEAT }), /^ERR_WIRE_TYPE/],
@@ -120,6 +133,13 @@ describe("an inquiry", () => {
     const asked = new Asked("sesame");
     act(asked);
     expect(asked.error).toMatch(error);
+  });
+
+  test("GREETINGs without end => one ASK", () => {
+    const asked = new Asked().greeted();
+    for (let n = 0; n < 1_000; n++) asked.greeted();
+    expect(asked.sent).toHaveLength(1);
+    expect(asked.error).toMatch(/a second GREETING/);
   });
 
   test("a password is needed and not there => nothing is sent, the error names the option", () => {

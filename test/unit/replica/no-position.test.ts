@@ -144,6 +144,18 @@ describe("a batch that arrives damaged", () => {
     expect(harness.last("hello").shipWanted).toBe("no");
   });
 
+  test("twice, then another upstream => that is asked for the batch, not for a ship", () => {
+    const harness = new Harness();
+    const damaged = withFlip(batches()[0]!, 50);
+    harness.greet();
+    failOnce(harness, damaged);
+    failOnce(harness, damaged);
+    expect(harness.last("hello").shipWanted).toBe("damaged");
+    harness.session.stop("following another node", harness.nowMs);
+    harness.greet();
+    expect(harness.last("hello").shipWanted).toBe("no");
+  });
+
   test("its head, the same way twice => the same; other errors at one offset => fetched again", () => {
     const stored = new Harness();
     stored.greet();

@@ -25,6 +25,21 @@ describe("backoff", () => {
   });
 });
 
+describe("planned returns", () => {
+  test("one after the other with nothing between => the second is a failure like any", () => {
+    const backoff = new Backoff(100, 1_000, () => 1);
+    const planned = (): number => {
+      backoff.isPlanned = true;
+      return backoff.delay();
+    };
+    expect([1, 2, 3, 4, 5, 6].map(planned)).toEqual([100, 100, 200, 400, 800, 1_000]);
+    backoff.gotTo(70);
+    expect([planned(), planned(), planned()]).toEqual([100, 100, 200]);
+    backoff.reset();
+    expect([planned(), planned(), planned()]).toEqual([100, 100, 200]);
+  });
+});
+
 describe("clocks", () => {
   const { handshakeMs, silenceMs } = SESSION_DEFAULTS;
   const late = (state: Parameters<typeof lateBecause>[0], received: number, now: number) =>
@@ -57,7 +72,7 @@ describe("mark", () => {
     }) as const;
 
   test("reached once at exactly its offset; passed: forgotten; newer: replaces", () => {
-    const mark = new Mark();
+    const mark = new Mark(() => undefined);
     mark.set(verify(10));
     expect(mark.reached(9)).toBeNull();
     expect(mark.reached(10)?.position.offset).toBe(10);
