@@ -4,7 +4,7 @@
  * allocated for it.
  *
  * Plain literals: 1_048_576 is 1 MiB, 1_073_741_824 is 1 GiB.
- * Owns: numbers. Does not own: defaults that an operator may set (node/options.ts).
+ * Owns: numbers. Does not own: defaults that an operator may set (node/settings.ts).
  */
 
 export const LIMITS = {

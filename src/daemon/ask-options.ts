@@ -3,7 +3,8 @@
  *
  * Owns: their flags. Does not own: options of nodes (options.ts).
  */
-import { variableOf } from "../node/option-table.ts";
+import { didYouMean } from "../node/nearest.ts";
+import { variableOf } from "../node/settings.ts";
 import {
   readAddress,
   readPort,
@@ -88,8 +89,9 @@ function readWords(
       texts.set(name, text);
     } else if (switchNames.includes(word)) switches.add(word);
     else if (word.startsWith("--")) {
-      const allowed = [...switchNames, ...textNames].join(" ");
-      throw new UsageError(`unknown flag ${word}; allowed: ${allowed}`);
+      const allowed = [...switchNames, ...textNames];
+      const meant = didYouMean(name, allowed);
+      throw new UsageError(`unknown flag ${word}${meant}; allowed: ${allowed.join(" ")}`);
     } else target = readTarget(word);
   }
   return { target, switches, texts };

@@ -1,9 +1,9 @@
 /**
  * The help texts.
  *
- * Owns: words. Does not own: options and their defaults (option-table.ts).
+ * Owns: words. Does not own: options and their defaults (node/settings.ts).
  */
-import { OPTION_ROWS, variableOf, type OptionRow } from "../node/option-table.ts";
+import { settingsOf, variableOf, type Setting } from "../node/settings.ts";
 import type { HelpTopic } from "./command-line.ts";
 
 const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their
@@ -52,7 +52,7 @@ export function helpText(topic: HelpTopic): string {
   if (topic === "") return USAGE;
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
-  const rows = OPTION_ROWS.filter((row) => row.of === "both" || row.of === topic);
+  const rows = settingsOf(topic);
   const usage =
     topic === "primary"
       ? "hawser primary: the node that takes writes"
@@ -69,7 +69,7 @@ ${rows.map(line).join("\n")}
 `;
 }
 
-function line(row: OptionRow): string {
+function line(row: Setting): string {
   const word = row.choices === undefined ? PLACEHOLDERS[row.kind] : ` ${row.choices.join("|")}`;
   // The longest choices get a line of their own.
   const flag = `--${row.name}${word}`;
@@ -82,7 +82,7 @@ function line(row: OptionRow): string {
 /** Width of the column of flags. */
 const FLAG_CHARS = 27;
 
-const PLACEHOLDERS: Readonly<Record<OptionRow["kind"], string>> = {
+const PLACEHOLDERS: Readonly<Record<Setting["kind"], string>> = {
   port: " PORT",
   size: " SIZE",
   count: " COUNT",

@@ -2,7 +2,7 @@
  * From an embedder's options to a started node: the same options, checks and error texts as the
  * command line, without a client port.
  *
- * Owns: names of options in camelCase. Does not own: their meaning (node/option-table.ts).
+ * Owns: names of options in camelCase. Does not own: their meaning (node/settings.ts).
  */
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import { Housekeeping } from "../node/housekeeping.ts";

@@ -2,7 +2,7 @@
  * Texts to option values and back: sizes, times, ports, addresses, choices.
  *
  * Every reader takes the text as it was given and returns the value, or throws UsageError with what
- * would have been allowed. Owns: syntax of values. Does not own: which options exist (options.ts).
+ * would have been allowed. Owns: syntax of values. Does not own: which settings exist (settings.ts).
  */
 
 import { LIMITS } from "../limits.ts";
@@ -40,6 +40,12 @@ export function readSize(text: string): number {
 /** "60s" to ms; plain digits are seconds. */
 export function readTime(text: string): number {
   return readUnits(text, TIME_UNITS, "a time such as 200ms, 60s or 5m");
+}
+
+/** 60000 ms as "60s", 200 as "200ms": what readTime reads as the same time. */
+export function formatTime(ms: number): string {
+  if (ms === 0) return "0";
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
 }
 
 function readUnits(text: string, units: Readonly<Record<string, number>>, what: string): number {

@@ -3,79 +3,27 @@
  *
  * Rules: flag > variable > file > profile > default. A wrong flag or value is a UsageError that names where
  * it came from and what is allowed. Listening beyond loopback without passwords is refused.
- * Owns: precedence and the typed options. Does not own: rows (option-table.ts), files, other commands
- * (daemon/command-line.ts).
+ * Owns: precedence, and what settings must be together. Does not own: the table (settings.ts), one value
+ * (setting-text.ts), files, other commands (daemon/command-line.ts).
  */
-import { OPTION_ROWS, variableOf, type OptionName, type OptionRow } from "./option-table.ts";
-import {
-  isLoopback,
-  readAddress,
-  readAddresses,
-  readChoice,
-  readCount,
-  readHost,
-  readPort,
-  readSize,
-  readSwitch,
-  readTime,
-  UsageError,
-  type Address,
-} from "./option-values.ts";
 import { LIMITS } from "../limits.ts";
-import { outOfRange } from "./option-ranges.ts";
-import type { LogFormat, LogLevel } from "./logger.ts";
-import { type Profile, profileValue } from "./profiles.ts";
+import { didYouMean } from "./nearest.ts";
+import { isLoopback, UsageError } from "./option-values.ts";
+import { OutOfRange, readSetting, type SettingValue } from "./setting-text.ts";
+import {
+  defaultOf,
+  settingsOf,
+  SETTINGS,
+  variableOf,
+  type Profile,
+  type Setting,
+  type SettingName,
+  type SettingValues,
+} from "./settings.ts";
 
-/** What a node is started with. Times in ms, sizes in bytes. */
-export interface NodeOptions {
+/** What a node is started with: a value for each setting. */
+export interface NodeOptions extends SettingValues {
   readonly command: "primary" | "replica";
-  /** 0 takes a free port. */
-  readonly port: number;
-  readonly replPort: number;
-  readonly bind: string;
-  /** Upstream; null on a primary. */
-  readonly of: Address | null;
-  readonly seedFrom: readonly Address[];
-  /** "" without. */
-  readonly requirepass: string;
-  readonly replPassword: string;
-  /** One password without the other is meant. */
-  readonly replOpen: boolean;
-  readonly clientsOpen: boolean;
-  readonly insecure: boolean;
-  /** "" and 0: what the socket says. */
-  readonly announceHost: string;
-  readonly announcePort: number;
-  readonly announceReplPort: number;
-  readonly backlogBytes: number;
-  /** 0 keeps by size only. */
-  readonly backlogTtlMs: number;
-  /** 0 is 4 x the backlog, whatever that is at the time. */
-  readonly holdBytes: number;
-  readonly throttleMaxMs: number;
-  readonly windowBytes: number;
-  /** Bytes per second, 0 is unlimited. */
-  readonly shipRate: number;
-  readonly shipWindowBytes: number;
-  readonly shipGatherMs: number;
-  /** Chunks that a serialization reads ahead, and bytes of one with its head. */
-  readonly ringSlots: number;
-  readonly chunkBytes: number;
-  readonly silenceMs: number;
-  readonly stallMs: number;
-  readonly handshakeMs: number;
-  readonly backoffMaxMs: number;
-  readonly onDivergence: "resync" | "refuse";
-  readonly allowReset: boolean;
-  /** 0 is unlimited. */
-  readonly maxmemory: number;
-  readonly maxclients: number;
-  /** "" keeps nothing. */
-  readonly dir: string;
-  /** The role of the flags, not the one that `dir` remembers. */
-  readonly roleFromFlags: boolean;
-  readonly logLevel: LogLevel;
-  readonly logFormat: LogFormat;
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -85,6 +33,8 @@ const SHOWN_MAX = 200;
 const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
+/** Decided by the command, or by the client port. */
+const UNSET_PORT = -1;
 
 /** Where a value was given, for error messages. */
 interface Given {
@@ -110,36 +60,57 @@ export function readNodeOptions(
   variables: Variables,
   readFile: (path: string) => string,
 ): ReadOptions {
-  const rows = OPTION_ROWS.filter((row) => row.of === "both" || row.of === command);
+  const rows = settingsOf(command);
   const flags = readFlags(argv, rows, command);
   const configPath = flags.get("config")?.text ?? variables[variableOf("config")];
   const file =
     configPath === undefined ? new Map<string, Given>() : readConfig(configPath, readFile);
-  const givenOf = (name: OptionName): Given | undefined => {
+  const givenOf = (name: SettingName): Given | undefined => {
     const variable = variables[variableOf(name)];
     const fromVariable =
       variable === undefined ? undefined : { text: variable, source: variableOf(name) };
     return flags.get(name) ?? fromVariable ?? file.get(name);
   };
-  const values = new Map<string, unknown>();
-  const read = (row: OptionRow, fallback: string): void => {
-    const given = givenOf(row.name) ?? { text: fallback, source: "default" };
-    values.set(row.name, readValue(row, given));
-  };
-  // First: it decides the defaults of others.
-  for (const row of rows) if (row.name === "profile") read(row, row.fallback);
-  const profile = values.get("profile") as Profile;
-  for (const row of rows)
-    if (row.name !== "profile") read(row, profileValue(profile, row.name) ?? row.fallback);
-  const options = assemble(command, values);
-  check(options);
+  const options = assemble(command, (setting) => {
+    const given = givenOf(setting.name);
+    return given === undefined ? undefined : readValue(setting, given);
+  });
+  check(options, AS_FLAGS);
   return { options, warnings: unknownVariables(variables) };
+}
+
+/**
+ * The options of a node of which some settings are given.
+ * @param given the value of a setting, checked; undefined where its default is in force
+ * @throws {UsageError} when there is no default
+ */
+export function assemble(
+  command: "primary" | "replica",
+  given: (setting: Setting) => SettingValue | undefined,
+): NodeOptions {
+  const values = new Map<keyof SettingValues, SettingValue>();
+  const rows = settingsOf(command);
+  // First: it decides the defaults of others.
+  const chosen = rows.filter(({ name }) => name === "profile").map(given)[0];
+  const profile = (chosen ?? "lan") as Profile;
+  for (const setting of SETTINGS) {
+    const fallback = (): SettingValue => {
+      const text = defaultOf(setting, profile);
+      return text === "" ? unset(setting) : readSetting(setting, text);
+    };
+    const value = rows.includes(setting) ? given(setting) : undefined;
+    values.set(setting.key, value ?? fallback());
+  }
+  // What was read for a row, or its default, is of the row's kind.
+  const read = Object.fromEntries(values) as unknown as SettingValues;
+  const port = read.port === UNSET_PORT ? DEFAULT_PORT[command] : read.port;
+  return { ...read, command, port, replPort: replPortOf(port, read.replPort) };
 }
 
 /** `--name value`, `--name=value`; a switch may stand alone. */
 function readFlags(
   argv: readonly string[],
-  rows: readonly OptionRow[],
+  rows: readonly Setting[],
   command: string,
 ): Map<string, Given> {
   const flags = new Map<string, Given>();
@@ -165,13 +136,15 @@ function readFlags(
   return flags;
 }
 
-function unknownFlag(name: string, rows: readonly OptionRow[], command: string): UsageError {
-  const other = OPTION_ROWS.find((row) => row.name === name);
+function unknownFlag(name: string, rows: readonly Setting[], command: string): UsageError {
+  const other = SETTINGS.find((row) => row.name === name);
   if (other !== undefined) {
     return new UsageError(`--${name}: only for hawser ${other.of}, not for hawser ${command}`);
   }
-  const allowed = ["config", ...rows.map((row) => row.name)].map((n) => `--${n}`).join(" ");
-  return new UsageError(`unknown flag --${name}; allowed: ${allowed}`);
+  const allowed = ["config", ...rows.map((row) => row.name)].map((n) => `--${n}`);
+  return new UsageError(
+    `unknown flag --${name}${didYouMean(`--${name}`, allowed)}; allowed: ${allowed.join(" ")}`,
+  );
 }
 
 function readConfig(path: string, readFile: (path: string) => string): Map<string, Given> {
@@ -189,9 +162,10 @@ function readConfig(path: string, readFile: (path: string) => string): Map<strin
   const values = new Map<string, Given>();
   for (const [name, value] of Object.entries(parsed)) {
     const source = `${name} in ${path}`;
-    if (!OPTION_ROWS.some((row) => row.name === name)) {
-      const allowed = OPTION_ROWS.map((row) => row.name).join(" ");
-      throw new UsageError(`${source}: unknown option; allowed: ${allowed}`);
+    const names = SETTINGS.map((setting) => setting.name);
+    if (!names.some((known) => known === name)) {
+      const meant = didYouMean(name, names);
+      throw new UsageError(`${source}: unknown option${meant}; allowed: ${names.join(" ")}`);
     }
     if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
       throw new UsageError(`${source}: expected a string, a number or a boolean`);
@@ -201,90 +175,28 @@ function readConfig(path: string, readFile: (path: string) => string): Map<strin
   return values;
 }
 
-function readValue(row: OptionRow, given: Given): unknown {
-  if (given.text === "" && given.source === "default") return emptyValue(row);
+function readValue(setting: Setting, given: Given): SettingValue {
   try {
-    return READERS[row.kind](given.text, row);
+    return readSetting(setting, given.text);
   } catch (error) {
+    if (error instanceof OutOfRange)
+      throw new UsageError(`${given.source}: ${error.value} is out of range; ${error.message}`);
     if (!(error instanceof UsageError)) throw error;
     const text = given.text.length > SHOWN_MAX ? `${given.text.slice(0, 40)}...` : given.text;
-    const shown = row.kind === "secret" ? "" : ` "${text}"`;
+    const shown = setting.kind === "secret" ? "" : ` "${text}"`;
     throw new UsageError(`${given.source}:${shown} ${error.message}`);
   }
 }
 
-const READERS: Readonly<Record<OptionRow["kind"], (text: string, row: OptionRow) => unknown>> = {
-  port: readPort,
-  size: readSize,
-  count: readCount,
-  time: readTime,
-  text: (text) => text,
-  host: readHost,
-  secret: (text) => text,
-  switch: readSwitch,
-  choice: (text, row) => readChoice(text, row.choices ?? []),
-  address: readAddress,
-  addresses: readAddresses,
-};
-
-function emptyValue(row: OptionRow): unknown {
-  if (row.kind === "port") return -1;
-  if (row.kind === "address") return null;
-  return row.kind === "addresses" ? [] : "";
-}
-
-function assemble(
-  command: "primary" | "replica",
-  values: ReadonlyMap<string, unknown>,
-): NodeOptions {
-  // The reader of the row's kind made the value: the casts restate the table's types.
-  const number = (name: OptionName) => values.get(name) as number;
-  const text = (name: OptionName) => values.get(name) as string;
-  const flag = (name: OptionName) => values.get(name) as boolean;
-  const given = number("port");
-  const port = given === -1 ? DEFAULT_PORT[command] : given;
-  return {
-    command,
-    port,
-    replPort: replPortOf(port, number("repl-port")),
-    bind: text("bind"),
-    of: (values.get("of") as Address | null | undefined) ?? null,
-    seedFrom: (values.get("seed-from") as readonly Address[] | undefined) ?? [],
-    requirepass: text("requirepass"),
-    replPassword: text("repl-password"),
-    replOpen: flag("repl-open"),
-    clientsOpen: flag("clients-open"),
-    insecure: flag("insecure"),
-    announceHost: text("announce-host"),
-    announcePort: number("announce-port"),
-    announceReplPort: number("announce-repl-port"),
-    backlogBytes: number("backlog"),
-    backlogTtlMs: number("backlog-ttl"),
-    holdBytes: number("hold"),
-    throttleMaxMs: number("throttle-max"),
-    windowBytes: number("window"),
-    shipRate: number("ship-rate"),
-    shipWindowBytes: number("ship-window"),
-    shipGatherMs: number("ship-gather"),
-    ringSlots: number("ring-slots"),
-    chunkBytes: number("chunk"),
-    silenceMs: number("silence"),
-    stallMs: number("stall"),
-    handshakeMs: number("handshake-timeout"),
-    backoffMaxMs: number("backoff-max"),
-    onDivergence: text("on-divergence") as NodeOptions["onDivergence"],
-    allowReset: flag("allow-reset"),
-    maxmemory: number("maxmemory"),
-    maxclients: number("maxclients"),
-    dir: text("dir"),
-    roleFromFlags: flag("role-from-flags"),
-    logLevel: text("log-level") as LogLevel,
-    logFormat: text("log-format") as LogFormat,
-  };
+/** Not in force, or decided by other settings. */
+function unset({ kind }: Setting): SettingValue {
+  if (kind === "port") return UNSET_PORT;
+  if (kind === "address") return null;
+  return kind === "addresses" ? [] : "";
 }
 
 function replPortOf(port: number, given: number): number {
-  if (given !== -1) return given;
+  if (given !== UNSET_PORT) return given;
   if (port === 0) return 0;
   if (port + REPL_PORT_DISTANCE > PORT_MAX) {
     throw new UsageError(
@@ -294,24 +206,35 @@ function replPortOf(port: number, given: number): number {
   return port + REPL_PORT_DISTANCE;
 }
 
-function check(options: NodeOptions): void {
+/** How messages call settings: as who gave them does. */
+export interface Spelling {
+  readonly name: (name: SettingName) => string;
+  /** Settings that allow what is refused, after "; set both": they cannot be given by everybody. */
+  readonly consents: boolean;
+}
+
+const AS_FLAGS: Spelling = { name: (name) => `--${name}`, consents: true };
+
+/** What settings must be together. @throws {UsageError} */
+export function check(options: NodeOptions, spelling: Spelling): void {
+  const { name } = spelling;
   if (options.command === "replica" && options.of === null) {
-    throw new UsageError("--of: needed, the HOST:PORT of the node to follow");
+    throw new UsageError(`${name("of")}: needed, the HOST:PORT of the node to follow`);
   }
   if (options.port !== 0 && options.port === options.replPort) {
-    throw new UsageError(`--repl-port: ${options.replPort} is the client port; expected another`);
+    throw new UsageError(
+      `${name("repl-port")}: ${options.replPort} is the client port; expected another`,
+    );
   }
-  checkRanges(options);
   checkPasswords(options);
   if (options.insecure || isLoopback(options.bind)) return;
-  const missing = [
-    ...(options.requirepass === "" && !options.clientsOpen ? ["--requirepass"] : []),
-    ...(options.replPassword === "" && !options.replOpen ? ["--repl-password"] : []),
-  ];
+  const missing: SettingName[] = [];
+  if (options.requirepass === "" && !options.clientsOpen) missing.push("requirepass");
+  if (options.replPassword === "" && !options.replOpen) missing.push("repl-password");
   if (missing.length > 0) {
-    throw new UsageError(
-      `--bind ${options.bind} is not loopback: set ${missing.join(" and ")}, or --insecure to allow it`,
-    );
+    const set = missing.map(name).join(" and ");
+    const allow = spelling.consents ? `, or ${name("insecure")} to allow it` : "";
+    throw new UsageError(`${name("bind")} ${options.bind} is not loopback: set ${set}${allow}`);
   }
 }
 
@@ -341,32 +264,8 @@ export function openPort(
   return null;
 }
 
-function checkRanges(options: NodeOptions): void {
-  for (const [name, value] of [
-    ["backlog", options.backlogBytes],
-    ["backlog-ttl", options.backlogTtlMs],
-    ["hold", options.holdBytes],
-    ["throttle-max", options.throttleMaxMs],
-    ["window", options.windowBytes],
-    ["ship-rate", options.shipRate],
-    ["ship-window", options.shipWindowBytes],
-    ["ship-gather", options.shipGatherMs],
-    ["ring-slots", options.ringSlots],
-    ["chunk", options.chunkBytes],
-    ["silence", options.silenceMs],
-    ["stall", options.stallMs],
-    ["handshake-timeout", options.handshakeMs],
-    ["backoff-max", options.backoffMaxMs],
-    ["maxmemory", options.maxmemory],
-    ["maxclients", options.maxclients],
-  ] as const) {
-    const wrong = outOfRange(name, value);
-    if (wrong !== null) throw new UsageError(`--${name}: ${value} is out of range; ${wrong}`);
-  }
-}
-
 /** Variables of ours that name no option: a misspelt password must not pass in silence. */
 function unknownVariables(variables: Variables): string[] {
-  const known = new Set(["config", ...OPTION_ROWS.map((row) => row.name)].map(variableOf));
+  const known = new Set(["config", ...SETTINGS.map((setting) => setting.name)].map(variableOf));
   return Object.keys(variables).filter((name) => name.startsWith("HAWSER_") && !known.has(name));
 }

@@ -8,7 +8,8 @@ import { LIMITS } from "../../limits.ts";
 import { matchesGlob } from "../glob.ts";
 import type { Call, PortContext } from "../context.ts";
 import type { HawserNode, RuntimeSetting } from "../../node/api.ts";
-import { outOfRange } from "../../node/option-ranges.ts";
+import { isOutOfRange } from "../../node/setting-text.ts";
+import { SETTINGS as TABLE } from "../../node/settings.ts";
 import { formatAddress, readSize, UsageError } from "../../node/option-values.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
@@ -243,8 +244,9 @@ function setSize(
 function sizeOf(name: RuntimeSetting, value: string): number | string {
   try {
     const bytes = readSize(value);
-    const wrong = outOfRange(name, bytes);
-    return wrong === null ? bytes : `argument is out of range: ${wrong}`;
+    const setting = TABLE.find((candidate) => candidate.name === name)!;
+    if (!isOutOfRange(setting, bytes)) return bytes;
+    return `argument is out of range: expected ${setting.range}`;
   } catch (error) {
     if (error instanceof UsageError) return "argument must be a memory value";
     throw error;

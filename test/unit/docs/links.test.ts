@@ -1,6 +1,6 @@
 /** The documents name only what exists: links, headings, files, scripts, flags. */
 import { describe, expect, test } from "vitest";
-import { OPTION_ROWS } from "../../../src/node/option-table.ts";
+import { SETTINGS } from "../../../src/node/settings.ts";
 import {
   anchors,
   documents,
@@ -52,7 +52,7 @@ describe.each(documents)("docs: $path", (document) => {
   });
 
   test("every flag that is named exists", () => {
-    const options = OPTION_ROWS.map((row) => row.name);
+    const options = SETTINGS.map((row) => row.name);
     const known = new Set<string>([...OTHER_FLAGS, ...TOOL_FLAGS, ...options]);
     const code = [...inlineCode(document), ...(document.text.match(/^```[\s\S]*?^```/gm) ?? [])];
     const named = code.flatMap((text) =>

@@ -1,7 +1,6 @@
 /** docs/OPERATIONS.md has every option, with its default and who takes it, and no other. */
 import { expect, test } from "vitest";
-import { OPTION_ROWS, type OptionRow } from "../../../src/node/option-table.ts";
-import { PROFILE_OPTIONS, PROFILES } from "../../../src/node/profiles.ts";
+import { defaultOf, SETTINGS, type Setting } from "../../../src/node/settings.ts";
 import { document, section, tableRows } from "./documents.ts";
 
 const options = section(document("docs/OPERATIONS.md").text, "2. Options");
@@ -16,7 +15,7 @@ const rows = new Map(
     ]),
 );
 
-test.each(OPTION_ROWS)("options: --$name => its row says who takes it and its default", (row) => {
+test.each(SETTINGS)("options: --$name => its row says who takes it and its default", (row) => {
   const told = rows.get(row.name);
   expect(told, `--${row.name} has no row`).toBeDefined();
   expect(told!.of).toBe(row.of);
@@ -25,7 +24,7 @@ test.each(OPTION_ROWS)("options: --$name => its row says who takes it and its de
   expect(told!.meaning).not.toBe("");
 });
 
-test.each(OPTION_ROWS.filter((row: OptionRow) => row.choices !== undefined))(
+test.each(SETTINGS.filter((row: Setting) => row.choices !== undefined))(
   "options: --$name => its row names every choice",
   (row) => {
     for (const choice of row.choices!)
@@ -34,21 +33,19 @@ test.each(OPTION_ROWS.filter((row: OptionRow) => row.choices !== undefined))(
 );
 
 test("options: every row is an option", () => {
-  const known = new Set<string>(["config", ...OPTION_ROWS.map((row) => row.name)]);
+  const known = new Set<string>(["config", ...SETTINGS.map((row) => row.name)]);
   expect([...rows.keys()].filter((name) => !known.has(name))).toEqual([]);
 });
 
 test("profiles: the table has every value of every profile; lan is the defaults", () => {
   const columns = ["lan", "wan", "edge"] as const;
   const told = tableRows(profiles);
-  expect(columns).toEqual(Object.keys(PROFILES));
+  const rows = SETTINGS.filter((row) => row.profiles !== undefined);
+  expect(rows.length).toBe(8);
+  for (const row of rows) expect(Object.keys(row.profiles!)).toEqual(columns.slice(1));
   expect(told).toEqual(
-    PROFILE_OPTIONS.map((name) => [
-      `\`--${name}\``,
-      ...columns.map((profile) => PROFILES[profile][name]),
-    ]),
+    rows.map((row) => [`\`--${row.name}\``, ...columns.map((profile) => defaultOf(row, profile))]),
   );
   expect(profiles).toContain(`| option | ${columns.join(" | ")} |`);
-  for (const name of PROFILE_OPTIONS)
-    expect(OPTION_ROWS.find((row) => row.name === name)?.fallback).toBe(PROFILES.lan[name]);
+  for (const row of rows) expect(row.fallback).toBe(defaultOf(row, "lan"));
 });

@@ -1,6 +1,6 @@
 /** Random command lines, variables and config files: a UsageError for people, or options in range. */
 import { expect, test } from "vitest";
-import { OPTION_ROWS } from "../../../src/node/option-table.ts";
+import { SETTINGS } from "../../../src/node/settings.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import { Random } from "../../tools/random.ts";
@@ -30,7 +30,7 @@ function reads(argv: readonly string[], variables: Record<string, string>, file:
 
 test("random flags, variables and files => options in range or a UsageError", () => {
   const random = new Random(2);
-  const names = OPTION_ROWS.map((row) => row.name);
+  const names = SETTINGS.map((row) => row.name);
   let accepted = 0;
   for (let round = 0; round < 20_000; round++) {
     const argv: string[] = [random.pick(["primary", "replica", "replica", "status", "verify"])];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { helpText } from "../../../src/daemon/help.ts";
-import { OPTION_ROWS } from "../../../src/node/option-table.ts";
+import { SETTINGS } from "../../../src/node/settings.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { NodeOptions, Variables } from "../../../src/node/options.ts";
@@ -126,6 +126,8 @@ describe("options: what is wrong is named, and what is allowed", () => {
   test.each([
     [["nosuch"], /unknown command "nosuch": expected primary, replica/],
     [["primary", "--nosuch"], /unknown flag --nosuch; allowed: --config --port/],
+    [["primary", "--backlgo", "1mb"], /unknown flag --backlgo: did you mean --backlog\?; allowed:/],
+    [["status", "--pasword", "x"], /unknown flag --pasword: did you mean --password\?/],
     [["primary", "--of", "a:1"], /--of: only for hawser replica/],
     [["primary", "stray"], /unexpected argument "stray"/],
     [["primary", "--port"], /--port: a value is missing/],
@@ -184,6 +186,8 @@ describe("options: what is wrong is named, and what is allowed", () => {
     ["[1]", /expected a JSON object/],
     ["{", /--config f: /],
     ['{"nosuch": 1}', /nosuch in f: unknown option; allowed: port/],
+    ['{"ship_rate": 1}', /ship_rate in f: unknown option: did you mean ship-rate\?/],
+    ['{"backlog": 1}', /backlog in f: 1 is out of range; expected 16kb to/],
     ['{"port": [1]}', /port in f: expected a string, a number or a boolean/],
     ['{"port": "x"}', /port in f: "x" expected a port/],
   ])("file %j => %s", (file, message) => {
@@ -210,7 +214,7 @@ describe("help", () => {
   test("every option of a command is in its help, and so is what there is not", () => {
     for (const topic of ["primary", "replica"] as const) {
       const text = helpText(topic);
-      for (const row of OPTION_ROWS) {
+      for (const row of SETTINGS) {
         expect(text.includes(`\n  --${row.name} `), row.name).toBe(
           row.of === "both" || row.of === topic,
         );
