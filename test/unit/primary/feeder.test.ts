@@ -344,7 +344,7 @@ describe("a sync that comes back", () => {
   test("parked for longer than writers have patience, back with `continue` => writers are paced at once", async () => {
     const h = new Harness();
     for (let n = 0; n < 20; n++) batch(h.log, 10_000);
-
+    await h.turns();
     const first = h.stream();
     await h.turns();
     const { offset, chain } = first.last("snapshot")!.position;
