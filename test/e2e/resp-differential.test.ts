@@ -704,6 +704,8 @@ const SCENARIOS: Readonly<Record<string, readonly string[]>> = {
     "reset",
     "reset x",
     "replicaof no",
+    "replicaof 127.0.0.1 6379 more",
+    "slaveof 127.0.0.1 6379 more and more",
     "replicaof 127.0.0.1 abc",
     "replicaof 127.0.0.1 99999",
     "replicaof no one",
@@ -810,6 +812,28 @@ describeWithRedis("beside redis-server", () => {
     expect(ours.sort()).toEqual(redisHas.sort());
     const info = await listOf(hawser.port, "COMMAND", "INFO", "config|get");
     expect(info).toEqual(await listOf(redisPort, "COMMAND", "INFO", "config|get"));
+  });
+
+  test("command: arity and keys of what both have => the same, but where a word more is taken", async () => {
+    const theirs = new Set(await listOf(redisPort, "COMMAND", "LIST"));
+    const ours = await listOf(hawser.port, "COMMAND", "LIST");
+    const shapeOf = async (port: number, name: string): Promise<string> => {
+      const info = await listOf(port, "COMMAND", "INFO", name);
+      return info
+        .filter((part) => /^:-?\d+$/.test(part))
+        .slice(0, 4)
+        .join(" ");
+    };
+    const different: string[] = [];
+    for (const name of ours.filter((each) => theirs.has(each))) {
+      const [here, there] = [await shapeOf(hawser.port, name), await shapeOf(redisPort, name)];
+      if (here !== there) different.push(`${name} ${here}, redis ${there}`);
+    }
+    // NO ONE FORCE.
+    expect(different.sort()).toEqual([
+      "replicaof :-3 :0 :0 :0, redis :3 :0 :0 :0",
+      "slaveof :-3 :0 :0 :0, redis :3 :0 :0 :0",
+    ]);
   });
 
   test("client list: a subcommand is named as such while it runs", async () => {

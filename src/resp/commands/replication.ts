@@ -115,7 +115,11 @@ function replicaof(call: Call): void {
     return;
   }
   if (args.count !== 3) {
-    reply.error("ERR syntax error, expected REPLICAOF host port or REPLICAOF NO ONE [FORCE]");
+    reply.error(
+      args.is(1, "NO") && args.is(2, "ONE")
+        ? "ERR syntax error, expected REPLICAOF NO ONE [FORCE]"
+        : `ERR wrong number of arguments for '${call.client.lastCommand}' command`,
+    );
     return;
   }
   const target = readInteger(args.bytes, args.from(2), args.to(2));
