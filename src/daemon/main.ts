@@ -13,6 +13,7 @@ import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
+import { LogStream } from "./log-stream.ts";
 import { createLogger, type Logger } from "../node/logger.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
@@ -65,7 +66,9 @@ function readArguments(): CommandLine {
 }
 
 async function runNode(options: NodeOptions, warnings: readonly string[]): Promise<void> {
-  const terminal = new ProgressTerminal(process.stderr);
+  const terminal = new ProgressTerminal(
+    new LogStream(process.stderr, (lines) => log.warn("log_lines_lost", { lines })),
+  );
   const log = createLogger({
     level: options.logLevel,
     format: options.logFormat,

@@ -34,7 +34,8 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       await sleep(TICK_MS);
       continue;
     }
-    process.stdout.write(shown.text);
+    // A page that comes before the last one was read has nobody who reads it either.
+    if (!options.watch || process.stdout.writableLength === 0) process.stdout.write(shown.text);
     if (!options.watch) return shown.code;
     await sleep(TICK_MS);
   }
