@@ -4,6 +4,7 @@
  *
  * Owns: the shell of one node. Does not own: roles (core.ts), commands (commands/).
  */
+import { totalmem } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
@@ -419,9 +420,16 @@ function sessionOptions(options: NodeOptions): SessionOptions {
     handshakeMs: options.handshakeMs,
     silenceMs: options.silenceMs,
     backoffMaxMs: options.backoffMaxMs,
+    stagedBytesMax: machineBytes(),
     onDivergence: options.onDivergence,
     password: options.replPassword,
   };
+}
+
+/** Memory of this machine, or of the container that this is in. */
+function machineBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 function nextTurn(): Promise<void> {

@@ -17,6 +17,8 @@ export interface SessionOptions {
   readonly backoffMaxMs: number;
   /** How long a half loaded snapshot is kept while the connection is away. */
   readonly parkMs: number;
+  /** Payload of a snapshot that is staged at most, bytes, whatever is announced. */
+  readonly stagedBytesMax: number;
   /** What to do when the upstream says that our own log went another way. */
   readonly onDivergence: "resync" | "refuse";
   readonly password: string;
@@ -34,6 +36,7 @@ export const SESSION_DEFAULTS: SessionOptions = {
   backoffMinMs: 50,
   backoffMaxMs: 15_000,
   parkMs: 60_000,
+  stagedBytesMax: Number.MAX_SAFE_INTEGER,
   onDivergence: "resync",
   password: "",
 };

@@ -18,6 +18,10 @@ import type { StateTarget } from "./target.ts";
 /** Chunk bytes that may wait to be written to the keeper's file. */
 const KEEPER_BACKLOG_BYTES = 16 * 1024 * 1024;
 
+/** What arrives may be this many times what was announced, and some bytes more: it is an estimate. */
+const ANNOUNCED_TIMES_MAX = 2;
+const ANNOUNCED_SLACK_BYTES = 64 * 1024 * 1024;
+
 export class Restorer {
   current: Restore | null = null;
   private readonly target: StateTarget;
@@ -43,6 +47,7 @@ export class Restorer {
     this.keeper.replay(
       (bytes, at, payloadBytes, digest) => {
         if (this.current !== restore) return false;
+        this.checkSize(restore, payloadBytes);
         loadKept(restore, bytes, at, payloadBytes, digest);
         return true;
       },
@@ -61,6 +66,12 @@ export class Restorer {
 
   /** SNAPSHOT: goes on with the present restore, or begins anew. Throws WireError when it is neither. */
   begin(begin: SnapshotBegin, own: Format, nowMs: number): Restore {
+    const { stagedBytesMax } = this.options;
+    if (begin.bytes > stagedBytesMax)
+      throw new WireError(
+        "ERR_WIRE_BODY",
+        `a snapshot of ${begin.bytes} bytes is announced; this machine has memory for ${stagedBytesMax}`,
+      );
     if (this.current !== null && goesOn(this.current, begin, own)) {
       this.current.resume(begin);
       return this.current;
@@ -70,6 +81,24 @@ export class Restorer {
     this.keeper?.begin(begin);
     this.current = new Restore(begin, this.target, nowMs);
     return this.current;
+  }
+
+  /** A chunk begins. Throws WireError when it is not the next, or one too many. */
+  chunkHead(restore: Restore, number: number, payloadBytes: number): void {
+    this.checkSize(restore, payloadBytes);
+    restore.chunkHead(number, payloadBytes);
+  }
+
+  /** More than was announced by far is no snapshot: nobody knows when it would end. */
+  private checkSize({ begin, bytes }: Restore, payloadBytes: number): void {
+    const announced = ANNOUNCED_TIMES_MAX * begin.bytes + ANNOUNCED_SLACK_BYTES;
+    const most = Math.min(announced, this.options.stagedBytesMax);
+    if (bytes + payloadBytes <= most) return;
+    this.drop();
+    throw new WireError(
+      "ERR_WIRE_BODY",
+      `the snapshot has more than ${most} bytes, and ${begin.bytes} were announced`,
+    );
   }
 
   chunkEnd(digest: number): void {

@@ -287,7 +287,7 @@ export class Session implements DecoderSink {
   }
 
   chunkHead(number: number, payloadBytes: number): void {
-    this.restoring().chunkHead(number, payloadBytes);
+    this.restorer.chunkHead(this.restoring(), number, payloadBytes);
   }
 
   chunkBytes(bytes: Buffer, from: number, to: number): void {

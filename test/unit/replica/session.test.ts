@@ -1,6 +1,7 @@
 /** The session against a scripted upstream: what survives a connection, what must not. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import type { RejectCode } from "../../../src/wire/messages.ts";
@@ -155,6 +156,42 @@ describe("restoring", () => {
     }
     expect(harness.state.discarded).toBe(1);
     expect(harness.session.restore).toBeNull();
+  });
+
+  test("chunks without end => refused at twice the announced size and 64 MiB, the old state stays", () => {
+    const harness = new Harness();
+    const payload = Buffer.alloc(LIMITS.chunkBytesMax - 4);
+    harness.greet();
+    harness.welcome({ decision: "ship_new" });
+    harness.snapshot({ position: AT_500, bytes: 1 << 20 });
+    let chunks = 0;
+    for (; harness.session.state.kind === "restoring" && chunks < 200; chunks++)
+      harness.bytes(chunk(chunks, payload).frame);
+    expect(chunks - 1).toBe(Math.floor((66 * (1 << 20)) / payload.length));
+    expect(harness.session.lastError).toMatch(
+      /^ERR_WIRE_BODY: the snapshot has more than 69206016 bytes, and 1048576 were announced/,
+    );
+    expect(harness.state).toMatchObject({ staged: 1, discarded: 1, swaps: 0 });
+    expect(harness.session.restore).toBeNull();
+    harness.greet();
+    expect(harness.last("hello").resume).toBeNull();
+  });
+
+  test("more is announced than the machine has memory => refused before anything is staged", () => {
+    const harness = new Harness({ stagedBytesMax: 1_000 });
+    harness.greet();
+    harness.welcome({ decision: "ship_new" });
+    harness.snapshot({ position: AT_500, bytes: 1_001 });
+    expect(harness.session.lastError).toMatch(
+      /^ERR_WIRE_BODY: a snapshot of 1001 bytes is announced; this machine has memory for 1000/,
+    );
+    expect(harness.state.staged).toBe(0);
+    harness.greet();
+    harness.welcome({ decision: "ship_new" });
+    harness.snapshot({ position: AT_500, bytes: 999 });
+    harness.bytes(chunk(0, Buffer.alloc(1_001)).frame);
+    expect(harness.session.lastError).toMatch(/more than 1000 bytes, and 999 were announced/);
+    expect(harness.state).toMatchObject({ staged: 1, discarded: 1, swaps: 0 });
   });
 
   test("restoring + cut after two chunks => HELLO asks for the third, which completes it", () => {
