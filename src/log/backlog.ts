@@ -339,7 +339,10 @@ export class Backlog implements SegmentPool {
     return this.segments[low]!;
   }
 
-  /** Chain at `offset`, or -1 when it is outside [first, next] or not a batch boundary. */
+  /**
+   * Chain at `offset`, or -1 when it is outside [first, next] or not a batch boundary, as far as can be
+   * told: behind a damaged head in the log segment nothing is one.
+   */
   chainAt(offset: number): number {
     if (offset === this.next) return this.chain;
     if (offset < this.first || offset > this.next) return -1;
@@ -348,8 +351,10 @@ export class Backlog implements SegmentPool {
     let chain = segment.chainStart;
     let at = 0;
     while (at < target) {
+      const after = segment.batchEnd(at);
+      if (after < 0) return -1;
       chain = batchChain(segment.bytes, at);
-      at += batchLength(segment.bytes, at);
+      at = after;
     }
     return at === target ? chain : -1;
   }

@@ -9,8 +9,12 @@
  *
  * Invariant: `boundary` is where some batch starts or ends, and boundary <= at <= segment.sealed, but
  * between cutAtBoundary() and the advance() to what it returned.
+ *
+ * A head that was damaged in memory is sent as it is: the replica sees that it is wrong, and asks for a
+ * snapshot when it was wrong twice. How long its batch is nobody knows, so the next boundary is where
+ * the visible part of the log segment ends.
  */
-import { BATCH_HEAD_BYTES, batchHeadCrc, batchLength } from "../wire/frame.ts";
+import { BATCH_HEAD_BYTES, batchHeadCrc } from "../wire/frame.ts";
 import type { Backlog } from "./backlog.ts";
 import type { LogSegment } from "./log-segment.ts";
 
@@ -67,14 +71,15 @@ export class Cursor {
     return Math.max(this.boundary, this.at);
   }
 
-  /** End (log offset) of the batch that starts at log offset `start`, -1 when it is not in here. */
+  /** End (log offset) of the batch that starts at log offset `start`, -1 when none is known in here. */
   batchEnd(start: number): number {
     const { segment } = this;
     const target = start - segment.start;
     if (target < 0 || target >= segment.sealed) return -1;
     let at = this.boundary <= target ? this.boundary : 0;
-    while (at < target) at += batchLength(segment.bytes, at);
-    return at === target ? start + batchLength(segment.bytes, at) : -1;
+    while (at >= 0 && at < target) at = segment.batchEnd(at);
+    const after = at === target ? segment.batchEnd(at) : -1;
+    return after < 0 ? -1 : segment.start + after;
   }
 
   /**
@@ -83,8 +88,8 @@ export class Cursor {
    */
   skipHeld(held: number, headCrc: number): number {
     if (held < BATCH_HEAD_BYTES || this.available() === 0) return 0;
-    const { bytes } = this.segment;
-    if (batchHeadCrc(bytes, this.at) !== headCrc || held >= batchLength(bytes, this.at)) return 0;
+    const { segment, at } = this;
+    if (batchHeadCrc(segment.bytes, at) !== headCrc || at + held >= segment.batchEnd(at)) return 0;
     this.at += held;
     return held;
   }
@@ -103,10 +108,12 @@ export class Cursor {
 
   /** Moves `boundary` forward to the last batch boundary that is not beyond `limit`. */
   private hop(limit: number): void {
-    const { bytes, sealed } = this.segment;
+    const { segment } = this;
+    const { sealed } = segment;
     let at = this.boundary;
     while (at < sealed) {
-      const after = at + batchLength(bytes, at);
+      const end = segment.batchEnd(at);
+      const after = end < 0 ? sealed : end;
       if (after > limit) break;
       at = after;
     }

@@ -15,6 +15,7 @@
  */
 import assert from "node:assert/strict";
 import { LogError } from "../errors.ts";
+import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
 
 /** Takes back memory of dead log segments, to be used again. */
 export interface SegmentPool {
@@ -49,6 +50,16 @@ export class LogSegment {
   /** Log offset after the last visible batch. */
   get end(): number {
     return this.start + this.sealed;
+  }
+
+  /**
+   * Index after the visible batch at index `at`, or -1 when its head is damaged: a length that ends
+   * within the head, or beyond what is visible, is nobody's.
+   */
+  batchEnd(at: number): number {
+    if (at + BATCH_HEAD_BYTES > this.sealed) return -1;
+    const length = batchLength(this.bytes, at);
+    return length < BATCH_HEAD_BYTES || at + length > this.sealed ? -1 : at + length;
   }
 
   get pinned(): boolean {

@@ -5,6 +5,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { Cursor } from "../../../src/log/cursor.ts";
 import { Holds } from "../../../src/primary/holds.ts";
 import {
+  AT,
   BATCH_HEAD_BYTES,
   batchChain,
   batchClockMs,
@@ -148,6 +149,21 @@ describe("a primary appends", () => {
     append(log, 10);
     expect(log.chainAt(log.tail)).toBe(-1);
   });
+
+  test.each([0, BATCH_HEAD_BYTES - 1, 301, 0xffff_ffff])(
+    "a stored head says %i bytes => no boundary behind it in its segment, those before it and after it stay",
+    (length) => {
+      const log = makeBacklog({ segmentBytes: 300 });
+      const ends = [100, 50, 150, 80].map((bytes) => {
+        batch(log, bytes);
+        return [log.next, log.chain] as const;
+      });
+      log.segmentAt(100).bytes.writeUInt32LE(length, 100 + AT.length);
+      for (let offset = 101; offset < 300; offset++) expect(log.chainAt(offset)).toBe(-1);
+      expect(log.chainAt(0)).toBe(CHAIN_0);
+      for (const n of [0, 2, 3]) expect(log.chainAt(ends[n]![0])).toBe(ends[n]![1]);
+    },
+  );
 });
 
 describe("retention", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Cursor } from "../../../src/log/cursor.ts";
-import { BATCH_HEAD_BYTES, batchHeadCrc } from "../../../src/wire/frame.ts";
+import { AT, BATCH_HEAD_BYTES, batchHeadCrc } from "../../../src/wire/frame.ts";
 import { batch, makeBacklog } from "../primary/tools.ts";
 
 const NOTHING_HELD = Number.POSITIVE_INFINITY;
@@ -60,3 +60,23 @@ test("skips what is held of a batch only when it is that batch", () => {
   expect(skip(60, crc ^ 1)).toBe(0);
   expect(new Cursor(log, 100).skipHeld(60, crc)).toBe(0);
 });
+
+test.each([0, BATCH_HEAD_BYTES - 1, 1001, 0xffff_ffff])(
+  "a stored head says %i bytes => its end is unknown, the next boundary is the segment's end",
+  (length) => {
+    const log = makeBacklog({ segmentBytes: 300 });
+    for (const bytes of [100, 50, 70]) batch(log, bytes);
+    const crc = batchHeadCrc(log.bytes, 100);
+    log.bytes.writeUInt32LE(length, 100 + AT.length);
+    const cursor = new Cursor(log, 0);
+    expect([cursor.batchEnd(0), cursor.batchEnd(100), cursor.batchEnd(150)]).toEqual([100, -1, -1]);
+    expect([cursor.cutAtBoundary(99), cursor.cutAtBoundary(219)]).toEqual([0, 100]);
+    expect(new Cursor(log, 100).skipHeld(40, crc)).toBe(0);
+    cursor.advance(160);
+    expect(cursor.atBoundary).toBe(false);
+    expect([cursor.available(), cursor.cutAtBoundary(220)]).toEqual([60, 220]);
+    batch(log, 200);
+    cursor.advance(60);
+    expect([cursor.atBoundary, cursor.available(), cursor.offset]).toEqual([true, 200, 220]);
+  },
+);
