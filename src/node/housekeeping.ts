@@ -52,7 +52,8 @@ export class Housekeeping {
     const { keys, node } = this.#of;
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
-    const moreExpired = keys.refusal === null && !node.writersPaused() && this.#expire(untilMs);
+    const hasTime = (): boolean => performance.now() < untilMs;
+    const moreExpired = !node.writersPaused() && expireKeys(keys, hasTime);
     if (moreExpired) node.turn.appended();
     let moreTidying = true;
     let nowMs = performance.now();
@@ -62,28 +63,27 @@ export class Housekeeping {
     }
     return moreExpired || moreTidying;
   }
-
-  #expire(untilMs: number): boolean {
-    try {
-      return expireSome(this.#of.keys, untilMs);
-    } catch (error) {
-      // No memory in the log for a DEL: the key stays hidden, and a later tick tries again.
-      if (!(error instanceof LogError)) throw error;
-      return false;
-    }
-  }
 }
 
-/** Deletes expired keys until `untilMs`; true when it deleted any. */
-function expireSome(keys: Keyspace, untilMs: number): boolean {
+/**
+ * Deletes expired keys through the log while `hasTime`; none where clients may not write.
+ * @returns true when it deleted any
+ */
+export function expireKeys(keys: Keyspace, hasTime: () => boolean): boolean {
+  if (keys.refusal !== null) return false;
   let deleted = 0;
-  while (deleted < DELETES_MAX && performance.now() < untilMs) {
-    // As redis: a key is expired when now > expireAt, so in that very ms it is still there.
-    const found = keys.store.expired(keys.now - 1, KEYS_PER_STEP, (bytes, from, to) => {
-      keys.dropExpired(bytes, from, to);
-    });
-    deleted += found;
-    if (found < KEYS_PER_STEP) break;
+  const drop = (bytes: Buffer, from: number, to: number): void => {
+    keys.dropExpired(bytes, from, to);
+    deleted++;
+  };
+  try {
+    while (deleted < DELETES_MAX && hasTime()) {
+      // As redis: a key is expired when now > expireAt, so in that very ms it is still there.
+      if (keys.store.expired(keys.now - 1, KEYS_PER_STEP, drop) < KEYS_PER_STEP) break;
+    }
+  } catch (error) {
+    // No memory in the log for a DEL: the key stays hidden, and a later tick tries again.
+    if (!(error instanceof LogError)) throw error;
   }
   return deleted > 0;
 }
