@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a batch that another primary began is gone on with", [
     "log/cursor.ts",
-    "if (batchHeadCrc(bytes, this.at) !== headCrc || held >=",
-    "if (headCrc < 0 || held >=",
+    "if (batchHeadCrc(segment.bytes, at) !== headCrc || at + held >=",
+    "if (headCrc < 0 || at + held >=",
   ]),
   mutant("replicas are not told of a promotion", [
     "node/core.ts",
@@ -302,6 +302,30 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     ["node/keyspace.ts", "    } else this.#log.append(length);\n", "    }\n"],
   ),
+  mutant(
+    "a torn state is promoted",
+    ["node/core.ts", "    if (this.session.torn) return TORN;\n", ""],
+    ["node/core.ts", "    if (this.session.torn) {\n", "    if (waiting.length === 0) {\n"],
+  ),
+  mutant(
+    "a torn state feeds",
+    ["node/core.ts", "onTorn: () => this.feeder.stateTorn(),", "onTorn: () => undefined,"],
+    [
+      "primary/hello-checks.ts",
+      "if (node.torn) return refusal(",
+      'if (node.torn && hello.nodeId === "") return refusal(',
+    ],
+  ),
+  mutant("a torn state is gone on with, and applies its batch again", [
+    "replica/apply.ts",
+    "    if (!this.torn) this.stuck = false;",
+    "    this.reset();",
+  ]),
+  mutant("a demoted node goes on logging expiries", [
+    "node/housekeeping.ts",
+    "  if (keys.refusal !== null) return false;\n",
+    "",
+  ]),
   mutant("a damaged stored batch is fetched again for ever", [
     "replica/damage.ts",
     "return this.failures >= FAILURES_MAX;",

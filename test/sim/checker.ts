@@ -41,6 +41,11 @@ interface Seen {
   synced: boolean;
   writer: Writer | null;
   readonly connections: readonly SimConnection[];
+  /** Digest of its state while that is torn, else "". */
+  torn: string;
+  /** Where the batch starts that arrived damaged last, and how often it did since the last swap. */
+  damagedAt: number;
+  damages: number;
   /** A record could not be applied: its state is to be looked at. */
   failed: boolean;
   /** Ticks in a row after which snapshots pinned more than is allowed. */
@@ -93,6 +98,9 @@ export class Checker {
       })),
       synced: node.role === "primary",
       writer: node.role === "primary" ? new Writer(at) : null,
+      torn: "",
+      damagedAt: -1,
+      damages: 0,
       failed: false,
       overCapTicks: 0,
       past: [],
@@ -165,6 +173,15 @@ export class Checker {
     this.truth.seal(writer, node.backlog);
   }
 
+  /** A key's time is over, and its deletion was logged. */
+  onExpiry(node: SimNode): void {
+    const { writer } = this.seen.get(node)!;
+    if (writer === null) this.fail(node, "logs an expiry, and is no primary");
+    this.sim.mark("expiry logged");
+    writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node.store) });
+    this.truth.seal(writer, node.backlog);
+  }
+
   /** A client asked whether it may write; it has waited for `waitedMs`. */
   onAsked(node: SimNode, bytes: number, mayWrite: boolean, waitedMs: number): void {
     const { feeder, backlog } = node;
@@ -230,7 +247,7 @@ export class Checker {
       if (other.upstream === node.name) this.checkConfirmations(other);
     const { done } = (node.session as unknown as { applier: { done: number } }).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
-    this.checkTorn(node);
+    this.checkTorn(node, seen);
     const same = !moved && seen.applied === done && seen.resyncs === node.resyncs;
     if (same && !seen.failed) return;
     seen.failed = false;
@@ -272,9 +289,19 @@ export class Checker {
   }
 
   /** A state inside a batch that cannot be finished leads nobody and feeds nobody. */
-  private checkTorn(node: SimNode): void {
-    if (!node.session.torn) return;
-    this.sim.mark("state torn");
+  private checkTorn(node: SimNode, seen: Seen): void {
+    const isReplaced = seen.resyncs !== node.resyncs;
+    if (!node.session.torn) {
+      if (seen.torn === "") return;
+      if (!isReplaced) this.fail(node, "a torn state passes for whole, without a snapshot");
+      this.sim.mark("torn state replaced by a snapshot");
+      seen.torn = "";
+      return;
+    }
+    const digest = digestOf(node.store);
+    if (seen.torn === "") this.sim.mark("state torn");
+    else if (seen.torn !== digest && !isReplaced) this.fail(node, "a torn state applies more");
+    seen.torn = digest;
     if (node.role === "primary") this.fail(node, "a torn state leads");
     if (node.feeder.links.some((link) => link.welcomed)) this.fail(node, "a torn state feeds");
     if (node.core.view.atBoundary) this.fail(node, "a torn state passes for a position");
@@ -426,6 +453,8 @@ export class Checker {
     if (event === "resume") this.checkResume(node, fields);
     const path = PATH_EVENTS[event];
     if (path !== undefined) this.sim.mark(path);
+    if (event === "upstream_lost") this.countDamage(node, String(fields["why"]));
+    if (event === "restored") this.seen.get(node)!.damages = 0;
     if (event === "ship_begins") this.onShipBegins(fields);
     this.followConsent(node, event, fields);
     if (event === "snapshot_frozen") this.joiners.set(String(fields["snapshot"]), fields["ships"]);
@@ -454,6 +483,17 @@ export class Checker {
       if (!full) this.fail(node, `stopped for good: ${String(fields["why"])}`);
       this.seen.get(node)!.failed = true;
     }
+  }
+
+  /** A batch that arrives damaged again and again is asked for no more. */
+  private countDamage(node: SimNode, why: string): void {
+    if (!why.startsWith("ERR_WIRE_CHAIN") && !why.startsWith("ERR_WIRE_HEADER_CRC")) return;
+    const seen = this.seen.get(node)!;
+    const at = node.backlog.tail - node.backlog.partialBytes;
+    seen.damages = seen.damagedAt === at ? seen.damages + 1 : 1;
+    seen.damagedAt = at;
+    if (why.startsWith("ERR_WIRE_CHAIN") && seen.damages > DAMAGES_MAX)
+      this.fail(node, `fetched the damaged batch at ${at} ${seen.damages} times`);
   }
 
   /** Consent is good for one sync with one node, and gone when that one refuses. */
@@ -509,6 +549,7 @@ export class Checker {
     const reason = String(fields["reason"]);
     this.sim.mark(`closed_${reason}`);
     if (reason === "superseded") this.sim.mark("same replica supersedes");
+    if (reason === "torn") this.sim.mark("replicas of a torn state sent away");
     const code = String(fields["detail"]).split(":")[0]!;
     const path = reason === "rejected" ? REJECT_PATHS[code] : undefined;
     if (path !== undefined) this.sim.mark(path);
@@ -563,7 +604,8 @@ export class Checker {
       this.fail(node, `a replica claims ${String(fields["replica_offset"])}, never written`);
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
     if (own === undefined) this.fail(node, "is where nobody ever wrote");
-    if (kind === "chain_differs" || kind === "ahead_of_primary")
+    const isDamage = kind === "chain_differs" && node.rotten;
+    if ((kind === "chain_differs" || kind === "ahead_of_primary") && !isDamage)
       this.fail(node, `${kind}, though every log has a history of its own`);
     if (kind === "asked" && fields["ship_wanted"] === "damaged" && !this.sim.plan.flips)
       this.fail(node, "a batch is said to be damaged, and nothing damages any");
@@ -578,7 +620,13 @@ export class Checker {
       "reset",
       "unrelated",
     ];
-    if (ships.includes(kind) && fits && rootOf(claim) === rootOf(own) && claim.depth > 0)
+    if (
+      !isDamage &&
+      ships.includes(kind) &&
+      fits &&
+      rootOf(claim) === rootOf(own) &&
+      claim.depth > 0
+    )
       this.fail(
         node,
         `needless full sync: ${kind}, though the replica at ${claim.offset} is on our log`,
@@ -712,6 +760,9 @@ export class Checker {
 const WRITE_WAIT_MS_MAX = 300;
 /** Writers give way to a sync that is cut for less than 3 s. */
 const SHORT_CUT_MS = 2_900;
+
+/** Two, and others that flipped on the way. */
+const DAMAGES_MAX = 4;
 
 /** As many as there may be snapshots, and some for readers that have to end. */
 const OVER_CAP_TICKS_MAX = 20;

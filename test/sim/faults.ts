@@ -45,7 +45,7 @@ const FAULTS: readonly Fault[] = [
   { name: "promote", weight: 2, strike: promote, phases: CONNECTED },
   { name: "demote", weight: 2, strike: demote, phases: CONNECTED },
   { name: "failover", weight: 3, strike: failover, phases: ["live", "catch_up"] },
-  { name: "swap_roles", weight: 4, strike: swapRoles, phases: ["live"] },
+  { name: "swap_roles", weight: 7, strike: swapRoles, phases: ["live"] },
   { name: "two_promotions", weight: 5, strike: twoPromotions, phases: [] },
   { name: "join_in_batch", weight: 3, strike: joinInBatch, phases: [] },
   { name: "reparent", weight: 4, strike: reparent, phases: CONNECTED },
@@ -56,7 +56,8 @@ const FAULTS: readonly Fault[] = [
   { name: "clock_jump", weight: 2, strike: clockJump, phases: [] },
   { name: "disk_rot", weight: 2, strike: diskRot, phases: [] },
   { name: "store_full", weight: 4, strike: storeFull, phases: [] },
-  { name: "log_rot", weight: 4, strike: logRot, phases: [] },
+  { name: "refused_record", weight: 8, strike: refusedRecord, phases: ["live", "catch_up"] },
+  { name: "log_rot", weight: 8, strike: logRot, phases: [] },
 ];
 
 const SHORT: readonly Phase[] = ["first", "middle", "last", "swap"];
@@ -200,12 +201,18 @@ function partition(sim: Simulation, node: SimNode): boolean {
   return true;
 }
 
-function isolate(sim: Simulation, a: SimNode, b: SimNode, ms: number): void {
+function isolate(
+  sim: Simulation,
+  a: SimNode,
+  b: SimNode,
+  ms: number,
+  how: CutKind = "half_open",
+): void {
   const ways = [`${a.name}>${b.name}`, `${b.name}>${a.name}`];
   for (const way of ways) sim.net.blocked.add(way);
   for (const connection of sim.net.standing) {
     const names = connection.hosts.map((host) => host.name);
-    if (names.includes(a.name) && names.includes(b.name)) connection.sever("half_open");
+    if (names.includes(a.name) && names.includes(b.name)) connection.sever(how);
   }
   sim.clock.in(ms, () => {
     for (const way of ways) sim.net.blocked.delete(way);
@@ -349,16 +356,39 @@ function storeFull(sim: Simulation, node: SimNode): boolean {
   const above = sim.nodes.get(node.upstream);
   const full = above !== undefined && !above.dead && random.fraction() < 0.4 ? above : node;
   full.limitMemory(random.pick([0, 0, 4_096, 20_000]));
-  sim.clock.in(random.pick([500, 3_000]), () => {
+  mendLater(sim, full, random.pick([500, 3_000]));
+  return true;
+}
+
+/**
+ * There is no memory for a record in the midst of a batch, or for one at its beginning, on a replica
+ * that has replicas of its own as often as not.
+ */
+function refusedRecord(sim: Simulation, node: SimNode): boolean {
+  const { random } = sim;
+  const feeding = someNode(
+    sim,
+    (other) => other.role === "replica" && other.feeder.links.some((link) => link.welcomed),
+  );
+  const full = feeding !== null && random.fraction() < 0.5 ? feeding : node;
+  full.refusesInside = random.fraction() < 0.8;
+  full.refusesAfter = random.between(0, random.pick([1, 2, 20]));
+  mendLater(sim, full, random.pick([2_000, 5_000]));
+  return true;
+}
+
+/** There is memory again after `ms`; later somebody lets the node go on. */
+function mendLater(sim: Simulation, full: SimNode, ms: number): void {
+  const { random } = sim;
+  sim.clock.in(ms, () => {
     full.limitMemory();
     // Now and then somebody wants to have it as a primary as it is.
-    if (full.core.view.torn && !sim.peace && random.fraction() < 0.3) sim.promote(full);
+    if (full.core.view.torn && !sim.peace && random.fraction() < 0.5) sim.promote(full);
   });
-  sim.clock.in(random.pick([3_000, 6_000]), () => {
+  sim.clock.in(ms + random.pick([100, 3_000]), () => {
     if (full.dead || sim.peace || full.role !== "replica") return;
     if (full.session.state.kind === "stopped") sim.follow(full, full.upstream, "none");
   });
-  return true;
 }
 
 /**
@@ -368,25 +398,37 @@ function storeFull(sim: Simulation, node: SimNode): boolean {
 function logRot(sim: Simulation, node: SimNode): boolean {
   const above = sim.nodes.get(node.upstream);
   if (!sim.plan.flips || above === undefined || above.dead) return false;
-  isolate(sim, node, above, sim.random.pick([500, 2_000]));
+  isolate(sim, node, above, sim.random.pick([2_000, 5_000]), "reset");
   sim.watch(5_000, (seen) => {
     if (node.dead || above.dead || node.upstream !== above.name) return true;
     if (seen !== above || linkOf(node) !== undefined) return false;
     const { backlog } = above;
     const offset = node.backlog.tail - node.backlog.partialBytes;
-    const given = sim.net.standing.some(
-      ({ hosts, pipes }) => hosts[1] === above && pipes[1].handed.length > 0,
-    );
-    if (given || offset < backlog.first || offset >= backlog.next) return false;
+    if (offset < backlog.first || offset >= backlog.next) return false;
     if (node.identity.history !== above.identity.history) return false;
     const { start, bytes } = backlog.segmentAt(offset);
-    const end = offset - start + batchLength(bytes, offset - start);
-    bytes[end - 1]! ^= 1 << sim.random.between(0, 8);
-    sim.say(`a bit rots in the log of ${above.name}, in the batch at ${offset}`);
+    const from = offset - start;
+    const length = batchLength(bytes, from);
+    const inHead = sim.random.fraction() < 0.3;
+    const at =
+      from + sim.random.between(inHead ? 0 : node.backlog.partialBytes, inHead ? 36 : length);
+    if (isGiven(sim, above, bytes, at)) return false;
+    bytes[at]! ^= 1 << sim.random.between(0, 8);
+    above.rotten = true;
+    sim.say(`a bit rots in the log of ${above.name}, at ${at - from} of the batch at ${offset}`);
     sim.mark("bit rotten in a log");
     return true;
   });
   return true;
+}
+
+/** A socket was given the byte at index `at` of this memory. */
+function isGiven(sim: Simulation, feeding: SimNode, bytes: Buffer, at: number): boolean {
+  return sim.net.standing.some(
+    ({ hosts, pipes }) =>
+      hosts[1] === feeding &&
+      pipes[1].handed.some((piece) => piece.bytes === bytes && piece.from <= at && at < piece.to),
+  );
 }
 
 // --- serializers -----------------------------------------------------------------------------------
@@ -482,7 +524,9 @@ function swapRoles(sim: Simulation, node: SimNode): boolean {
     sim.follow(old, node.name, random.pick(["none", "replicaof"] as const));
   });
   clock.in(random.pick([200, 2_000]), () => {
-    if (!sim.peace && !node.dead) sim.promote(node);
+    if (sim.peace || node.dead) return;
+    if (!promoteFirst) watchSwap(sim, old, node);
+    sim.promote(node);
   });
   clock.in(random.pick([2_500, 6_000]), () => {
     if (sim.peace || old.dead || node.dead || old.role !== "replica") return;
@@ -491,6 +535,22 @@ function swapRoles(sim: Simulation, node: SimNode): boolean {
     sim.promote(old);
   });
   return true;
+}
+
+/** The demoted `old` has all that `fresh` has, which is to be promoted: it goes on by a partial resync. */
+function watchSwap(sim: Simulation, old: SimNode, fresh: SimNode): void {
+  const isBelow = (): boolean => old.role === "replica" && old.upstream === fresh.name && !old.dead;
+  const { next, chain } = fresh.backlog;
+  if (!isBelow() || old.backlog.next !== next || old.backlog.chain !== chain) return;
+  if (old.keys.counters.expired > 0) sim.mark("planned swap under expiries");
+  const { resyncs } = old;
+  sim.watch(10_000, () => {
+    if (!isBelow() || fresh.role !== "primary") return !isBelow();
+    const { state } = old.session;
+    if (state.kind !== "streaming" || old.identity.history !== fresh.identity.history) return false;
+    if (old.resyncs === resyncs) sim.mark("planned swap without a full sync");
+    return true;
+  });
 }
 
 /**

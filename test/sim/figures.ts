@@ -77,6 +77,9 @@ export class Figures {
     const { session } = node;
     const { echoUs } = (session as unknown as { acks: { echoUs: number } }).acks;
     if (session.root.end < 0) this.words.delete(node);
+    // A PING in the very bytes in which the connection ended: what it said is not known here.
+    const { heardAtMs } = session.root as unknown as { heardAtMs: number };
+    if (echoUs === 0 && heardAtMs === node.now()) this.words.delete(node);
     if (echoUs === (this.pings.get(node) ?? 0)) return;
     this.pings.set(node, echoUs);
     if (echoUs === 0) return;

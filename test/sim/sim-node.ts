@@ -2,9 +2,10 @@
  * One node of a simulation: the shipped NodeCore over the shipped store, with virtual sockets,
  * timers, serializer and disk. Decides nothing by itself.
  */
-import { HawserError } from "../../src/errors.ts";
+import { HawserError, StoreError } from "../../src/errors.ts";
 import { Identity } from "../../src/node/identity.ts";
-import { Keyspace } from "../../src/node/keyspace.ts";
+import { expireKeys } from "../../src/node/housekeeping.ts";
+import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/node/option-values.ts";
 import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
@@ -78,6 +79,8 @@ export interface World {
   /** Counts a path that was taken. */
   mark(what: string): void;
   trace(node: SimNode, event: string, fields: Fields): void;
+  /** The node logged the deletion of a key whose time is over. */
+  onExpiry(node: SimNode): void;
   /** A replica's answer to VERIFY. */
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void;
   /** Something ran on the node. */
@@ -89,6 +92,21 @@ class KeptIdentity extends Identity {
   constructor(mint: () => Id, replicaId: Id) {
     super("", false, mint);
     Object.assign(this, { replicaId });
+  }
+}
+
+/** Tells of every key that it deletes because its time is over. */
+class WatchedKeyspace extends Keyspace {
+  private readonly onExpiry: () => void;
+
+  constructor(of: KeyspaceNode, onExpiry: () => void) {
+    super(of);
+    this.onExpiry = onExpiry;
+  }
+
+  override dropExpired(bytes: Buffer, from: number, to: number): void {
+    super.dropExpired(bytes, from, to);
+    this.onExpiry();
   }
 }
 
@@ -105,6 +123,12 @@ export class SimNode implements Host, TurnShell {
   answers: readonly SeedAnswer[] = [];
   /** It was told to be a primary, whether it had a state or not. */
   forced = false;
+  /** A bit of its log went bad. */
+  rotten = false;
+  /** Its upstream's records of which it takes so many more and then none. */
+  refusesAfter = Number.POSITIVE_INFINITY;
+  /** Only such a record is refused as is not the first of its batch. */
+  refusesInside = true;
   /** Added to the wall clock. */
   clockJumpMs = 0;
   /** Every turn of its loop comes later by up to this. */
@@ -134,14 +158,20 @@ export class SimNode implements Host, TurnShell {
       () => this.session,
     );
     this.core = this.makeCore();
-    this.keys = new Keyspace({
-      store: this.store,
-      log: this.backlog,
-      writeRefusal: () => this.core.writeRefusal(),
-      relieveMemory: (overBytes) => this.core.relieveMemory(overBytes),
-    });
+    this.keys = new WatchedKeyspace(
+      {
+        store: this.store,
+        log: this.backlog,
+        writeRefusal: () => this.core.writeRefusal(),
+        relieveMemory: (overBytes) => this.core.relieveMemory(overBytes),
+      },
+      () => world.onExpiry(this),
+    );
+    this.letRefuse();
     this.every(TICK_MS, () => {
       this.feeder.tick(this.now());
+      this.keys.refresh(this.wallClock());
+      if (expireKeys(this.keys, () => true)) this.core.turn.want();
       for (let n = 0; n < TIDY_SLICES && this.store.maintain(); n++);
       this.ticked = true;
     });
@@ -414,10 +444,35 @@ export class SimNode implements Host, TurnShell {
   limitMemory(more = Number.POSITIVE_INFINITY): void {
     const { pool } = this.store.parts;
     pool.limitBytes = pool.usedBytes + more;
+    this.refusesAfter = Number.POSITIVE_INFINITY;
   }
 
   get memoryLimited(): boolean {
-    return Number.isFinite(this.store.parts.pool.limitBytes);
+    return Number.isFinite(this.store.parts.pool.limitBytes) || Number.isFinite(this.refusesAfter);
+  }
+
+  /** The store in front of the session, with the refusals of a fault. */
+  private letRefuse(): void {
+    const { store } = this;
+    const applyRange = store.applyRange.bind(store);
+    store.applyRange = (bytes, from, to) => {
+      const at = Number.isFinite(this.refusesAfter) ? this.refusedAt(bytes, from, to) : -1;
+      if (at !== from) applyRange(bytes, from, at < 0 ? to : at);
+      if (at < 0) return;
+      store.appliedTo = at;
+      throw new StoreError("ERR_STORE_FULL", "no memory, says a fault");
+    };
+  }
+
+  /** Where the record starts that is refused, -1 for none. */
+  private refusedAt(bytes: Buffer, from: number, to: number): number {
+    const { done } = (this.session as unknown as { applier: { done: number } }).applier;
+    for (let at = from; at < to; at += 4 + bytes.readUInt32LE(at)) {
+      const mayBe = !this.refusesInside || done > 0 || at > from;
+      if (mayBe && this.refusesAfter <= 0) return at;
+      this.refusesAfter -= 1;
+    }
+    return -1;
   }
 }
 

@@ -93,6 +93,10 @@ export class Simulation implements World {
     this.plots.push({ untilMs: this.clock.nowMs + forMs, plot });
   }
 
+  onExpiry(node: SimNode): void {
+    this.checker.onExpiry(node);
+  }
+
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void {
     this.checker.onDigest(node, link, answer);
   }

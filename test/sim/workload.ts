@@ -75,7 +75,7 @@ function keyed(random: Random, settings: WorkloadSettings, nowMs: number, kind: 
 /** One in a while is a time that the store refuses. */
 function drawExpiry(random: Random, nowMs: number): number {
   if (random.between(0, 4) !== 0) return 0;
-  const at = nowMs + random.between(1, 100_000);
+  const at = nowMs + random.between(1, random.pick([300, 3_000, 100_000]));
   return at % 101 === 0 ? BAD_TIMES[at % BAD_TIMES.length]! : at;
 }
 
