@@ -17,7 +17,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("the hold is dropped at END, not after the catch-up", [
     "primary/ship-life.ts",
     "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  owner.wantPump();",
-    "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  if (link.hold !== null) owner.holds.drop(link.hold);\n  link.hold = null;\n  owner.wantPump();",
+    "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  owner.holds.drop(link.sync.releaseHold());\n  owner.wantPump();",
   ]),
   mutant("a hold does not move with its replica", [
     "primary/pacing.ts",
@@ -233,9 +233,9 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "VERIFY is said one slice too late",
     [
-      "primary/link-feed.ts",
-      "if (link.mark?.position.offset === link.flow.sent)",
-      "if (link.mark !== null && link.mark.position.offset <= link.flow.sent + 1)",
+      "primary/link.ts",
+      "mark.position.offset !== this.flow.sent) return;",
+      "mark.position.offset > this.flow.sent + 1) return;",
     ],
     [
       "primary/link-feed.ts",

@@ -41,7 +41,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
 /** What the replica lacks of our state: the rest of its snapshot, and the log after it; -1 unknown. */
 function linkOwedBytes(feeder: Feeder, link: Link): number {
   const { next } = feeder.backlog;
-  const ship = link.ship ?? link.finishing;
+  const ship = link.currentShip;
   if (ship !== null && ship.state !== "done") {
     const { snapshot } = ship;
     if (snapshot === null) return -1;
@@ -72,7 +72,7 @@ function lagMs(feeder: Feeder, link: Link, lagBytes: number, wallMs: number): nu
 }
 
 function shipStatus(link: Link, nowMs: number, wallMs: number): ShipStatus | null {
-  const ship = link.ship ?? link.finishing;
+  const ship = link.currentShip;
   if (ship === null || ship.state === "done") return null;
   return {
     state: ship.state === "finishing" ? "done" : ship.state,

@@ -48,8 +48,8 @@ function owesProgress(link: Link): boolean {
   if (link.output.bytes > 0) return false;
   if (link.state.kind === "streaming")
     return link.received === link.sent && link.applied < link.sent;
-  if (link.ship?.state === "sending") return link.ship.inFlightBytes > 0;
-  return false;
+  const { ship } = link.sync;
+  return ship?.state === "sending" && ship.inFlightBytes > 0;
 }
 
 function late(reason: CloseReason, detail: string): Late {

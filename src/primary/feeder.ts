@@ -82,7 +82,6 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   }
 
   onHello(link: Link, hello: Hello, nowMs: number): void {
-    link.claimedId = hello.replicaId;
     admit(this, link, hello, nowMs);
     // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
     // could go from here to its cap.
@@ -146,10 +145,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   /** Queues a ship for a welcomed link, of a snapshot beyond the offset `after`. */
   requestShip(link: Link, nowMs: number, after = -1): void {
     const ship = new Ship(link.id, nowMs, after);
-    if (link.hold !== null) this.holds.drop(link.hold);
-    link.hold = null;
-    link.ship = ship;
-    link.caughtUp = false;
+    this.holds.drop(link.sync.releaseHold());
+    link.sync.begin(ship);
     link.move({ kind: "shipping", ship });
     link.movement.progressed(nowMs);
     link.flow.startedOver();
@@ -162,7 +159,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     if (link === undefined || snapshot === null) return;
     const nowMs = this.deps.now();
     link.movement.progressed(nowMs);
-    link.hold ??= this.holds.add(snapshot.offset);
+    if (link.hold === null) link.sync.keep(this.holds.add(snapshot.offset));
     this.pacing.review(nowMs);
     this.wantPump();
   }
@@ -185,7 +182,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   /** Marks the present position on every streaming link. Returns those that will answer. */
   verify(message: Verify): readonly Link[] {
     const marked = this.links.filter((link) => link.state.kind === "streaming");
-    for (const link of marked) link.mark = message;
+    for (const link of marked) link.verify(message);
     this.wantPump();
     return marked;
   }

@@ -2,7 +2,7 @@
  * Holds: pins on the backlog, one for each replica whose ship or catch-up must not be overtaken by
  * trimming. Nothing at or after the lowest hold is trimmed, within a cap.
  *
- * Owns: offsets. Does not own: when a hold starts, moves or ends (link.ts, parking.ts).
+ * Owns: offsets. Does not own: when a hold starts, moves or ends (ship-life.ts, pacing.ts, parking.ts).
  */
 import { SyncRate } from "./sync-rate.ts";
 
@@ -27,8 +27,8 @@ export class Holds {
     return hold;
   }
 
-  drop(hold: Hold): void {
-    this.active.delete(hold);
+  drop(hold: Hold | null): void {
+    if (hold !== null) this.active.delete(hold);
   }
 
   has(hold: Hold): boolean {

@@ -36,12 +36,12 @@ export function isDrained(feeder: LackingOwner): boolean {
 
 function lacksAny(feeder: LackingOwner, link: Link): boolean {
   if (!link.welcomed || link.state.kind === "waiting") return false;
-  if (link.ship !== null || link.finishing !== null) return true;
+  if (link.currentShip !== null) return true;
   return link.received < feeder.backlog.next;
 }
 
 function lackOf(feeder: LackingOwner, link: Link): Lacking {
-  const ship = link.ship ?? link.finishing;
+  const ship = link.currentShip;
   const snapshot = ship?.snapshot ?? null;
   const has = snapshot === null ? link.received : snapshot.offset;
   const unloaded = snapshot === null ? 0 : snapshot.frozen.bytes - (ship?.bytesAcked ?? 0);

@@ -45,7 +45,7 @@ export class LagWarnings {
     const share = lag / backlog.sizeBytes;
     if (share < WELL_BELOW) {
       watch.warned = 0;
-      if (nowMs - Math.max(link.movement.connectedAtMs, link.shippedAtMs) > relapseMs(options))
+      if (nowMs - Math.max(link.movement.connectedAtMs, link.sync.shippedAtMs) > relapseMs(options))
         quarantine.forgive(link.hello?.replicaId ?? "");
       return;
     }

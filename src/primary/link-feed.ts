@@ -8,7 +8,6 @@
  * Owns: the arithmetic of one link. Does not own: rotation over links (feeder.ts).
  */
 import type { Cursor } from "../log/cursor.ts";
-import type { Verify } from "../wire/messages.ts";
 import type { Link } from "./link.ts";
 import type { Ship } from "./ship.ts";
 
@@ -57,7 +56,7 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   while (left > 0) {
     const available = cursor.available();
     if (link.heartbeat.isDue && cursor.atBoundary) context.ping(link);
-    if (link.mark?.position.offset === link.flow.sent) sayMark(link, link.mark, context.nowMs);
+    if (link.mark !== null) link.sayMark(context.nowMs);
     if (available === 0) {
       if (cursor.tooOld) context.fellBehind(link);
       break;
@@ -70,12 +69,6 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   }
   context.counters.streamBytes += bytes;
   return bytes;
-}
-
-/** VERIFY goes out when everything up to its position has been sent, and nothing more. */
-function sayMark(link: Link, mark: Verify, nowMs: number): void {
-  link.mark = null;
-  link.say(mark, nowMs);
 }
 
 /** The next slice: within the window, up to a mark, and to a batch boundary when a PING is due. */

@@ -6,7 +6,7 @@
  * peer sends throws out of onBytes().
  *
  * Owns: one connection's state, output and input, and the parts that count for it (flow.ts,
- * heartbeat.ts, movement.ts). Does not own: the resume decision, ships of other links, the budget
+ * heartbeat.ts, movement.ts, link-sync.ts). Does not own: the resume decision, ships of other links, the budget
  * over all links (feeder.ts).
  */
 import assert from "node:assert/strict";
@@ -34,6 +34,7 @@ import { Flow } from "./flow.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { Hold } from "./holds.ts";
 import { assertLinkMove, type CloseReason, type LinkState } from "./link-state.ts";
+import { LinkSync } from "./link-sync.ts";
 import { Movement } from "./movement.ts";
 import type { FeederOptions } from "./options.ts";
 import { Output, type Owner } from "./output.ts";
@@ -85,22 +86,11 @@ export class Link implements DecoderSink {
   readonly flow: Flow = new Flow();
   readonly heartbeat: Heartbeat;
   readonly movement: Movement;
-  state: LinkState = { kind: "greeting" };
-  /** Set once welcomed. */
-  hello: Hello | null = null;
-  /** The replica id that its HELLO named, welcomed or not: for log lines. */
-  claimedId: Id = "";
-  hold: Hold | null = null;
-  /** Its lag was once below half the backlog since its newest ship on this connection. */
-  caughtUp = false;
-  /** The ship that is queued or on its way. */
-  ship: Ship | null = null;
-  /** The ship whose END is out and whose swap is not confirmed. */
-  finishing: Ship | null = null;
-  /** When a ship to it was last confirmed, ms; -1 for never on this connection. */
-  shippedAtMs = -1;
-  /** VERIFY to be said when exactly the log up to its position has been sent. */
-  mark: Verify | null = null;
+  readonly sync: LinkSync = new LinkSync();
+  #state: LinkState = { kind: "greeting" };
+  #hello: Hello | null = null;
+  #claimedId: Id = "";
+  #mark: Verify | null = null;
   private readonly decoder: Decoder;
   private inputBytes = 0;
   private socketGone = false;
@@ -134,6 +124,25 @@ export class Link implements DecoderSink {
     out.flush();
   }
 
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** Set once welcomed. */
+  get hello(): Hello | null {
+    return this.#hello;
+  }
+
+  /** The replica id that its HELLO named, welcomed or not: for log lines. */
+  get claimedId(): Id {
+    return this.#claimedId;
+  }
+
+  /** VERIFY to be said when exactly the log up to its position has been sent. */
+  get mark(): Verify | null {
+    return this.#mark;
+  }
+
   get isClosed(): boolean {
     return this.state.kind === "closed";
   }
@@ -164,6 +173,15 @@ export class Link implements DecoderSink {
   /** What WAIT may count: see Flow. */
   get confirmed(): number {
     return this.flow.confirmed;
+  }
+
+  get hold(): Hold | null {
+    return this.sync.hold;
+  }
+
+  /** The ship that is queued, on its way, or not confirmed yet. */
+  get currentShip(): Ship | null {
+    return this.sync.current;
   }
 
   /** When it last got further: see Movement. */
@@ -218,6 +236,7 @@ export class Link implements DecoderSink {
     switch (message.type) {
       case "hello":
         if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
+        this.#claimedId = message.replicaId;
         this.owner.onHello(this, message, this.movement.receivedMs);
         return;
       case "ask":
@@ -279,19 +298,38 @@ export class Link implements DecoderSink {
     this.out.write(bytes, from, to);
   }
 
+  /** Its HELLO is accepted. */
+  welcome(hello: Hello): void {
+    this.#hello = hello;
+  }
+
+  /** VERIFY is to be said once the log up to its position has been sent; it takes an older one's place. */
+  verify(mark: Verify): void {
+    this.#mark = mark;
+  }
+
+  /** VERIFY is said, as far as sent is what it names. */
+  sayMark(nowMs: number): void {
+    const mark = this.#mark;
+    if (mark === null || mark.position.offset !== this.flow.sent) return;
+    this.#mark = null;
+    this.say(mark, nowMs);
+  }
+
   /** Starts feeding from the log at `offset`, a batch boundary, after `skip` bytes held already. */
   stream(cursor: Cursor, offset: number, nowMs: number): void {
     this.move({ kind: "streaming", cursor });
     this.flow.began(offset, cursor.offset);
     this.movement.progressed(nowMs);
     // Why: a ship may have jumped over it, and the stream stops at a mark until it was said.
-    if (this.mark !== null && this.mark.position.offset < this.sent) this.mark = null;
+    if (this.#mark !== null && this.#mark.position.offset < this.sent) this.#mark = null;
   }
 
   move(state: LinkState): void {
-    assertLinkMove(this.state.kind, state.kind);
-    if (this.state.kind === "streaming") this.state.cursor.close();
-    this.state = state;
+    const before = this.#state;
+    assertLinkMove(before.kind, state.kind);
+    if (before.kind === "streaming") before.cursor.close();
+    this.#state = state;
   }
 
   // --- ending --------------------------------------------------------------------------------

@@ -114,12 +114,11 @@ export class Pacing {
         isAnyBehind = true;
         continue;
       }
-      link.caughtUp = true;
+      link.sync.gotNear();
       // Why not at once: a replica that is slower than its writers would fall off the backlog
       // seconds after its sync. For a while it is still held, and writers give way to it.
-      if (nowMs - link.shippedAtMs < options.throttleMaxMs) continue;
-      holds.drop(hold);
-      link.hold = null;
+      if (nowMs - link.sync.shippedAtMs < options.throttleMaxMs) continue;
+      holds.drop(link.sync.releaseHold());
     }
     // Why at once: until the next tick writers could go from here to the cap.
     if (isAnyBehind && !this.isPacing) this.review(nowMs);
@@ -137,9 +136,9 @@ export class Pacing {
         replica: link?.hello?.replicaId ?? "parked",
       });
       if (link === undefined) continue;
-      link.hold = null;
+      link.sync.releaseHold();
       // One that had caught up streams on; whether it is too old shows when it wants to.
-      if (!link.caughtUp) this.giveUp(link, "its hold reached the cap", nowMs);
+      if (!link.sync.caughtUp) this.giveUp(link, "its hold reached the cap", nowMs);
     }
   }
 
@@ -216,7 +215,7 @@ export class Pacing {
 
   private measure(link: Link, hold: Hold, nowMs: number): void {
     const { backlog } = this.owner;
-    const ship = link.ship ?? link.finishing;
+    const ship = link.currentShip;
     if (ship !== null) hold.rate.observeShip(ship, nowMs);
     else if (link.confirmed >= 0) {
       const isBusy = backlog.next - link.confirmed >= backlog.sizeBytes * BUSY_SHARE;
@@ -232,9 +231,7 @@ export class Pacing {
       const { hold } = link;
       if (hold === null) continue;
       const advances = nowMs - link.progressMs <= PATIENCE_MS;
-      hold.pace = advances
-        ? this.paceFor(hold, link.ship ?? link.finishing)
-        : Number.POSITIVE_INFINITY;
+      hold.pace = advances ? this.paceFor(hold, link.currentShip) : Number.POSITIVE_INFINITY;
       if (Number.isFinite(hold.pace)) this.pacers.push(hold);
     }
     for (const { hold, snapshot, sinceMs } of parking.list()) {
@@ -305,6 +302,6 @@ export class Pacing {
 
 /** For log lines. */
 function shipBytesLeft(link: Link): number {
-  const ship = link.ship ?? link.finishing;
+  const ship = link.currentShip;
   return ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 0) ?? 0;
 }

@@ -13,7 +13,7 @@ export interface Parked {
   readonly replicaId: Id;
   readonly snapshot: OpenSnapshot | null;
   readonly hold: Hold | null;
-  /** Of the link that ended: its swap, and whether it had caught up (link.ts). */
+  /** Of the link that ended: its swap, and whether it had caught up (link-sync.ts). */
   readonly shippedAtMs: number;
   readonly caughtUp: boolean;
   readonly sinceMs: number;
@@ -63,6 +63,6 @@ export class Parking {
     const parked = this.take(replicaId);
     if (parked === null) return;
     parked.snapshot?.release();
-    if (parked.hold !== null) this.holds.drop(parked.hold);
+    this.holds.drop(parked.hold);
   }
 }

@@ -66,7 +66,7 @@ function candidatesOf(owner: ReliefOwner): Candidate[] {
   for (const place of owner.parking.list())
     if (place.snapshot !== null) of(place.snapshot).parked.push(place);
   for (const link of owner.links) {
-    const snapshot = (link.ship ?? link.finishing)?.snapshot ?? null;
+    const snapshot = link.currentShip?.snapshot ?? null;
     if (snapshot !== null) of(snapshot).links.push(link);
   }
   return [...found.values()];
@@ -88,7 +88,7 @@ function most(candidates: readonly Candidate[], of: (each: Candidate) => number)
 }
 
 function bytesLeft(link: Link): number {
-  return link.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
+  return link.sync.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
 }
 
 function letGo(owner: ReliefOwner, chosen: Candidate, pinned: Pinned, nowMs: number): void {

@@ -72,8 +72,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
   link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
   owner.shipping.leave(ship);
   ship.state = "finishing";
-  link.ship = null;
-  link.finishing = ship;
+  link.sync.ended();
   if (offset < owner.backlog.first) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
     return;
@@ -84,11 +83,9 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
 
 /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
 export function shipDone(owner: ShipOwner, link: Link): void {
-  const ship = link.finishing;
+  const ship = link.sync.swapped(owner.deps.now());
   if (ship === null) return;
-  link.finishing = null;
   ship.state = "done";
-  link.shippedAtMs = owner.deps.now();
   ship.snapshot?.release();
   owner.deps.journal("info", "ship_done", {
     remote: link.remote,
@@ -109,24 +106,25 @@ export function fellBehind(owner: ShipOwner, link: Link, nowMs: number): void {
   });
   // Why not a ship at once: a replica that was shipped to just now and could not keep up would get
   // ship after ship.
-  const fresh = link.shippedAtMs >= 0 && nowMs - link.shippedAtMs < relapseMs(owner.options);
+  const fresh =
+    link.sync.shippedAtMs >= 0 && nowMs - link.sync.shippedAtMs < relapseMs(owner.options);
   if (fresh) owner.giveUp(link, "it fell behind again right after its sync", nowMs);
   else owner.requestShip(link, nowMs);
 }
 
 /** Keeps the snapshot and the hold of a link that ended, when its replica can use them. */
 export function park(owner: ShipOwner, link: Link, reason: CloseReason, stopping: boolean): void {
-  const ship = link.finishing ?? (link.ship?.state === "queued" ? null : link.ship);
-  if (link.ship !== null) owner.shipping.leave(link.ship);
-  const { hello, hold, shippedAtMs, caughtUp } = link;
-  link.finishing = null;
-  link.ship = null;
-  link.hold = null;
+  const { hello, sync } = link;
+  const { shippedAtMs, caughtUp } = sync;
+  const ship = sync.finishing ?? (sync.ship?.state === "queued" ? null : sync.ship);
+  if (sync.ship !== null) owner.shipping.leave(sync.ship);
+  sync.leaveShips();
+  const hold = sync.releaseHold();
   const snapshot = ship?.snapshot ?? null;
   if (hello === null || (snapshot === null && hold === null)) return;
   if (UNPARKED.has(reason) || stopping) {
     snapshot?.release();
-    if (hold !== null) owner.holds.drop(hold);
+    owner.holds.drop(hold);
     return;
   }
   const sinceMs = owner.deps.now();

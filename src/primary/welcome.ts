@@ -43,17 +43,17 @@ export function welcome(
   decision: ResumeDecision,
   nowMs: number,
 ): void {
-  link.hello = hello;
+  link.welcome(hello);
   owner.crowd.welcomed(link.remote);
   // What the replica knows of the root's clock is as old as its last connection.
   link.heartbeat.ask();
   const parked = owner.parking.take(hello.replicaId);
-  link.hold =
-    parked !== null && parked.hold !== null && owner.holds.has(parked.hold) ? parked.hold : null;
+  link.sync.keep(
+    parked !== null && parked.hold !== null && owner.holds.has(parked.hold) ? parked.hold : null,
+  );
   if (parked !== null && link.hold !== null && parked.snapshot === null) {
     // Why: a cut neither ends its probation nor makes it one that never caught up.
-    link.shippedAtMs = parked.shippedAtMs;
-    link.caughtUp = parked.caughtUp;
+    link.sync.goOn(parked);
   }
   const { offset } = hello.position;
   switch (decision.case) {
@@ -98,15 +98,14 @@ function welcomeShip(
     ship.resumed = true;
     // It says when it is ready: it may have to read what it kept first.
     ship.room = 0;
-    link.ship = ship;
+    link.sync.resume(ship);
     link.move({ kind: "shipping", ship });
     owner.shipping.resume(ship, snapshot, resume.nextChunk);
     snapshot.release();
     return;
   }
   snapshot?.release();
-  if (link.hold !== null) owner.holds.drop(link.hold);
-  link.hold = null;
+  owner.holds.drop(link.sync.releaseHold());
   const outcome = ANSWER[decision.case];
   const code = "welcome" in outcome ? outcome.welcome : "ship_new";
   sayWelcome(owner, link, hello, code, 0, decision.discardBytes, nowMs);

@@ -340,7 +340,7 @@ export class Checker {
       const most = outputCapBytes / 2 + settings.slotBytes + 16_384;
       if (link.output.bytes > most) this.fail(node, `an output holds ${link.output.bytes} bytes`);
       if (link.state.kind === "streaming") this.checkWindow(node, link, windowBytes);
-      const { ship } = link;
+      const { ship } = link.sync;
       if (ship !== null && ship.inFlightBytes > shipWindowBytes + settings.slotBytes)
         this.fail(node, `${ship.inFlightBytes} chunk bytes in flight`);
     }
@@ -363,7 +363,7 @@ export class Checker {
   private checkPinned(node: SimNode): void {
     const { bytes, capBytes } = node.feeder.deps.pinned();
     const { links, parking } = node.feeder;
-    const open = [...links.map(({ ship, finishing }) => ship ?? finishing), ...parking.list()];
+    const open = [...links.map(({ currentShip }) => currentShip), ...parking.list()];
     const frozen = open.flatMap((each) => (each?.snapshot == null ? [] : [each.snapshot.frozen]));
     const mayGo = node.feeder.deps.reclaimable(frozen) >= bytes - capBytes;
     const seen = this.seen.get(node)!;
@@ -408,7 +408,8 @@ export class Checker {
       const id = link.hello!.replicaId;
       if (fed.has(id)) this.fail(node, `the replica ${id} is fed twice`);
       fed.add(id);
-      const syncing = link.finishing !== null || (link.shippedAtMs >= 0 && !link.caughtUp);
+      const syncing =
+        link.sync.finishing !== null || (link.sync.shippedAtMs >= 0 && !link.sync.caughtUp);
       if (syncing && link.state.kind === "streaming" && link.hold === null)
         this.fail(node, `no hold for the catch-up of ${link.remote}`);
     }

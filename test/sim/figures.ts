@@ -147,7 +147,7 @@ export class Figures {
 
   private checkLinks(node: SimNode): void {
     for (const link of node.feeder.links) {
-      if (link.ship === null && link.finishing === null) continue;
+      if (link.currentShip === null) continue;
       const { lagBytes } = linkStatus(node.feeder, link, node.now(), 0);
       if (lagBytes === 0) this.fail(node, `shows no lag of ${link.remote}, which owes a snapshot`);
     }

@@ -34,11 +34,11 @@ export function phaseOf(node: SimNode): Phase {
       return "handshake";
     case "restoring":
       if (restore === null || restore.nextChunk === 0) return "first";
-      return linkOf(node)?.finishing == null ? "middle" : "last";
+      return linkOf(node)?.sync.finishing == null ? "middle" : "last";
     case "streaming": {
       const link = linkOf(node);
       if (link === undefined) return "live";
-      if (link.finishing !== null) return "swap";
+      if (link.sync.finishing !== null) return "swap";
       const behind = node.backlog.next < node.session.root.upstreamNext;
       return behind || link.hold !== null ? "catch_up" : "live";
     }

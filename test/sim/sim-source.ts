@@ -74,7 +74,7 @@ export class SimSource implements FrozenState {
   /** This reading is for a ship that goes on after a cut. */
   private resuming(): boolean {
     const { links } = this.node.feeder;
-    return links.some(({ ship }) => ship?.resumed === true && ship.snapshot === null);
+    return links.some(({ sync: { ship } }) => ship?.resumed === true && ship.snapshot === null);
   }
 
   /** Memory of the serializer went bad before the chunk was summed. */

@@ -49,14 +49,18 @@ const queued = { state: "queued", snapshot: null, queuedAtMs: 0 };
 test.each([
   ["confirmed", { state: streaming, confirmed: 900, applied: 400 }, 100],
   ["streaming, no ACK yet", { state: streaming, applied: 950 }, 50],
-  ["shipping: the rest of the snapshot, and the log after it", { state: shipping, ship }, 5400],
-  ["END is out, the swap is not confirmed", { state: streaming, finishing: ship }, 5400],
+  [
+    "shipping: the rest of the snapshot, and the log after it",
+    { state: shipping, currentShip: ship },
+    5400,
+  ],
+  ["END is out, the swap is not confirmed", { state: streaming, currentShip: ship }, 5400],
   [
     "all of the snapshot is loaded, the swap is not confirmed",
-    { state: streaming, finishing: { ...ship, bytesAcked: 50_000 } },
+    { state: streaming, currentShip: { ...ship, bytesAcked: 50_000 } },
     401,
   ],
-  ["queued: nobody knows how large it will be", { state: shipping, ship: queued }, -1],
+  ["queued: nobody knows how large it will be", { state: shipping, currentShip: queued }, -1],
   [
     "ahead of us",
     { state: { kind: "waiting" }, hello: { position: { ...ours, offset: 2000 } } },
@@ -71,8 +75,7 @@ test.each([
     output: { bytes: 0 },
     heartbeat: { ackMs: -1, roundTripMs: -1 },
     movement: { connectedAtMs: 0 },
-    ship: null,
-    finishing: null,
+    currentShip: null,
     ...given,
     hello: { address: {}, position: ours, ...("hello" in given ? given.hello : {}) },
   };
