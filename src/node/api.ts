@@ -62,6 +62,8 @@ export interface HawserNode {
   onWritersResumed(turn: WriterTurn, resume: () => void): void;
   /** Whether even a small write would have to wait now. */
   writersPaused(): boolean;
+  /** A newer primary was heard of a moment ago: expired keys are hidden, and not deleted by themselves. */
+  expiryRests(): boolean;
   /** Which log this node's offsets count in, and which led to it. */
   readonly identity: HistoryState;
   /**

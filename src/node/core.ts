@@ -81,6 +81,8 @@ export interface NodeCoreDeps {
 
 const NEVER_SYNCED =
   "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
+/** A superseded primary that is to be demoted is demoted within this. */
+const SUPERSEDED_REST_MS = 60_000;
 /** Snapshots are let go of one by one, this far apart. */
 const RELIEF_EVERY_MS = 100;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
@@ -109,6 +111,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   /** Started with --seed-from, and neither promoted nor told whom to follow yet. */
   seeding: Seeding | null;
   private promoting: Promoted[] | null = null;
+  private supersededAtMs = 0;
   /** When a snapshot was last looked for to let go of. */
   private relievedMs: number = Number.NEGATIVE_INFINITY;
 
@@ -199,6 +202,15 @@ export class NodeCore implements RoleOwner, SeedingNode {
   /** It never had a state: what it would answer is not the upstream's emptiness but its own ignorance. */
   isLoading(): boolean {
     return this.role === "replica" && !this.everSynced;
+  }
+
+  /**
+   * A newer primary was heard of: deletes of its own would make this node diverge from it before it is
+   * demoted. Why not for ever: whoever named that primary may be wrong, and the keys would pile up.
+   */
+  get expiryRests(): boolean {
+    if (this.role === "replica" || this.identity.supersededBy === "") return false;
+    return this.now() - this.supersededAtMs < SUPERSEDED_REST_MS;
   }
 
   /** What snapshots pin; half of the live data is allowed, and what never matters. */
@@ -394,6 +406,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   private onSuperseded(history: Id, remote: string): void {
     if (this.identity.supersededBy === history) return;
     this.identity.supersededBy = history;
+    this.supersededAtMs = this.now();
     this.deps.journal("warn", "superseded", { by_history: history, remote });
   }
 }

@@ -53,7 +53,8 @@ export class Housekeeping {
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
     const hasTime = (): boolean => performance.now() < untilMs;
-    const moreExpired = !node.writersPaused() && expireKeys(keys, hasTime);
+    const mayExpire = !node.writersPaused() && !node.expiryRests();
+    const moreExpired = mayExpire && expireKeys(keys, hasTime);
     if (moreExpired) node.turn.appended();
     let moreTidying = true;
     let nowMs = performance.now();

@@ -253,6 +253,10 @@ export class DaemonNode implements HawserNode {
     return this.feeder.pacing.paused(this.now());
   }
 
+  expiryRests(): boolean {
+    return this.core.expiryRests;
+  }
+
   waitForReplicas(
     offset: number,
     replicas: number,

@@ -172,6 +172,10 @@ describe("expiry", () => {
     housekeeping.tick();
     expect(port.node.store.size).toBe(302);
     port.node.refusal = null;
+    port.node.resting = true;
+    housekeeping.tick();
+    expect([port.node.store.size, port.node.takeOps()]).toEqual([302, []]);
+    port.node.resting = false;
     for (let i = 0; i < 50; i++) housekeeping.tick();
     expect(port.node.store.size).toBe(1);
     expect(port.node.takeOps().every((op) => op === OP.del)).toBe(true);

@@ -254,3 +254,22 @@ describe("GREETING", () => {
     expect(harness.said).toMatchObject([{ type: "bye", code: "protocol" }]);
   });
 });
+
+describe("HELLO of a descendant", () => {
+  test("a primary hears of a newer one => its expiry rests, and goes on when nobody demotes it", () => {
+    const node = new Middle();
+    node.core.promote(true, () => undefined);
+    node.pass(1);
+    const { core } = node;
+    expect([core.role, core.expiryRests]).toEqual(["primary", false]);
+    node.arrive();
+    const left = { history: core.identity.history, left: core.backlog.next };
+    const position = { history: id(90), offset: core.backlog.next, chain: 0 };
+    node.childSays(0, helloWith({ position, lineage: [left] }));
+    expect([core.identity.supersededBy, core.expiryRests]).toEqual([id(90), true]);
+    node.pass(59_000);
+    expect(core.expiryRests).toBe(true);
+    node.pass(1_000);
+    expect(core.expiryRests).toBe(false);
+  });
+});

@@ -106,6 +106,10 @@ export class FakeNode implements HawserNode {
   writersPaced(): boolean {
     return this.paused;
   }
+  resting = false;
+  expiryRests(): boolean {
+    return this.resting;
+  }
   mayWrite(): boolean {
     return !this.paused;
   }
