@@ -175,6 +175,7 @@ const REPORT = object({
       remote: text,
       host: text,
       clientPort: port,
+      authenticated: yes,
       verdict: word,
       records: known,
       sum,

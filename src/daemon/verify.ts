@@ -22,6 +22,9 @@ const POLL_MS = 20;
 /** What asking takes beside the time that replicas are given: a sum or a walk of a large state. */
 const LARGE_STATE_MS = 60_000;
 
+const WITHHELD =
+  "it was asked without the password, because it follows without --repl-password, and anybody could have announced its host";
+
 /** A replica's verdict with the names of its keys that differ. */
 export interface NamedVerdict extends ReplicaVerdict {
   readonly keys: readonly NamedKey[];
@@ -67,9 +70,11 @@ async function withNames(
   const none = { ...replica, keys: [] };
   if (replica.verdict !== "differs") return { ...none, note: "" };
   if (replica.clientPort === 0) return { ...none, note: "it has no client port to ask" };
+  // Why: anybody can follow a replication port that has no password, and announce a host of his own.
+  const withheld = options.password !== "" && !replica.authenticated;
   const other: Asked = {
     target: { host: replica.host, port: replica.clientPort },
-    password: options.password,
+    password: withheld ? "" : options.password,
   };
   const perBucket = Math.max(report.records, replica.records) / report.bucketCount;
   const fitting = Math.max(1, Math.floor(BUCKET_KEYS_MAX / 2 / Math.max(1, perBucket)));
@@ -82,7 +87,8 @@ async function withNames(
     const all = wanted.length === replica.buckets.length && found.length <= NAMED_MAX;
     return { ...replica, keys: found.slice(0, NAMED_MAX), note: noteOf(found.length, all) };
   } catch (error) {
-    return { ...none, note: `no key can be named: ${wordsOf(error)}` };
+    const why = withheld ? `${WITHHELD}; ` : "";
+    return { ...none, note: `no key can be named: ${why}${wordsOf(error)}` };
   }
 }
 

@@ -28,6 +28,8 @@ export interface ReplicaVerdict {
   readonly remote: string;
   readonly host: string;
   readonly clientPort: number;
+  /** It proved that it knows the replication password. Where it did not, host and port are only what it says. */
+  readonly authenticated: boolean;
   readonly verdict: "equal" | "differs" | "no_answer";
   readonly records: number;
   readonly sum: string;
@@ -87,7 +89,11 @@ export class Verifier {
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
       snapshot.close();
       await allAnswered(asked, got, timeoutMs);
-      const replicas = connected.map((link) => verdictOf(link, own, got.get(link)));
+      const authenticated = feeder.options.password !== "";
+      const replicas = connected.map((link) => ({
+        ...verdictOf(link, own, got.get(link)),
+        authenticated,
+      }));
       const { records, sum } = own;
       return { position, seed: message.seed, bucketCount: BUCKETS, records, sum, replicas };
     } finally {
@@ -131,7 +137,11 @@ async function allAnswered(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }
 
-function verdictOf(link: Link, own: Digest, answer: DigestAnswer | undefined): ReplicaVerdict {
+function verdictOf(
+  link: Link,
+  own: Digest,
+  answer: DigestAnswer | undefined,
+): Omit<ReplicaVerdict, "authenticated"> {
   const { hello } = link;
   const who = {
     replicaId: hello?.replicaId ?? "",

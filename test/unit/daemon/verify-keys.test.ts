@@ -88,7 +88,7 @@ const options = (port: number, password = "") => ({
 });
 
 test("verify: planted differences under load => the keys, and in which way they differ", async () => {
-  const { primary, replica } = await pair("--requirepass", "sesame", "--repl-open");
+  const { primary, replica } = await pair("--requirepass", "sesame", "--repl-password", "harbour");
   plantDelete(replica, "key:7");
   plantSet(replica, "key:8", "something else");
   plantSet(replica, "stray\xff", "extra");
@@ -135,7 +135,7 @@ test("verify: no client port, no replica => said, never guessed", async () => {
 });
 
 test("verify: a wrong password => the node's words", async () => {
-  const { primary } = await pair("--requirepass", "sesame", "--repl-open");
+  const { primary } = await pair("--requirepass", "sesame", "--repl-password", "harbour");
   await expect(verify(options(primary.port, "wrong"))).rejects.toThrow(/WRONGPASS/);
   await expect(verify(options(primary.port))).rejects.toThrow(/NOAUTH/);
 });

@@ -64,6 +64,17 @@ test("verify: a key missing on the replica => differs, in one bucket", async () 
   expect(report.replicas[0]?.verdict).toBe("differs");
   expect(report.replicas[0]?.records).toBe(999);
   expect(report.replicas[0]?.buckets).toHaveLength(1);
+  expect(report.replicas[0]?.authenticated).toBe(false);
+});
+
+test("verify: links need a password => replicas are told to have proved it", async () => {
+  const secret = ["--repl-password", "harbour", "--clients-open"];
+  const primary = await node("primary", ...secret);
+  write(primary.node, 0, 10);
+  const replica = await node("replica", "--of", `127.0.0.1:${primary.port}`, ...secret);
+  await until(() => replica.node.store.size === 10, { what: "the first sync" });
+  const report = await primary.node.verify(10_000);
+  expect(report.replicas).toMatchObject([{ verdict: "equal", authenticated: true }]);
 });
 
 test("verify: a replica that goes away => no_answer, the rest is reported", async () => {

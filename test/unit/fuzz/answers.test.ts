@@ -79,6 +79,7 @@ const REPORT = {
       remote: "127.0.0.1:5",
       host: "127.0.0.1",
       clientPort: 6381,
+      authenticated: true,
       verdict: "differs",
       records: 99,
       sum: SUM,
