@@ -124,5 +124,6 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     pinned: () => ({ bytes: 0, capBytes: 1 }),
     reclaimable: () => 0,
     onDigest: () => undefined,
+    onLinkClosed: () => undefined,
   });
 }

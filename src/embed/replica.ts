@@ -18,8 +18,6 @@ export interface ReplicaOptions extends NodeSettings {
   readonly allowReset?: boolean;
 }
 
-const POLL_MS = 5;
-
 export class Replica {
   /** Port that replicas of this replica connect to. */
   readonly replPort: number;
@@ -71,17 +69,11 @@ export class Replica {
 
   /** Resolves once the replica is connected and has all that its upstream had said it has. */
   async synced(timeoutMs = 0): Promise<boolean> {
-    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : Date.now() + timeoutMs;
-    while (!this.isSynced()) {
-      if (this.closing !== null || Date.now() >= untilMs) return false;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    return true;
-  }
-
-  private isSynced(): boolean {
-    const { upstream } = this.node.status();
-    return upstream === null || (upstream.state === "streaming" && upstream.upstreamLagBytes === 0);
+    const { node } = this;
+    if (node.isSynced) return true;
+    const isOver = (): boolean => node.isSynced || this.closing !== null;
+    await node.until(isOver, timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs);
+    return node.isSynced;
   }
 
   /** What is applied: never beyond it, and equal to the primary's state there. */
@@ -118,6 +110,8 @@ export class Replica {
 
   close(): Promise<void> {
     this.closing ??= this.end();
+    // Who awaits synced() is told.
+    this.node.turn.changed();
     return this.closing;
   }
 

@@ -112,6 +112,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   seeding: Seeding | null;
   private promoting: Promoted[] | null = null;
   private supersededAtMs = 0;
+  private stopped = false;
   /** When a snapshot was last looked for to let go of. */
   private relievedMs: number = Number.NEGATIVE_INFINITY;
 
@@ -137,7 +138,16 @@ export class NodeCore implements RoleOwner, SeedingNode {
     this.session = this.makeSession();
     const { sources, ask, later, now, journal } = deps;
     this.seeding =
-      sources.length === 0 ? null : new Seeding(this, { sources, ask, later, now, journal });
+      sources.length === 0
+        ? null
+        : new Seeding(this, {
+            sources,
+            ask,
+            later,
+            until: this.turn.until.bind(this.turn),
+            now,
+            journal,
+          });
   }
 
   /** A replica dials, a node that seeds asks its sources. */
@@ -148,8 +158,10 @@ export class NodeCore implements RoleOwner, SeedingNode {
 
   /** The process ends; what was received of a snapshot is kept. */
   stop(): void {
+    this.stopped = true;
     this.endSeeding();
     this.session.stop("shutting down", this.now(), true);
+    this.turn.changed();
   }
 
   private makeFeeder(): Feeder {
@@ -168,7 +180,11 @@ export class NodeCore implements RoleOwner, SeedingNode {
       // All that is frozen here are snapshots of this store.
       reclaimable: (frozen) =>
         this.store.reclaimableBytes(new Set(frozen.map(({ snapshot }) => snapshot as Snapshot))),
-      onDigest: deps.onDigest,
+      onDigest: (link, answer) => {
+        deps.onDigest(link, answer);
+        this.turn.changed();
+      },
+      onLinkClosed: () => this.turn.changed(),
     });
   }
 
@@ -186,6 +202,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
       random: deps.random,
       randomId: deps.randomId,
       onApplied: () => this.turn.applied(),
+      onMoved: () => this.turn.changed(),
       onVerify: deps.onVerify,
       onTorn: () => this.feeder.stateTorn(),
     });
@@ -330,14 +347,20 @@ export class NodeCore implements RoleOwner, SeedingNode {
     });
     this.onHistoryChanged("this node was promoted");
     for (const done of waiting) done(null);
+    this.turn.changed();
   };
 
-  /** Waits, turn by turn, until the state is at a position; rejects when it is torn. */
-  async boundary(nextTurn: () => Promise<void>): Promise<void> {
-    while (!this.view.atBoundary) {
-      if (this.view.torn) throw new Error(TORN);
-      await nextTurn();
-    }
+  /** Resolves when the state is at a position, with nothing run since; rejects when it is torn. */
+  boundary(): Promise<void> {
+    const { view, turn } = this;
+    return new Promise((resolve, reject) => {
+      const isOver = (): boolean => view.atBoundary || view.torn || this.stopped;
+      const done = (): void => {
+        if (view.atBoundary) resolve();
+        else reject(new Error(view.torn ? TORN : "this node was stopped"));
+      };
+      turn.until(isOver, done);
+    });
   }
 
   // --- as RoleOwner ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
+import { awaitTurn } from "./await-turn.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import { FeederServer } from "./replication-port.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
@@ -16,6 +17,7 @@ import type { WriterTurn } from "../primary/pace.ts";
 import { PartFile } from "../replica/part-file.ts";
 import { SessionSocket } from "./upstream-socket.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
+import { owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
@@ -83,14 +85,14 @@ export class DaemonNode implements HawserNode {
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
-    this.verifier = new Verifier(this.pool);
+    this.verifier = new Verifier(this.pool, (holds, ms) => this.until(holds, ms));
     this.feederOptions = feederOptions(options);
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
     this.core = this.makeCore();
     this.turn = this.core.turn;
     const { feeder, turn } = this.core;
-    this.server = new FeederServer(feeder, turn.want, () => this.address().clientPort);
+    this.server = new FeederServer(feeder, turn, () => this.address().clientPort);
     this.socket.attach(this.core.session);
   }
 
@@ -197,6 +199,20 @@ export class DaemonNode implements HawserNode {
   /** The client port that is announced to upstreams. */
   announceClientPort(port: number): void {
     this.clientPort = port;
+  }
+
+  /** True at the end of the first turn at which `holds()`, false after `timeoutMs`, Infinity for never. */
+  until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
+    return awaitTurn(this.turn, holds, timeoutMs);
+  }
+
+  /** It is connected and has all that its upstream had said it has; a primary always does. */
+  get isSynced(): boolean {
+    if (this.role === "primary") return true;
+    const { session } = this;
+    return (
+      session.state.kind === "streaming" && owedBytes(session, session.root.upstreamNext) === 0
+    );
   }
 
   async stop(): Promise<boolean> {
@@ -306,7 +322,7 @@ export class DaemonNode implements HawserNode {
 
   async digest(): Promise<StateDigest> {
     // Why not always: whoever asks at a boundary means the state of this very turn.
-    if (!this.core.view.atBoundary) await this.core.boundary(nextTurn);
+    if (!this.core.view.atBoundary) await this.core.boundary();
     const position = this.sealedPosition();
     const snapshot = this.store.freeze();
     try {
@@ -319,7 +335,7 @@ export class DaemonNode implements HawserNode {
 
   async verify(timeoutMs: number): Promise<VerifyReport> {
     // Why not always: whoever asks at a boundary means the state of this very turn.
-    if (!this.core.view.atBoundary) await this.core.boundary(nextTurn);
+    if (!this.core.view.atBoundary) await this.core.boundary();
     const position = this.sealedPosition();
     return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
   }
@@ -434,10 +450,4 @@ function sessionOptions(options: NodeOptions): SessionOptions {
 function machineBytes(): number {
   const constrained = process.constrainedMemory();
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -11,6 +11,8 @@
  */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
+import { awaitTurn } from "./await-turn.ts";
+import type { Turn } from "./turn.ts";
 import { Doorstep, type Visitor } from "../primary/doorstep.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import { isDrained, type Lacking, lackingReplicas } from "../primary/lacking.ts";
@@ -24,18 +26,20 @@ const LINGERING_MAX = 200;
 
 export class FeederServer {
   private readonly feeder: Feeder;
-  private readonly wantTurn: () => void;
+  private readonly turn: Turn;
   private server: Server | null = null;
   private tickTimer: NodeJS.Timeout | null = null;
   private readonly sockets = new Set<Socket>();
   /** Sockets that were ended and are not closed, oldest first. */
   private readonly lingering = new Set<Socket>();
   private readonly doorstep: Doorstep;
+  /** Called when the last socket closes, while close() waits for that. */
+  private onLastClosed: (() => void) | null = null;
 
   /** @param clientPort told to clients that come to the wrong port, 0 for none */
-  constructor(feeder: Feeder, wantTurn: () => void, clientPort: () => number) {
+  constructor(feeder: Feeder, turn: Turn, clientPort: () => number) {
     this.feeder = feeder;
-    this.wantTurn = wantTurn;
+    this.turn = turn;
     this.doorstep = new Doorstep({
       crowd: feeder.crowd,
       handshakeMs: feeder.options.handshakeMs,
@@ -100,6 +104,7 @@ export class FeederServer {
     });
     socket.on("close", () => {
       this.sockets.delete(socket);
+      if (this.sockets.size === 0) this.onLastClosed?.();
       this.lingering.delete(socket);
       this.doorstep.leave(visitor);
       const reason = failure === "" ? "peer_closed" : "socket_error";
@@ -134,23 +139,27 @@ export class FeederServer {
     const untilMs = performance.now() + drainMs;
     this.server?.close();
     this.doorstep.clear();
-    // What was written in this turn is sealed in the next.
-    this.wantTurn();
-    do await pause(5);
-    while (!isDrained(this.feeder) && performance.now() < untilMs);
+    // What was written in this turn is sealed at its end.
+    await awaitTurn(this.turn, () => isDrained(this.feeder), drainMs);
     const lacking = lackingReplicas(this.feeder);
     this.feeder.stop();
-    while (this.sockets.size > 0 && performance.now() < untilMs) await pause(5);
+    await this.allClosed(untilMs - performance.now());
     for (const socket of this.sockets) socket.destroy();
     if (this.tickTimer !== null) clearInterval(this.tickTimer);
     return lacking;
   }
-}
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+  /** Until every socket is closed, for `mostMs` at most. */
+  private allClosed(mostMs: number): Promise<void> {
+    if (this.sockets.size === 0 || mostMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, mostMs);
+      this.onLastClosed = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
 }
 
 /**

@@ -20,8 +20,6 @@ import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./s
 const ASK_AGAIN_MS = 1_000;
 /** A replica notices within 5 s that its upstream is silent: what it still says after this is true. */
 const HEARSAY_MS = 8_000;
-/** How often it looks whether it has caught up. */
-const POLL_MS = 20;
 
 /** Asks every source once; `done` is called once, with an answer for each, within a bounded time. */
 export type AskSources = (
@@ -33,6 +31,8 @@ export interface SeedingDeps {
   readonly sources: readonly Address[];
   readonly ask: AskSources;
   readonly later: (ms: number, run: () => void) => void;
+  /** Calls `done` once, in a later turn, when `holds()`. @returns a cancel */
+  readonly until: (holds: () => boolean, done: () => void) => () => void;
   readonly now: () => number;
   readonly journal: Journal;
 }
@@ -59,6 +59,8 @@ export class Seeding {
   private readonly deps: SeedingDeps;
   private source: Address | null = null;
   private over = false;
+  /** Ends the wait for the source; null while there is none. */
+  private cancelWait: (() => void) | null = null;
   private told = "";
   /** Since when every round ended with hearsay of a living primary, -1 when the last did not. */
   private hearsaySinceMs = -1;
@@ -75,6 +77,8 @@ export class Seeding {
   /** Somebody else decided. */
   stop(): void {
     this.over = true;
+    this.cancelWait?.();
+    this.cancelWait = null;
   }
 
   private round(): void {
@@ -109,7 +113,7 @@ export class Seeding {
       case "sync":
         if (this.source !== choice.source) this.node.syncFrom(choice.source);
         this.source = choice.source;
-        this.await(this.deps.now());
+        this.await();
     }
   }
 
@@ -120,12 +124,23 @@ export class Seeding {
   }
 
   /** Until it has caught up, or the source has been away for a while. */
-  private await(awaySinceMs: number): void {
-    if (this.over) return;
-    const nowMs = this.deps.now();
-    const sinceMs = this.node.connected ? nowMs : awaySinceMs;
-    if (this.node.caughtUp || nowMs - sinceMs >= ASK_AGAIN_MS) this.round();
-    else this.deps.later(POLL_MS, () => this.await(sinceMs));
+  private await(): void {
+    const { node, deps } = this;
+    const { connected } = node;
+    const cancel = deps.until(
+      () => node.caughtUp || node.connected !== connected,
+      () => this.endWait(cancel, node.caughtUp ? "round" : "await"),
+    );
+    this.cancelWait = cancel;
+    if (!connected) deps.later(ASK_AGAIN_MS, () => this.endWait(cancel, "round"));
+  }
+
+  /** What `cancel` belongs to is over, unless it was before. */
+  private endWait(cancel: () => void, next: "round" | "await"): void {
+    if (this.cancelWait !== cancel) return;
+    this.cancelWait = null;
+    cancel();
+    this[next]();
   }
 
   private again(ms: number): void {

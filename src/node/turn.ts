@@ -9,7 +9,8 @@
  *                                      processor, and what is not written by then waits for the
  *                                      scheduler (idle lag 0.06 ms instead of 0.12)
  *   answer    replies that waited      their condition holds: the pump has run
- *   trim      holds, the backlog       last, since nobody waits for it
+ *   trim      holds, the backlog       after those, since nobody waits for it
+ *   tell      who waits for something  last, when all is as the turn leaves it: until(). Nobody polls
  *
  * Every end of a turn comes through run(): client reads, embedded writes, batches that a session
  * applied, ACKs, sockets that took, timers. They ask with want(), and one run answers all of them.
@@ -19,8 +20,8 @@
  * replies still wait for the end.
  *
  * Pure core: the loop and its timers are a TurnShell (loop-turns.ts; the simulator has its own).
- * Owns: the order, what is published, the replies that wait. Does not own: links (primary/), batches
- * (log/), sockets.
+ * Owns: the order, what is published, the replies and the others that wait. Does not own: links
+ * (primary/), batches (log/), sockets.
  */
 import { ReplyQueue, type ReplyOut } from "./reply-queue.ts";
 
@@ -63,6 +64,12 @@ export interface TurnParts {
   readonly now: () => number;
 }
 
+/** Somebody who is told at the end of the first turn at which it holds. */
+interface Wait {
+  readonly holds: () => boolean;
+  readonly done: () => void;
+}
+
 /** The turn, for those who append to the log and answer clients. */
 export interface ClientTurn {
   /** Call after all commands of one socket read, or one embedded write: the log may have grown. */
@@ -79,6 +86,7 @@ export interface ClientTurn {
 export class Turn implements ClientTurn {
   readonly #parts: TurnParts;
   readonly #replies = new ReplyQueue();
+  readonly #waits = new Set<Wait>();
   /** End of the log that links may see. */
   #published = 0;
   #isWanted = false;
@@ -103,9 +111,25 @@ export class Turn implements ClientTurn {
     if (tail - this.#published >= LONG_TURN_BYTES) this.#relieve(this.#parts.now());
   }
 
-  /** A session applied batches. */
+  /** A session took something in, and may have applied batches. */
   applied(): void {
-    if (this.#parts.log.next !== this.#published) this.want();
+    if (this.#parts.log.next !== this.#published || this.#waits.size > 0) this.want();
+  }
+
+  /** Something changed that somebody may wait for. */
+  readonly changed = (): void => {
+    if (this.#waits.size > 0) this.want();
+  };
+
+  /**
+   * Calls `done` once, at the end of the first turn at which `holds()`, from this one on. Whoever
+   * makes it hold asks for a turn, by changed() where nothing else does. @returns a cancel
+   */
+  until(holds: () => boolean, done: () => void): () => void {
+    const wait = { holds, done };
+    this.#waits.add(wait);
+    this.want();
+    return () => void this.#waits.delete(wait);
   }
 
   // --- the turn --------------------------------------------------------------------------------
@@ -127,6 +151,7 @@ export class Turn implements ClientTurn {
     const moreToFeed = this.#feed(nowMs);
     this.#answer();
     const moreToTrim = this.#trim(nowMs);
+    this.#tell();
     return moreToFeed || moreToTrim;
   }
 
@@ -162,6 +187,15 @@ export class Turn implements ClientTurn {
 
   #trim(nowMs: number): boolean {
     return this.#parts.feeder.trim(nowMs);
+  }
+
+  #tell(): void {
+    if (this.#waits.size === 0) return;
+    for (const wait of [...this.#waits])
+      if (this.#waits.has(wait) && wait.holds()) {
+        this.#waits.delete(wait);
+        wait.done();
+      }
   }
 
   // --- replies ---------------------------------------------------------------------------------

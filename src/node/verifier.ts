@@ -8,7 +8,6 @@
  *
  * Owns: running verifications and their answers. Does not own: sums (store/digest.ts).
  */
-import { performance } from "node:perf_hooks";
 import { LIMITS } from "../limits.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
@@ -21,7 +20,9 @@ import type { DigestAnswer, Id, Position, Verify } from "../wire/messages.ts";
 
 /** Buckets that fit into one DIGEST. */
 const BUCKETS = 512;
-const POLL_MS = 20;
+
+/** Resolves when `holds()` or after `timeoutMs`; looked at when an answer came or a link ended. */
+type Until = (holds: () => boolean, timeoutMs: number) => Promise<unknown>;
 
 export interface ReplicaVerdict {
   readonly replicaId: Id;
@@ -48,13 +49,15 @@ export interface VerifyReport {
 
 export class Verifier {
   private readonly pool: SerializerPool;
+  private readonly until: Until;
   /** Answers of the verification under way, by verify id and link. */
   private readonly answers = new Map<Id, Map<Link, DigestAnswer>>();
   /** Questions of the upstream that are being answered. */
   private answering = 0;
 
-  constructor(pool: SerializerPool) {
+  constructor(pool: SerializerPool, until: Until) {
     this.pool = pool;
+    this.until = until;
   }
 
   /** A replica answered; answers nobody waits for are dropped. */
@@ -88,7 +91,7 @@ export class Verifier {
       const own = await this.pool.digest(snapshot, { seed: message.seed, buckets: BUCKETS });
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
       snapshot.close();
-      await allAnswered(asked, got, timeoutMs);
+      await this.until(() => asked.every((link) => link.isClosed || got.has(link)), timeoutMs);
       const authenticated = feeder.options.password !== "";
       const replicas = connected.map((link) => ({
         ...verdictOf(link, own, got.get(link)),
@@ -125,16 +128,6 @@ export class Verifier {
       snapshot.close();
     }
   }
-}
-
-async function allAnswered(
-  asked: readonly Link[],
-  got: ReadonlyMap<Link, DigestAnswer>,
-  timeoutMs: number,
-): Promise<void> {
-  const untilMs = performance.now() + timeoutMs;
-  while (asked.some((link) => !link.isClosed && !got.has(link)) && performance.now() < untilMs)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }
 
 function verdictOf(

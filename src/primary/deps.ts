@@ -68,4 +68,6 @@ export interface FeederDeps {
   readonly reclaimable: (frozen: readonly FrozenState[]) => number;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
+  /** A link ended, and is no longer in the list. */
+  readonly onLinkClosed: () => void;
 }

@@ -115,6 +115,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     else this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", fields);
     park(this, link, reason, this.stopping);
     this.settleWaiters(this.deps.now());
+    this.deps.onLinkClosed();
   }
 
   wantPump(): void {

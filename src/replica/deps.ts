@@ -98,6 +98,8 @@ export interface SessionDeps {
   readonly randomId: () => Id;
   /** Something may have become visible in the log: our own links want to be fed. */
   readonly onApplied: () => void;
+  /** The session is in another state now. */
+  readonly onMoved: () => void;
   /** The state is at no position any more; see Applier. Until a swap nobody may be fed from it. */
   readonly onTorn: () => void;
   /** The state is exactly at the message's position now, and nowhere else later: freeze it. */

@@ -102,8 +102,7 @@ export class Session implements DecoderSink {
   }
 
   get connected(): boolean {
-    const { kind } = this.state;
-    return kind === "streaming" || kind === "restoring";
+    return this.state.kind === "streaming" || this.state.kind === "restoring";
   }
 
   // --- commands ------------------------------------------------------------------------------
@@ -509,5 +508,6 @@ export class Session implements DecoderSink {
   private move(state: SessionState): void {
     assertSessionMove(this.state.kind, state.kind);
     this.state = state;
+    this.deps.onMoved();
   }
 }

@@ -1,5 +1,6 @@
 /** The order of a turn, when it comes, and the long turn that does not wait for its end. */
 import { expect, test } from "vitest";
+import { awaitTurn } from "../../../src/node/await-turn.ts";
 import type { ReplyOut } from "../../../src/node/reply-queue.ts";
 import { Turn } from "../../../src/node/turn.ts";
 
@@ -127,5 +128,57 @@ test("batches that a session applied => a turn, unless they are published", () =
   turn.applied();
   expect(endTurn()).toContain("feed");
   turn.applied();
+  expect(queued).toEqual([]);
+});
+
+test("who waits for something => told once, at the end of the turn at which it holds", () => {
+  const { turn, did, queued, endTurn } = setUp();
+  let holds = false;
+  turn.until(
+    () => holds,
+    () => did.push("told"),
+  );
+  expect(endTurn()).toEqual(["seal", "feed", "trim"]);
+  expect(queued).toEqual([]);
+  holds = true;
+  turn.changed();
+  expect(endTurn()).toEqual(["seal", "feed", "trim", "told"]);
+  turn.changed();
+  expect(queued).toEqual([]);
+});
+
+test("a wait that was cancelled, before the turn or by another that was told => nothing", () => {
+  const { turn, did, queued, endTurn } = setUp();
+  const first = turn.until(
+    () => true,
+    () => did.push("first"),
+  );
+  turn.until(
+    () => true,
+    () => {
+      did.push("second");
+      third();
+    },
+  );
+  const third = turn.until(
+    () => true,
+    () => did.push("third"),
+  );
+  first();
+  expect(endTurn().slice(3)).toEqual(["second"]);
+  turn.changed();
+  turn.applied();
+  expect(queued).toEqual([]);
+});
+
+test("awaitTurn() => true at a turn's end, false after its time, and nobody waits any more", async () => {
+  const { turn, queued, endTurn } = setUp();
+  const told = awaitTurn(turn, () => true, Number.POSITIVE_INFINITY);
+  endTurn();
+  expect(await told).toBe(true);
+  const late = awaitTurn(turn, () => false, 5);
+  endTurn();
+  expect(await late).toBe(false);
+  turn.changed();
   expect(queued).toEqual([]);
 });

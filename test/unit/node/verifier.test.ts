@@ -1,6 +1,7 @@
 /** A verification's snapshot: closed when its own sum is there, however long replicas take. */
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { awaitTurn } from "../../../src/node/await-turn.ts";
 import { Verifier } from "../../../src/node/verifier.ts";
 import type { SerializerPool } from "../../../src/store/pool.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
@@ -23,7 +24,9 @@ function verifying(timeoutMs: number) {
   const pool = new SlowPool();
   const harness = new Harness();
   const replica = harness.stream();
-  const verifier = new Verifier(pool as unknown as SerializerPool);
+  const verifier = new Verifier(pool as unknown as SerializerPool, (holds, ms) =>
+    awaitTurn(harness.turn, holds, ms),
+  );
   let closed = 0;
   const snapshot = { close: () => (closed += 1) } as unknown as Snapshot;
   const report = verifier.run(harness.feeder, POSITION, () => snapshot, timeoutMs);
@@ -48,6 +51,7 @@ test("own sum done, a replica hangs => the snapshot is closed while the answer i
     sum: OWN.sum,
     buckets: [...OWN.buckets],
   });
+  harness.turn.end(harness.nowMs);
   expect((await report).replicas).toMatchObject([{ verdict: "equal", buckets: [] }]);
 });
 

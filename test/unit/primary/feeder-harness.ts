@@ -168,6 +168,7 @@ export class Harness {
       now: () => this.nowMs,
       onSuperseded: () => undefined,
       onDigest: () => undefined,
+      onLinkClosed: () => undefined,
       pinned: () => this.pinned,
       reclaimable: () => this.reclaimable,
     });

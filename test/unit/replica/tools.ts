@@ -118,6 +118,7 @@ export class Harness {
       random: () => 0.5,
       randomId: () => id(minted++),
       onApplied: () => undefined,
+      onMoved: () => undefined,
       onVerify: () => undefined,
       onTorn: () => this.events.push("torn"),
       keeper,
