@@ -19,7 +19,7 @@ export function progressLine(status: NodeStatus, nowMs: number = Date.now()): st
 /** One line about a sync that this node sends, or "" when that link has none. */
 export function shipLine(link: LinkStatus, nowMs: number = Date.now()): string {
   const { ship } = link;
-  if (ship === null || ship.state === "done") return "";
+  if (ship === null || ship.state === "finishing") return "";
   if (ship.state === "queued") return "full sync: queued";
   return `full sync: ${amounts(ship.chunksSent, ship.bytesSent, ship.bytesTotal, nowMs - ship.startedAtMs)}`;
 }

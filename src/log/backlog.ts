@@ -88,11 +88,6 @@ export class Backlog implements SegmentPool {
     return this.segments[0]!.start;
   }
 
-  /** Chain at `first`. */
-  get chainFirst(): number {
-    return this.segments[0]!.chainStart;
-  }
-
   /** End of all that was appended or received: inside the open batch when there is one. */
   get tail(): number {
     return this.newest.start + this.newest.used;

@@ -34,7 +34,7 @@ export interface WritableLog {
 }
 
 /** Where a write is refused, the reply to give; null when writes are welcome. */
-export type WriteRefusal = "readonly" | "loading" | "seeding" | null;
+export type WriteRefusal = "readonly" | "seeding" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -116,12 +116,14 @@ export interface StateDigest {
   readonly sum: string;
 }
 
-export type LinkStateName = "greeting" | "handshake" | "waiting" | "streaming" | "shipping";
+export type LinkStateName =
+  "greeting" | "handshake" | "waiting" | "streaming" | "shipping" | "closed";
 export type SessionStateName =
   "connecting" | "handshake" | "restoring" | "streaming" | "retrying" | "stopped";
 
 export interface ShipStatus {
-  readonly state: "queued" | "sending" | "done";
+  /** `finishing`: all is sent, and the replica has not confirmed yet that it switched to it. */
+  readonly state: "queued" | "sending" | "finishing";
   readonly snapshotId: Id;
   readonly chunksSent: number;
   readonly chunksAcked: number;

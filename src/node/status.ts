@@ -26,7 +26,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
       printable(hello?.address.host ?? "") || link.remote.slice(0, link.remote.lastIndexOf(":")),
     clientPort: hello?.address.clientPort ?? 0,
     replPort: hello?.address.replPort ?? 0,
-    state: state.kind === "closed" ? "handshake" : state.kind,
+    state: state.kind,
     sent: link.sent,
     applied,
     lagBytes,
@@ -75,7 +75,7 @@ function shipStatus(link: Link, nowMs: number, wallMs: number): ShipStatus | nul
   const ship = link.currentShip;
   if (ship === null || ship.state === "done") return null;
   return {
-    state: ship.state === "finishing" ? "done" : ship.state,
+    state: ship.state,
     snapshotId: ship.snapshotId,
     chunksSent: ship.nextChunk,
     chunksAcked: ship.ackedChunk,

@@ -6,7 +6,8 @@
  *   3 ready, places                6 WELCOME: stream, wait, or ship (fresh or resumed)
  *
  * Every refusal and every decision is one log line with both sides' values, and a counter.
- * Owns: that order. Does not own: links afterwards (feeder.ts).
+ * Owns: that order, 5 and its log line. Does not own: the checks (hello-checks.ts), WELCOME
+ * (welcome.ts), links afterwards (feeder.ts).
  */
 import type { Hello } from "../wire/messages.ts";
 import type { FeederDeps } from "./deps.ts";

@@ -5,7 +5,8 @@
  *   shipping    SNAPSHOT once, whole CHUNK frames up to the same and the ship window and rate, END
  *   waiting     heartbeats only
  *
- * Owns: the arithmetic of one link. Does not own: rotation over links (feeder.ts).
+ * Owns: the arithmetic of one link. Does not own: rotation over links (pump.ts), the window
+ * (flow.ts).
  */
 import type { Cursor } from "../log/cursor.ts";
 import type { Link } from "./link.ts";

@@ -3,7 +3,7 @@
  * piece with the owner of its memory, which is released when the piece is taken or the socket is
  * gone.
  *
- * Owns: the queue and its byte count. Does not own: the socket (node/replication-port.ts), limits (link.ts).
+ * Owns: the queue and its byte count. Does not own: the socket (node/replication-port.ts), limits (link-feed.ts).
  */
 import assert from "node:assert/strict";
 

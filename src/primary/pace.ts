@@ -31,7 +31,7 @@
  *   until the hold has room       for as long as it takes: only a write that fits may go. One larger
  *                                 than the whole cap does not wait for that: it never would fit
  *
- * A link that keeps the pace below the floor for throttleMaxMs is let go by the caller.
+ * The caller ends a sync that keeps the pace below the floor for throttleMaxMs.
  * Pure. Owns: the arithmetic and the bucket. Does not own: clients that wait (resp/), holds.
  */
 

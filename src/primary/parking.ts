@@ -28,7 +28,7 @@ export class Parking {
     this.holds = holds;
   }
 
-  /** Keeps `parked`; what was kept of the same replica before is let go. Takes over the snapshot's use. */
+  /** Keeps `parked`; what was kept of the same replica before is dropped. Takes over the snapshot's use. */
   put(parked: Parked): void {
     this.forget(parked.replicaId);
     this.places.set(parked.replicaId, parked);

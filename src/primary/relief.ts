@@ -1,9 +1,9 @@
 /**
- * Giving memory back when snapshots pin too much of it: one snapshot is let go of, with all that use
+ * Giving memory back when snapshots pin too much of it: one snapshot is dropped, with all that use
  * it, and only if that helps. What pins nothing, and what would have to go for nothing, stays: a
  * verification's snapshot is none of ours, and two that pin the same memory are no use one by one.
  *
- *   all of ours together would free less than is needed   nothing is let go of
+ *   all of ours together would free less than is needed   nothing is dropped
  *   one alone frees what is needed                        that one; of several one that is only
  *                                                         parked, then the one with the most to do
  *   else                                                  the one that frees most; then it is asked again

@@ -133,7 +133,7 @@ export function park(owner: ShipOwner, link: Link, reason: CloseReason, stopping
   owner.parking.put({ replicaId, snapshot, hold, shippedAtMs, caughtUp, sinceMs, untilMs });
 }
 
-/** Ends after which the snapshot and the hold are of no use to the replica. */
+/** Ends after which the replica cannot use the snapshot and the hold. */
 const UNPARKED: ReadonlySet<CloseReason> = new Set<CloseReason>([
   "upstream_resync",
   "shutdown",

@@ -57,11 +57,6 @@ export class Shipping {
     return this.readings.size;
   }
 
-  /** Place in the queue, 1 is next; 0 when it does not queue. */
-  placeOf(ship: Ship): number {
-    return this.queue.indexOf(ship) + 1;
-  }
-
   /** A ship from chunk 0: joins what is still at its beginning, else queues. */
   request(ship: Ship, nowMs: number): void {
     for (const reading of this.readings) {

@@ -19,13 +19,6 @@ export class Waiters {
     return this.waiting.size;
   }
 
-  /** Highest offset anybody waits for, -1 for none. */
-  highest(): number {
-    let highest = -1;
-    for (const waiter of this.waiting) highest = Math.max(highest, waiter.offset);
-    return highest;
-  }
-
   add(waiter: Waiter): void {
     this.waiting.add(waiter);
   }
@@ -50,12 +43,5 @@ export class Waiters {
     const cut = [...this.waiting];
     this.waiting.clear();
     for (const waiter of cut) waiter.done(null);
-  }
-
-  /** When the next one gives up, ms, Infinity for never. */
-  nextTimeoutMs(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const waiter of this.waiting) next = Math.min(next, waiter.untilMs);
-    return next;
   }
 }

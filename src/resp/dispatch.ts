@@ -17,7 +17,6 @@ const QUOTED_CHARS_MAX = 128;
 
 const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   readonly: ERR.readonly,
-  loading: ERR.loading,
   seeding: ERR.seeding,
 };
 

@@ -13,6 +13,7 @@ const NO_ID = "0".repeat(40);
 const LINK_STATES: Readonly<Record<LinkStateName, string>> = {
   greeting: "wait_bgsave",
   handshake: "wait_bgsave",
+  closed: "wait_bgsave",
   waiting: "wait_bgsave",
   shipping: "send_bulk",
   streaming: "online",

@@ -222,7 +222,6 @@ describe("refused writes", () => {
     const port = new FakePort();
     const client = new FakeClient(port);
     port.node.loading = true;
-    port.node.refusal = "loading";
     expect(client.call("GET", "k")).toMatch(/^-LOADING /);
     expect(client.call("SET", "k", "v")).toMatch(/^-LOADING /);
     for (const command of [["PING"], ["WAIT", "0", "0"], ["DBSIZE"], ["EXISTS", "k"]])

@@ -46,13 +46,12 @@ describe("waiters", () => {
     add("a", 10, 1, 100);
     add("b", 20, 2, 100);
     const cancelled = add("c", 5, 1, 100);
-    expect([waiters.highest(), waiters.nextTimeoutMs()]).toEqual([20, 100]);
     waiters.cancel(cancelled);
     waiters.settle(99, (offset) => (offset <= 10 ? 1 : 0));
     expect(answers).toEqual(["a:1"]);
     waiters.settle(100, () => 1);
     expect(answers).toEqual(["a:1", "b:1"]);
-    expect([waiters.size, waiters.highest(), waiters.nextTimeoutMs()]).toEqual([0, -1, Infinity]);
+    expect(waiters.size).toBe(0);
   });
 
   test("cut => all of them end with null, those that begin meanwhile stay", () => {
