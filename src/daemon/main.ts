@@ -15,6 +15,7 @@ import { Housekeeping } from "../node/housekeeping.ts";
 import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
 import { LogStream } from "./log-stream.ts";
 import { createLogger, type Logger } from "../node/logger.ts";
+import { foldStrangers } from "../node/stranger-log.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
@@ -69,12 +70,14 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   const terminal = new ProgressTerminal(
     new LogStream(process.stderr, (lines) => log.warn("log_lines_lost", { lines })),
   );
-  const log = createLogger({
-    level: options.logLevel,
-    format: options.logFormat,
-    colour: options.logFormat === "pretty" && process.stderr.isTTY,
-    sink: (text) => terminal.log(text),
-  });
+  const log = foldStrangers(
+    createLogger({
+      level: options.logLevel,
+      format: options.logFormat,
+      colour: options.logFormat === "pretty" && process.stderr.isTTY,
+      sink: (text) => terminal.log(text),
+    }),
+  );
   dieLoudly(log);
   for (const variable of warnings) log.warn("unknown_variable", { variable });
   const node = openNode(options, log);

@@ -9,6 +9,7 @@ import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { readNodeOptions } from "../node/options.ts";
+import { foldStrangers } from "../node/stranger-log.ts";
 
 /** What both a primary and a replica take. Sizes in bytes, times in ms. */
 export interface NodeSettings {
@@ -67,11 +68,13 @@ export async function openNode(
     if (typeof value === "string" || typeof value === "number") argv.push(flag, String(value));
   }
   const { options } = readNodeOptions(command, argv, {}, () => "");
-  const logger = createLogger({
-    level: settings.logLevel ?? "info",
-    format: settings.logFormat ?? "pretty",
-    sink: settings.log ?? (() => undefined),
-  });
+  const logger = foldStrangers(
+    createLogger({
+      level: settings.logLevel ?? "info",
+      format: settings.logFormat ?? "pretty",
+      sink: settings.log ?? (() => undefined),
+    }),
+  );
   const node = createNode(options, logger);
   const replPort = await node.start();
   const keys = new Keyspace(node);

@@ -67,6 +67,11 @@ const STRANGERS: Readonly<Record<string, Sameness>> = {
     String(name).startsWith("unrelated") ? `${name} ${replica}` : "",
 };
 
+/** Caused by somebody who was let in by nobody. */
+export function isByStranger(event: string, fields: Fields): boolean {
+  return (STRANGERS[event]?.(fields) ?? "") !== "";
+}
+
 /** Of our own attempts. */
 const ATTEMPTS: Readonly<Record<string, Sameness>> = {
   upstream_lost: ({ why }) => String(why),
