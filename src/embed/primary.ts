@@ -87,7 +87,9 @@ export class Primary {
   async ready(): Promise<void> {
     const turn = { sinceMs: -1 };
     while (!this.node.mayWrite(turn, 0))
-      await new Promise<void>((resolve) => this.node.onWritersResumed(turn, resolve));
+      await new Promise<void>((resolve) => {
+        this.node.onWritersResumed(turn, resolve);
+      });
   }
 
   /**

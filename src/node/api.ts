@@ -58,8 +58,8 @@ export interface HawserNode {
    * and ask again when onWritersResumed() calls. `turn` is the writer's own.
    */
   mayWrite(turn: WriterTurn, bytes: number): boolean;
-  /** Calls `resume` once, when it is worth asking again. */
-  onWritersResumed(turn: WriterTurn, resume: () => void): void;
+  /** Calls `resume` once, when it is worth asking again. Returns a cancel. */
+  onWritersResumed(turn: WriterTurn, resume: () => void): () => void;
   /** Whether even a small write would have to wait now. */
   writersPaused(): boolean;
   /** A newer primary was heard of a moment ago: expired keys are hidden, and not deleted by themselves. */

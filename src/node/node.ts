@@ -261,8 +261,9 @@ export class DaemonNode implements HawserNode {
     return this.feeder.pacing.mayWrite(turn, bytes, this.now());
   }
 
-  onWritersResumed(turn: WriterTurn, resume: () => void): void {
-    setTimeout(resume, this.feeder.pacing.retryMs(turn, this.now()));
+  onWritersResumed(turn: WriterTurn, resume: () => void): () => void {
+    const timer = setTimeout(resume, this.feeder.pacing.retryMs(turn, this.now()));
+    return () => clearTimeout(timer);
   }
 
   writersPaused(): boolean {

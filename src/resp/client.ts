@@ -336,9 +336,8 @@ export class Client implements Connection {
   }
 
   #waitForWriters(): void {
-    this.#blocked = () => undefined;
     this.#transport.pause();
-    this.#port.node.onWritersResumed(this.#turn, () => this.#unblock(null));
+    this.#blocked = this.#port.node.onWritersResumed(this.#turn, () => this.#unblock(null));
   }
 
   /** Asked for each write while writers are slowed. The command's length stands for what it logs. */

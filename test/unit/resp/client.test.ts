@@ -118,6 +118,16 @@ describe("client: order and blocking", () => {
     expect(client.taken()).toBe("+OK\r\n$1\r\n1\r\n");
   });
 
+  test("writers paused, the client goes away => it waits no more", () => {
+    const port = new FakePort();
+    const client = new FakeClient(port);
+    port.node.paused = true;
+    client.send(request("SET", "k", "1"));
+    expect(port.node.writersWaiting).toBe(1);
+    client.client.close();
+    expect(port.node.writersWaiting).toBe(0);
+  });
+
   test("writers paused + MULTI => queued, and EXEC with writes waits", () => {
     const port = new FakePort();
     const client = new FakeClient(port);

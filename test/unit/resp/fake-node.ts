@@ -113,11 +113,15 @@ export class FakeNode implements HawserNode {
   mayWrite(): boolean {
     return !this.paused;
   }
-  onWritersResumed(_turn: WriterTurn, resume: () => void): void {
+  onWritersResumed(_turn: WriterTurn, resume: () => void): () => void {
     this.#resumes.push(resume);
+    return () => void this.#resumes.splice(this.#resumes.indexOf(resume), 1);
   }
   writersPaused(): boolean {
     return this.paused;
+  }
+  get writersWaiting(): number {
+    return this.#resumes.length;
   }
   resumeWriters(): void {
     this.paused = false;
