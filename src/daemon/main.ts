@@ -82,7 +82,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   for (const variable of warnings) log.warn("unknown_variable", { variable });
   const node = openNode(options, log);
   let stop = (): void => process.exit(EXIT.ok);
-  const clients = new ClientServer(node, options, log, () => stop());
+  const clients = new ClientServer(node, log, () => stop());
   const housekeeping = new Housekeeping(clients.context);
   stop = onceStopped(log, node, clients, housekeeping);
   process.on("SIGTERM", stop);

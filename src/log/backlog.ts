@@ -42,11 +42,15 @@ const FREE_SEGMENTS_MAX = 32;
 /** Log segments trimmed in one call: trimming must not hold the loop. */
 const TRIM_SEGMENTS_MAX = 8;
 
-export interface BacklogOptions {
+/** Read whenever the log is trimmed, never copied: they may change. */
+export interface BacklogLimits {
   /** Bytes of history to keep; at most one log segment more is held. */
   readonly sizeBytes: number;
   /** Also drop what is older than this, ms; 0 keeps by bytes alone. */
   readonly ttlMs?: number;
+}
+
+export interface BacklogOptions extends BacklogLimits {
   /** Bytes of one log segment; default: a sixteenth of sizeBytes, 64 KiB to 1 MiB. */
   readonly segmentBytes?: number;
   /** Wall clock, ms since 1970. */
@@ -58,8 +62,7 @@ export class Backlog implements SegmentPool {
   next: number;
   /** Chain at `next`. */
   chain: number;
-  sizeBytes: number;
-  readonly ttlMs: number;
+  limits: BacklogLimits;
   readonly segmentBytes: number;
   private readonly clock: () => number;
   private segments: LogSegment[] = [];
@@ -76,11 +79,14 @@ export class Backlog implements SegmentPool {
   constructor(offset: number, chain: number, options: BacklogOptions) {
     this.next = offset;
     this.chain = chain;
-    this.sizeBytes = options.sizeBytes;
-    this.ttlMs = options.ttlMs ?? 0;
+    this.limits = options;
     this.segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.sizeBytes);
     this.clock = options.clock;
     this.newest = this.addSegment(offset, chain, this.segmentBytes);
+  }
+
+  get sizeBytes(): number {
+    return this.limits.sizeBytes;
   }
 
   /** Start of the held log. */
@@ -379,7 +385,8 @@ export class Backlog implements SegmentPool {
     const oldest = this.segments[0]!;
     if (oldest.end > hold || oldest.sealed !== oldest.used) return false;
     if (this.next - oldest.end >= this.sizeBytes) return true;
-    return this.ttlMs > 0 && oldest.clockMs < this.clock() - this.ttlMs;
+    const { ttlMs = 0 } = this.limits;
+    return ttlMs > 0 && oldest.clockMs < this.clock() - ttlMs;
   }
 
   /** Forgets everything and goes on at another position: a snapshot was swapped in. */

@@ -4,6 +4,7 @@
  *
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
  */
+import type { LiveSettings } from "./options.ts";
 import type { HistoryState } from "../log/history.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
@@ -98,16 +99,15 @@ export interface HawserNode {
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */
   events(): readonly KeptEvent[];
-  /** Settings that CONFIG SET may change at runtime; returns an error text or null. */
-  applySetting(name: RuntimeSetting, value: number): string | null;
+  /** In force now; who changes them calls settingsChanged(). */
+  readonly settings: LiveSettings;
+  settingsChanged(): void;
   /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
   stop(): Promise<boolean>;
 }
 
 /** Hears of the end of a promotion: null, or why there is none. */
 export type Promoted = (refusal: string | null) => void;
-
-export type RuntimeSetting = "ship-rate" | "backlog" | "maxmemory";
 
 export interface StateDigest {
   readonly position: Position;

@@ -49,6 +49,11 @@ export interface KeyspaceCounters {
 /** What a keyspace needs of its node. */
 export type KeyspaceNode = Pick<HawserNode, "store" | "log" | "writeRefusal" | "relieveMemory">;
 
+/** Read at every write, never copied: they may change. */
+export interface KeyspaceLimits {
+  readonly maxmemory: number;
+}
+
 export class Keyspace {
   /** This turn's store; find() leaves its hit there. */
   store: Store;
@@ -56,8 +61,6 @@ export class Keyspace {
   now: number = Date.now();
   /** Why writes are refused in this run. */
   refusal: WriteRefusal = null;
-  /** Bytes above which growing writes are refused; 0 is unlimited. */
-  maxmemory = 0;
   /** Grows with every record that the state takes: equal before and after, nothing was touched. */
   steps = 0;
   /** Commands in transactions of all clients, and requests that are still arriving. */
@@ -67,6 +70,7 @@ export class Keyspace {
   readonly watches: WatchTable = new WatchTable();
 
   readonly #node: KeyspaceNode;
+  readonly #limits: KeyspaceLimits;
   readonly #log: WritableLog;
   #into: Buffer;
   #grouping = false;
@@ -76,8 +80,9 @@ export class Keyspace {
   /** Bytes of a GROUP for which there is room in the log. */
   #groupRoom = 0;
 
-  constructor(node: KeyspaceNode) {
+  constructor(node: KeyspaceNode, limits: KeyspaceLimits = { maxmemory: 0 }) {
     this.#node = node;
+    this.#limits = limits;
     this.#log = node.log;
     this.store = node.store;
     this.#into = this.#group;
@@ -118,6 +123,11 @@ export class Keyspace {
   /** What clients make this process keep beside the keys: transactions, watched keys, large requests. */
   get clientBytes(): number {
     return this.queuedBytes + this.inputBytes + this.watches.bytes;
+  }
+
+  /** Bytes above which growing writes are refused; 0 is unlimited. */
+  get maxmemory(): number {
+    return this.#limits.maxmemory;
   }
 
   /** True when memory is at --maxmemory: growing writes are refused. */

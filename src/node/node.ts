@@ -32,7 +32,6 @@ import type {
   HawserNode,
   NodeStatus,
   Promoted,
-  RuntimeSetting,
   StateDigest,
   WritableLog,
   WriteRefusal,
@@ -40,7 +39,7 @@ import type {
 import { NodeCore } from "./core.ts";
 import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./status.ts";
 import type { Address } from "./option-values.ts";
-import type { NodeOptions } from "./options.ts";
+import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
 import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
 import { askSources } from "./source-inquiries.ts";
@@ -67,8 +66,8 @@ export class DaemonNode implements HawserNode {
   private readonly slices = new Slices((run) => setImmediate(run));
   private readonly loopTurns = new LoopTurns();
   private readonly eventLog = new EventLog();
-  private readonly options: NodeOptions;
-  private readonly feederOptions: FeederOptions;
+  /** One object: the feeder, the session, the log and the client port read it. */
+  readonly settings: LiveSettings & FeederOptions & SessionOptions;
   private readonly logger: Logger;
   private readonly pool: SerializerPool;
   private readonly verifier: Verifier;
@@ -79,14 +78,19 @@ export class DaemonNode implements HawserNode {
   private replPort = 0;
 
   constructor(options: NodeOptions, logger: Logger) {
-    this.options = options;
+    // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
+    this.settings = {
+      ...FEEDER_DEFAULTS,
+      ...SESSION_DEFAULTS,
+      stagedBytesMax: machineBytes(),
+      ...options,
+    };
     this.logger = logger;
     if (options.dir !== "") openDirectory(options.dir);
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
     this.verifier = new Verifier(this.pool, (holds, ms) => this.until(holds, ms));
-    this.feederOptions = feederOptions(options);
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
     this.core = this.makeCore();
@@ -97,25 +101,29 @@ export class DaemonNode implements HawserNode {
   }
 
   private makeCore(): NodeCore {
-    const { options } = this;
-    const identity = new Identity(options.dir, options.allowReset);
-    const roleFile = new RoleFile(options.dir);
+    const { settings } = this;
+    const identity = new Identity(settings.dir, settings.allowReset);
+    const roleFile = new RoleFile(settings.dir);
     const start = this.startingRole(roleFile);
     return new NodeCore({
       role: start.role,
       upstream: start.upstream,
       sources: start.sources,
-      ask: (sources, done) => askSources(sources, options.replPassword, done),
+      ask: (sources, done) => askSources(sources, settings.replPassword, done),
       remember: roleFile.write,
       identity,
       store: this.store,
       backlog: {
-        sizeBytes: options.backlogBytes,
-        ttlMs: options.backlogTtlMs,
+        get sizeBytes() {
+          return settings.backlogBytes;
+        },
+        get ttlMs() {
+          return settings.backlogTtlMs;
+        },
         clock: Date.now,
       },
-      feederOptions: this.feederOptions,
-      sessionOptions: sessionOptions(options),
+      feederOptions: settings,
+      sessionOptions: settings,
       freeze: () => this.pool.frozen(this.store.freeze()),
       shell: this.socket,
       keeper: this.partFile,
@@ -135,15 +143,15 @@ export class DaemonNode implements HawserNode {
 
   /** What the flags say, or what is remembered; told in the log where the two differ. */
   private startingRole(file: RoleFile): StartingRole {
-    const { options } = this;
+    const { settings } = this;
     const memory = file.read();
-    const start = startingRole(options, memory);
+    const start = startingRole(settings, memory);
     const { conflict, role, upstream, sources, emptied } = start;
     const remembered = memory === null ? "" : roleText(memory.role, memory.upstream);
-    const flags = roleText(options.command, options.of);
+    const flags = roleText(settings.command, settings.of);
     if (conflict === "memory_won") this.journal("warn", "role_remembered", { remembered, flags });
     if (conflict === "flags_won") this.journal("warn", "role_from_flags", { remembered, flags });
-    if (memory !== null && options.roleFromFlags) file.forget();
+    if (memory !== null && settings.roleFromFlags) file.forget();
     if (emptied && sources.length === 0)
       this.journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
     return start;
@@ -190,7 +198,7 @@ export class DaemonNode implements HawserNode {
 
   /** Opens the replication port and, on a replica, dials. Resolves with the port. */
   async start(): Promise<number> {
-    this.replPort = await this.server.listen(this.options.replPort, this.options.bind);
+    this.replPort = await this.server.listen(this.settings.replPort, this.settings.bind);
     this.server.start();
     this.core.start();
     return this.replPort;
@@ -300,11 +308,11 @@ export class DaemonNode implements HawserNode {
 
   /** Whom the session dials; before a source is chosen, the first of them, for display. */
   private get target(): Address {
-    return this.core.upstream ?? this.options.seedFrom[0]!;
+    return this.core.upstream ?? this.settings.seedFrom[0]!;
   }
 
   private address(): NodeAddress {
-    const { announceHost, announcePort, announceReplPort } = this.options;
+    const { announceHost, announcePort, announceReplPort } = this.settings;
     return {
       host: announceHost,
       clientPort: announcePort || this.clientPort,
@@ -409,42 +417,9 @@ export class DaemonNode implements HawserNode {
     return { ...status, state, lastError: `--seed-from: ${core.seeding.why}` };
   }
 
-  applySetting(name: RuntimeSetting, value: number): string | null {
-    if (name === "ship-rate") {
-      this.feederOptions.shipRateBytes = value;
-      this.turn.want();
-    } else if (name === "backlog") this.backlog.sizeBytes = value;
-    return null;
+  settingsChanged(): void {
+    this.turn.want();
   }
-}
-
-function feederOptions(options: NodeOptions): FeederOptions {
-  return {
-    ...FEEDER_DEFAULTS,
-    windowBytes: options.windowBytes,
-    shipWindowBytes: options.shipWindowBytes,
-    shipRateBytes: options.shipRate,
-    shipGatherMs: options.shipGatherMs,
-    throttleMaxMs: options.throttleMaxMs,
-    handshakeMs: options.handshakeMs,
-    silenceMs: options.silenceMs,
-    stallMs: options.stallMs,
-    holdBytes: options.holdBytes,
-    password: options.replPassword,
-  };
-}
-
-function sessionOptions(options: NodeOptions): SessionOptions {
-  return {
-    ...SESSION_DEFAULTS,
-    roomBytes: options.windowBytes,
-    handshakeMs: options.handshakeMs,
-    silenceMs: options.silenceMs,
-    backoffMaxMs: options.backoffMaxMs,
-    stagedBytesMax: machineBytes(),
-    onDivergence: options.onDivergence,
-    password: options.replPassword,
-  };
 }
 
 /** Memory of this machine, or of the container that this is in. */

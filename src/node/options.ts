@@ -15,6 +15,7 @@ import {
   settingsOf,
   SETTINGS,
   variableOf,
+  type ChangingValues,
   type Profile,
   type Setting,
   type SettingName,
@@ -25,6 +26,12 @@ import {
 export interface NodeOptions extends SettingValues {
   readonly command: "primary" | "replica";
 }
+
+/**
+ * The settings of a running node, one object for all who use them. Whoever needs a value reads it there
+ * when it is needed: a change by CONFIG SET is then in force everywhere at once.
+ */
+export type LiveSettings = Omit<NodeOptions, keyof ChangingValues> & ChangingValues;
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 

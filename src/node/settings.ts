@@ -379,6 +379,15 @@ export type SettingValues = {
   readonly [Name in SettingName as Table[Name]["key"]]: ValueOf<Table[Name]>;
 };
 
+type LiveName = {
+  [Name in SettingName]: Table[Name] extends { readonly live: true } ? Name : never;
+}[SettingName];
+
+/** Those that CONFIG SET may change. */
+export type ChangingValues = {
+  -readonly [Name in LiveName as Table[Name]["key"]]: ValueOf<Table[Name]>;
+};
+
 export interface Setting extends Row {
   readonly name: SettingName;
   readonly key: keyof SettingValues;

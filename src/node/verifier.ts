@@ -92,7 +92,7 @@ export class Verifier {
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
       snapshot.close();
       await this.until(() => asked.every((link) => link.isClosed || got.has(link)), timeoutMs);
-      const authenticated = feeder.options.password !== "";
+      const authenticated = feeder.options.replPassword !== "";
       const replicas = connected.map((link) => ({
         ...verdictOf(link, own, got.get(link)),
         authenticated,

@@ -34,7 +34,7 @@ export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
 /** Judges a HELLO and answers it on the link. */
 export function admit(owner: AdmissionOwner, link: Link, hello: Hello, nowMs: number): void {
   const refusal =
-    checkPeer(owner.options.password, link, hello) ??
+    checkPeer(owner.options.replPassword, link, hello) ??
     checkFormat(owner, hello) ??
     checkPlace(owner, hello) ??
     checkDuplicate(owner, link, hello, nowMs);

@@ -24,13 +24,13 @@ export interface AnsweringOwner {
 
 /** Answers on the link and ends it. */
 export function answerAsk(owner: AnsweringOwner, link: Link, ask: Ask, nowMs: number): void {
-  const refusal = checkPeer(owner.options.password, link, ask);
+  const refusal = checkPeer(owner.options.replPassword, link, ask);
   if (refusal !== null) {
     link.refuse(refusal.code, refusal.message, nowMs);
     return;
   }
   const { node } = owner.deps;
-  const { password } = owner.options;
+  const { replPassword: password } = owner.options;
   owner.backlog.seal();
   // Why offset 0: a torn state is at no position, so there is nothing here that could be followed.
   const { next: offset, chain } = node.torn

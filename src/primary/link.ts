@@ -117,7 +117,7 @@ export class Link implements DecoderSink {
         versionMin: PROTOCOL.min,
         versionMax: PROTOCOL.max,
         nonce,
-        authRequired: owner.options.password !== "",
+        authRequired: owner.options.replPassword !== "",
       },
       nowMs,
     );

@@ -1,5 +1,5 @@
 /**
- * What an operator may set about feeding, with defaults (docs/decisions, D3 to D15).
+ * What the feeding side reads of a node's settings, at use, with defaults (docs/decisions, D3 to D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */
@@ -15,7 +15,7 @@ export interface FeederOptions {
   /** Chunk payload in flight (sent and not loaded). */
   readonly shipWindowBytes: number;
   /** Chunk payload per second, over all ships; 0 is no limit. */
-  shipRateBytes: number;
+  readonly shipRate: number;
   /** Handshakes that arrive within this share one freeze. */
   readonly shipGatherMs: number;
   /** Serializations at a time; the others queue. */
@@ -39,7 +39,7 @@ export interface FeederOptions {
   /** A connection with the same replica id but another process is superseded after this silence. */
   readonly duplicateSilenceMs: number;
   /** Shared by both ends, "" for none. */
-  readonly password: string;
+  readonly replPassword: string;
 }
 
 /** Falling behind this soon after a ship counts as a failure of the ship, ms. */
@@ -56,7 +56,7 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   outputCapBytes: 4 * MIB,
   windowBytes: 64 * MIB,
   shipWindowBytes: 4 * MIB,
-  shipRateBytes: 0,
+  shipRate: 0,
   shipGatherMs: 200,
   shipsAtOnce: 2,
   shipWaitMs: 10_000,
@@ -70,5 +70,5 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   heartbeatMs: 1_000,
   waitMs: 30_000,
   duplicateSilenceMs: 3_000,
-  password: "",
+  replPassword: "",
 };

@@ -101,7 +101,7 @@ export class Shipping {
         oldest.queuedAtMs + this.owner.options.shipGatherMs,
         this.placeFreeMs(oldest),
       );
-    const rate = this.owner.options.shipRateBytes;
+    const rate = this.owner.options.shipRate;
     if (rate > 0 && this.tokens <= 0 && this.readings.size > 0)
       wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.tokens / rate) * 1000)));
     return wake;
@@ -197,7 +197,7 @@ export class Shipping {
 
   /** Bytes that may go now; a chunk may overdraw. Infinity without a limit. */
   tokensNow(nowMs: number): number {
-    const rate = this.owner.options.shipRateBytes;
+    const rate = this.owner.options.shipRate;
     if (rate === 0) return Number.POSITIVE_INFINITY;
     if (this.tokensAtMs < 0) this.tokensAtMs = nowMs;
     const earned = ((nowMs - this.tokensAtMs) * rate) / 1000;
@@ -208,6 +208,6 @@ export class Shipping {
   }
 
   takeTokens(bytes: number): void {
-    if (this.owner.options.shipRateBytes > 0) this.tokens -= bytes;
+    if (this.owner.options.shipRate > 0) this.tokens -= bytes;
   }
 }

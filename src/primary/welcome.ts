@@ -122,7 +122,7 @@ function sayWelcome(
   nowMs: number,
 ): void {
   const { node } = owner.deps;
-  const { password } = owner.options;
+  const { replPassword: password } = owner.options;
   const { next: offset, chain } = owner.backlog;
   link.say(
     {

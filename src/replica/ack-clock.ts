@@ -50,7 +50,7 @@ export class AckClock {
     this.said(nowMs);
     this.received = log.tail;
     this.applied = log.next;
-    const { roomBytes: room } = this.options;
+    const { windowBytes: room } = this.options;
     return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
   }
 

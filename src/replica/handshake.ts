@@ -33,24 +33,21 @@ export interface Claim {
  * Why this greeting is not acceptable, or null. A password that we lack is no reason: the feeder
  * refuses a HELLO without proof, and both ends have the reason in their logs.
  */
-export function judgeGreeting(
-  options: Pick<SessionOptions, "password">,
-  greeting: Greeting,
-): string | null {
+export function judgeGreeting(password: string, greeting: Greeting): string | null {
   const { versionMin, versionMax, authRequired } = greeting;
   if (versionMin > PROTOCOL.max || versionMax < PROTOCOL.min)
     return (
       `the upstream speaks versions ${versionMin} to ${versionMax} of the protocol, ` +
       `this node ${PROTOCOL.min} to ${PROTOCOL.max}`
     );
-  if (options.password !== "" && !authRequired)
+  if (password !== "" && !authRequired)
     return "the upstream asks for no password and this node has one: give both the same --repl-password";
   return null;
 }
 
 /** How long a REJECT may keep this replica away, ms: less where it is known that nobody proved it. */
 export function longestRetryMs(options: SessionOptions): number {
-  const { password, backoffMaxMs } = options;
+  const { replPassword: password, backoffMaxMs } = options;
   return password === "" ? LIMITS.retryAfterMsMax : Math.min(LIMITS.retryAfterMsMax, backoffMaxMs);
 }
 
@@ -62,7 +59,7 @@ export function answerGreeting(
   nonce: string,
   claim: Claim,
 ): Hello {
-  const { password } = options;
+  const { replPassword: password } = options;
   const { log, receivedChain: chain, restore } = claim;
   return {
     type: "hello",
@@ -103,8 +100,8 @@ export function judgeWelcome(
   ownNonce: string,
   torn: boolean,
 ): { readonly why: string; readonly forGood: boolean } | null {
-  if (options.password !== "") {
-    const proof = hmacProof(options.password, "feeder", feederNonce, ownNonce);
+  if (options.replPassword !== "") {
+    const proof = hmacProof(options.replPassword, "feeder", feederNonce, ownNonce);
     if (!proofMatches(proof, welcome.proof))
       return { why: "the upstream did not prove that it knows the password", forGood: false };
   }

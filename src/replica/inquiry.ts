@@ -123,7 +123,7 @@ export class Inquiry implements DecoderSink, SocketUser {
     const { password, shell } = this.deps;
     // Why only one: each would be answered, before anybody has proved anything.
     if (this.feederNonce !== "") throw new WireError("ERR_WIRE_STATE", "a second GREETING");
-    const refusal = judgeGreeting(this.deps, greeting);
+    const refusal = judgeGreeting(password, greeting);
     if (refusal !== null) {
       this.finish(null, refusal);
       return;

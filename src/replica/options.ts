@@ -1,5 +1,5 @@
 /**
- * What an operator may set about following, with defaults (docs/decisions, D6, D7, D15).
+ * What the following side reads of a node's settings, at use, with defaults (docs/decisions, D6, D7, D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
  */
@@ -8,7 +8,7 @@ export interface SessionOptions {
   readonly silenceMs: number;
   readonly heartbeatMs: number;
   /** Bytes received and not applied that are held at most, but for one batch. */
-  readonly roomBytes: number;
+  readonly windowBytes: number;
   /** Bytes of records applied in one slice: well under 10 ms at 1 us for each record of 100 bytes. */
   readonly sliceBytes: number;
   /** An ACK goes out at least this often while bytes arrive. */
@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly stagedBytesMax: number;
   /** What to do when the upstream says that our own log went another way. */
   readonly onDivergence: "resync" | "refuse";
-  readonly password: string;
+  readonly replPassword: string;
 }
 
 const MIB = 1024 * 1024;
@@ -30,7 +30,7 @@ export const SESSION_DEFAULTS: SessionOptions = {
   handshakeMs: 10_000,
   silenceMs: 60_000,
   heartbeatMs: 1_000,
-  roomBytes: 64 * MIB,
+  windowBytes: 64 * MIB,
   sliceBytes: MIB / 4,
   ackBytes: MIB / 4,
   backoffMinMs: 50,
@@ -38,5 +38,5 @@ export const SESSION_DEFAULTS: SessionOptions = {
   parkMs: 60_000,
   stagedBytesMax: Number.MAX_SAFE_INTEGER,
   onDivergence: "resync",
-  password: "",
+  replPassword: "",
 };

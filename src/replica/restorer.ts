@@ -111,7 +111,7 @@ export class Restorer {
   get room(): number {
     if (this.current?.isLoadingKept === true) return 0;
     const waiting = this.keeper?.pendingBytes ?? 0;
-    return waiting > KEEPER_BACKLOG_BYTES ? 0 : this.options.roomBytes;
+    return waiting > KEEPER_BACKLOG_BYTES ? 0 : this.options.windowBytes;
   }
 
   /** Compares END with what was loaded. Throws WireError or StoreError when they differ. */

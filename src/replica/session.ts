@@ -314,7 +314,7 @@ export class Session implements DecoderSink {
     if (state.kind !== "handshake" || this.feederNonce !== "")
       throw new WireError("ERR_WIRE_STATE", `a second GREETING, or one while ${state.kind}`);
     this.feederNonce = greeting.nonce;
-    const refusal = handshake.judgeGreeting(this.options, greeting);
+    const refusal = handshake.judgeGreeting(this.options.replPassword, greeting);
     if (refusal !== null) {
       this.turnDown(refusal, false);
       return;

@@ -15,7 +15,6 @@ import { Keyspace } from "../node/keyspace.ts";
 import type { ReplyOut } from "../node/reply-queue.ts";
 import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
-import type { NodeOptions } from "../node/options.ts";
 import { formatAddress } from "../node/option-values.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 
@@ -29,22 +28,21 @@ export class ClientServer {
   readonly #server: Server;
   #nextId = 1;
 
-  constructor(node: HawserNode, options: NodeOptions, log: Logger, shutdown: () => void) {
+  constructor(node: HawserNode, log: Logger, shutdown: () => void) {
     const reply = new ReplyWriter();
-    const keys = new Keyspace(node);
-    keys.maxmemory = options.maxmemory;
+    const { settings } = node;
+    const keys = new Keyspace(node, settings);
     this.context = {
       node,
       keys,
       reply,
-      options,
-      settings: { requirepass: options.requirepass, maxclients: options.maxclients },
+      settings,
       counters: newCounters(),
       clients: new Map(),
       log,
       startedAtMs: Date.now(),
       nodeCountersReset: {},
-      port: options.port,
+      port: settings.port,
       busy: false,
       shutdown,
     };

@@ -10,7 +10,7 @@ import type { Keyspace } from "../node/keyspace.ts";
 import type { Logger } from "../node/logger.ts";
 import type { WriteMark } from "../log/write-mark.ts";
 import type { HawserNode } from "../node/api.ts";
-import type { NodeOptions } from "../node/options.ts";
+import type { LiveSettings } from "../node/options.ts";
 import type { Watcher, WatchTable } from "../node/watch.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 
@@ -88,18 +88,12 @@ export interface PortCounters {
   outputLimitDisconnections: number;
 }
 
-/** Settings that CONFIG SET may change. */
-export interface PortSettings {
-  requirepass: string;
-  maxclients: number;
-}
-
 export interface PortContext {
   readonly node: HawserNode;
   readonly keys: Keyspace;
   readonly reply: ReplyWriter;
-  readonly options: NodeOptions;
-  readonly settings: PortSettings;
+  /** The node's own. */
+  readonly settings: LiveSettings;
   readonly counters: PortCounters;
   readonly clients: Map<number, Connection>;
   readonly log: Logger;

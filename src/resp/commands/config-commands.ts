@@ -1,16 +1,22 @@
 /**
  * CONFIG: settings by redis's names where redis has them, and by our own.
  *
- * Owns: names, current values as text, what may be set at runtime. Does not own: options at start.
+ * By our name a value is shown as the flag takes it ("60s"), by redis's as redis does (60).
+ * Owns: what is shown, and that a change is whole or none. Does not own: the settings and their ranges
+ * (node/settings.ts).
  */
-import { openPort } from "../../node/options.ts";
 import { LIMITS } from "../../limits.ts";
-import { matchesGlob } from "../glob.ts";
+import { UsageError } from "../../node/option-values.ts";
+import { openPort } from "../../node/options.ts";
+import {
+  OutOfRange,
+  readSetting,
+  showSetting,
+  type SettingValue,
+} from "../../node/setting-text.ts";
+import { SETTINGS, type Setting, type SettingName } from "../../node/settings.ts";
 import type { Call, PortContext } from "../context.ts";
-import type { HawserNode, RuntimeSetting } from "../../node/api.ts";
-import { isOutOfRange } from "../../node/setting-text.ts";
-import { SETTINGS as TABLE } from "../../node/settings.ts";
-import { formatAddress, readSize, UsageError } from "../../node/option-values.ts";
+import { matchesGlob } from "../glob.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 
@@ -39,74 +45,56 @@ export const CONFIG_COMMANDS: readonly Command[] = [
   ]),
 ];
 
-interface Setting {
+/** A name that CONFIG knows. Several may show one setting: by our name, and by redis's. */
+interface Parameter {
   readonly name: string;
+  /** Null for what is always the same here. */
+  readonly setting: Setting | null;
   readonly read: (port: PortContext) => string;
-  /** Absent: cannot be changed while running. Changes nothing yet; an error text when it may not be. */
-  readonly write?: (call: Call, text: string) => Change | string;
 }
 
-/** Puts a checked value in force; an error text, with nothing changed, or null. */
-type Change = () => string | null;
-
-const fixed = (name: string, value: string): Setting => ({ name, read: () => value });
-const text = (read: (port: PortContext) => number | string | boolean) => (port: PortContext) => {
-  const value = read(port);
-  if (typeof value === "boolean") return value ? "yes" : "no";
-  return String(value);
+/** What a setting is in truth, where the node has chosen or changed it since it was started. */
+const ACTUAL: Partial<Record<SettingName, (port: PortContext) => SettingValue>> = {
+  port: (port) => port.port,
+  "repl-port": (port) => port.node.status().replPort,
+  hold: ({ settings }) => settings.holdBytes || 4 * settings.backlogBytes,
+  of: (port) => port.node.status().upstream,
 };
 
-const backlogOf = (node: HawserNode): number => node.status().backlog.sizeBytes;
+function valueOf(setting: Setting, port: PortContext): SettingValue {
+  const actual = ACTUAL[setting.name];
+  return actual === undefined ? port.settings[setting.key] : actual(port);
+}
 
-const SETTINGS: readonly Setting[] = [
-  { name: "port", read: text((port) => port.port) },
-  { name: "bind", read: text((port) => port.options.bind) },
-  { name: "maxclients", read: text((port) => port.settings.maxclients), write: setMaxclients },
-  {
-    name: "maxmemory",
-    read: text((port) => port.keys.maxmemory),
-    write: setSize("maxmemory", (port, bytes) => (port.keys.maxmemory = bytes)),
-  },
-  { name: "requirepass", read: text((port) => port.settings.requirepass), write: setPassword },
-  {
-    name: "repl-backlog-size",
-    read: text((port) => port.node.status().backlog.sizeBytes),
-    write: setSize("backlog"),
-  },
-  {
-    name: "backlog",
-    read: text((port) => port.node.status().backlog.sizeBytes),
-    write: setSize("backlog"),
-  },
-  {
-    name: "ship-rate",
-    read: shipRate,
-    write: setSize("ship-rate", (port, bytes) => shipRates.set(port, bytes)),
-  },
-  { name: "repl-backlog-ttl", read: text((port) => port.options.backlogTtlMs / 1000) },
-  { name: "repl-port", read: text((port) => port.node.status().replPort) },
-  { name: "hold", read: text(({ options, node }) => options.holdBytes || 4 * backlogOf(node)) },
-  { name: "window", read: text((port) => port.options.windowBytes) },
-  { name: "ship-window", read: text((port) => port.options.shipWindowBytes) },
-  { name: "ship-gather", read: text((port) => port.options.shipGatherMs) },
-  { name: "throttle-max", read: text((port) => port.options.throttleMaxMs) },
-  { name: "ring-slots", read: text((port) => port.options.ringSlots) },
-  { name: "chunk", read: text((port) => port.options.chunkBytes) },
-  { name: "silence", read: text((port) => port.options.silenceMs) },
-  { name: "stall", read: text((port) => port.options.stallMs) },
-  { name: "handshake-timeout", read: text((port) => port.options.handshakeMs) },
-  { name: "backoff-max", read: text((port) => port.options.backoffMaxMs) },
-  { name: "on-divergence", read: text((port) => port.options.onDivergence) },
-  { name: "dir", read: text((port) => port.options.dir) },
-  { name: "log-level", read: text((port) => port.options.logLevel) },
-  { name: "log-format", read: text((port) => port.options.logFormat) },
-  {
-    name: "replicaof",
-    read: (port) => {
-      const upstream = port.node.status().upstream;
-      return upstream === null ? "" : formatAddress(upstream).replace(/:(\d+)$/, " $1");
-    },
-  },
+/** By our name a value is shown as the flag takes it. */
+function ours(setting: Setting): Parameter {
+  const read = (port: PortContext): string => showSetting(setting.kind, valueOf(setting, port));
+  return { name: setting.name, setting, read };
+}
+
+/** By redis's name as redis's tools read it: which the flag takes too, but for the address of a node. */
+function redis(name: string, setting: Setting): Parameter {
+  const read = (port: PortContext): string => {
+    const value = valueOf(setting, port);
+    if (setting.kind === "time") return String(Number(value) / 1000);
+    const shown = showSetting(setting.kind, value);
+    return setting.kind === "address" ? shown.replace(/:(\d+)$/, " $1") : shown;
+  };
+  return { name, setting, read };
+}
+
+const fixed = (name: string, value: string): Parameter => ({
+  name,
+  setting: null,
+  read: () => value,
+});
+
+const PARAMETERS: readonly Parameter[] = [
+  // Why not: who may read all keys need not know what links prove.
+  ...SETTINGS.filter(({ name }) => name !== "repl-password").flatMap((setting) => [
+    ours(setting),
+    ...(setting.redis ?? []).map((name) => redis(name, setting)),
+  ]),
   // What redis's tools ask for, with what is true here.
   fixed("save", ""),
   fixed("appendonly", "no"),
@@ -119,23 +107,16 @@ const SETTINGS: readonly Setting[] = [
   fixed("timeout", "0"),
 ];
 
-/** Set at runtime; the node keeps the value, and does not show it. */
-const shipRates = new WeakMap<PortContext, number>();
-
-function shipRate(port: PortContext): string {
-  return String(shipRates.get(port) ?? port.options.shipRate);
-}
-
 function get(call: Call): void {
   const { args, port, reply } = call;
-  const chosen = new Set<Setting>();
+  const chosen = new Set<Parameter>();
   for (let i = 2; i < args.count; i++) {
     const word = args.word(i, PATTERN_BYTES_MAX);
     if (word === null) continue;
     const pattern = Buffer.from(word, "latin1");
-    for (const setting of SETTINGS) {
-      const name = Buffer.from(setting.name);
-      if (matchesGlob(pattern, name, 0, name.length)) chosen.add(setting);
+    for (const parameter of PARAMETERS) {
+      const name = Buffer.from(parameter.name);
+      if (matchesGlob(pattern, name, 0, name.length)) chosen.add(parameter);
     }
   }
   reply.map(chosen.size);
@@ -151,106 +132,69 @@ function set(call: Call): void {
     reply.error(ERR.syntax);
     return;
   }
-  const chosen = new Map<Setting, string>();
+  const changes = new Map<Setting, SettingValue>();
   let refusal: string | null = null;
+  const texts: [Setting, string, string][] = [];
   for (let i = 2; i < args.count; i += 2) {
     const name = args.word(i, PATTERN_BYTES_MAX);
-    const setting = SETTINGS.find((candidate) => candidate.name === name);
-    if (setting === undefined) {
+    const parameter = PARAMETERS.find((candidate) => candidate.name === name);
+    if (parameter === undefined) {
       refusal ??= `ERR Unknown option or number of arguments for CONFIG SET - '${args.shown(i)}'`;
       continue;
     }
+    const { setting } = parameter;
     const value = args.text(i + 1, LIMITS.settingBytesMax);
-    if (setting.write === undefined)
-      refusal ??= failed(args.shown(i), "can't set immutable config");
-    else if (chosen.has(setting)) refusal ??= failed(args.shown(i), "duplicate parameter");
+    if (setting?.live !== true) refusal ??= failed(args.shown(i), "can't set immutable config");
+    else if (texts.some(([other]) => other === setting))
+      refusal ??= failed(args.shown(i), "duplicate parameter");
     else if (value === null) {
       const most = `argument must be at most ${LIMITS.settingBytesMax} bytes`;
       refusal ??= failed(args.shown(i), most);
-    } else chosen.set(setting, value);
+    } else texts.push([setting, value, parameter.name]);
   }
-  refusal ??= change(call, chosen);
-  if (refusal === null) reply.ok();
-  else reply.error(refusal);
-}
-
-/** All of them or, with an error text, none. */
-function change(call: Call, chosen: ReadonlyMap<Setting, string>): string | null {
-  const changes: [Setting, Change][] = [];
-  for (const [setting, value] of chosen) {
-    const checked = setting.write!(call, value);
-    if (typeof checked === "string") return failed(setting.name, checked);
-    changes.push([setting, checked]);
+  for (const [setting, value, name] of texts) {
+    if (refusal !== null) break;
+    const read = readArgument(setting, value);
+    const why = setting.name === "requirepass" ? whyNotPassword(call.port, value) : null;
+    if (typeof read === "string") refusal = failed(name, read);
+    else if (why !== null) refusal = failed(name, why);
+    else changes.set(setting, read.value);
   }
-  const before = changes.map(([setting]) => setting.read(call.port));
-  for (const [at, [setting, apply]] of changes.entries()) {
-    const error = apply();
-    if (error === null) continue;
-    for (let n = at - 1; n >= 0; n--) restore(call, changes[n]![0], before[n]!);
-    return failed(setting.name, error);
+  if (refusal !== null) {
+    reply.error(refusal);
+    return;
   }
-  return null;
-}
-
-/** Back to a value that was in force, which is none that may be refused. */
-function restore(call: Call, setting: Setting, value: string): void {
-  const checked = setting.write!(call, value);
-  if (typeof checked !== "string") checked();
+  // Only what may change is among them, and of its kind.
+  for (const [{ key }, value] of changes) Object.assign(call.port.settings, { [key]: value });
+  call.port.node.settingsChanged();
+  reply.ok();
 }
 
 function failed(name: string, why: string): string {
   return `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`;
 }
 
-function setMaxclients(call: Call, value: string): Change | string {
-  const count = /^\d{1,6}$/.test(value) ? Number(value) : 0;
-  if (count < 1) return "argument must be between 1 and 999999";
-  return () => {
-    call.port.settings.maxclients = count;
-    return null;
-  };
+/** The value in the setting's range, or what is wrong with the text. */
+function readArgument(setting: Setting, text: string): { readonly value: SettingValue } | string {
+  try {
+    return { value: readSetting(setting, text) };
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    if (error instanceof OutOfRange) return `argument is out of range: ${error.message}`;
+    // Sizes in redis's words.
+    if (setting.kind === "size") return "argument must be a memory value";
+    return error.message.replace(/^expected/, "argument must be");
+  }
 }
 
-function setPassword(call: Call, value: string): Change | string {
-  const { options, settings } = call.port;
-  const open = openPort(options, value, options.replPassword);
+/** Why a client password may not be this one beside the other settings; null when it may. */
+function whyNotPassword({ settings }: PortContext, requirepass: string): string | null {
+  const open = openPort(settings, requirepass, settings.replPassword);
   if (open === "replication")
     return "the replication port has no password, anybody could copy everything by it; start with --repl-password, or --repl-open";
   if (open === "client")
     return "the replication port has a password, without one here anybody could read and write; start with --clients-open to allow it";
-  return () => {
-    settings.requirepass = value;
-    return null;
-  };
-}
-
-/** A size that the node takes; `done` when it took it. */
-function setSize(
-  name: RuntimeSetting,
-  done: (port: PortContext, bytes: number) => void = () => undefined,
-): (call: Call, value: string) => Change | string {
-  return ({ port }, value) => {
-    const bytes = sizeOf(name, value);
-    if (typeof bytes === "string") return bytes;
-    return () => {
-      const error = port.node.applySetting(name, bytes);
-      if (error === null) done(port, bytes);
-      return error;
-    };
-  };
-}
-
-/** Bytes within the range of the flag of this name, or what is wrong with them. */
-function sizeOf(name: RuntimeSetting, value: string): number | string {
-  try {
-    const bytes = readSize(value);
-    const setting = TABLE.find((candidate) => candidate.name === name)!;
-    if (!isOutOfRange(setting, bytes)) return bytes;
-    return `argument is out of range: expected ${setting.range}`;
-  } catch (error) {
-    if (error instanceof UsageError) return "argument must be a memory value";
-    throw error;
-  }
+  return null;
 }
 
 function resetStat(call: Call): void {

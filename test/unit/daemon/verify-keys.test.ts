@@ -34,7 +34,7 @@ async function made(...args: string[]): Promise<Made> {
   const line = readCommandLine([...args, "--port", "0", "--repl-port", "0"], {}, () => "");
   if (line.kind !== "node") throw new Error(line.kind);
   const node = createNode(line.options, log);
-  const clients = new ClientServer(node, line.options, log, () => undefined);
+  const clients = new ClientServer(node, log, () => undefined);
   const port = await clients.listen(0, "127.0.0.1");
   node.announceClientPort(port);
   const replPort = await node.start();

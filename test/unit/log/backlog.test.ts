@@ -250,7 +250,7 @@ describe("retention", () => {
   test("a smaller sizeBytes at runtime => takes effect at the next trim", () => {
     const log = makeBacklog({ sizeBytes: 10_000 });
     for (let n = 0; n < 8; n++) batch(log, 256);
-    log.sizeBytes = 512;
+    log.limits = { sizeBytes: 512 };
     log.trim(FREE);
     expect(log.first).toBe(6 * 256);
   });

@@ -53,7 +53,7 @@ test("ASK with another version => REJECT version", () => {
 });
 
 test("ASK at a feeder with a password => answered with a proof for a proof only", () => {
-  const harness = new Harness({ password: "sesame" });
+  const harness = new Harness({ replPassword: "sesame" });
   for (const proof of ["", "00".repeat(32)]) {
     const peer = harness.connect();
     peer.say({ ...ASK, proof });

@@ -311,7 +311,7 @@ describe("mended", () => {
   // The stream stops at a mark; a ship that jumps over the mark must forget it.
   test("VERIFY asked before a replica falls behind => it streams on after its ship", async () => {
     const h = new Harness({ windowBytes: 50 });
-    h.log.sizeBytes = 1_000;
+    h.log.limits = { sizeBytes: 1_000 };
     const peer = h.stream();
     batch(h.log, 4_000);
     const position = { history: HISTORY, offset: h.log.next, chain: h.log.chain };

@@ -284,7 +284,7 @@ describe("shipping", () => {
   });
 
   test("the egress limit earns by time, saves a tenth of a second, may be overdrawn by a chunk", () => {
-    const h = new Harness({ shipRateBytes: 1_000 });
+    const h = new Harness({ shipRate: 1_000 });
     expect(h.shipping.tokensNow(0)).toBe(0);
     expect(h.shipping.tokensNow(50)).toBe(50);
     expect(h.shipping.tokensNow(10_000)).toBe(100);

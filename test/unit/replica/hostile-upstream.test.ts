@@ -104,7 +104,7 @@ describe("REJECT", () => {
     ["", LIMITS.retryAfterMsMax],
     ["harbour", 15_000],
   ])("with the password %j, to come back in 49 days => back in %d ms", (password, most) => {
-    const harness = new Harness({ password });
+    const harness = new Harness({ replPassword: password });
     harness.greet({ authRequired: password !== "" });
     harness.hear(reject(0xffff_ffff));
     const { state } = harness.session;
@@ -248,7 +248,7 @@ describe("GREETING", () => {
   });
 
   test("no password is asked for and one is here => refused before HELLO, on both ends", () => {
-    const harness = new Harness({ password: "harbour" });
+    const harness = new Harness({ replPassword: "harbour" });
     harness.greet();
     expect(harness.session.lastError).toMatch(/asks for no password .* --repl-password/);
     expect(harness.said).toMatchObject([{ type: "bye", code: "protocol" }]);

@@ -208,7 +208,7 @@ describe("ack clock", () => {
     restorer.current!.chunkHead(0, 0);
     restorer.chunkEnd(1);
     expect(acks.turnDue(true)).toBe(true);
-    expect(acks.restoring(0)).toMatchObject({ nextChunk: 1, room: SESSION_DEFAULTS.roomBytes });
+    expect(acks.restoring(0)).toMatchObject({ nextChunk: 1, room: SESSION_DEFAULTS.windowBytes });
     expect(acks.turnDue(true)).toBe(false);
   });
 });

@@ -18,7 +18,7 @@ import type {
   WriteRefusal,
 } from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
-import type { NodeOptions } from "../../../src/node/options.ts";
+import type { LiveSettings, NodeOptions } from "../../../src/node/options.ts";
 import type { VerifyReport } from "../../../src/node/verifier.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { WriterTurn } from "../../../src/primary/pace.ts";
@@ -70,8 +70,9 @@ class FakeTurn implements ClientTurn {
 export class FakeNode implements HawserNode {
   role: "primary" | "replica" = "primary";
   store: Store = new Store();
-  readonly log = new RecordingLog(0, 0, { sizeBytes: 64 * 1024 * 1024, clock: () => 0 });
-  readonly turn = new FakeTurn(this.log);
+  readonly settings: LiveSettings;
+  readonly log: RecordingLog;
+  readonly turn: FakeTurn;
   refusal: WriteRefusal = null;
   /** Why follow() and promote() are refused; null when they are not. */
   roleRefusal: string | null = null;
@@ -93,6 +94,12 @@ export class FakeNode implements HawserNode {
   followed: string[] = [];
   digests: ((digest: StateDigest) => void)[] = [];
   readonly #resumes: (() => void)[] = [];
+
+  constructor(...flags: string[]) {
+    this.settings = nodeOptions(...flags);
+    this.log = new RecordingLog(0, 0, { sizeBytes: this.settings.backlogBytes, clock: () => 0 });
+    this.turn = new FakeTurn(this.log);
+  }
 
   writeRefusal(): WriteRefusal {
     return this.refusal;
@@ -225,8 +232,8 @@ export class FakeNode implements HawserNode {
   takeOps(): number[] {
     return this.log.spans.splice(0).map(({ bytes, at }) => bytes[at]!);
   }
-  applySetting(): string | null {
-    return null;
+  settingsChanged(): void {
+    // Nothing waits.
   }
   stop(): Promise<boolean> {
     return Promise.resolve(true);
@@ -294,18 +301,19 @@ export class FakeClient implements ClientTransport {
 }
 
 export class FakePort {
-  readonly node = new FakeNode();
+  readonly node: FakeNode;
   readonly logged: string[] = [];
   readonly server: ClientServer;
   shutdowns = 0;
 
   constructor(...flags: string[]) {
+    this.node = new FakeNode(...flags);
     const log = createLogger({
       level: "debug",
       format: "json",
       sink: (line) => this.logged.push(line),
     });
-    this.server = new ClientServer(this.node, nodeOptions(...flags), log, () => this.shutdowns++);
+    this.server = new ClientServer(this.node, log, () => this.shutdowns++);
   }
 }
 

@@ -132,7 +132,7 @@ const TROUBLES: Readonly<Record<string, (port: FakePort) => void>> = {
     port.node.refusal = "readonly";
   },
   "over --maxmemory": (port) => {
-    port.server.context.keys.maxmemory = 1;
+    port.node.settings.maxmemory = 1;
   },
 };
 
