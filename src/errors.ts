@@ -25,9 +25,15 @@ export type StoreErrorCode =
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
+export type UsageErrorCode = "ERR_USAGE";
 export type NodeErrorCode = "ERR_NOT_SYNCED";
 export type ErrorCode =
-  WireErrorCode | StoreErrorCode | LogErrorCode | ArgumentErrorCode | NodeErrorCode;
+  | WireErrorCode
+  | StoreErrorCode
+  | LogErrorCode
+  | ArgumentErrorCode
+  | UsageErrorCode
+  | NodeErrorCode;
 
 /** Every code with its remedy and meaning. */
 export const ERRORS: Readonly<
@@ -52,6 +58,7 @@ export const ERRORS: Readonly<
   },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
+  ERR_USAGE: { remedy: "refuse", meaning: "an option that does not exist or is not allowed" },
   ERR_ARGUMENT: { remedy: "refuse", meaning: "an argument that is not allowed" },
 };
 

@@ -104,7 +104,7 @@ function compared(pairs: readonly (readonly [number, number])[]): Compared {
 /** A primary whose backlog is full and holds its log from the beginning on. */
 async function filledNode(logBytes: number): Promise<OpenNode> {
   const { openNode } = await shipped("embed/open");
-  const node = await openNode("primary", { backlogBytes: 2 * logBytes }, []);
+  const node = await openNode("primary", { backlogBytes: 2 * logBytes });
   const bytes = Buffer.alloc(16 + VALUE_BYTES, 120);
   for (let i = 0; node.node.backlog.tail < logBytes; i++) {
     bytes.writeUInt32LE(i % 1000, 0);

@@ -1,14 +1,14 @@
 /**
- * From an embedder's options to a started node: the same options, checks and error texts as the
- * command line, without a client port.
+ * From an embedder's options to a started node without a client port.
  *
- * Owns: names of options in camelCase. Does not own: their meaning (node/settings.ts).
+ * Owns: the types of options, for embedders to read. Does not own: checks (settings.ts), their meaning
+ * (node/settings.ts).
  */
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
-import { readNodeOptions } from "../node/options.ts";
+import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 
 /** What both a primary and a replica take. Sizes in bytes, times in ms. */
@@ -33,16 +33,6 @@ export interface NodeSettings {
   readonly logFormat?: LogFormat;
 }
 
-const FLAGS: readonly (readonly [keyof NodeSettings, string])[] = [
-  ["replPort", "--repl-port"],
-  ["bind", "--bind"],
-  ["backlogBytes", "--backlog"],
-  ["windowBytes", "--window"],
-  ["shipRate", "--ship-rate"],
-  ["replPassword", "--repl-password"],
-  ["dir", "--dir"],
-];
-
 /** A started node and what an embedder's process has beside it. */
 export interface OpenNode {
   readonly node: DaemonNode;
@@ -58,20 +48,12 @@ export interface OpenNode {
 export async function openNode(
   command: "primary" | "replica",
   settings: NodeSettings,
-  more: readonly string[],
 ): Promise<OpenNode> {
-  // There is no client port to protect. The embedder's code says which role; what --dir remembers is for daemons.
-  const argv = ["--port", "0", "--clients-open", "--role-from-flags", ...more];
-  if (settings.replPort === undefined) argv.push("--repl-port", "0");
-  for (const [name, flag] of FLAGS) {
-    const value = settings[name];
-    if (typeof value === "string" || typeof value === "number") argv.push(flag, String(value));
-  }
-  const { options } = readNodeOptions(command, argv, {}, () => "");
+  const options = readEmbedded(command, settings);
   const logger = foldStrangers(
     createLogger({
-      level: settings.logLevel ?? "info",
-      format: settings.logFormat ?? "pretty",
+      level: options.logLevel,
+      format: options.logFormat,
       sink: settings.log ?? (() => undefined),
     }),
   );

@@ -40,7 +40,7 @@ export class Primary {
    * @throws {UsageError} naming a wrong option and what is allowed
    */
   static async open(options: PrimaryOptions = {}): Promise<Primary> {
-    return new Primary(await openNode("primary", options, []));
+    return new Primary(await openNode("primary", options));
   }
 
   /** A copy of the value, or null when the key is not there or expired. */

@@ -39,8 +39,7 @@ export class Replica {
    * @throws {UsageError} naming a wrong option and what is allowed
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const more = ["--of", options.of, ...(options.allowReset === true ? ["--allow-reset"] : [])];
-    return new Replica(await openNode("replica", options, more));
+    return new Replica(await openNode("replica", options));
   }
 
   /**

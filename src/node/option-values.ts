@@ -5,13 +5,16 @@
  * would have been allowed. Owns: syntax of values. Does not own: which settings exist (settings.ts).
  */
 
+import { HawserError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 
-/** A wrong command line: printed as it is, exit code 2. */
-export class UsageError extends Error {
+/** A wrong option, of a command line (exit code 2) or of an embedder; the message is for people. */
+export class UsageError extends HawserError<"ERR_USAGE"> {
   constructor(message: string) {
-    super(message);
+    super("ERR_USAGE", message);
     this.name = "UsageError";
+    // Why without the code: it is printed as it is.
+    this.message = message;
   }
 }
 

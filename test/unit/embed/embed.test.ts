@@ -186,7 +186,25 @@ test("waitForReplicas => the real count when its time is over; synced => false",
 
 test("a wrong option => UsageError that names it", async () => {
   await expect(Primary.open({ backlogBytes: 1 })).rejects.toThrow(UsageError);
-  await expect(Replica.open({ of: "nowhere" })).rejects.toThrow(/--of: "nowhere" expected/);
+  await expect(Replica.open({ of: "nowhere" })).rejects.toThrow(/^of: "nowhere" expected/);
+});
+
+test.each<[object, RegExp]>([
+  [{ backlogBytes: 1 }, /^backlogBytes: 1 is not allowed; expected a whole number from 16384 to/],
+  [{ backlogBytes: "1mb" }, /^backlogBytes: of type string; expected a number/],
+  [{ backlogByte: 1 }, /^unknown option backlogByte: did you mean backlogBytes\?; allowed: /],
+  [{ allowReset: true }, /^unknown option allowReset; allowed: /],
+  [{ port: 1 }, /^unknown option port/],
+  [{ shipRate: 1 }, /^shipRate: 1 is not allowed; expected 0, or a whole number from 16384/],
+  [{ replPort: 65_536 }, /^replPort: 65536 is not allowed; .* 0 to 65535/],
+  [{ bind: "0.0.0.0" }, /^bind 0.0.0.0 is not loopback: set replPassword$/],
+  [{ bind: "a b" }, /^bind: "a b" expected a host/],
+  [{ logLevel: "loud" }, /^logLevel: "loud" expected debug or/],
+])("%j => ERR_USAGE in the embedder's words", async (options, message) => {
+  const error = await Primary.open(options).catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error).toMatchObject({ code: "ERR_USAGE", name: "UsageError" });
+  expect((error as Error).message).toMatch(message);
 });
 
 const SCRIPT = `

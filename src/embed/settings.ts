@@ -1,0 +1,87 @@
+/**
+ * An embedder's options to the options of a node: checked by the table of settings, named as the embedder
+ * names them.
+ *
+ * Owns: what an embedder may give, and in which type. Does not own: names, ranges, defaults
+ * (node/settings.ts), what settings must be together (node/options.ts).
+ */
+import { didYouMean } from "../node/nearest.ts";
+import { UsageError } from "../node/option-values.ts";
+import { assemble, check, type NodeOptions, type Spelling } from "../node/options.ts";
+import { rangeOf, readSetting, type SettingValue } from "../node/setting-text.ts";
+import { SETTINGS, settingsOf, type Setting, type SettingName } from "../node/settings.ts";
+
+/** What there is in a process with other code: no client port, and the code says the role. */
+const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
+  port: 0,
+  "repl-port": 0,
+  "clients-open": true,
+  "role-from-flags": true,
+};
+
+/** Consents to open ports are not for embedders: they have one port. */
+const AS_KEYS: Spelling = {
+  name: (name) => SETTINGS.find((setting) => setting.name === name)?.key ?? name,
+  consents: false,
+};
+
+/**
+ * @param given what the embedder's code wrote; `log` is not a setting, and is left to others
+ * @throws {UsageError} naming an unknown or wrong option, and what is allowed
+ */
+export function readEmbedded(command: "primary" | "replica", given: object): NodeOptions {
+  const allowed = settingsOf(command).filter(
+    ({ embedded }) => embedded === "both" || embedded === command,
+  );
+  const values = new Map<Setting, SettingValue>();
+  for (const [key, value] of Object.entries(given) as [string, unknown][]) {
+    if (key === "log" || value === undefined) continue;
+    const setting = allowed.find((candidate) => candidate.key === key);
+    if (setting === undefined) {
+      const keys = [...allowed.map((each) => each.key), "log"];
+      const meant = didYouMean(key, keys);
+      throw new UsageError(`unknown option ${key}${meant}; allowed: ${keys.join(" ")}`);
+    }
+    values.set(setting, readOption(setting, value));
+  }
+  const options = assemble(command, (setting) => values.get(setting) ?? EMBEDDED[setting.name]);
+  check(options, AS_KEYS);
+  return options;
+}
+
+function readOption(setting: Setting, value: unknown): SettingValue {
+  const { key, kind } = setting;
+  const type = TYPES[kind] ?? "string";
+  if (typeof value !== type)
+    throw new UsageError(`${key}: of type ${typeof value}; expected a ${type}`);
+  if (typeof value === "boolean") return value;
+  if (typeof value === "number") return readNumber(setting, value);
+  try {
+    return readSetting(setting, String(value));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const shown = kind === "secret" ? "" : ` "${String(value).slice(0, 200)}"`;
+    throw new UsageError(`${key}:${shown} ${error.message}`);
+  }
+}
+
+const TYPES: Readonly<Partial<Record<Setting["kind"], "number" | "boolean">>> = {
+  port: "number",
+  size: "number",
+  time: "number",
+  count: "number",
+  switch: "boolean",
+};
+
+function readNumber(setting: Setting, value: number): number {
+  const { key, kind } = setting;
+  const { min, max, orZero } = rangeOf(setting) ?? {
+    min: 0,
+    max: kind === "port" ? 65_535 : Number.MAX_SAFE_INTEGER,
+    orZero: false,
+  };
+  const isAllowed = orZero && value === 0 ? true : value >= min && value <= max;
+  if (Number.isSafeInteger(value) && isAllowed) return value;
+  const expected = `${orZero ? "0, or " : ""}a whole number from ${min} to ${max}`;
+  throw new UsageError(`${key}: ${value} is not allowed; expected ${expected}`);
+}
