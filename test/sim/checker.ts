@@ -8,6 +8,7 @@ import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
+import { batchHeadCrc } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
@@ -461,8 +462,7 @@ export class Checker {
     if (event === "snapshot_frozen") this.joiners.set(String(fields["snapshot"]), fields["ships"]);
     if (event === "snapshot_frozen" && Number(fields["ships"]) > 1)
       this.sim.mark("ships gathered into one freeze");
-    if (event === "welcomed" && Number(fields["skip_bytes"]) > 0)
-      this.sim.mark("batch resumed inside");
+    if (event === "welcomed" && Number(fields["skip_bytes"]) > 0) this.checkSkip(node, fields);
     if (event === "restore_begins" && (node.session.restore?.keptChunks ?? 0) > 0)
       this.sim.mark("ship resumed from disk");
     if (event === "link_closed") this.onLinkClosed(fields);
@@ -484,6 +484,20 @@ export class Checker {
       if (!full) this.fail(node, `stopped for good: ${String(fields["why"])}`);
       this.seen.get(node)!.failed = true;
     }
+  }
+
+  /** The batch that is gone on with is the one of which the replica has the beginning. */
+  private checkSkip(node: SimNode, fields: Fields): void {
+    this.sim.mark("batch resumed inside");
+    const above = this.sim.node(node.upstream);
+    if (above === undefined || above.rotten) return;
+    const { backlog, identity } = above;
+    const offset = node.backlog.tail - node.backlog.partialBytes;
+    const isThere = offset >= backlog.first && offset < backlog.next;
+    if (!isThere || identity.history !== fields["history"]) return;
+    const { bytes, start } = backlog.segmentAt(offset);
+    if (batchHeadCrc(bytes, offset - start) !== node.backlog.partialHeadCrc)
+      this.fail(node, `goes on inside the batch at ${offset}, which is another one than it has`);
   }
 
   /** A batch that arrives damaged again and again is asked for no more. */
