@@ -26,7 +26,7 @@ export type StoreErrorCode =
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
-export type NodeErrorCode = "ERR_NOT_SYNCED";
+export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED";
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -56,6 +56,7 @@ export const ERRORS: Readonly<
     remedy: "refuse",
     meaning: "a replica that never had a state was asked for it",
   },
+  ERR_CLOSED: { remedy: "refuse", meaning: "a node that was closed was asked to change" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_USAGE: { remedy: "refuse", meaning: "an option that does not exist or is not allowed" },

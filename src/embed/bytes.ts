@@ -1,5 +1,5 @@
 /**
- * Keys, values and times as an embedder gives them, checked before anything is done with them;
+ * Keys, values, counts and times as an embedder gives them, checked before anything is done with them;
  * strings are utf-8.
  */
 import { ArgumentError } from "../errors.ts";
@@ -48,6 +48,15 @@ export function expiryOf(expireAt: number | undefined): number {
     "ERR_ARGUMENT",
     `expireAt is ${shown(expireAt)}; a whole number of ms since 1970 from 1 to ` +
       `${Number.MAX_SAFE_INTEGER} is allowed, or 0 for none`,
+  );
+}
+
+/** How many, or how long in ms. @throws {ArgumentError} when it is no whole number from 0 to 2^53 - 1 */
+export function countOf(what: string, count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new ArgumentError(
+    "ERR_ARGUMENT",
+    `${what} is ${shown(count)}; a whole number from 0 to ${Number.MAX_SAFE_INTEGER} is allowed`,
   );
 }
 

@@ -8,6 +8,7 @@ import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
+import { UsageError } from "../node/option-values.ts";
 import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 
@@ -50,17 +51,39 @@ export async function openNode(
   settings: NodeSettings,
 ): Promise<OpenNode> {
   const options = readEmbedded(command, settings);
+  const given: unknown = settings.log;
+  if (given !== undefined && typeof given !== "function")
+    throw new UsageError(`log: of type ${typeof given}; expected a function`);
   const logger = foldStrangers(
     createLogger({
       level: options.logLevel,
       format: options.logFormat,
-      sink: settings.log ?? (() => undefined),
+      sink: settings.log === undefined ? () => undefined : apart(settings.log),
     }),
   );
   const node = createNode(options, logger);
-  const replPort = await node.start();
+  let replPort: number;
+  try {
+    replPort = await node.start();
+  } catch (error) {
+    await node.stop();
+    throw error;
+  }
   const keys = new Keyspace(node);
   const housekeeping = new Housekeeping({ node, keys });
   housekeeping.start();
   return { node, replPort, keys, housekeeping };
+}
+
+/** What the embedder's function throws is the embedder's: never in the middle of a step of the node. */
+function apart(log: (line: string) => void): (line: string) => void {
+  return (line) => {
+    try {
+      log(line);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  };
 }

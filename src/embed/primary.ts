@@ -6,7 +6,8 @@ import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
-import { type Bytes, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
+import { NodeError } from "../errors.ts";
+import { type Bytes, countOf, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
 export type PrimaryOptions = NodeSettings;
@@ -54,25 +55,35 @@ export class Primary {
    * ms since 1970; without it, or with 0, the key does not expire.
    * @throws {HawserError} with nothing changed: ERR_ARGUMENT for a value that is not allowed,
    *   ERR_LOG_RECORD_SIZE when key and value do not fit into a record of 1 GiB, ERR_STORE_FULL or
-   *   ERR_LOG_FULL when there is no memory
+   *   ERR_LOG_FULL when there is no memory, ERR_CLOSED after close()
    */
   set(key: Bytes, value: Bytes, options: { readonly expireAt?: number } = {}): void {
     const keyBytes = keyOf(key);
     const valueBytes = valueOf(value);
     const expireAt = expiryOf(options.expireAt);
+    this.needOpen();
     this.keys.refresh(Date.now());
     this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
     this.node.turn.appended();
   }
 
-  /** Deletes a key. False when it was not there. */
+  /**
+   * Deletes a key. False when it was not there.
+   * @throws {HawserError} with nothing changed: ERR_ARGUMENT, ERR_LOG_FULL, ERR_CLOSED as set()
+   */
   delete(key: Bytes): boolean {
     const bytes = keyOf(key);
+    this.needOpen();
     this.keys.refresh(Date.now());
     if (!this.keys.find(bytes, 0, bytes.length)) return false;
     this.keys.remove(bytes, 0, bytes.length);
     this.node.turn.appended();
     return true;
+  }
+
+  /** Why: after close() a write would reach nobody. */
+  private needOpen(): void {
+    if (this.closing !== null) throw new NodeError("ERR_CLOSED", "this primary was closed");
   }
 
   /** Keys, those expired and not deleted yet included. */
@@ -83,26 +94,33 @@ export class Primary {
   /**
    * Resolves when writing is welcome: at once, but while a syncing replica needs writers to slow
    * down. Await it in loops that write much.
+   * @throws {HawserError} ERR_CLOSED when the primary is closed, also meanwhile
    */
   async ready(): Promise<void> {
     const turn = { sinceMs: -1 };
-    while (!this.node.mayWrite(turn, 0))
+    this.needOpen();
+    while (!this.node.mayWrite(turn, 0)) {
       await new Promise<void>((resolve) => {
         this.node.onWritersResumed(turn, resolve);
       });
+      this.needOpen();
+    }
   }
 
   /**
    * Waits until `replicas` have applied everything written so far.
    * @returns how many have, when they are enough or the time is over; timeoutMs 0 waits for ever
-   * @throws {Error} when the primary is closed first: nobody can say any more
+   * @throws {HawserError} ERR_ARGUMENT when one is no whole number from 0 on; ERR_CLOSED when the
+   *   primary is closed first: nobody can say any more
    */
-  waitForReplicas(replicas: number, timeoutMs: number): Promise<number> {
-    if (this.closing !== null) return Promise.reject(new Error(CLOSED));
+  async waitForReplicas(replicas: number, timeoutMs: number): Promise<number> {
+    countOf("replicas", replicas);
+    countOf("timeoutMs", timeoutMs);
+    if (this.closing !== null) throw new NodeError("ERR_CLOSED", CLOSED);
     const { tail } = this.node.log;
     return new Promise((resolve, reject) => {
       this.node.waitForReplicas(tail, replicas, timeoutMs, (count) => {
-        if (count === null) reject(new Error(CLOSED));
+        if (count === null) reject(new NodeError("ERR_CLOSED", CLOSED));
         else resolve(count);
       });
     });

@@ -7,7 +7,7 @@ import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
-import { type Bytes, keyOf, readValue } from "./bytes.ts";
+import { type Bytes, countOf, keyOf, readValue } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
@@ -66,8 +66,13 @@ export class Replica {
       throw new NodeError("ERR_NOT_SYNCED", "this replica has no state yet; await synced() first");
   }
 
-  /** Resolves once the replica is connected and has all that its upstream had said it has. */
+  /**
+   * Resolves once the replica is connected and has all that its upstream had said it has: true. False
+   * when the time is over, or the replica is closed first; 0 waits for ever.
+   * @throws {HawserError} ERR_ARGUMENT when timeoutMs is no whole number from 0 on
+   */
   async synced(timeoutMs = 0): Promise<boolean> {
+    countOf("timeoutMs", timeoutMs);
     const { node } = this;
     if (node.isSynced) return true;
     const isOver = (): boolean => node.isSynced || this.closing !== null;
@@ -88,10 +93,12 @@ export class Replica {
    * Stops following and becomes a primary with a new history, which takes writes. Others can follow
    * it where they could before. This object reads the same state, and closing either closes both.
    * Rejects, and goes on as a replica, when this replica never had a state, which `force` overrides by
-   * an empty primary, and when its state is inside a batch that it could not apply.
+   * an empty primary, when its state is inside a batch that it could not apply, and when it was closed.
    */
   promote({ force = false }: { readonly force?: boolean } = {}): Promise<Primary> {
     if (this.promoted !== null) return this.promoted;
+    if (this.closing !== null)
+      return Promise.reject(new NodeError("ERR_CLOSED", "not promoted: this replica was closed"));
     const promoted = new Promise<Primary>((resolve, reject) => {
       const done = (why: string | null): void => {
         if (why === null) resolve(primaryOver(this.parts));
@@ -115,8 +122,10 @@ export class Replica {
   }
 
   private async end(): Promise<void> {
-    if (this.promoted !== null) {
-      await (await this.promoted).close();
+    // A promotion that is refused leaves a replica to close.
+    const primary = await this.promoted?.catch(() => null);
+    if (primary != null) {
+      await primary.close();
       return;
     }
     this.parts.housekeeping.stop();

@@ -5,9 +5,12 @@
  */
 import type { Turn } from "./turn.ts";
 
+/** The longest that a timer of Node waits, 25 days; what is longer fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /**
  * Resolves with true at the end of the first turn at which `holds()`, with false after `timeoutMs`
- * (Infinity for never). Neither leaves anything behind.
+ * (never when that is beyond 25 days). Neither leaves anything behind.
  */
 export function awaitTurn(turn: Turn, holds: () => boolean, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
@@ -16,7 +19,7 @@ export function awaitTurn(turn: Turn, holds: () => boolean, timeoutMs: number): 
       if (timer !== null) clearTimeout(timer);
       resolve(true);
     });
-    if (!Number.isFinite(timeoutMs)) return;
+    if (timeoutMs > TIMER_MS_MAX) return;
     timer = setTimeout(() => {
       cancel();
       resolve(false);

@@ -1,5 +1,6 @@
 /** hawser inside a process, through its public list alone. */
 import { execFile } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { HawserError, Primary, Replica, UsageError } from "../../../src/index.ts";
@@ -206,6 +207,103 @@ test.each<[object, RegExp]>([
   expect(error).toMatchObject({ code: "ERR_USAGE", name: "UsageError" });
   expect((error as Error).message).toMatch(message);
 });
+
+test("a log that is no function => UsageError", async () => {
+  for (const log of ["stderr", null])
+    await expect(Primary.open({ log: log as unknown as () => void }).then(keep)).rejects.toThrow(
+      /log: of type (string|object); expected a function/,
+    );
+});
+
+test("counts and times that are none => ERR_ARGUMENT, not a wait for ever", async () => {
+  const primary = keep(await Primary.open());
+  const replica = keep(await Replica.open({ of: "127.0.0.1:1" }));
+  for (const wrong of [NaN, -1, 0.5, Infinity, "5" as unknown as number]) {
+    await expect(primary.waitForReplicas(wrong, 10)).rejects.toThrow(/replicas is/);
+    await expect(primary.waitForReplicas(1, wrong)).rejects.toThrow(/timeoutMs is/);
+    await expect(replica.synced(wrong)).rejects.toThrow(HawserError);
+  }
+  // Longer than a timer can wait: no reason to give up at once.
+  const forLong = replica.synced(2 ** 40);
+  expect(await Promise.race([forLong, sleep(100, "waiting")])).toBe("waiting");
+});
+
+test("writes after close => ERR_CLOSED, as they would reach nobody; ready() rejects, reads go on", async () => {
+  const primary = keep(await Primary.open());
+  primary.set("key", "value");
+  const closed = primary.close();
+  const code = (run: () => unknown): unknown => {
+    try {
+      run();
+    } catch (error) {
+      return (error as HawserError).code;
+    }
+    return "nothing thrown";
+  };
+  for (const when of ["while it closes", "after"]) {
+    expect(
+      code(() => primary.set("key", "late")),
+      when,
+    ).toBe("ERR_CLOSED");
+    expect(code(() => primary.delete("key"))).toBe("ERR_CLOSED");
+    await expect(primary.ready()).rejects.toThrow(/closed/);
+    expect(text(primary.get("key"))).toBe("value");
+    await closed;
+  }
+});
+
+test("close while a promotion is refused => the promotion rejects, the replica is closed", async () => {
+  const replica = await Replica.open({ of: "127.0.0.1:1" });
+  const promotion = expect(replica.promote()).rejects.toThrow("this node never had a state");
+  await replica.close();
+  await promotion;
+  await expect(replica.promote({ force: true })).rejects.toThrow(/closed/);
+  const again = keep(await Primary.open({ replPort: replica.replPort }));
+  expect(again.replPort).toBe(replica.replPort);
+});
+
+test("a promoted replica is closed => its primary takes no more writes", async () => {
+  const replica = await Replica.open({ of: "127.0.0.1:1" });
+  const primary = await replica.promote({ force: true });
+  await replica.close();
+  expect(() => primary.set("key", "late")).toThrow(/closed/);
+});
+
+test("a port that is taken => rejects, and nothing goes on behind it", async () => {
+  const primary = keep(await Primary.open());
+  const lines: string[] = [];
+  const log = (line: string): unknown => lines.push(line);
+  const second = Replica.open({
+    of: "127.0.0.1:1",
+    replPort: primary.replPort,
+    log: log,
+  });
+  await expect(second).rejects.toThrow(/EADDRINUSE/);
+  const before = lines.length;
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(lines).toHaveLength(before);
+});
+
+const THROWS_IN_LOG = `
+  const { Primary, Replica } = await import(process.argv[1]);
+  const seen = new Set();
+  process.on("uncaughtException", (error) => seen.add(error.message));
+  const log = () => { throw new Error("of the log"); };
+  const primary = await Primary.open({ log, logLevel: "debug" });
+  primary.set("key", "value");
+  const replica = await Replica.open({ of: "127.0.0.1:" + primary.replPort, log, logLevel: "debug" });
+  const synced = await replica.synced(10000);
+  console.log(JSON.stringify([synced, String(replica.get("key")), [...seen]]));
+  await replica.close();
+  await primary.close();
+`;
+
+test("a log function that throws => an uncaught exception of its own, and the node goes on", async () => {
+  const index = new URL("../../../dist/index.js", import.meta.url).href;
+  const args = ["--input-type=module", "--eval", THROWS_IN_LOG, index];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
+  expect(JSON.parse(stdout)).toEqual([true, "value", ["of the log"]]);
+}, 30_000);
 
 const SCRIPT = `
   const { Primary, Replica } = await import(process.argv[1]);
