@@ -236,7 +236,7 @@ export function check(options: NodeOptions, spelling: Spelling): void {
   checkPasswords(options);
   if (options.insecure || isLoopback(options.bind)) return;
   const missing: SettingName[] = [];
-  if (options.requirepass === "" && !options.clientsOpen) missing.push("requirepass");
+  if (options.requirepass === "" && !mayClientsBeOpen(options)) missing.push("requirepass");
   if (options.replPassword === "" && !options.replOpen) missing.push("repl-password");
   if (missing.length > 0) {
     const set = missing.map(name).join(" and ");
@@ -269,6 +269,13 @@ export function openPort(
   if (requirepass !== "" && replPassword === "" && !options.replOpen) return "replication";
   if (requirepass === "" && replPassword !== "" && !options.clientsOpen) return "client";
   return null;
+}
+
+/** Clients need no password: from this machine alone, or because the operator said so. */
+export function mayClientsBeOpen(
+  options: Pick<NodeOptions, "bind" | "clientsOpen" | "insecure">,
+): boolean {
+  return isLoopback(options.bind) || options.clientsOpen || options.insecure;
 }
 
 /** Variables of ours that name no option: a misspelt password must not pass in silence. */

@@ -7,7 +7,7 @@
  */
 import { LIMITS } from "../../limits.ts";
 import { UsageError } from "../../node/option-values.ts";
-import { openPort } from "../../node/options.ts";
+import { mayClientsBeOpen, openPort } from "../../node/options.ts";
 import {
   OutOfRange,
   readSetting,
@@ -194,6 +194,8 @@ function whyNotPassword({ settings }: PortContext, requirepass: string): string 
     return "the replication port has no password, anybody could copy everything by it; start with --repl-password, or --repl-open";
   if (open === "client")
     return "the replication port has a password, without one here anybody could read and write; start with --clients-open to allow it";
+  if (requirepass === "" && !mayClientsBeOpen(settings))
+    return `the client port listens on ${settings.bind}, without a password anybody could read and write; start with --clients-open to allow it`;
   return null;
 }
 

@@ -109,3 +109,19 @@ test("CONFIG SET => the node's settings, all that read them, and both names", ()
     expect(client.call("CONFIG", "SET", ...both)).toMatch(/^-ERR CONFIG SET failed/);
   expect(port.node.settings).toMatchObject({ backlogBytes: 1 << 20, maxmemory: 2 << 20 });
 });
+
+test("CONFIG SET requirepass '' beyond loopback => refused as at the start, and the password stays", () => {
+  const beyond = ["--bind", "0.0.0.0", "--requirepass", "x", "--repl-open"];
+  const set = (...flags: string[]): readonly string[] => {
+    const client = new FakeClient(new FakePort(...flags));
+    client.call("AUTH", "x");
+    const reply = client.call("CONFIG", "SET", "requirepass", "");
+    return [reply, client.call("CONFIG", "GET", "requirepass")];
+  };
+  const [refused, kept] = set(...beyond);
+  expect(refused).toMatch(/^-ERR CONFIG SET failed .* listens on 0\.0\.0\.0, without a password/);
+  expect(kept).toContain("\r\nx\r\n");
+  for (const consent of ["--clients-open", "--insecure"])
+    expect(set(...beyond, consent)[0], consent).toBe("+OK\r\n");
+  expect(set("--requirepass", "x", "--repl-open")[0]).toBe("+OK\r\n");
+});
