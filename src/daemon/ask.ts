@@ -4,6 +4,7 @@
  * Owns: one connection, AUTH, the one bulk string that answers. Does not own: what is asked.
  */
 import { connect, type Socket } from "node:net";
+import { TIMER_MS_MAX } from "../node/await-turn.ts";
 import type { Address } from "../node/option-values.ts";
 
 /** The longest answer that is believed. */
@@ -33,7 +34,8 @@ export function ask(
       if (error === null) resolve(text);
       else reject(error);
     };
-    const timer = setTimeout(() => finish(new Error("no answer")), timeoutMs);
+    const forMs = Math.min(timeoutMs, TIMER_MS_MAX);
+    const timer = setTimeout(() => finish(new Error("no answer")), forMs);
     socket.on("error", (error) => finish(error));
     socket.on("close", () => finish(new Error("it closed the connection")));
     socket.on("connect", () => {
