@@ -6,7 +6,7 @@
 import type { Turn } from "./turn.ts";
 
 /** The longest that a timer of Node waits, 25 days; what is longer fires at once. */
-export const TIMER_MS_MAX = 2 ** 31 - 1;
+export const TIMER_MS_MAX: number = 2 ** 31 - 1;
 
 /**
  * Resolves with true at the end of the first turn at which `holds()`, with false after `timeoutMs`
