@@ -118,7 +118,7 @@ function replicaof(call: Call): void {
     reply.error(
       args.is(1, "NO") && args.is(2, "ONE")
         ? "ERR syntax error, expected REPLICAOF NO ONE [FORCE]"
-        : `ERR wrong number of arguments for '${call.client.lastCommand}' command`,
+        : `ERR wrong number of arguments for '${args.is(0, "SLAVEOF") ? "slaveof" : "replicaof"}' command`,
     );
     return;
   }
