@@ -13,7 +13,8 @@ import assert from "node:assert/strict";
 import { WireError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
-import { Decoder, type DecoderSink } from "../wire/decoder.ts";
+import { ControlSink } from "../wire/control-sink.ts";
+import { Decoder } from "../wire/decoder.ts";
 import {
   FRAME,
   PROTOCOL,
@@ -75,7 +76,7 @@ const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.digest,
 ]);
 
-export class Link implements DecoderSink {
+export class Link extends ControlSink {
   readonly id: number;
   readonly remote: string;
   readonly out: LinkOut;
@@ -103,6 +104,7 @@ export class Link implements DecoderSink {
     nonce: Id,
     nowMs: number,
   ) {
+    super();
     this.id = id;
     this.remote = remote;
     this.out = out;
@@ -262,25 +264,6 @@ export class Link implements DecoderSink {
   private onBye(message: Bye): void {
     const reason = message.code === "protocol" ? "replica_refused" : "bye_received";
     this.close(reason, printable(`${message.code}: ${message.message}`));
-  }
-
-  batchHead(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  batchBytes(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  batchEnd(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  chunkHead(): void {
-    assert.fail("the decoder let a chunk through");
-  }
-  chunkBytes(): void {
-    assert.fail("the decoder let a chunk through");
-  }
-  chunkEnd(): void {
-    assert.fail("the decoder let a chunk through");
   }
 
   // --- sending -------------------------------------------------------------------------------

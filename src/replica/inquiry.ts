@@ -7,10 +7,10 @@
  * end sends throws out of onBytes().
  * Owns: one connection's worth of asking. Does not own: whom to ask, what follows (node/seeding.ts).
  */
-import assert from "node:assert/strict";
 import { HawserError, WireError } from "../errors.ts";
 import { encode } from "../wire/codec.ts";
-import { Decoder, type DecoderSink } from "../wire/decoder.ts";
+import { ControlSink } from "../wire/control-sink.ts";
+import { Decoder } from "../wire/decoder.ts";
 import {
   FRAME,
   PROTOCOL,
@@ -42,7 +42,7 @@ export interface InquiryDeps {
   readonly onAnswer: (state: State | null, error: string) => void;
 }
 
-export class Inquiry implements DecoderSink, SocketUser {
+export class Inquiry extends ControlSink implements SocketUser {
   private readonly deps: InquiryDeps;
   private readonly nonce: Id;
   private decoder: Decoder | null = null;
@@ -52,6 +52,7 @@ export class Inquiry implements DecoderSink, SocketUser {
   private answered = false;
 
   constructor(deps: InquiryDeps) {
+    super();
     this.deps = deps;
     this.nonce = deps.randomId();
   }
@@ -98,25 +99,6 @@ export class Inquiry implements DecoderSink, SocketUser {
     else if (message.type === "state") this.onState(message);
     else if (message.type === "reject" || message.type === "bye")
       this.finish(null, `${message.code}: ${message.message}`);
-  }
-
-  batchHead(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  batchBytes(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  batchEnd(): void {
-    assert.fail("the decoder let a batch through");
-  }
-  chunkHead(): void {
-    assert.fail("the decoder let a chunk through");
-  }
-  chunkBytes(): void {
-    assert.fail("the decoder let a chunk through");
-  }
-  chunkEnd(): void {
-    assert.fail("the decoder let a chunk through");
   }
 
   private onGreeting(greeting: Greeting): void {
