@@ -21,7 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a hold does not move with its replica", [
     "primary/pacing.ts",
-    "hold.offset = Math.max(hold.offset, link.confirmed);",
+    "hold.moveTo(link.confirmed);",
     "",
   ]),
   mutant("a hold has no cap", [

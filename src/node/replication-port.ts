@@ -42,7 +42,7 @@ export class FeederServer {
     this.turn = turn;
     this.doorstep = new Doorstep({
       crowd: feeder.crowd,
-      handshakeMs: feeder.options.handshakeMs,
+      options: feeder.options,
       clientPort,
       counters: feeder.counters,
       journal: feeder.deps.journal,

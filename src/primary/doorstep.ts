@@ -15,13 +15,14 @@ import { openerOf, OPENING, type Opener } from "../wire/opening.ts";
 import { printable } from "../wire/text.ts";
 import type { Crowd, Pending } from "./crowd.ts";
 import type { Journal } from "./journal.ts";
+import type { FeederOptions } from "./options.ts";
 
 /** Why a stranger went: the suffix of `strangers_<kind>` and the word in the log line. */
 export type StrangerKind = Exclude<Opener, "wait" | "replica"> | "silent" | "left" | "crowded_out";
 
 export interface DoorstepDeps {
   readonly crowd: Crowd;
-  readonly handshakeMs: number;
+  readonly options: Pick<FeederOptions, "handshakeMs">;
   /** The node's client port, for those who look for it; 0 when there is none. */
   readonly clientPort: () => number;
   readonly counters: { bump(name: string): void };
@@ -86,7 +87,8 @@ export class Doorstep {
   /** Those go that have said too little for too long. */
   tick(nowMs: number): void {
     for (const visitor of [...this.visitors.keys()])
-      if (nowMs - visitor.sinceMs >= this.deps.handshakeMs) this.part(visitor, "silent", "");
+      if (nowMs - visitor.sinceMs >= this.deps.options.handshakeMs)
+        this.part(visitor, "silent", "");
   }
 
   /** All go: the port closes. */

@@ -160,7 +160,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     if (link === undefined || snapshot === null) return;
     const nowMs = this.deps.now();
     link.movement.progressed(nowMs);
-    if (link.hold === null) link.sync.keep(this.holds.add(snapshot.offset));
+    if (link.hold === null)
+      link.sync.keep(this.holds.add(snapshot.offset, this.options.chunkBytes));
     this.pacing.review(nowMs);
     this.wantPump();
   }

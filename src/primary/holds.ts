@@ -4,25 +4,53 @@
  *
  * Owns: offsets. Does not own: when a hold starts, moves or ends (ship-life.ts, pacing.ts, parking.ts).
  */
+import { FEEDER_DEFAULTS } from "./options.ts";
 import { SyncRate } from "./sync-rate.ts";
 
 /** The pin of one sync, over all its connections. */
 export class Hold {
-  offset: number;
   /** How fast its replica takes the sync. */
-  readonly rate: SyncRate = new SyncRate();
-  /** The pace that it last asked for, bytes per second. */
-  pace: number = Number.POSITIVE_INFINITY;
-  constructor(offset: number) {
-    this.offset = offset;
+  readonly rate: SyncRate;
+  #offset: number;
+  #pace = Number.POSITIVE_INFINITY;
+
+  /** @param chunkBytes what a chunk is taken to have before one was loaded */
+  constructor(offset: number, chunkBytes: number) {
+    this.#offset = offset;
+    this.rate = new SyncRate(chunkBytes);
+  }
+
+  /** Nothing at or after it is trimmed. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** The pace of writers that it last asked for, bytes per second; Infinity for any. */
+  get pace(): number {
+    return this.#pace;
+  }
+
+  /** Its replica has applied the log up to `applied`. It never moves back. */
+  moveTo(applied: number): void {
+    if (applied > this.#offset) this.#offset = applied;
+  }
+
+  /** Writers are asked to write no more than `pace` bytes per second. */
+  askFor(pace: number): void {
+    this.#pace = pace;
+  }
+
+  /** It asks nothing of writers. */
+  rest(): void {
+    this.#pace = Number.POSITIVE_INFINITY;
   }
 }
 
 export class Holds {
   private readonly active = new Set<Hold>();
 
-  add(offset: number): Hold {
-    const hold = new Hold(offset);
+  add(offset: number, chunkBytes: number = FEEDER_DEFAULTS.chunkBytes): Hold {
+    const hold = new Hold(offset, chunkBytes);
     this.active.add(hold);
     return hold;
   }

@@ -12,6 +12,8 @@ export interface FeederOptions {
   readonly outputCapBytes: number;
   /** Bytes of the stream in flight (sent and not applied). */
   readonly windowBytes: number;
+  /** Payload of a chunk, but for the last; what is expected of one before any was loaded. */
+  readonly chunkBytes: number;
   /** Chunk payload in flight (sent and not loaded). */
   readonly shipWindowBytes: number;
   /** Chunk payload per second, over all ships; 0 is no limit. */
@@ -55,6 +57,7 @@ export const FEEDER_DEFAULTS: FeederOptions = {
   runBytes: MIB,
   outputCapBytes: 4 * MIB,
   windowBytes: 64 * MIB,
+  chunkBytes: 256 * KIB,
   shipWindowBytes: 4 * MIB,
   shipRate: 0,
   shipGatherMs: 200,

@@ -109,7 +109,7 @@ export class Pacing {
     for (const link of links) {
       const { hold } = link;
       if (hold === null || link.confirmed < 0) continue;
-      hold.offset = Math.max(hold.offset, link.confirmed);
+      hold.moveTo(link.confirmed);
       if (backlog.next - hold.offset >= backlog.sizeBytes / 2) {
         isAnyBehind = true;
         continue;
@@ -231,18 +231,19 @@ export class Pacing {
       const { hold } = link;
       if (hold === null) continue;
       const advances = nowMs - link.progressMs <= PATIENCE_MS;
-      hold.pace = advances ? this.paceFor(hold, link.currentShip) : Number.POSITIVE_INFINITY;
+      if (advances) hold.askFor(this.paceFor(hold, link.currentShip));
+      else hold.rest();
       if (Number.isFinite(hold.pace)) this.pacers.push(hold);
     }
     for (const { hold, snapshot, sinceMs } of parking.list()) {
       if (hold === null || !holds.has(hold)) continue;
       if (nowMs - sinceMs > PATIENCE_MS) {
         // Its link may be back before the next review, and has asked for nothing then.
-        hold.pace = Number.POSITIVE_INFINITY;
+        hold.rest();
         continue;
       }
       // A ship's pace stays what it was; one that was catching up has a lag that goes on growing.
-      if (snapshot === null) hold.pace = this.paceFor(hold, null);
+      if (snapshot === null) hold.askFor(this.paceFor(hold, null));
       if (Number.isFinite(hold.pace)) this.pacers.push(hold);
     }
     let slowest: Hold | null = null;

@@ -4,7 +4,7 @@
  *
  *   near    at most budgetBytes behind       first: all it wants
  *   far     further behind                   then, in rotation: what is left, as one write of 1 MiB
- *                                            costs a third less than four of 256 KiB
+ *                                            costs a quarter less than four of 256 KiB
  *   shipping                                 with the far ones: budgetBytes
  *
  * Near links leave budgetBytes to the far ones, if there are any, so that neither kind starves.

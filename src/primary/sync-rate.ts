@@ -11,12 +11,8 @@ import type { Ship } from "./ship.ts";
 const MEASURED_MS = 1_000;
 /** What is so old counts half. */
 const HALF_LIFE_MS = 2_000;
-/** What a chunk is taken to have before one was loaded. */
-const CHUNK_BYTES_USUAL = 256 * 1024;
 
 export class SyncRate {
-  /** Mean payload of a chunk, bytes. */
-  chunkBytes: number = CHUNK_BYTES_USUAL;
   private bytes = 0;
   private ms = 0;
   private measuredMs = 0;
@@ -24,6 +20,17 @@ export class SyncRate {
   private counted: object | null = null;
   private count = 0;
   private atMs = 0;
+  #chunkBytes: number;
+
+  /** @param chunkBytes what a chunk is taken to have before one was loaded */
+  constructor(chunkBytes: number) {
+    this.#chunkBytes = chunkBytes;
+  }
+
+  /** Mean payload of a chunk, bytes. */
+  get chunkBytes(): number {
+    return this.#chunkBytes;
+  }
 
   /** Bytes per second; -1 before enough was measured. */
   get perSecond(): number {
@@ -33,7 +40,7 @@ export class SyncRate {
   /** Chunks of `ship` as loaded now. Before the first nothing is measured: it may have to read what it kept. */
   observeShip(ship: Ship, nowMs: number): void {
     const chunks = ship.ackedChunk - ship.firstChunk;
-    if (chunks > 0) this.chunkBytes = ship.bytesAcked / chunks;
+    if (chunks > 0) this.#chunkBytes = ship.bytesAcked / chunks;
     const isBusy = chunks > 0 && (ship.state === "sending" || ship.inFlightBytes > 0);
     this.observe(ship, ship.bytesAcked, nowMs, isBusy);
   }

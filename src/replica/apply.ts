@@ -14,6 +14,7 @@
 import { StoreError } from "../errors.ts";
 import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
 import type { ReceivingLog } from "./deps.ts";
+import type { SessionOptions } from "./options.ts";
 import type { StateTarget } from "./target.ts";
 
 const PREFIX_BYTES = 4;
@@ -21,7 +22,7 @@ const PREFIX_BYTES = 4;
 export class Applier {
   private readonly log: ReceivingLog;
   private readonly state: StateTarget;
-  private readonly sliceBytes: number;
+  private readonly options: Pick<SessionOptions, "sliceBytes">;
   /** Called between batches, before anything more is applied. */
   private readonly atBatch: () => void;
   /** Bytes of the batch at log.next that are applied, its head included; 0 between batches. */
@@ -31,11 +32,16 @@ export class Applier {
   /** The state is inside a batch whose rest cannot be applied. */
   torn = false;
 
-  constructor(log: ReceivingLog, state: StateTarget, sliceBytes: number, atBatch: () => void) {
+  constructor(
+    log: ReceivingLog,
+    state: StateTarget,
+    options: Pick<SessionOptions, "sliceBytes">,
+    atBatch: () => void,
+  ) {
     this.atBatch = atBatch;
     this.log = log;
     this.state = state;
-    this.sliceBytes = sliceBytes;
+    this.options = options;
   }
 
   get atBoundary(): boolean {
@@ -61,7 +67,7 @@ export class Applier {
    */
   step(): boolean {
     if (this.stuck) return false;
-    let budget = this.sliceBytes;
+    let budget = this.options.sliceBytes;
     for (;;) {
       if (this.done === 0) this.atBatch();
       const found = this.log.pending();

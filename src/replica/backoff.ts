@@ -4,7 +4,11 @@
  * connection on which there is nothing but heartbeats does not count.
  *
  *   delay(n) = random in [1/2, 1] x min(max, min x 2^n)
+ *
+ * Owns: how many attempts failed. Does not own: the bounds, which it reads at use (options.ts).
  */
+import type { SessionOptions } from "./options.ts";
+
 export class Backoff {
   /** The next delay is short and no failure: a planned reconnect. Once; the next only after some progress. */
   isPlanned = false;
@@ -14,27 +18,29 @@ export class Backoff {
   /** A planned reconnect was granted, and nothing got on since. */
   private isPlannedUsed = false;
   private offset = 0;
-  private readonly minMs: number;
-  private readonly maxMs: number;
+  private readonly options: Pick<SessionOptions, "backoffMinMs" | "backoffMaxMs">;
   private readonly random: () => number;
 
   /** `random` gives numbers in [0, 1). */
-  constructor(minMs: number, maxMs: number, random: () => number) {
-    this.minMs = minMs;
-    this.maxMs = maxMs;
+  constructor(
+    options: Pick<SessionOptions, "backoffMinMs" | "backoffMaxMs">,
+    random: () => number,
+  ) {
+    this.options = options;
     this.random = random;
   }
 
   /** The next delay, ms. */
   next(): number {
-    const whole = Math.min(this.maxMs, this.minMs * 2 ** Math.min(this.failures, 30));
+    const { backoffMinMs, backoffMaxMs } = this.options;
+    const whole = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.failures, 30));
     this.failures += 1;
     return whole * (0.5 + this.random() / 2);
   }
 
   /** A short delay that does not count as a failure: a planned reconnect. */
   planned(): number {
-    return this.minMs * (0.5 + this.random() / 2);
+    return this.options.backoffMinMs * (0.5 + this.random() / 2);
   }
 
   /** The next delay, ms, of the kind that was asked for; asked for once. */

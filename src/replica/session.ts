@@ -80,8 +80,8 @@ export class Session implements DecoderSink {
     this.restorer = new Restorer(state, options, keeper);
     this.acks = new AckClock(log, this.restorer, options);
     this.mark = new Mark(deps.onVerify);
-    this.applier = new Applier(log, state, options.sliceBytes, () => this.mark.look(log.next));
-    this.backoff = new Backoff(options.backoffMinMs, options.backoffMaxMs, deps.random);
+    this.applier = new Applier(log, state, options, () => this.mark.look(log.next));
+    this.backoff = new Backoff(options, deps.random);
     this.receivedChain = log.chain;
     this.backoff.gotTo(log.next);
   }

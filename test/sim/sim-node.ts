@@ -211,7 +211,7 @@ export class SimNode implements Host, TurnShell {
         segmentBytes: settings.logSegmentBytes,
         clock: this.wallClock,
       },
-      feederOptions: settings.feeder,
+      feederOptions: { ...settings.feeder, chunkBytes: settings.slotBytes },
       sessionOptions: settings.session,
       freeze: () => this.freeze(),
       shell: this.shell,

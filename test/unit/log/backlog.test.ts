@@ -473,7 +473,7 @@ describe("holds", () => {
     const a = holds.add(500);
     const b = holds.add(300);
     expect(holds.lowest()).toBe(300);
-    b.offset = 700;
+    b.moveTo(700);
     expect(holds.lowest()).toBe(500);
     holds.drop(a);
     expect([holds.lowest(), holds.count, holds.has(a), holds.has(b)]).toEqual([

@@ -13,7 +13,7 @@ class Scene {
   clientPort = 6380;
   readonly doorstep = new Doorstep({
     crowd: this.crowd,
-    handshakeMs: 10_000,
+    options: { handshakeMs: 10_000 },
     clientPort: () => this.clientPort,
     counters: {
       bump: (name) => {

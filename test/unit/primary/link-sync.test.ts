@@ -29,7 +29,7 @@ test("a new ship => has to catch up again; a ship or a stream that goes on does 
 
 test("a hold is given up once; the end of the link takes its ships", () => {
   const sync = new LinkSync();
-  const hold = new Hold(3);
+  const hold = new Hold(3, 1024);
   sync.keep(hold);
   sync.begin(new Ship(1, 0));
   expect([sync.hold, sync.releaseHold(), sync.releaseHold()]).toEqual([hold, hold, null]);

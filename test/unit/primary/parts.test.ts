@@ -240,7 +240,7 @@ describe("pace", () => {
 
 describe("the rate of a sync", () => {
   test("believed after a second; a cut and its pause change nothing", () => {
-    const rate = new SyncRate();
+    const rate = new SyncRate(256 * 1024);
     for (let ms = 0; ms <= 900; ms += 100) rate.observeStream(rate, ms * 1_000, ms, true);
     expect(rate.perSecond).toBe(-1);
     for (let ms = 1_000; ms <= 3_000; ms += 100) rate.observeStream(rate, ms * 1_000, ms, true);

@@ -13,13 +13,13 @@ import { append, batch, batchesFrom, commitAll, makeBacklog, receive } from "../
 
 describe("backoff", () => {
   test("doubles from the least to the most, with jitter; a planned return is short and free", () => {
-    const backoff = new Backoff(100, 1_000, () => 1);
+    const backoff = new Backoff({ backoffMinMs: 100, backoffMaxMs: 1_000 }, () => 1);
     expect([1, 2, 3, 4, 5, 6].map(() => backoff.next())).toEqual([100, 200, 400, 800, 1000, 1000]);
     expect(backoff.planned()).toBe(100);
     backoff.reset();
     expect(backoff.next()).toBe(100);
-    expect(new Backoff(100, 1_000, () => 0).next()).toBe(50);
-    const long = new Backoff(1, 15_000, () => 1);
+    expect(new Backoff({ backoffMinMs: 100, backoffMaxMs: 1_000 }, () => 0).next()).toBe(50);
+    const long = new Backoff({ backoffMinMs: 1, backoffMaxMs: 15_000 }, () => 1);
     for (let n = 0; n < 5000; n++) long.next();
     expect(long.next()).toBe(15_000);
   });
@@ -27,7 +27,7 @@ describe("backoff", () => {
 
 describe("planned returns", () => {
   test("one after the other with nothing between => the second is a failure like any", () => {
-    const backoff = new Backoff(100, 1_000, () => 1);
+    const backoff = new Backoff({ backoffMinMs: 100, backoffMaxMs: 1_000 }, () => 1);
     const planned = (): number => {
       backoff.isPlanned = true;
       return backoff.delay();
@@ -116,7 +116,7 @@ describe("apply", () => {
     const log = received();
     const state = target();
     const boundaries: number[] = [];
-    const applier = new Applier(log, state, 30, () => boundaries.push(log.next));
+    const applier = new Applier(log, state, { sliceBytes: 30 }, () => boundaries.push(log.next));
     expect([applier.step(), state.ranges, log.next, applier.atBoundary]).toEqual([
       true,
       [40],
@@ -133,11 +133,11 @@ describe("apply", () => {
   test("one large slice takes all; after a reset a batch begins anew", () => {
     const log = received();
     const state = target();
-    const applier = new Applier(log, state, 30, () => undefined);
+    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined);
     applier.step();
     applier.reset();
     expect(applier.atBoundary).toBe(true);
-    const all = new Applier(log, state, 1 << 20, () => undefined);
+    const all = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined);
     expect([all.step(), log.next]).toEqual([false, 276]);
     expect(state.ranges).toEqual([40, 100, 104]);
   });
@@ -147,7 +147,7 @@ describe("apply", () => {
     const { segment, at } = log.pending()!;
     segment.bytes.writeUInt32LE(0xffff, at + 36 + 20);
     const state = target();
-    const applier = new Applier(log, state, 30, () => undefined);
+    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined);
     expect(() => applier.step()).toThrow("ERR_STORE_RECORD");
     expect(state.ranges).toEqual([]);
   });
