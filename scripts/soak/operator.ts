@@ -1,5 +1,5 @@
 /**
- * What an operator does when roles have to change (docs/OPERATIONS.md, "Changing roles"), and the
+ * What an operator does when roles have to change (docs/guides/failover.md), and the
  * checks that belong to it.
  *
  *   primaryKilled  SIGKILL; an empty one comes back on its ports and must not wipe its replicas; then

@@ -1,9 +1,9 @@
-/** docs/OPERATIONS.md has every option, with its default and who takes it, and no other. */
+/** docs/reference/options.md has every option, with its default and who takes it, and no other. */
 import { expect, test } from "vitest";
 import { defaultOf, SETTINGS, type Setting } from "../../../src/node/settings.ts";
 import { document, section, tableRows } from "./documents.ts";
 
-const options = section(document("docs/OPERATIONS.md").text, "2. Options");
+const options = document("docs/reference/options.md").text;
 const profiles = section(options, "Profiles");
 
 const rows = new Map(

@@ -16,7 +16,7 @@ import {
 } from "./documents.ts";
 
 const architecture = document("docs/ARCHITECTURE.md").text;
-const operations = document("docs/OPERATIONS.md").text;
+const refusals = document("docs/reference/refusals.md").text;
 
 /** The words of a union of strings in a source file. */
 function wordsOf(path: string, type: string): string[] {
@@ -45,12 +45,12 @@ test.each([
 });
 
 test("docs: every code of REJECT has its row", () => {
-  const told = namesIn(section(operations, "When a replica is rejected"));
+  const told = namesIn(section(refusals, "When a replica is rejected"));
   expect(told.sort()).toEqual(wordsOf("src/wire/messages.ts", "RejectCode").sort());
 });
 
 test("docs: every reason for which a link ends has its row", () => {
-  const told = namesIn(section(operations, "Why links end"));
+  const told = namesIn(section(refusals, "Why links end"));
   expect(told.sort()).toEqual(wordsOf("src/primary/link-state.ts", "CloseReason").sort());
 });
 
@@ -60,7 +60,7 @@ test("docs: every case of the resume decision has its row", () => {
 });
 
 test("docs: every counter has its row, and every row is a counter or a field", () => {
-  const told = namesIn(section(operations, "4. INFO"));
+  const told = namesIn(document("docs/reference/info.md").text);
   expect(FEEDER_COUNTERS.filter((name) => !told.includes(name))).toEqual([]);
   const source = sourceText();
   const unknown = told.filter((name) => {
@@ -75,7 +75,7 @@ const LOGGED =
   /(?:journal|log|logger)(?:\.(?:debug|info|warn|error))?\(\s*(?:[^";]*\? )?(?:"(?:debug|info|warn|error)"(?: : "\w+")?,\s*)?"([a-z_]+)"/g;
 
 test("docs: every log event has its row, and every row is an event", () => {
-  const told = namesIn(section(operations, "5. Log events"));
+  const told = namesIn(document("docs/reference/events.md").text);
   const levels = new Set(["debug", "info", "warn", "error"]);
   const logged = filesUnder("src")
     .flatMap((path) => [...readText(path).matchAll(LOGGED)].map((match) => match[1]!))
