@@ -64,7 +64,8 @@ export async function openNode(
   const node = createNode(options, logger);
   let replPort: number;
   try {
-    replPort = await node.start();
+    await node.open();
+    replPort = await node.listen();
   } catch (error) {
     await node.stop();
     throw error;

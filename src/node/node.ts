@@ -4,6 +4,7 @@
  *
  * Owns: the shell of one node. Does not own: roles (core.ts), commands (commands/).
  */
+import assert from "node:assert/strict";
 import { totalmem } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
@@ -53,7 +54,13 @@ const DRAIN_MS = 10_000;
 /** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
 const SERIALIZERS = 4;
 
-/** Builds a node; start() opens its replication port. @throws {UsageError} about --dir */
+/**
+ * How far a node is: built, opened (it has what an earlier process left it), listening, stopped.
+ * Each call makes the next step, once; stop() may come at any time.
+ */
+type Life = "built" | "opening" | "open" | "listening" | "stopped";
+
+/** Builds a node; nobody can talk to it before open() and listen(). @throws {UsageError} about --dir */
 export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
   return new DaemonNode(options, logger);
 }
@@ -76,6 +83,7 @@ export class DaemonNode implements HawserNode {
   private readonly partFile: PartFile | null;
   private clientPort: number;
   private replPort = 0;
+  #life: Life = "built";
 
   constructor(options: NodeOptions, logger: Logger) {
     // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
@@ -196,12 +204,38 @@ export class DaemonNode implements HawserNode {
 
   // --- life ------------------------------------------------------------------------------------
 
-  /** Opens the replication port and, on a replica, dials. Resolves with the port. */
-  async start(): Promise<number> {
+  /**
+   * Takes up what an earlier process left in --dir. It takes its time and does not hold the loop;
+   * whoever asks the node meanwhile is answered. A log and a state on disk are recovered here.
+   */
+  async open(): Promise<void> {
+    this.begin("built", "opening");
+    await this.partFile?.open();
+    if (!this.isStopped) this.#life = "open";
+  }
+
+  /**
+   * Opens the replication port and, on a replica, dials. Resolves with the port.
+   * @throws the system's error, when the port is taken
+   */
+  async listen(): Promise<number> {
+    this.begin("open", "listening");
     this.replPort = await this.server.listen(this.settings.replPort, this.settings.bind);
+    if (this.isStopped) throw stoppedError();
     this.server.start();
     this.core.start();
     return this.replPort;
+  }
+
+  private begin(from: Life, to: Life): void {
+    if (this.isStopped) throw stoppedError();
+    assert(this.#life === from, `the node is ${this.#life}, not ${from}`);
+    this.#life = to;
+  }
+
+  /** stop() was called; open() and listen() go no further. */
+  get isStopped(): boolean {
+    return this.#life === "stopped";
   }
 
   /** The client port that is announced to upstreams. */
@@ -224,6 +258,7 @@ export class DaemonNode implements HawserNode {
   }
 
   async stop(): Promise<boolean> {
+    this.#life = "stopped";
     this.core.stop();
     this.socket.close();
     const lacking = await this.server.close(DRAIN_MS);
@@ -420,6 +455,10 @@ export class DaemonNode implements HawserNode {
   settingsChanged(): void {
     this.turn.want();
   }
+}
+
+function stoppedError(): Error {
+  return new Error("the node was stopped while it started");
 }
 
 /** Memory of this machine, or of the container that this is in. */

@@ -14,8 +14,8 @@
  * so that they do not go on filling it, and the rest of the snapshot is not kept.
  * Owns: two files in one directory. Does not own: what chunks mean (restorer.ts).
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, rmSync } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { type FileHandle, open, readFile, rename, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { LIMITS } from "../limits.ts";
 import type { SnapshotBegin } from "../wire/messages.ts";
@@ -51,31 +51,38 @@ export class PartFile implements ChunkKeeper {
   /** A write failed: nothing is kept before the next begin(). */
   private broken = false;
 
-  /** Looks for what an earlier process left in `dir`, which is there, and cuts it to its checkpoint. */
+  /** `dir` is there. */
   constructor(dir: string, log: PartFileLog) {
     this.dir = dir;
     this.log = log;
     this.partPath = join(dir, "snapshot.part");
     this.checkpointPath = join(dir, "snapshot.json");
-    const checkpoint = this.findCheckpoint();
-    if (checkpoint === null) this.tryRemoveFiles();
-    else {
-      this.kept = { begin: checkpoint.begin, chunks: checkpoint.chunks };
-      this.fileBytes = checkpoint.fileBytes;
-      this.chunks = checkpoint.chunks;
-    }
   }
 
-  private findCheckpoint(): Checkpoint | null {
-    try {
-      const checkpoint = readCheckpoint(readFileSync(this.checkpointPath, "utf8"));
-      const part = openSync(this.partPath, "r+");
-      try {
-        ftruncateSync(part, checkpoint.fileBytes);
-      } finally {
-        closeSync(part);
+  /** Looks for what an earlier process left, and cuts it to its checkpoint. What cannot be used is removed. */
+  async open(): Promise<void> {
+    const { generation } = this;
+    this.run(generation, async () => {
+      const checkpoint = await this.findCheckpoint();
+      // Why again: whoever cleared meanwhile has the files removed next, or begins them anew.
+      if (generation !== this.generation) return;
+      if (checkpoint === null) {
+        this.tryRemoveFiles();
+        return;
       }
-      this.log("part_file_found", { chunks: checkpoint.chunks, bytes: checkpoint.fileBytes });
+      const { begin, chunks, fileBytes } = checkpoint;
+      this.kept = { begin, chunks };
+      this.fileBytes = fileBytes;
+      this.chunks = chunks;
+      this.log("part_file_found", { chunks, bytes: fileBytes });
+    });
+    await this.work;
+  }
+
+  private async findCheckpoint(): Promise<Checkpoint | null> {
+    try {
+      const checkpoint = readCheckpoint(await readFile(this.checkpointPath, "utf8"));
+      await truncate(this.partPath, checkpoint.fileBytes);
       return checkpoint;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT")

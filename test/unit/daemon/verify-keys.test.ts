@@ -37,7 +37,8 @@ async function made(...args: string[]): Promise<Made> {
   const clients = new ClientServer(node, log, () => undefined);
   const port = await clients.listen(0, "127.0.0.1");
   node.announceClientPort(port);
-  const replPort = await node.start();
+  await node.open();
+  const replPort = await node.listen();
   closers.push(async () => {
     await clients.close();
     await node.stop();

@@ -21,7 +21,8 @@ async function node(...args: string[]): Promise<{ node: DaemonNode; port: number
     createLogger({ level: "error", format: "json", sink: (text) => process.stderr.write(text) }),
   );
   nodes.push(made);
-  return { node: made, port: await made.start() };
+  await made.open();
+  return { node: made, port: await made.listen() };
 }
 
 function write(target: DaemonNode, from: number, to: number): void {

@@ -55,6 +55,7 @@ interface Replayed {
 /** Opens what is in the directory and reads it as a restorer does. */
 async function replay(): Promise<Replayed | null> {
   const file = new PartFile(dir, () => undefined);
+  await file.open();
   if (file.kept === null) return null;
   const chunks: number[] = [];
   const error = await new Promise<Error | null>((done) => {

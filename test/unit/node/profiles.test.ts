@@ -18,7 +18,8 @@ async function started(...args: string[]): Promise<[DaemonNode, number]> {
   const sink = (text: string) => process.stderr.write(text);
   const node = createNode(line.options, createLogger({ level: "error", format: "json", sink }));
   nodes.push(node);
-  return [node, await node.start()];
+  await node.open();
+  return [node, await node.listen()];
 }
 
 test.each([

@@ -21,7 +21,8 @@ async function started(lines: string[], ...args: string[]): Promise<[DaemonNode,
   const sink = (text: string) => lines.push(text);
   const node = createNode(line.options, createLogger({ level: "info", format: "json", sink }));
   nodes.push(node);
-  return [node, await node.start()];
+  await node.open();
+  return [node, await node.listen()];
 }
 
 function write(node: DaemonNode, count: number, valueBytes = 10): void {
