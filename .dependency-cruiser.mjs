@@ -14,20 +14,33 @@ const MAY_IMPORT = {
   daemon: ["wire", "log", "store", "primary", "replica", "node", "resp"],
 };
 
-const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => ({
-  name: `layer-${folder}`,
-  comment: `src/${folder} may import ${["errors", "limits", ...others].join(", ")}`,
-  severity: "error",
-  from: { path: `^src/${folder}/` },
-  to: {
-    path: "^src/",
-    pathNot: `^src/(${[folder, ...others].join("|")})/|^src/(errors|limits)\\.ts$`,
-  },
-}));
+/** Single files that a folder may import beside its layers: what any state must be able to do. */
+const AND_FILES = { primary: ["store/state"], replica: ["store/state"] };
+
+const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => {
+  const files = ["errors", "limits", ...(AND_FILES[folder] ?? [])];
+  return {
+    name: `layer-${folder}`,
+    comment: `src/${folder} may import ${[...files, ...others].join(", ")}`,
+    severity: "error",
+    from: { path: `^src/${folder}/` },
+    to: {
+      path: "^src/",
+      pathNot: `^src/(${[folder, ...others].join("|")})/|^src/(${files.join("|")})\\.ts$`,
+    },
+  };
+});
 
 export default {
   forbidden: [
     ...layers,
+    {
+      name: "seam-alone",
+      comment: "src/store/state.ts is interfaces: it knows no state",
+      severity: "error",
+      from: { path: "^src/store/state\\.ts$" },
+      to: { path: "^src/", pathNot: "^src/wire/|^src/(errors|limits)\\.ts$" },
+    },
     {
       name: "no-circle",
       comment: "files that import each other cannot be understood or tested alone",

@@ -15,7 +15,7 @@ import { StoreError } from "../errors.ts";
 import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
 import type { ReceivingLog } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
-import type { StateTarget } from "./target.ts";
+import type { StateTarget } from "../store/state.ts";
 
 const PREFIX_BYTES = 4;
 

@@ -5,7 +5,7 @@
 import type { Format, Consent, Id, Lineage, NodeAddress, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
-import type { StateTarget } from "./target.ts";
+import type { StateTarget } from "../store/state.ts";
 
 /** The log, as a session fills it; primary/backlog.ts satisfies it. */
 export interface ReceivingLog {

@@ -9,7 +9,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { WireError } from "../errors.ts";
 import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
-import type { Staging, StateTarget } from "./target.ts";
+import type { Staging, StateTarget } from "../store/state.ts";
 
 export class Restore {
   /** The newest SNAPSHOT of this snapshot: a resumed ship may name a newer history. */

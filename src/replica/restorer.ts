@@ -13,7 +13,7 @@ import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import { goesOn, Restore } from "./restore.ts";
-import type { StateTarget } from "./target.ts";
+import type { StateTarget } from "../store/state.ts";
 
 /** Chunk bytes that may wait to be written to the keeper's file. */
 const KEEPER_BACKLOG_BYTES = 16 * 1024 * 1024;

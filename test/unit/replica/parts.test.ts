@@ -8,7 +8,7 @@ import { Mark } from "../../../src/replica/mark.ts";
 import { SESSION_DEFAULTS } from "../../../src/replica/options.ts";
 import { readCheckpoint } from "../../../src/replica/part-checkpoint.ts";
 import { Restorer } from "../../../src/replica/restorer.ts";
-import type { StateTarget } from "../../../src/replica/target.ts";
+import type { StateTarget } from "../../../src/store/state.ts";
 import { append, batch, batchesFrom, commitAll, makeBacklog, receive } from "../primary/tools.ts";
 
 describe("backoff", () => {

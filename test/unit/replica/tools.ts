@@ -6,7 +6,7 @@ import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";
 import { Session } from "../../../src/replica/session.ts";
-import type { Staging, StateTarget } from "../../../src/replica/target.ts";
+import type { Staging, StateTarget } from "../../../src/store/state.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import { chainStart, sealChunkHead } from "../../../src/wire/frame.ts";

@@ -1,6 +1,6 @@
 /** Records at the edges: what is refused, and what well-formed ones do to missing keys. */
 import { expect, test } from "vitest";
-import type { StateTarget } from "../../../src/replica/target.ts";
+import type { StateTarget } from "../../../src/store/state.ts";
 import { Store } from "../../../src/store/store.ts";
 import { checkInvariants } from "./invariants.ts";
 import * as m from "./model.ts";

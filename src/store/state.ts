@@ -1,8 +1,12 @@
 /**
- * What a session needs of the state that it keeps up to date, and of the log it keeps. The
- * built-in store and backlog satisfy it; so can an embedder's.
+ * What any replicated state must be able to do: all that feeding, following and verifying know of one.
+ * The built-in store is one such state; so can an embedder's be.
  *
- * Owns: interfaces. Does not own: any implementation (store/, primary/backlog.ts, test/sim).
+ *   following   StateTarget: applies the log of an upstream; stages a snapshot beside itself, and swaps
+ *
+ * Only interfaces, and it imports nothing of this folder: so src/primary and src/replica may import
+ * this file and no other of src/store.
+ * Owns: interfaces. Does not own: any implementation (store.ts, test/sim).
  */
 
 /** The state a replica applies records to. */
