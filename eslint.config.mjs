@@ -35,7 +35,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["test/**/*.ts", "bench/**/*.ts"],
+    files: ["test/**/*.ts", "bench/**/*.ts", "tools/**/*.ts"],
     rules: {
       "max-lines-per-function": "off",
       "max-lines": "off",

@@ -11,7 +11,7 @@
 import { connect, type Socket } from "node:net";
 import { encode } from "../../src/wire/codec.ts";
 import { OPENING } from "../../src/wire/opening.ts";
-import { helloWith } from "../../test/tools/hello.ts";
+import { helloWith } from "../../tools/hello.ts";
 import type { Order } from "./sink-fleet.ts";
 
 const READ_BYTES = 256 * 1024;

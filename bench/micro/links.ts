@@ -4,7 +4,7 @@ import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import { randomId } from "../../src/wire/id.ts";
-import { helloWith } from "../../test/tools/hello.ts";
+import { helloWith } from "../../tools/hello.ts";
 import { shipped } from "../lib/shipped.ts";
 import { SET_BYTES } from "./material.ts";
 

@@ -1,8 +1,8 @@
 /** The questions about resynchronization, each a run of its own that returns named figures. */
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeGroups } from "../../test/tools/group-writer.ts";
-import { FaultProxy } from "../../test/tools/proxy.ts";
+import { writeGroups } from "../../tools/group-writer.ts";
+import { FaultProxy } from "../../tools/proxy.ts";
 import { rssBytes } from "../lib/process.ts";
 import { prober } from "../lib/prober.ts";
 import { Resp } from "../lib/resp.ts";

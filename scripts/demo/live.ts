@@ -7,9 +7,9 @@
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeStatus } from "../../src/node/api.ts";
-import type { Daemon, Fleet } from "../../test/tools/processes.ts";
-import { Random } from "../../test/tools/random.ts";
-import { errorText } from "../../test/tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { Random } from "../../tools/random.ts";
+import { errorText } from "../../tools/wait.ts";
 import { Prose } from "./text.ts";
 
 const PORTS = [6380, 6381, 6382] as const;

@@ -10,11 +10,11 @@
  * Owns: the order of events and the checks. Does not own: processes, text, the proxy.
  */
 import type { NodeStatus } from "../../src/node/api.ts";
-import { converge, count } from "../../test/tools/converge.ts";
-import type { Daemon, Fleet } from "../../test/tools/processes.ts";
-import type { FaultProxy } from "../../test/tools/proxy.ts";
-import { RespClient } from "../../test/tools/resp-client.ts";
-import { until, within } from "../../test/tools/wait.ts";
+import { converge, count } from "../../tools/converge.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import type { FaultProxy } from "../../tools/proxy.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { until, within } from "../../tools/wait.ts";
 import { Checks } from "./checks.ts";
 import { Prose } from "./text.ts";
 import { Writer } from "./writer.ts";

@@ -5,8 +5,8 @@
  * Owns: the command line, exit codes, and that no child is left behind.
  */
 import { parseArgs } from "node:util";
-import { Fleet } from "../../test/tools/processes.ts";
-import { errorText } from "../../test/tools/wait.ts";
+import { Fleet } from "../../tools/processes.ts";
+import { errorText } from "../../tools/wait.ts";
 import { runLive } from "./live.ts";
 import { runMainJob } from "./main-job.ts";
 

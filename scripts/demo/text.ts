@@ -6,7 +6,7 @@
  * short clause to a megabyte.
  * Owns: words, keys and values. Does not own: who writes them where.
  */
-import { Random } from "../../test/tools/random.ts";
+import { Random } from "../../tools/random.ts";
 import { SOURCE_TEXT } from "./source-text.ts";
 
 const CORPUS_BYTES = 4 * 1024 * 1024;

@@ -4,8 +4,8 @@
  *
  * Owns: one connection, the editions written. Does not own: the text (text.ts).
  */
-import { ReplyError, type RespClient, type Reply } from "../../test/tools/resp-client.ts";
-import { show } from "../../test/tools/wait.ts";
+import { ReplyError, type RespClient, type Reply } from "../../tools/resp-client.ts";
+import { show } from "../../tools/wait.ts";
 import type { Prose } from "./text.ts";
 
 /** Commands in one write; about 64 KiB of text. */

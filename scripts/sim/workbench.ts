@@ -27,7 +27,7 @@ export class Workbench {
   private readonly dir = mkdtempSync(join(tmpdir(), "hawser-sim-"));
 
   constructor(edits: readonly Edit[]) {
-    for (const part of ["src", "test/sim", "test/tools", "scripts/sim", "package.json"])
+    for (const part of ["src", "test/sim", "tools", "scripts/sim", "package.json"])
       cpSync(join(ROOT, part), join(this.dir, part), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(this.dir, "node_modules"));
     for (const edit of edits) {

@@ -4,9 +4,9 @@
  *
  * Owns: those checks. Does not own: faults, writers.
  */
-import { converge, count } from "../../test/tools/converge.ts";
-import type { Random } from "../../test/tools/random.ts";
-import { errorText, until } from "../../test/tools/wait.ts";
+import { converge, count } from "../../tools/converge.ts";
+import type { Random } from "../../tools/random.ts";
+import { errorText, until } from "../../tools/wait.ts";
 import type { VerifyReport } from "../../src/node/verifier.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ledger } from "./ledger.ts";

@@ -9,8 +9,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FaultProxy } from "../../test/tools/proxy.ts";
-import { within } from "../../test/tools/wait.ts";
+import { FaultProxy } from "../../tools/proxy.ts";
+import { within } from "../../tools/wait.ts";
 import { Member } from "./member.ts";
 
 export const BACKLOG_BYTES = 8 * 1_048_576;

@@ -6,9 +6,9 @@
  * the faults stop (soak.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CutKind, Direction, FaultProxy } from "../../test/tools/proxy.ts";
-import type { Random } from "../../test/tools/random.ts";
-import { errorText } from "../../test/tools/wait.ts";
+import type { CutKind, Direction, FaultProxy } from "../../tools/proxy.ts";
+import type { Random } from "../../tools/random.ts";
+import { errorText } from "../../tools/wait.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Member } from "./member.ts";
 import type { Operator } from "./operator.ts";

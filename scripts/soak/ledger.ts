@@ -4,7 +4,7 @@
  *
  * Owns: those numbers. Does not own: connections, or when it is asked.
  */
-import { textOf, type RespClient } from "../../test/tools/resp-client.ts";
+import { textOf, type RespClient } from "../../tools/resp-client.ts";
 
 interface Entry {
   sent: number;

@@ -7,7 +7,7 @@
  * minutes the faults stop, and everything must become equal. Exit code 1 when a check failed.
  */
 import { parseArgs } from "node:util";
-import { errorText } from "../../test/tools/wait.ts";
+import { errorText } from "../../tools/wait.ts";
 import { Soak } from "./soak.ts";
 
 const DUMPED_LINES = 30;

@@ -6,7 +6,7 @@
  * is killed, whom it follows.
  */
 import { rmSync } from "node:fs";
-import { Daemon } from "../../test/tools/processes.ts";
+import { Daemon } from "../../tools/processes.ts";
 
 /** One process of a member, first to last. */
 export interface Life {

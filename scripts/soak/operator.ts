@@ -12,9 +12,9 @@
  * Owns: the order of steps. Does not own: when they happen (faults.ts, soak.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { count } from "../../test/tools/converge.ts";
-import type { Random } from "../../test/tools/random.ts";
-import { until } from "../../test/tools/wait.ts";
+import { count } from "../../tools/converge.ts";
+import type { Random } from "../../tools/random.ts";
+import { until } from "../../tools/wait.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Member } from "./member.ts";
 import { say, type Verdicts } from "./verdicts.ts";

@@ -5,8 +5,8 @@
  *
  * Owns: the order. Does not own: any single fault or check.
  */
-import { Random } from "../../test/tools/random.ts";
-import { errorText, until } from "../../test/tools/wait.ts";
+import { Random } from "../../tools/random.ts";
+import { errorText, until } from "../../tools/wait.ts";
 import { Calm } from "./calm.ts";
 import { Cluster } from "./cluster.ts";
 import { Faults } from "./faults.ts";

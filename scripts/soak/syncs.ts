@@ -10,7 +10,7 @@
  *
  * Owns: that judgement. Does not own: what happened (faults.ts, operator.ts tell it).
  */
-import type { LogLine } from "../../test/tools/processes.ts";
+import type { LogLine } from "../../tools/processes.ts";
 import { BACKLOG_BYTES, type Cluster } from "./cluster.ts";
 import type { Life } from "./member.ts";
 import type { Verdicts } from "./verdicts.ts";

@@ -10,9 +10,9 @@
  * Owns: that number and its checks. Does not own: failovers (operator.ts calls it).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../../test/tools/random.ts";
-import { ReplyError, RespClient, textOf } from "../../test/tools/resp-client.ts";
-import { within } from "../../test/tools/wait.ts";
+import type { Random } from "../../tools/random.ts";
+import { ReplyError, RespClient, textOf } from "../../tools/resp-client.ts";
+import { within } from "../../tools/wait.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Life, Member } from "./member.ts";
 import { Pausable } from "./pausable.ts";

@@ -10,8 +10,8 @@
  * Owns: commands and pace. Does not own: where the root is (cluster.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../../test/tools/random.ts";
-import { ReplyError, RespClient, type Command, type Reply } from "../../test/tools/resp-client.ts";
+import type { Random } from "../../tools/random.ts";
+import { ReplyError, RespClient, type Command, type Reply } from "../../tools/resp-client.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Ledger } from "./ledger.ts";
 import { Pausable } from "./pausable.ts";

@@ -1,9 +1,9 @@
 /** Replicas of replicas when the middle one is lost, or has to take a snapshot itself. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 test("e2e: cascade: the middle is killed => the last follows the primary by partial resync", async () => {
   const fleet = useFleet();

@@ -1,7 +1,7 @@
 /** The demo's unattended job, as `npm run demo -- --check` runs it on the build that is there. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { ManagedProcess } from "../tools/processes.ts";
+import { ManagedProcess } from "../../tools/processes.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { type Daemon, type Fleet, runHawser } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import { type Daemon, type Fleet, runHawser } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 function directory(fleet: Fleet): string {
   const dir = mkdtempSync(join(tmpdir(), "hawser-dir-"));

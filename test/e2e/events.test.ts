@@ -1,11 +1,11 @@
 /** `hawser status --events`: the memory of events, for people and for programs. */
 import { expect, test } from "vitest";
 import type { KeptEvent } from "../../src/node/event-log.ts";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import { runHawser } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 test("e2e: status --events after a cut => why it ended, how it went on, both positions", async () => {
   const fleet = useFleet();

@@ -2,10 +2,10 @@
 import { once } from "node:events";
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 function ioredis(fleet: Fleet, node: Daemon, options = {}): Redis {
   const client = new Redis({ port: node.port, host: "127.0.0.1", ...options });

@@ -1,10 +1,10 @@
 /** What a replica shows of its lag: against the root, and not only the next hop. */
 import { expect, test } from "vitest";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import { runHawser } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 test("e2e: lag: the root dies, the middle lives => its replica streams, and says that the root is gone", async () => {
   const fleet = useFleet();

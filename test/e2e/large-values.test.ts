@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { useFleet } from "../tools/fleet.ts";
 import { encodeRequest } from "../tools/raw-resp.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 const MIB = 1024 * 1024;
 const LARGEST = 512 * MIB;

@@ -1,12 +1,12 @@
 /** The wire between primary and replica misbehaves in mid-stream: both ends agree again afterwards. */
 import { describe, expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
-import type { FaultProxy } from "../tools/proxy.ts";
-import { Random } from "../tools/random.ts";
-import { until, within } from "../tools/wait.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import type { FaultProxy } from "../../tools/proxy.ts";
+import { Random } from "../../tools/random.ts";
+import { until, within } from "../../tools/wait.ts";
 
 const MB = 1_000_000;
 

@@ -1,9 +1,9 @@
 /** Standard output and error whose reader went away. */
 import { expect, test } from "vitest";
 import { useFleet } from "../tools/fleet.ts";
-import { MAIN, ManagedProcess } from "../tools/processes.ts";
+import { MAIN, ManagedProcess } from "../../tools/processes.ts";
 import { encodeRequest, RawResp } from "../tools/raw-resp.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 test("e2e: lost readers: of the log => the node serves and replicates on, and stops as always", async () => {
   const fleet = useFleet();

@@ -1,9 +1,9 @@
 /** --maxmemory beside replication: a ship never costs a client an OOM, a replica never refuses the log. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 const MIXED = { keys: 4000, valueBytes: [9_000, 11_000] as const, pipeline: 50 };
 

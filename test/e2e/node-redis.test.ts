@@ -2,7 +2,7 @@
 import { createClient } from "redis";
 import { expect, test } from "vitest";
 import { useFleet } from "../tools/fleet.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 const REFUSED = "client side caching is not supported";
 const cached = { RESP: 3, clientSideCache: { ttl: 0, maxEntries: 0 } } as const;

@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 function directory(fleet: Fleet): string {
   const dir = mkdtempSync(join(tmpdir(), "hawser-part-"));

@@ -1,10 +1,10 @@
 /** --requirepass for clients, --repl-password for links. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser, type Daemon } from "../tools/processes.ts";
-import { RespClient } from "../tools/resp-client.ts";
-import { until } from "../tools/wait.ts";
+import { runHawser, type Daemon } from "../../tools/processes.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { until } from "../../tools/wait.ts";
 
 async function lastError(node: Daemon, text: string): Promise<void> {
   await until(async () => (await node.status()).upstream?.lastError.includes(text), {

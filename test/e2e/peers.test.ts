@@ -9,13 +9,13 @@ import type { KeptEvent } from "../../src/node/event-log.ts";
 import { AT, FRAME_HEAD_BYTES, headSum } from "../../src/wire/frame.ts";
 import { encode } from "../../src/wire/codec.ts";
 import { hmacProof } from "../../src/wire/proof.ts";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { helloWith } from "../tools/hello.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { Random } from "../tools/random.ts";
-import { until } from "../tools/wait.ts";
+import { helloWith } from "../../tools/hello.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { Random } from "../../tools/random.ts";
+import { until } from "../../tools/wait.ts";
 import { WirePeer } from "../tools/wire-peer.ts";
 
 const MIB = 1024 * 1024;

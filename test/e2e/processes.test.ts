@@ -1,11 +1,11 @@
 /** What happens to processes: ended politely, killed, stopped and continued, started wrongly. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser } from "../tools/processes.ts";
-import { RespClient } from "../tools/resp-client.ts";
-import { until } from "../tools/wait.ts";
+import { runHawser } from "../../tools/processes.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { until } from "../../tools/wait.ts";
 
 const MIB = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 /** redis-benchmark against a primary with replicas: it completes, and all ends are equal. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { useFleet } from "../tools/fleet.ts";
 import { describeWithRedis, redisBenchmark } from "../tools/redis-tools.ts";
 

@@ -1,10 +1,10 @@
 /** What a stranger types first, with the real redis-cli. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
+import type { Daemon } from "../../tools/processes.ts";
 import { describeWithRedis, redisCli } from "../tools/redis-tools.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 const READONLY = "READONLY You can't write against a read only replica.";
 
@@ -115,7 +115,7 @@ describeWithRedis("e2e: redis-cli", () => {
 
 /** A real redis-server, for being mistaken for one of ours. */
 async function startRedis(defer: (close: () => unknown) => void): Promise<number> {
-  const { ManagedProcess } = await import("../tools/processes.ts");
+  const { ManagedProcess } = await import("../../tools/processes.ts");
   const { createServer } = await import("node:net");
   const port = await new Promise<number>((resolve) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {

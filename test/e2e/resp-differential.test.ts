@@ -10,10 +10,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Daemon, ManagedProcess } from "../tools/processes.ts";
+import { Daemon, ManagedProcess } from "../../tools/processes.ts";
 import { describeWithRedis } from "../tools/redis-tools.ts";
 import { encodeRequest, RawResp, type Words } from "../tools/raw-resp.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 let redis: ManagedProcess;
 let redisPort = 0;

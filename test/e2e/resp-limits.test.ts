@@ -4,9 +4,9 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { Fleet } from "../tools/processes.ts";
+import { Fleet } from "../../tools/processes.ts";
 import { encodeRequest, RawResp } from "../tools/raw-resp.ts";
-import { until } from "../tools/wait.ts";
+import { until } from "../../tools/wait.ts";
 
 const MIB = 1024 * 1024;
 let fleet = new Fleet();
@@ -167,7 +167,7 @@ describe("e2e: process", () => {
 
   test("a port that is taken => exit 1 and a reason", async () => {
     const primary = await fleet.primary();
-    const { runHawser } = await import("../tools/processes.ts");
+    const { runHawser } = await import("../../tools/processes.ts");
     const second = await runHawser(["primary", "--port", String(primary.port), "--repl-port", "0"]);
     expect(second.code).toBe(1);
     expect(second.stderr).toContain("EADDRINUSE");

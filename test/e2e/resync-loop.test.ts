@@ -4,13 +4,13 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { writeGroups } from "../tools/group-writer.ts";
-import type { Daemon } from "../tools/processes.ts";
-import { RespClient } from "../tools/resp-client.ts";
-import { until } from "../tools/wait.ts";
+import { writeGroups } from "../../tools/group-writer.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { until } from "../../tools/wait.ts";
 
 const VALUE = Buffer.alloc(1000, "w");
 

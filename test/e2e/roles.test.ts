@@ -1,11 +1,11 @@
 /** What was said, written or consented to under one role, history or upstream counts there alone. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { ReplyError, RespClient } from "../tools/resp-client.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { ReplyError, RespClient } from "../../tools/resp-client.ts";
+import { until } from "../../tools/wait.ts";
 
 async function connection(fleet: Fleet, node: Daemon): Promise<RespClient> {
   const client = await RespClient.connect(node.port);

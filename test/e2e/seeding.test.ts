@@ -1,10 +1,10 @@
 /** `hawser primary --seed-from`: a primary that comes back with the state of its replicas. */
 import { expect, test } from "vitest";
-import { converge, count, digestOf } from "../tools/converge.ts";
+import { converge, count, digestOf } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 const portsOf = (node: Daemon): string[] => [
   ...["--port", String(node.port)],

@@ -1,11 +1,11 @@
 /** A full sync is disturbed at its beginning, in its middle and at its end. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { until, within } from "../tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { until, within } from "../../tools/wait.ts";
 
 const MB = 1_000_000;
 

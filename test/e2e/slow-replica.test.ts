@@ -1,11 +1,11 @@
 /** One replica behind a 1 MB/s line beside a fast one: neither the fast one nor the memory suffers. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
-import type { FaultProxy } from "../tools/proxy.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import type { FaultProxy } from "../../tools/proxy.ts";
+import { until } from "../../tools/wait.ts";
 
 const MB = 1_000_000;
 const MIB = 1024 * 1024;

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 import type { NodeStatus } from "../../src/node/api.ts";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser, type Daemon } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import { runHawser, type Daemon } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 async function statusJson(node: Daemon): Promise<NodeStatus> {
   const { code, stdout } = await runHawser(["status", `127.0.0.1:${node.port}`, "--json"]);

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { ManagedProcess } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import { ManagedProcess } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
 const PRELOAD = fileURLToPath(new URL("../tools/stuck-lookup.cjs", import.meta.url));
@@ -127,7 +127,7 @@ test("e2e: status of a name that cannot be looked up => an error, and the proces
 
 test("e2e: status => 0 when all is right, 3 with the reason when it is not", async () => {
   const fleet = useFleet();
-  const { runHawser } = await import("../tools/processes.ts");
+  const { runHawser } = await import("../../tools/processes.ts");
   const primary = await fleet.primary();
   const replica = await fleet.replica(primary);
   await converge([primary, replica]);

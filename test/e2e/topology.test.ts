@@ -1,10 +1,10 @@
 /** Replicas of replicas, changes of place, and the ways a topology can be wrong. */
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 const follow = (node: Daemon, upstream: Daemon): Promise<unknown> =>
   node.call("REPLICAOF", "127.0.0.1", upstream.replPort);

@@ -1,11 +1,11 @@
 /** Values of every size and keys of every byte, by the stream and by a snapshot. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { converge, count } from "../tools/converge.ts";
+import { converge, count } from "../../tools/converge.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon } from "../tools/processes.ts";
-import { Random } from "../tools/random.ts";
-import { within } from "../tools/wait.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import { Random } from "../../tools/random.ts";
+import { within } from "../../tools/wait.ts";
 
 const MIB = 1024 * 1024;
 /** Everything that a large batch must be larger than. */

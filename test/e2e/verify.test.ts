@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import type { NamedReport } from "../../src/daemon/verify.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { runHawser } from "../tools/processes.ts";
-import { RespClient } from "../tools/resp-client.ts";
-import { converge } from "../tools/converge.ts";
+import { runHawser } from "../../tools/processes.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { converge } from "../../tools/converge.ts";
 
 test("e2e: verify under load => a line for each replica, equal, exit code 0", async () => {
   const fleet = useFleet();

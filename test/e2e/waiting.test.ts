@@ -1,10 +1,10 @@
 /** WAIT: a count of replicas that really have it. */
 import { expect, test } from "vitest";
-import { converge } from "../tools/converge.ts";
+import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { RespClient } from "../tools/resp-client.ts";
-import { until } from "../tools/wait.ts";
+import { RespClient } from "../../tools/resp-client.ts";
+import { until } from "../../tools/wait.ts";
 
 test("e2e: WAIT: as many as there are => the count, and they have it", async () => {
   const fleet = useFleet();

@@ -1,10 +1,10 @@
 /** An empty or foreign primary must never take a replica's data away, unless somebody consents. */
 import { expect, test } from "vitest";
-import { converge, count, digestOf } from "../tools/converge.ts";
+import { converge, count, digestOf } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import type { Daemon, Fleet } from "../tools/processes.ts";
-import { until } from "../tools/wait.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
+import { until } from "../../tools/wait.ts";
 
 const KEYS = 500;
 

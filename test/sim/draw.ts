@@ -1,7 +1,7 @@
 /** A run's settings, drawn from its seed: from the defaults of a data centre to absurdly small. */
 import { FEEDER_DEFAULTS } from "../../src/primary/options.ts";
 import { SESSION_DEFAULTS } from "../../src/replica/options.ts";
-import type { Random } from "../tools/random.ts";
+import type { Random } from "../../tools/random.ts";
 import type { LinkQuality } from "./network.ts";
 import type { NodeSettings } from "./sim-node.ts";
 import type { WorkloadSettings } from "./workload.ts";

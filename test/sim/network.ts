@@ -8,7 +8,7 @@
  * was then: memory that is used again too early is found at once. A `taken` callback is an event of
  * its own, after the last byte of its piece was taken.
  */
-import type { Random } from "../tools/random.ts";
+import type { Random } from "../../tools/random.ts";
 import { crc32 } from "../../src/wire/crc.ts";
 import { type Clock, SimError } from "./clock.ts";
 

@@ -25,7 +25,7 @@ import { digestArena } from "../../src/store/digest.ts";
 import { frozenArena, InlineSource } from "../../src/store/inline-source.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
-import type { Random } from "../tools/random.ts";
+import type { Random } from "../../tools/random.ts";
 import type { Clock } from "./clock.ts";
 import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";

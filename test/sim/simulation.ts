@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id } from "../../src/wire/messages.ts";
-import { Random } from "../tools/random.ts";
+import { Random } from "../../tools/random.ts";
 import { Checker } from "./checker.ts";
 import { Clock, SimError } from "./clock.ts";
 import { drawPlan, type Plan } from "./draw.ts";

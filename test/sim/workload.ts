@@ -10,7 +10,7 @@ import {
   patchBytes,
   setBytes,
 } from "../../src/store/record.ts";
-import type { Random } from "../tools/random.ts";
+import type { Random } from "../../tools/random.ts";
 
 export interface WorkloadSettings {
   readonly keys: number;

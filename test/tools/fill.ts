@@ -3,9 +3,9 @@
  *
  * Owns: what is written. Does not own: what becomes of it.
  */
-import type { Daemon } from "./processes.ts";
-import { Random } from "./random.ts";
-import { ReplyError, type Command } from "./resp-client.ts";
+import type { Daemon } from "../../tools/processes.ts";
+import { Random } from "../../tools/random.ts";
+import { ReplyError, type Command } from "../../tools/resp-client.ts";
 
 export interface FillOptions {
   readonly keys: number;

@@ -4,7 +4,7 @@
  * Owns: the tie to vitest. Does not own: processes (processes.ts).
  */
 import { onTestFailed, onTestFinished } from "vitest";
-import { Fleet } from "./processes.ts";
+import { Fleet } from "../../tools/processes.ts";
 
 /** Call once inside a test. */
 export function useFleet(): Fleet {

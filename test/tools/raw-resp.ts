@@ -5,7 +5,7 @@
  */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { within } from "./wait.ts";
+import { within } from "../../tools/wait.ts";
 
 const MARKER = "<<end of replies>>";
 const MARKER_REPLY = Buffer.from(`$${MARKER.length}\r\n${MARKER}\r\n`);

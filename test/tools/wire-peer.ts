@@ -10,8 +10,8 @@ import { encode } from "../../src/wire/codec.ts";
 import { Decoder, type DecoderSink } from "../../src/wire/decoder.ts";
 import { OPENING } from "../../src/wire/opening.ts";
 import { FRAME, type Control, type Hello } from "../../src/wire/messages.ts";
-import { helloWith } from "./hello.ts";
-import { until } from "./wait.ts";
+import { helloWith } from "../../tools/hello.ts";
+import { until } from "../../tools/wait.ts";
 
 type Of<T extends Control["type"]> = Extract<Control, { type: T }>;
 

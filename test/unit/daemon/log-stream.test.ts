@@ -3,7 +3,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { LogStream } from "../../../src/daemon/log-stream.ts";
 import { createLogger } from "../../../src/node/logger.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 test("a reader that hangs => at most 1 MiB waits; it reads on => told how many lines are missing", async () => {
   const target = new PassThrough();

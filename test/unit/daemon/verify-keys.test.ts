@@ -9,7 +9,7 @@ import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import { reportText, verify } from "../../../src/daemon/verify.ts";
 import { differingKeys } from "../../../src/daemon/verify-keys.ts";
 import { delBytes, encodeDelHead, encodeSetHead, setBytes } from "../../../src/store/record.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const closers: (() => Promise<void>)[] = [];
 

@@ -5,7 +5,7 @@ import { createNode, type DaemonNode } from "../../../src/node/node.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import { Keyspace } from "../../../src/node/keyspace.ts";
 import { delBytes, encodeDelHead } from "../../../src/store/record.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const nodes: DaemonNode[] = [];
 

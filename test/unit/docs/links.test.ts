@@ -12,7 +12,7 @@ import {
 } from "./documents.ts";
 
 /** A path from the top of the repository; dist is what src becomes. */
-const PATH = /(?<![\w./-])(?:src|test|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
+const PATH = /(?<![\w./-])(?:src|test|tools|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
 
 /** Flags of `hawser status` and of the tools that the documents show. */
 const OTHER_FLAGS = new Set("config watch events timeout json password help".split(" "));

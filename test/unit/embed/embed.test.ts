@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { HawserError, Primary, Replica, UsageError } from "../../../src/index.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const open: (Primary | Replica)[] = [];
 

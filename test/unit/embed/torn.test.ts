@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from "vitest";
 import { Primary, Replica } from "../../../src/index.ts";
 import type { DaemonNode } from "../../../src/node/node.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const open: (Primary | Replica)[] = [];
 

@@ -8,7 +8,7 @@ import type { StatusOptions } from "../../../src/daemon/ask-options.ts";
 import { show } from "../../../src/daemon/status.ts";
 import { reportText } from "../../../src/daemon/verify.ts";
 import { differingKeys } from "../../../src/daemon/verify-keys.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 
 const ROUNDS = 3_000;

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { StoreError } from "../../../src/errors.ts";
 import { Store } from "../../../src/store/store.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import * as model from "../store/model.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";

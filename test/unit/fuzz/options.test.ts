@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { SETTINGS } from "../../../src/node/settings.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 

@@ -8,7 +8,7 @@ import { readCheckpoint } from "../../../src/replica/part-checkpoint.ts";
 import { PartFile } from "../../../src/replica/part-file.ts";
 import { crc32 } from "../../../src/wire/crc.ts";
 import type { SnapshotBegin } from "../../../src/wire/messages.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 

@@ -12,7 +12,7 @@ import { Inquiry } from "../../../src/replica/inquiry.ts";
 import { encodeSetHead, FORMAT, setBytes } from "../../../src/store/record.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import type { Ack, Control, Hello, SnapshotBegin, Welcome } from "../../../src/wire/messages.ts";
-import { helloWith } from "../../tools/hello.ts";
+import { helloWith } from "../../../tools/hello.ts";
 import { anyMessage, MESSAGES } from "../wire/arbitraries.ts";
 import { digits, Middle } from "./middle-node.ts";
 

@@ -1,7 +1,7 @@
 /** Damaged requests: an error text and a closed connection at worst; memory grows with what arrives. */
 import { expect, test } from "vitest";
 import { RespParser } from "../../../src/resp/parser.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
 

@@ -1,5 +1,5 @@
 /** Damage for fuzzers: byte flips, truncation, splices, length bombs. */
-import type { Random } from "../../tools/random.ts";
+import type { Random } from "../../../tools/random.ts";
 
 /** A damaged copy; `other` is a second valid stream to splice with. */
 export function damage(random: Random, whole: Buffer, other: Buffer): Buffer {

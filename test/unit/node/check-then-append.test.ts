@@ -7,7 +7,7 @@ import { Housekeeping } from "../../../src/node/housekeeping.ts";
 import { Keyspace } from "../../../src/node/keyspace.ts";
 import { LogError, StoreError } from "../../../src/errors.ts";
 import { Store } from "../../../src/store/store.ts";
-import { Random } from "../../tools/random.ts";
+import { Random } from "../../../tools/random.ts";
 import { liveDigest } from "../../sim/truth.ts";
 import { FakeClient, FakePort } from "../resp/fake-node.ts";
 

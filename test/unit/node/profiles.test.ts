@@ -4,7 +4,7 @@ import { Keyspace } from "../../../src/node/keyspace.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import { createNode, type DaemonNode } from "../../../src/node/node.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const nodes: DaemonNode[] = [];
 

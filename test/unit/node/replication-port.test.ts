@@ -3,7 +3,7 @@ import { createServer, connect, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { writeQueueBytes } from "../../../src/node/replication-port.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const PIECE_BYTES = 64 * 1024 * 1024;
 

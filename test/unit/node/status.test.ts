@@ -7,7 +7,7 @@ import { createNode, type DaemonNode } from "../../../src/node/node.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { Feeder } from "../../../src/primary/feeder.ts";
 import type { Link } from "../../../src/primary/link.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 
 const nodes: DaemonNode[] = [];
 

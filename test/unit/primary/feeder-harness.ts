@@ -16,7 +16,7 @@ import {
   type Id,
   type Lineage,
 } from "../../../src/wire/messages.ts";
-import { helloWith } from "../../tools/hello.ts";
+import { helloWith } from "../../../tools/hello.ts";
 import { CHAIN_0, HISTORY, makeBacklog } from "./tools.ts";
 
 export const id = (n: number): Id => n.toString(16).padStart(32, "0");

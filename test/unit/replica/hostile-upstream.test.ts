@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import { upstreamStatus } from "../../../src/node/status.ts";
 import type { Control, Greeting, Ping, Verify } from "../../../src/wire/messages.ts";
-import { helloWith } from "../../tools/hello.ts";
+import { helloWith } from "../../../tools/hello.ts";
 import { Middle } from "../fuzz/middle-node.ts";
 import { Harness, id } from "./tools.ts";
 

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 import { FakePort, request } from "./fake-node.ts";
 
 describe("the client port", () => {

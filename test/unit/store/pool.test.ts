@@ -9,7 +9,7 @@ import { InlineSource } from "../../../src/store/inline-source.ts";
 import { SerializerPool, type PoolOptions } from "../../../src/store/pool.ts";
 import type { Ring } from "../../../src/store/ring.ts";
 import { Store } from "../../../src/store/store.ts";
-import { until } from "../../tools/wait.ts";
+import { until } from "../../../tools/wait.ts";
 import * as m from "./model.ts";
 import { checkInvariants } from "./invariants.ts";
 import { payloadsOf, readAll } from "./reading.ts";

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { ManagedProcess } from "../../tools/processes.ts";
-import { until } from "../../tools/wait.ts";
+import { ManagedProcess } from "../../../tools/processes.ts";
+import { until } from "../../../tools/wait.ts";
 
 const started: ManagedProcess[] = [];
 async function node(script: string): Promise<ManagedProcess> {
@@ -72,7 +72,7 @@ test("processes: a command that does not exist is an error", async () => {
 test.each(["SIGTERM", "SIGHUP", "exit"])(
   "processes: %s of whoever started them ends the children",
   async (how) => {
-    const tools = fileURLToPath(new URL("../../tools/processes.ts", import.meta.url));
+    const tools = fileURLToPath(new URL("../../../tools/processes.ts", import.meta.url));
     const end = how === "exit" ? "setTimeout(() => process.exit(0), 10);" : "";
     const script = `
       const { ManagedProcess } = await import(${JSON.stringify(tools)});

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { FaultProxy, type ProxyOptions } from "../../tools/proxy.ts";
-import { Random } from "../../tools/random.ts";
-import { until } from "../../tools/wait.ts";
+import { FaultProxy, type ProxyOptions } from "../../../tools/proxy.ts";
+import { Random } from "../../../tools/random.ts";
+import { until } from "../../../tools/wait.ts";
 
 /** A socket that remembers what it got and how it ended. */
 class Peer {

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ReplyError, RespClient, encode, parseInfo } from "../../tools/resp-client.ts";
-import { until, within } from "../../tools/wait.ts";
+import { ReplyError, RespClient, encode, parseInfo } from "../../../tools/resp-client.ts";
+import { until, within } from "../../../tools/wait.ts";
 
 let server: Server;
 let peer: Promise<Socket>;

@@ -12,12 +12,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { NodeStatus } from "../../src/node/api.ts";
+import type { NodeStatus } from "../src/node/api.ts";
 import { FaultProxy, type ProxyOptions } from "./proxy.ts";
 import { RespClient, textOf, type Argument, type Info, type Reply } from "./resp-client.ts";
 import { show, until, within } from "./wait.ts";
 
-export const MAIN: string = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
+export const MAIN: string = fileURLToPath(new URL("../dist/daemon/main.js", import.meta.url));
 const LOG_LINES_MAX = 20_000;
 const DUMPED_LINES = 40;
 const READY_TIMEOUT_MS = 20_000;

@@ -1,6 +1,6 @@
 /** A HELLO for peers that are made by hand, in tests and benches. */
-import { randomId } from "../../src/wire/id.ts";
-import type { Hello } from "../../src/wire/messages.ts";
+import { randomId } from "../src/wire/id.ts";
+import type { Hello } from "../src/wire/messages.ts";
 
 /** What an empty replica would say, with some fields replaced. */
 export function helloWith(changes: Partial<Hello> = {}): Hello {
