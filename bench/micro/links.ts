@@ -101,6 +101,8 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
         throw new Error("nobody asked for a ship");
       },
       isEmpty: () => true,
+      memory: () => ({ dataBytes: 0, pinnedBytes: 0 }),
+      reclaimableBytes: () => 0,
     },
     node: {
       history: HISTORY,
@@ -122,7 +124,6 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     now: () => 1,
     onSuperseded: () => undefined,
     pinned: () => ({ bytes: 0, capBytes: 1 }),
-    reclaimable: () => 0,
     onDigest: () => undefined,
     onLinkClosed: () => undefined,
   });

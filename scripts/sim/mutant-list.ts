@@ -199,7 +199,11 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "ships are let go at maxmemory though that cannot help",
     ["node/core.ts", "if (overBytes < pinned.bytes && nowMs", "if (pinned.bytes > 0 && nowMs"],
-    ["primary/relief.ts", "if (reclaimable(all) < Math.max(1, neededBytes)) return false;", ""],
+    [
+      "primary/relief.ts",
+      "if (source.reclaimableBytes(all) < Math.max(1, neededBytes)) return false;",
+      "",
+    ],
   ),
   mutant("a replica is quarantined for what its snapshot pinned", [
     "primary/relief.ts",

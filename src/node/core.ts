@@ -1,5 +1,5 @@
 /**
- * A node without its shell: one store, one log, a feeder, a session, and which of the two roles it
+ * A node without its shell: one state, one log, a feeder, a session, and which of the two roles it
  * is in. The daemon and the simulator both run this.
  *
  *                 promote(): applied what was received, new history
@@ -22,13 +22,11 @@ import type { Journal } from "../primary/journal.ts";
 import type { Link } from "../primary/link.ts";
 import type { FeederOptions } from "../primary/options.ts";
 import { relieve } from "../primary/relief.ts";
-import type { FrozenState } from "../primary/source.ts";
 import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
 import type { SessionOptions } from "../replica/options.ts";
 import { Session } from "../replica/session.ts";
-import type { Snapshot } from "../store/snapshot.ts";
-import type { Store } from "../store/store.ts";
+import type { State } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { Consent, DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
@@ -51,12 +49,11 @@ export interface NodeCoreDeps {
   /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
   readonly remember: (role: RoleMemory) => void;
   readonly identity: Identity;
-  readonly store: Store;
+  /** What is replicated; fed from here, kept up to date by the session. */
+  readonly state: State;
   readonly backlog: BacklogOptions;
   readonly feederOptions: FeederOptions;
   readonly sessionOptions: SessionOptions;
-  /** Freezes the store; O(1). */
-  readonly freeze: () => FrozenState;
   readonly shell: SessionShell;
   readonly keeper: ChunkKeeper | null;
   /** Snapshots may always pin this much; default 64 MiB. */
@@ -93,7 +90,7 @@ const TORN =
 export class NodeCore implements RoleOwner, SeedingNode {
   role: "primary" | "replica";
   readonly identity: Identity;
-  readonly store: Store;
+  readonly state: State;
   readonly backlog: Backlog;
   readonly feeder: Feeder;
   readonly session: Session;
@@ -121,7 +118,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
     this.role = deps.role;
     this.upstream = deps.upstream;
     this.identity = deps.identity;
-    this.store = deps.store;
+    this.state = deps.state;
     this.now = deps.now;
     this.wallClock = deps.wallClock;
     this.everSynced = this.role === "primary";
@@ -169,7 +166,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
     return new Feeder({
       options: deps.feederOptions,
       backlog: this.backlog,
-      source: { freeze: deps.freeze, isEmpty: () => this.store.isEmpty() },
+      source: this.state,
       node: this.view,
       journal: deps.journal,
       randomId: deps.randomId,
@@ -177,9 +174,6 @@ export class NodeCore implements RoleOwner, SeedingNode {
       now: deps.now,
       onSuperseded: (history, remote) => this.onSuperseded(history, remote),
       pinned: () => this.pinned(),
-      // All that is frozen here are snapshots of this store.
-      reclaimable: (frozen) =>
-        this.store.reclaimableBytes(new Set(frozen.map(({ snapshot }) => snapshot as Snapshot))),
       onDigest: (link, answer) => {
         deps.onDigest(link, answer);
         this.turn.changed();
@@ -194,7 +188,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
       options: deps.sessionOptions,
       node: new SessionView(this),
       log: this.backlog,
-      state: this.store,
+      state: this.state,
       shell: deps.shell,
       keeper: deps.keeper,
       counters: this.feeder.counters,
@@ -232,9 +226,9 @@ export class NodeCore implements RoleOwner, SeedingNode {
 
   /** What snapshots pin; half of the live data is allowed, and what never matters. */
   private pinned(): Pinned {
-    const { snapshotPinnedBytes: bytes, datasetBytes } = this.store.stats();
+    const { pinnedBytes: bytes, dataBytes } = this.state.memory();
     const { pinnedBytesMin = PINNED_BYTES_MIN } = this.deps;
-    return { bytes, capBytes: Math.max(pinnedBytesMin, datasetBytes / 2) };
+    return { bytes, capBytes: Math.max(pinnedBytesMin, dataBytes / 2) };
   }
 
   /**
@@ -366,7 +360,7 @@ export class NodeCore implements RoleOwner, SeedingNode {
   // --- as RoleOwner ----------------------------------------------------------------------------
 
   hasData(): boolean {
-    return !this.store.isEmpty();
+    return !this.state.isEmpty();
   }
 
   address(): NodeAddress {

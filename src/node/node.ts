@@ -20,6 +20,7 @@ import { SessionSocket } from "./upstream-socket.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../replica/options.ts";
 import { owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
+import { ArenaState } from "../store/arena-state.ts";
 import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
@@ -98,7 +99,7 @@ export class DaemonNode implements HawserNode {
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
-    this.verifier = new Verifier(this.pool, (holds, ms) => this.until(holds, ms));
+    this.verifier = new Verifier((holds, ms) => this.until(holds, ms));
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
     this.core = this.makeCore();
@@ -120,7 +121,7 @@ export class DaemonNode implements HawserNode {
       ask: (sources, done) => askSources(sources, settings.replPassword, done),
       remember: roleFile.write,
       identity,
-      store: this.store,
+      state: new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
       backlog: {
         get sizeBytes() {
           return settings.backlogBytes;
@@ -132,7 +133,6 @@ export class DaemonNode implements HawserNode {
       },
       feederOptions: settings,
       sessionOptions: settings,
-      freeze: () => this.pool.frozen(this.store.freeze()),
       shell: this.socket,
       keeper: this.partFile,
       turnShell: this.loopTurns,
@@ -368,12 +368,12 @@ export class DaemonNode implements HawserNode {
     // Why not always: whoever asks at a boundary means the state of this very turn.
     if (!this.core.view.atBoundary) await this.core.boundary();
     const position = this.sealedPosition();
-    const snapshot = this.store.freeze();
+    const frozen = this.core.state.freeze();
     try {
-      const { records, sum } = await this.pool.digest(snapshot);
+      const { records, sum } = await frozen.digest({});
       return { position, records, sum };
     } finally {
-      snapshot.close();
+      frozen.close();
     }
   }
 
@@ -381,7 +381,7 @@ export class DaemonNode implements HawserNode {
     // Why not always: whoever asks at a boundary means the state of this very turn.
     if (!this.core.view.atBoundary) await this.core.boundary();
     const position = this.sealedPosition();
-    return this.verifier.run(this.feeder, position, () => this.store.freeze(), timeoutMs);
+    return this.verifier.run(this.feeder, position, this.core.state, timeoutMs);
   }
 
   async bucket(request: BucketRequest): Promise<BucketKeys> {
@@ -399,9 +399,11 @@ export class DaemonNode implements HawserNode {
       this.feeder.counters.bump("verifies_dropped");
       return;
     }
-    this.verifier.answer(this.session, message, this.store.freeze()).catch((error: unknown) => {
-      this.logger.error("verify_failed", { why: String(error) });
-    });
+    this.verifier
+      .answer(this.session, message, this.core.state.freeze())
+      .catch((error: unknown) => {
+        this.logger.error("verify_failed", { why: String(error) });
+      });
   }
 
   events(): readonly KeptEvent[] {

@@ -6,14 +6,13 @@
  *   replica   has applied exactly p: freeze, sum in the worker, DIGEST
  *   primary   its own sum, the answers side by side
  *
- * Owns: running verifications and their answers. Does not own: sums (store/digest.ts).
+ * Owns: running verifications and their answers. Does not own: sums (store/state.ts).
  */
 import { LIMITS } from "../limits.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
-import type { Digest, SerializerPool } from "../store/pool.ts";
-import type { Snapshot } from "../store/snapshot.ts";
+import type { Digest, FrozenState, StateSource } from "../store/state.ts";
 import { randomId } from "../wire/id.ts";
 import { printable } from "../wire/text.ts";
 import type { DigestAnswer, Id, Position, Verify } from "../wire/messages.ts";
@@ -48,15 +47,13 @@ export interface VerifyReport {
 }
 
 export class Verifier {
-  private readonly pool: SerializerPool;
   private readonly until: Until;
   /** Answers of the verification under way, by verify id and link. */
   private readonly answers = new Map<Id, Map<Link, DigestAnswer>>();
   /** Questions of the upstream that are being answered. */
   private answering = 0;
 
-  constructor(pool: SerializerPool, until: Until) {
-    this.pool = pool;
+  constructor(until: Until) {
     this.until = until;
   }
 
@@ -66,13 +63,13 @@ export class Verifier {
   }
 
   /**
-   * Compares all replicas with `freeze()` at `position`, both taken in this turn. Those that are
+   * Compares all replicas with `state` as it is now, at `position`. Those that are
    * syncing are not asked and count as no answer.
    */
   async run(
     feeder: Feeder,
     position: Position,
-    freeze: () => Snapshot,
+    state: Pick<StateSource, "freeze">,
     timeoutMs: number,
   ): Promise<VerifyReport> {
     const message: Verify = {
@@ -84,13 +81,13 @@ export class Verifier {
     };
     const got = new Map<Link, DigestAnswer>();
     this.answers.set(message.verifyId, got);
-    const snapshot = freeze();
+    const frozen = state.freeze();
     const asked = feeder.verify(message);
     const connected = feeder.links.filter((link) => link.welcomed);
     try {
-      const own = await this.pool.digest(snapshot, { seed: message.seed, buckets: BUCKETS });
+      const own = await frozen.digest({ seed: message.seed, buckets: BUCKETS });
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
-      snapshot.close();
+      frozen.close();
       await this.until(() => asked.every((link) => link.isClosed || got.has(link)), timeoutMs);
       const authenticated = feeder.options.replPassword !== "";
       const replicas = connected.map((link) => ({
@@ -100,7 +97,7 @@ export class Verifier {
       const { records, sum } = own;
       return { position, seed: message.seed, bucketCount: BUCKETS, records, sum, replicas };
     } finally {
-      snapshot.close();
+      frozen.close();
       this.answers.delete(message.verifyId);
     }
   }
@@ -110,12 +107,12 @@ export class Verifier {
     return this.answering < LIMITS.verifiesMax;
   }
 
-  /** The replica's side: `snapshot` is the state at the message's position. */
-  async answer(session: Session, message: Verify, snapshot: Snapshot): Promise<void> {
+  /** The replica's side: `frozen` is the state at the message's position. */
+  async answer(session: Session, message: Verify, frozen: FrozenState): Promise<void> {
     this.answering += 1;
     try {
       const { seed, buckets } = message;
-      const digest = await this.pool.digest(snapshot, { seed, buckets });
+      const digest = await frozen.digest({ seed, buckets });
       session.answerVerify({
         type: "digest",
         verifyId: message.verifyId,
@@ -125,7 +122,7 @@ export class Verifier {
       });
     } finally {
       this.answering -= 1;
-      snapshot.close();
+      frozen.close();
     }
   }
 }

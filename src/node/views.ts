@@ -8,13 +8,13 @@ import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
-import { FORMAT } from "../store/record.ts";
-import type { Consent, Id, Lineage, NodeAddress } from "../wire/messages.ts";
+import type { Consent, Format, Id, Lineage, NodeAddress } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
 
 /** The parts of the node that the views need; node.ts is one. */
 export interface RoleOwner {
   readonly identity: Identity;
+  readonly state: { readonly format: Format };
   readonly role: "primary" | "replica";
   readonly session: Session;
   /** It has, or had, a state of its own or of an upstream. */
@@ -35,13 +35,15 @@ const SILENT_MS = 5_000;
 
 /** What both views say: read from the identity at every use. */
 class IdentityView {
-  readonly format: { readonly name: string; readonly version: number } = FORMAT;
   protected readonly owner: RoleOwner;
 
   constructor(owner: RoleOwner) {
     this.owner = owner;
   }
 
+  get format(): Format {
+    return this.owner.state.format;
+  }
   get nodeId(): Id {
     return this.owner.identity.nodeId;
   }

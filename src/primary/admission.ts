@@ -21,7 +21,7 @@ import {
 import type { Link } from "./link.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { ANSWER, decideResume, type ResumeCase, type ResumeDecision } from "./resume.ts";
-import type { StateSource } from "./source.ts";
+import type { StateSource } from "../store/state.ts";
 import { welcome, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */

@@ -12,7 +12,7 @@ import type { FeederDeps } from "./deps.ts";
 import { checkPeer } from "./hello-checks.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
-import type { StateSource } from "./source.ts";
+import type { StateSource } from "../store/state.ts";
 
 /** What an answer needs of the owner. */
 export interface AnsweringOwner {

@@ -2,7 +2,7 @@
  * What the feeding side needs of the node it is part of.
  *
  * Owns: interfaces. Does not own: any implementation (node/core.ts, node/views.ts), the state
- * (source.ts), options (options.ts).
+ * (store/state.ts), options (options.ts).
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { HistoryState } from "../log/history.ts";
@@ -10,7 +10,7 @@ import type { DigestAnswer, Id } from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
-import type { FrozenState, StateSource } from "./source.ts";
+import type { StateSource } from "../store/state.ts";
 
 /** The root, as PING tells of it; times in ms, what each means: Ping. */
 export interface RootWord {
@@ -64,8 +64,6 @@ export interface FeederDeps {
   readonly onSuperseded: (history: Id, remote: string) => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
-  /** Bytes that closing these together would give back. */
-  readonly reclaimable: (frozen: readonly FrozenState[]) => number;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
   /** A link ended, and is no longer in the list. */

@@ -33,7 +33,7 @@ import { Quarantine } from "./quarantine.ts";
 import { Ship } from "./ship.ts";
 import { park, shipDone } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
-import type { StateSource } from "./source.ts";
+import type { StateSource } from "../store/state.ts";
 import { Waiters } from "./waiters.ts";
 
 export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { Id } from "../wire/messages.ts";
-import type { FrozenState } from "./source.ts";
+import type { FrozenState } from "../store/state.ts";
 
 export class OpenSnapshot {
   readonly id: Id;

@@ -33,7 +33,7 @@ const BUSY_SHARE = 0.125;
 
 /** What pacing needs of the feeder. */
 export interface PacingOwner extends LagOwner, ReliefOwner {
-  readonly deps: Pick<FeederDeps, "journal" | "pinned" | "reclaimable">;
+  readonly deps: Pick<FeederDeps, "journal" | "pinned" | "source">;
   readonly holds: Holds;
 }
 

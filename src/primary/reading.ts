@@ -13,7 +13,7 @@
  */
 import assert from "node:assert/strict";
 import type { Owner } from "./output.ts";
-import type { ChunkReader, ChunkTotals, ReadyChunk } from "./source.ts";
+import type { ChunkReader, ChunkTotals, ReadyChunk } from "../store/state.ts";
 
 /** Who takes the chunks of a reading, in order (ship.ts). */
 export interface Sharer {

@@ -19,7 +19,7 @@ import type { Parked, Parking } from "./parking.ts";
 
 /** What giving memory back needs of the owner. */
 export interface ReliefOwner {
-  readonly deps: Pick<FeederDeps, "journal" | "reclaimable">;
+  readonly deps: Pick<FeederDeps, "journal" | "source">;
   readonly counters: Counters;
   readonly links: readonly Link[];
   readonly parking: Parking;
@@ -48,10 +48,10 @@ export function relieve(
 ): boolean {
   const candidates = candidatesOf(owner);
   if (candidates.length === 0) return false;
-  const { reclaimable } = owner.deps;
+  const { source } = owner.deps;
   const all = candidates.map(({ snapshot }) => snapshot.frozen);
-  if (reclaimable(all) < Math.max(1, neededBytes)) return false;
-  for (const each of candidates) each.freesBytes = reclaimable([each.snapshot.frozen]);
+  if (source.reclaimableBytes(all) < Math.max(1, neededBytes)) return false;
+  for (const each of candidates) each.freesBytes = source.reclaimableBytes([each.snapshot.frozen]);
   letGo(owner, choose(candidates, neededBytes), pinned, nowMs);
   return true;
 }

@@ -9,7 +9,7 @@
  * Owns: one replica's place in the chunks. Does not own: chunks (reading.ts), the queue (shipping.ts).
  */
 import type { Id } from "../wire/messages.ts";
-import type { ReadyChunk } from "./source.ts";
+import type { ReadyChunk } from "../store/state.ts";
 import type { OpenSnapshot } from "./open-snapshot.ts";
 import type { Reading } from "./reading.ts";
 

@@ -7,7 +7,7 @@
  *      +--> joins a reading whose chunk 0 is still held
  *   resume(snapshot, chunk) --> a reading of its own from that chunk
  *
- * Pure core: the serializer is behind FrozenState (source.ts).
+ * Pure core: the serializer is behind FrozenState (store/state.ts).
  * Owns: snapshots, readings, the queue, the egress limit. Does not own: bytes on links (link-feed.ts).
  */
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ import { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
 import { Reading } from "./reading.ts";
 import type { Ship } from "./ship.ts";
-import type { StateSource } from "./source.ts";
+import type { StateSource } from "../store/state.ts";
 
 export interface ShippingOwner {
   readonly options: FeederOptions;

@@ -14,32 +14,22 @@
 import { halfSipHash } from "./hash.ts";
 import { expireAtOf, headOf, keyBytesOf, LENGTHS, recordBytesAt } from "./layout.ts";
 import { type FrozenArena, isVisible } from "./serialize.ts";
+import type { Digest, DigestOptions } from "./state.ts";
 
 /** The seed used when none is given. */
 export const DIGEST_SEED = "68617773657220646967657374203031";
 
-export interface DigestOptions {
-  /** 32 hex digits; a fixed seed by default. */
-  readonly seed?: string;
-  /** How many buckets to sum keys in; 0 by default. */
-  readonly buckets?: number;
+/** The seed is a fixed one by default. */
+export interface ArenaDigestOptions extends DigestOptions {
   /** Leave out records that expired at or before this time, ms; by default all are in. */
   readonly excludeExpiredAt?: number;
-}
-
-export interface Digest {
-  readonly records: number;
-  /** 16 hex digits. */
-  readonly sum: string;
-  /** Sums of the records whose keys fall into each bucket, mod 2^32. */
-  readonly buckets: Uint32Array;
 }
 
 /** Result of hashWords: two int32. */
 const pair = { high: 0, low: 0 };
 
 /** The digest, or null when `arena` gave no segment (the reader must stop). */
-export function digestArena(arena: FrozenArena, options: DigestOptions = {}): Digest | null {
+export function digestArena(arena: FrozenArena, options: ArenaDigestOptions = {}): Digest | null {
   const keys = bucketKeyOf(options.seed ?? DIGEST_SEED);
   const buckets = new Uint32Array(options.buckets ?? 0);
   const expiredAt = options.excludeExpiredAt ?? 0;

@@ -8,13 +8,16 @@
  */
 import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
 import type { ChunkMap } from "./chunk-map.ts";
+import { digestArena } from "./digest.ts";
 import type {
   ChunkEvents,
   ChunkReader,
   ChunkTotals,
-  FrozenSnapshot,
+  Digest,
+  DigestOptions,
+  FrozenState,
   ReadyChunk,
-} from "./chunks.ts";
+} from "./state.ts";
 import { payloadMaxOf } from "./ring.ts";
 import { ChunkWriter, type FrozenArena } from "./serialize.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -26,7 +29,7 @@ export interface InlineOptions {
   readonly slotBytes?: number;
 }
 
-export class InlineSource implements FrozenSnapshot {
+export class InlineSource implements FrozenState {
   readonly records: number;
   readonly bytes: number;
   readonly #snapshot: Snapshot;
@@ -42,10 +45,6 @@ export class InlineSource implements FrozenSnapshot {
     this.bytes = snapshot.bytes;
     this.#slots = options.slots ?? 16;
     this.#payloadMax = payloadMaxOf(options.slotBytes ?? 256 * 1024);
-  }
-
-  get snapshot(): Snapshot {
-    return this.#snapshot;
   }
 
   read(fromChunk: number, events: ChunkEvents): ChunkReader {
@@ -79,6 +78,10 @@ export class InlineSource implements FrozenSnapshot {
       if (reader.produce()) return true;
     }
     return false;
+  }
+
+  digest(options: DigestOptions): Promise<Digest> {
+    return Promise.resolve(digestArena(frozenArena(this.#snapshot), options)!);
   }
 
   close(): void {

@@ -5,16 +5,13 @@
  * Owns: queues, rings for reuse. Does not own: threads (pool-worker.ts), reading (ring-reader.ts).
  */
 import { StoreError } from "../errors.ts";
-import type { ChunkEvents, ChunkReader, FrozenSnapshot } from "./chunks.ts";
-import type { Digest, DigestOptions } from "./digest.ts";
+import type { ArenaDigestOptions } from "./digest.ts";
 import { type PoolJob, PoolWorker } from "./pool-worker.ts";
 import { allocateRing, payloadMaxOf, Ring } from "./ring.ts";
 import { type ReaderHome, RingReader } from "./ring-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { ChunkEvents, ChunkReader, Digest, DigestOptions, FrozenState } from "./state.ts";
 import { workerUrl } from "./worker-url.ts";
-
-export type { FrozenSnapshot } from "./chunks.ts";
-export type { Digest, DigestOptions } from "./digest.ts";
 
 export interface PoolOptions {
   /** Threads for ships, each serving one reader at a time; default 2. */
@@ -53,13 +50,12 @@ export class SerializerPool implements ReaderHome {
     this.#digests = lane(url, 1);
   }
 
-  /** A FrozenState over the snapshot; closing it closes the snapshot. */
-  frozen(snapshot: Snapshot): FrozenSnapshot {
+  /** The snapshot as the node has it; closing it closes the snapshot. */
+  frozen(snapshot: Snapshot): FrozenState {
     const readers = new Set<RingReader>();
     return {
       records: snapshot.records,
       bytes: snapshot.bytes,
-      snapshot,
       read: (fromChunk: number, events: ChunkEvents): ChunkReader => {
         this.#assertOpen(snapshot);
         const reader = new RingReader(this, snapshot, fromChunk, events);
@@ -68,6 +64,7 @@ export class SerializerPool implements ReaderHome {
         enqueue(this.#ships, reader);
         return reader;
       },
+      digest: (options: DigestOptions): Promise<Digest> => this.digest(snapshot, options),
       close: (): void => {
         for (const reader of readers) reader.fail("closed");
         readers.clear();
@@ -80,7 +77,7 @@ export class SerializerPool implements ReaderHome {
    * Sums the snapshot in a worker. The snapshot may be closed at once: it is retained meanwhile.
    * Rejects with StoreError ERR_STORE_WORKER, ERR_STORE_SNAPSHOT_CLOSED.
    */
-  digest(snapshot: Snapshot, options: DigestOptions = {}): Promise<Digest> {
+  digest(snapshot: Snapshot, options: ArenaDigestOptions = {}): Promise<Digest> {
     return new Promise((resolve, reject) => {
       this.#assertOpen(snapshot);
       const ring = new Ring(allocateRing(1, 64));

@@ -9,7 +9,7 @@
  * Owns: the loop's end of the ring. Does not own: the ring's layout (ring.ts), threads.
  */
 import type { ChunkMap } from "./chunk-map.ts";
-import type { ChunkEvents, ChunkReader, ChunkTotals, ReadyChunk } from "./chunks.ts";
+import type { ChunkEvents, ChunkReader, ChunkTotals, ReadyChunk } from "./state.ts";
 import type { PoolJob } from "./pool-worker.ts";
 import type { Ring } from "./ring.ts";
 import type { Snapshot } from "./snapshot.ts";

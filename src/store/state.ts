@@ -1,13 +1,112 @@
 /**
- * What any replicated state must be able to do: all that feeding, following and verifying know of one.
- * The built-in store is one such state; so can an embedder's be.
+ * The seam: all that a node, its feeder, its session and its verifier know of the state that they
+ * replicate. The built-in one is behind it (arena-state.ts), and so can any other be.
  *
- *   following   StateTarget: applies the log of an upstream; stages a snapshot beside itself, and swaps
+ *   feeding     freeze() --> FrozenState --read(n)--> chunks n, n + 1, ... of a bounded ring, totals
+ *                                        --digest()--> one sum, equal for equal states
+ *   following   applyRange(): records of the log;   stage() --> Staging --swap()--> the state
  *
- * Only interfaces, and it imports nothing of this folder: so src/primary and src/replica may import
- * this file and no other of src/store.
- * Owns: interfaces. Does not own: any implementation (store.ts, test/sim).
+ * A frozen state is read by whoever has it: it knows nothing of links, ships or files. Its chunks are
+ * a function of the state at the freeze and numbered from 0, so that a reading may stop anywhere and
+ * another one may go on from there, with the same bytes.
+ *
+ * Owns: the interfaces. It imports nothing, so every layer above the wire may import it, and of
+ * src/store nothing else (.dependency-cruiser.mjs). Does not own: any implementation, what chunks and
+ * records have in them.
  */
+
+/** A replicated state. Nothing is called while another call runs. */
+export interface State extends StateSource, StateTarget {
+  /** The format of its records and chunks: both ends of a link must have the same. */
+  readonly format: { readonly name: string; readonly version: number };
+  /** Nothing is in it: no data that a node could lose or gain. */
+  isEmpty(): boolean;
+}
+
+// --- feeding -------------------------------------------------------------------------------------
+
+/** A state as its feeding side needs it. */
+export interface StateSource {
+  /** Nothing is in it. */
+  isEmpty(): boolean;
+  /** Pins the state as it is now, O(1). Called between two batches. */
+  freeze(): FrozenState;
+  /** What it takes, and what open snapshots keep of that. */
+  memory(): StateMemory;
+  /** Bytes that closing these together would give back: less than what each of them pins. */
+  reclaimableBytes(frozen: readonly FrozenState[]): number;
+}
+
+export interface StateMemory {
+  /** Of live records. */
+  readonly dataBytes: number;
+  /** Of what is dead, and only open snapshots keep. */
+  readonly pinnedBytes: number;
+}
+
+/** One open snapshot. */
+export interface FrozenState {
+  /** Estimates, for display; a replica takes no snapshot that is larger by far. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Starts reading at `fromChunk`, which is not beyond the last one. Any number may read at a time. */
+  read(fromChunk: number, events: ChunkEvents): ChunkReader;
+  /** Sums all records. It may be closed meanwhile. Rejects when it cannot be summed. */
+  digest(options: DigestOptions): Promise<Digest>;
+  /** Unpins. Readers still open fail with "closed"; idempotent. */
+  close(): void;
+}
+
+/** Called from the event loop, never from inside a call of the reader. */
+export interface ChunkEvents {
+  /** `take()` has something, or `totals` is set. */
+  ready(): void;
+  /** The reader is dead: worker crash, snapshot closed. */
+  failed(reason: string): void;
+}
+
+/** Whole CHUNK frames in order, in a bounded ring: what is not released is not produced again. */
+export interface ChunkReader {
+  /** The next chunk, or null when none is ready yet or all were taken. */
+  take(): ReadyChunk | null;
+  /** The chunk's bytes will not be read again by us. */
+  release(chunk: ReadyChunk): void;
+  /** Set once every chunk has been taken. */
+  readonly totals: ChunkTotals | null;
+  /** Stops reading; slots not yet released may still be read until they are. Idempotent. */
+  close(): void;
+}
+
+export interface ReadyChunk {
+  readonly number: number;
+  /** The complete frame: 16 bytes of header, u32 number, payload. */
+  readonly frame: Uint8Array;
+}
+
+export interface ChunkTotals {
+  readonly chunks: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** SHA-256 over the bodyCrc (u32le) of all chunks, hex. */
+  readonly digest: string;
+}
+
+export interface DigestOptions {
+  /** 32 hex digits: who does not know it cannot build two states with one sum. */
+  readonly seed?: string;
+  /** In how many buckets records are summed too, by a hash of their key; 0 by default. */
+  readonly buckets?: number;
+}
+
+export interface Digest {
+  readonly records: number;
+  /** 16 hex digits. */
+  readonly sum: string;
+  /** Sums of the records whose keys fall into each bucket, mod 2^32. */
+  readonly buckets: Uint32Array;
+}
+
+// --- following -----------------------------------------------------------------------------------
 
 /** The state a replica applies records to. */
 export interface StateTarget {

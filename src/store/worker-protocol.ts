@@ -11,8 +11,9 @@
  *
  * After done, digested, stopped or failed the worker touches neither arena nor ring any more.
  */
-import type { Digest, DigestOptions } from "./digest.ts";
+import type { ArenaDigestOptions } from "./digest.ts";
 import type { RingMemory } from "./ring.ts";
+import type { Digest } from "./state.ts";
 
 export interface SegmentsMessage {
   readonly kind: "segments";
@@ -38,7 +39,7 @@ export interface DigestJob {
   /** For its control words only, the epoch among them. */
   readonly ring: RingMemory;
   readonly segmentCount: number;
-  readonly options: DigestOptions;
+  readonly options: ArenaDigestOptions;
 }
 
 export type Job = SerializeJob | DigestJob;

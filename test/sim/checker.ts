@@ -366,7 +366,7 @@ export class Checker {
     const { links, parking } = node.feeder;
     const open = [...links.map(({ currentShip }) => currentShip), ...parking.list()];
     const frozen = open.flatMap((each) => (each?.snapshot == null ? [] : [each.snapshot.frozen]));
-    const mayGo = node.feeder.deps.reclaimable(frozen) >= bytes - capBytes;
+    const mayGo = node.core.state.reclaimableBytes(frozen) >= bytes - capBytes;
     const seen = this.seen.get(node)!;
     seen.overCapTicks = bytes > capBytes && mayGo ? seen.overCapTicks + 1 : 0;
     if (seen.overCapTicks > OVER_CAP_TICKS_MAX)

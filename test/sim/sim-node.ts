@@ -16,13 +16,15 @@ import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
-import type { FrozenState } from "../../src/primary/source.ts";
+import type { FrozenState } from "../../src/store/state.ts";
 import type { WriterTurn } from "../../src/primary/pace.ts";
 import { Inquiry } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
+import { ArenaState } from "../../src/store/arena-state.ts";
 import { digestArena } from "../../src/store/digest.ts";
 import { frozenArena, InlineSource } from "../../src/store/inline-source.ts";
+import type { Snapshot } from "../../src/store/snapshot.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import type { Random } from "../../tools/random.ts";
@@ -114,6 +116,7 @@ export class SimNode implements Host, TurnShell {
   readonly name: string;
   readonly world: World;
   readonly disk: Disk;
+  readonly store: Store;
   readonly core: NodeCore;
   /** As its clients write to it. */
   readonly keys: Keyspace;
@@ -157,6 +160,8 @@ export class SimNode implements Host, TurnShell {
       () => this.upstream,
       () => this.session,
     );
+    const { arenaSegmentBytes, indexPageEntries } = world.settings;
+    this.store = new Store({ arenaSegmentBytes, indexPageEntries, hashSeed: [1, 2] });
     this.core = this.makeCore();
     this.keys = new WatchedKeyspace(
       {
@@ -200,11 +205,7 @@ export class SimNode implements Host, TurnShell {
         disk.role = encodeRole(memory);
       },
       identity: new KeptIdentity(mint, this.disk.replicaId),
-      store: new Store({
-        arenaSegmentBytes: settings.arenaSegmentBytes,
-        indexPageEntries: settings.indexPageEntries,
-        hashSeed: [1, 2],
-      }),
+      state: new ArenaState(this.store, (snapshot) => this.readable(snapshot)),
       backlog: {
         sizeBytes: settings.backlogBytes,
         ttlMs: settings.backlogTtlMs,
@@ -213,7 +214,6 @@ export class SimNode implements Host, TurnShell {
       },
       feederOptions: { ...settings.feeder, chunkBytes: settings.slotBytes },
       sessionOptions: settings.session,
-      freeze: () => this.freeze(),
       shell: this.shell,
       keeper: settings.syncEvery === 0 ? null : new DiskKeeper(this, this.disk, settings.syncEvery),
       pinnedBytesMin: settings.pinnedBytesMin,
@@ -269,9 +269,6 @@ export class SimNode implements Host, TurnShell {
   get identity(): Identity {
     return this.core.identity;
   }
-  get store(): Store {
-    return this.core.store;
-  }
   get backlog(): Backlog {
     return this.core.backlog;
   }
@@ -289,9 +286,9 @@ export class SimNode implements Host, TurnShell {
   readonly now = (): number => this.world.clock.nowMs;
   readonly wallClock = (): number => Math.floor(1_700_000_000_000 + this.now() + this.clockJumpMs);
 
-  private freeze(): FrozenState {
+  private readable(snapshot: Snapshot): FrozenState {
     const { ringSlots: slots, slotBytes } = this.world.settings;
-    const source = new SimSource(this, new InlineSource(this.store.freeze(), { slots, slotBytes }));
+    const source = new SimSource(this, new InlineSource(snapshot, { slots, slotBytes }));
     this.sources.add(source);
     return source;
   }

@@ -2,9 +2,11 @@
 import type {
   ChunkEvents,
   ChunkReader,
+  Digest,
+  DigestOptions,
   FrozenState,
   ReadyChunk,
-} from "../../src/primary/source.ts";
+} from "../../src/store/state.ts";
 import type { InlineSource } from "../../src/store/inline-source.ts";
 import { CHUNK_HEAD_BYTES, sealChunkHead } from "../../src/wire/frame.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -35,8 +37,8 @@ export class SimSource implements FrozenState {
     return this.inline.bytes;
   }
 
-  get snapshot(): object {
-    return this.inline.snapshot;
+  digest(options: DigestOptions): Promise<Digest> {
+    return this.inline.digest(options);
   }
 
   read(fromChunk: number, events: ChunkEvents): ChunkReader {

@@ -9,7 +9,8 @@
  * are equal logs. Primaries add to the tree as they seal; everybody else is compared with it.
  */
 import type { Backlog } from "../../src/log/backlog.ts";
-import { type Digest, type DigestOptions, digestArena } from "../../src/store/digest.ts";
+import { digestArena } from "../../src/store/digest.ts";
+import type { Digest, DigestOptions } from "../../src/store/state.ts";
 import type { Store } from "../../src/store/store.ts";
 import { batchChain, batchLength } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";

@@ -9,6 +9,7 @@ import type { Link, LinkOut } from "../../../src/primary/link.ts";
 import { FEEDER_DEFAULTS } from "../../../src/primary/options.ts";
 import type { SessionShell } from "../../../src/replica/deps.ts";
 import { SESSION_DEFAULTS } from "../../../src/replica/options.ts";
+import { ArenaState } from "../../../src/store/arena-state.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { encodeSetHead, setBytes } from "../../../src/store/record.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -69,6 +70,7 @@ class Child implements LinkOut {
 
 export class Middle implements SessionShell {
   readonly core: NodeCore;
+  readonly store: Store = new Store(SMALL);
   nowMs = 1;
   /** What the upstream was told on this connection. */
   readonly told: Control[] = [];
@@ -81,7 +83,6 @@ export class Middle implements SessionShell {
 
   constructor() {
     const mint = (): string => digits(this.minted++);
-    const store = new Store(SMALL);
     this.core = new NodeCore({
       role: "replica",
       upstream: { host: "h", port: 1 },
@@ -89,11 +90,13 @@ export class Middle implements SessionShell {
       sources: [],
       ask: () => () => undefined,
       identity: new Identity("", false, mint),
-      store,
+      state: new ArenaState(
+        this.store,
+        (snapshot) => new InlineSource(snapshot, { slots: 4, slotBytes: 1 << 14 }),
+      ),
       backlog: { sizeBytes: 1 << 16, segmentBytes: 4096, clock: () => 1_700_000_000_000 },
       feederOptions: { ...FEEDER_DEFAULTS, shipGatherMs: 0 },
       sessionOptions: SESSION_DEFAULTS,
-      freeze: () => new InlineSource(store.freeze(), { slots: 4, slotBytes: 1 << 14 }),
       shell: this,
       keeper: null,
       turnShell: { soon: () => undefined, wakeAt: () => undefined },

@@ -168,7 +168,7 @@ function expectGoesOn(middle: Middle): void {
   const length = setBytes(1, 1, 0);
   const at = core.backlog.append(length);
   core.backlog.bytes.write("kv", encodeSetHead(core.backlog.bytes, at, 1, 0));
-  core.store.apply(core.backlog.bytes, at, at + length);
+  middle.store.apply(core.backlog.bytes, at, at + length);
   middle.arrive();
   middle.pass(100);
   middle.childSays(middle.children.length - 1, helloWith());

@@ -4,7 +4,7 @@ import { Feeder } from "../../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../../src/primary/journal.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../../../src/primary/options.ts";
-import type { ChunkReader } from "../../../src/primary/source.ts";
+import type { ChunkReader } from "../../../src/store/state.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import { sealChunkHead } from "../../../src/wire/frame.ts";
@@ -134,8 +134,11 @@ export class Harness {
         isEmpty: () => false,
         freeze: () => {
           const read = (from: number): ChunkReader => oneChunk(from);
-          return { records: 1, bytes: 100, snapshot: {}, read, close: () => undefined };
+          const digest = (): Promise<never> => Promise.reject(new Error("not summed here"));
+          return { records: 1, bytes: 100, read, digest, close: () => undefined };
         },
+        memory: () => ({ dataBytes: 0, pinnedBytes: this.pinned.bytes }),
+        reclaimableBytes: () => this.reclaimable,
       },
       node: {
         nodeId: id(1),
@@ -170,7 +173,6 @@ export class Harness {
       onDigest: () => undefined,
       onLinkClosed: () => undefined,
       pinned: () => this.pinned,
-      reclaimable: () => this.reclaimable,
     });
     this.turn = new Turn({
       log: this.log,

@@ -87,10 +87,10 @@ describe("holds and parking", () => {
   const frozen = (closed: string[]) => ({
     records: 1,
     bytes: 1,
-    snapshot: {},
     read: () => {
       throw new Error("not read here");
     },
+    digest: () => Promise.reject(new Error("not summed here")),
     close: () => void closed.push("closed"),
   });
 

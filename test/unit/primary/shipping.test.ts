@@ -8,7 +8,7 @@ import type {
   ChunkReader,
   ChunkTotals,
   ReadyChunk,
-} from "../../../src/primary/source.ts";
+} from "../../../src/store/state.ts";
 
 const CHUNKS = 5;
 
@@ -61,12 +61,14 @@ class Harness {
       options: { ...FEEDER_DEFAULTS, shipGatherMs: 100, shipSplitMs: 50, ...options },
       source: {
         isEmpty: () => false,
+        memory: () => ({ dataBytes: 0, pinnedBytes: 0 }),
+        reclaimableBytes: () => 0,
         freeze: () => {
           this.freezes += 1;
           return {
             records: 1,
             bytes: 500,
-            snapshot: {},
+            digest: () => Promise.reject(new Error("not summed here")),
             read: (from, events) => {
               const reader = new ManualReader(from, events, slots);
               this.readers.push(reader);

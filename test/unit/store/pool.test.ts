@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import type { FrozenState } from "../../../src/primary/source.ts";
+import type { FrozenState } from "../../../src/store/state.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { SerializerPool, type PoolOptions } from "../../../src/store/pool.ts";
 import type { Ring } from "../../../src/store/ring.ts";

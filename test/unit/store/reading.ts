@@ -1,5 +1,5 @@
 /** Reading a FrozenState to its end, as a ship does. */
-import type { ChunkReader, ChunkTotals, FrozenSnapshot } from "../../../src/store/chunks.ts";
+import type { ChunkReader, ChunkTotals, FrozenState } from "../../../src/store/state.ts";
 import { CHUNK_HEAD_BYTES } from "../../../src/wire/frame.ts";
 
 export interface ReadAll {
@@ -9,7 +9,7 @@ export interface ReadAll {
   readonly done: Promise<ChunkTotals>;
 }
 
-export function readAll(frozen: FrozenSnapshot, from = 0): ReadAll {
+export function readAll(frozen: FrozenState, from = 0): ReadAll {
   const frames: Buffer[] = [];
   let resolve: (totals: ChunkTotals) => void;
   let reject: (error: Error) => void;

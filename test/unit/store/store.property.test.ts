@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { ChunkReader } from "../../../src/store/chunks.ts";
+import type { ChunkReader } from "../../../src/store/state.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { DEATH } from "../../../src/store/layout.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
