@@ -8,7 +8,8 @@
  * Owns: which open snapshot is behind which frozen state. Does not own: the store, its threads, keys
  * and values for clients (node/keyspace.ts).
  */
-import type { StagedStore } from "./loader.ts";
+import assert from "node:assert/strict";
+import { StagedStore } from "./loader.ts";
 import { FORMAT } from "./record.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { FrozenState, Staging, State, StateMemory } from "./state.ts";
@@ -64,7 +65,7 @@ export class ArenaState implements State {
   }
 
   swap(staging: Staging): void {
-    // Only what stage() gave comes back.
-    this.#store.swap(staging as StagedStore);
+    assert(staging instanceof StagedStore, "only what stage() gave comes back");
+    this.#store.swap(staging);
   }
 }
