@@ -230,8 +230,8 @@ export const MUTANTS: readonly Mutant[] = [
     "return leftAt(node, this.history) < -1 ? -1 : this.offset;",
   ]),
   mutant("a refusal leaves consent as it was", [
-    "replica/session.ts",
-    "    if (handshake.isVerdict(reject)) this.node.onRefused();\n",
+    "replica/handshaking.ts",
+    "    if (handshake.isVerdict(reject)) deps.node.onRefused();\n",
     "",
   ]),
   mutant(

@@ -36,7 +36,7 @@ export class Restorer {
 
   /**
    * Takes up what an earlier process kept, and begins to read it.
-   * @param done called when all of it is loaded, or with why it is of no use
+   * @param done called when all of it is loaded, or with why it cannot be used
    */
   takeUpKept(nowMs: number, done: (error: Error | null) => void): void {
     const kept = this.keeper?.kept ?? null;

@@ -13,7 +13,7 @@ import { SimError } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
-import type { SimNode } from "./sim-node.ts";
+import { insides, type SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
 import { digestOf, isPrefix, liveDigest, Truth, Writer, type Boundary } from "./truth.ts";
 
@@ -246,7 +246,7 @@ export class Checker {
     this.checkConfirmations(node);
     for (const other of this.sim.nodes.values())
       if (other.upstream === node.name) this.checkConfirmations(other);
-    const { done } = (node.session as unknown as { applier: { done: number } }).applier;
+    const { done } = insides(node).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
     this.checkTorn(node, seen);
     const same = !moved && seen.applied === done && seen.resyncs === node.resyncs;
@@ -418,9 +418,9 @@ export class Checker {
 
   /** The head of an incomplete batch is one that was written: checked before its length is believed. */
   private checkPartial(node: SimNode): void {
-    const { backlog, session } = node;
+    const { backlog } = node;
     if (node.role === "primary" || backlog.partialBytes === 0) return;
-    const { receivedChain } = session as unknown as { receivedChain: number };
+    const { receivedChain } = insides(node);
     const start = this.truth.find(backlog.tail - backlog.partialBytes, receivedChain);
     const { incomingBytes } = backlog as unknown as { incomingBytes: number };
     const lengths = (start?.children ?? []).map((child) => child.offset - start!.offset);

@@ -463,7 +463,7 @@ export class SimNode implements Host, TurnShell {
 
   /** Where the record starts that is refused, -1 for none. */
   private refusedAt(bytes: Buffer, from: number, to: number): number {
-    const { done } = (this.session as unknown as { applier: { done: number } }).applier;
+    const { done } = insides(this).applier;
     for (let at = from; at < to; at += 4 + bytes.readUInt32LE(at)) {
       const mayBe = !this.refusesInside || done > 0 || at > from;
       if (mayBe && this.refusesAfter <= 0) return at;
@@ -471,6 +471,14 @@ export class SimNode implements Host, TurnShell {
     }
     return -1;
   }
+}
+
+/** What a session keeps to itself: how far it applied, and the chain of what it received. */
+export function insides(node: SimNode): {
+  readonly applier: { readonly done: number };
+  readonly receivedChain: number;
+} {
+  return (node.session as unknown as { streaming: ReturnType<typeof insides> }).streaming;
 }
 
 function addressOf(host: string): Address {

@@ -244,7 +244,7 @@ describe("a part file of an earlier process", () => {
     expect(harness.last("hello").resume).toMatchObject({ nextChunk: 1 });
     tell();
     expect(harness.session.state.kind).toBe("retrying");
-    expect(harness.session.lastError).toMatch(/^the part file is of no use/);
+    expect(harness.session.lastError).toMatch(/^the part file cannot be used/);
     harness.greet();
     expect(harness.last("hello").resume).toBeNull();
   });

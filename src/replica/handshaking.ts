@@ -1,0 +1,115 @@
+/**
+ * A session's handshake: GREETING is answered with HELLO, and WELCOME or REJECT is judged.
+ *
+ *   GREETING -> HELLO -> WELCOME continue | wait   streaming.ts goes on
+ *                     -> WELCOME with a ship       restoring.ts goes on
+ *                     -> REJECT                    later again, or never
+ *
+ * Owns: both nonces, the welcome that this connection runs under. Does not own: what HELLO says and
+ * how a welcome is judged (handshake.ts), the connection (session.ts).
+ */
+import { WireError } from "../errors.ts";
+import type * as m from "../wire/messages.ts";
+import type { Backoff } from "./backoff.ts";
+import * as handshake from "./handshake.ts";
+import type { SessionLife } from "./life.ts";
+import { reportWelcomed } from "./reports.ts";
+import type { Restoring } from "./restoring.ts";
+import type { RootView } from "./root-view.ts";
+import type { Streaming } from "./streaming.ts";
+
+/** What a handshake reads, and moves on. */
+export interface HandshakeParts {
+  readonly backoff: Backoff;
+  readonly root: RootView;
+  readonly streaming: Streaming;
+  readonly restoring: Restoring;
+}
+
+export class Handshaking {
+  /** The welcome that this connection runs under; null before it. */
+  welcome: m.Welcome | null = null;
+  private readonly life: SessionLife;
+  private readonly parts: HandshakeParts;
+  /** Of the GREETING that was answered; "" before. */
+  private feederNonce: m.Id = "";
+
+  constructor(life: SessionLife, parts: HandshakeParts) {
+    this.life = life;
+    this.parts = parts;
+  }
+
+  /** HELLO is out. */
+  get saidHello(): boolean {
+    return this.feederNonce !== "";
+  }
+
+  /** The connection is over. */
+  forget(): void {
+    this.welcome = null;
+    this.feederNonce = "";
+  }
+
+  onGreeting(greeting: m.Greeting): void {
+    const { life, parts } = this;
+    const { state, deps } = life;
+    // Why only one: each is answered with a HELLO, before anybody has proved anything.
+    if (state.kind !== "handshake" || this.saidHello)
+      throw new WireError("ERR_WIRE_STATE", `a second GREETING, or one while ${state.kind}`);
+    this.feederNonce = greeting.nonce;
+    const refusal = handshake.judgeGreeting(deps.options.replPassword, greeting);
+    if (refusal !== null) {
+      life.turnDown(refusal, false);
+      return;
+    }
+    const { receivedChain, shipWanted } = parts.streaming;
+    const restore = parts.restoring.current;
+    const claim = { log: deps.log, receivedChain, restore, shipWanted };
+    life.say(handshake.answerGreeting(deps.node, deps.options, greeting, state.nonce, claim));
+  }
+
+  onWelcome(welcome: m.Welcome): void {
+    const { life, parts, feederNonce } = this;
+    const { state, deps, torn } = life;
+    if (state.kind !== "handshake" || !this.saidHello)
+      throw new WireError("ERR_WIRE_STATE", `a WELCOME while ${state.kind}`);
+    const { node, options } = deps;
+    const refusal = handshake.judgeWelcome(node, options, welcome, feederNonce, state.nonce, torn);
+    if (refusal !== null) {
+      life.refuse(refusal.why, refusal.forGood);
+      return;
+    }
+    this.welcome = welcome;
+    parts.root.onWelcome(welcome);
+    life.onWelcomed();
+    node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId]);
+    reportWelcomed(deps, welcome);
+    this.follow(welcome);
+    life.wantAck();
+  }
+
+  private follow(welcome: m.Welcome): void {
+    const { streaming, restoring } = this.parts;
+    const { decision, position, lineage } = welcome;
+    const streams = decision === "continue" || decision === "wait";
+    restoring.owesSnapshot = !streams;
+    if (decision === "continue") {
+      this.life.deps.node.adopt(position.history, lineage);
+      restoring.drop();
+    }
+    if (streams) streaming.begin(welcome.skipBytes);
+    else this.life.move({ kind: "restoring", begin: null });
+  }
+
+  onReject(reject: m.Reject): void {
+    const { life, parts } = this;
+    const { state, deps } = life;
+    if (state.kind !== "handshake")
+      throw new WireError("ERR_WIRE_STATE", `a REJECT while ${state.kind}`);
+    deps.counters.bump(`rejected_${reject.code}`);
+    const longestMs = handshake.longestRetryMs(deps.options);
+    parts.backoff.atLeastMs = Math.min(reject.retryAfterMs, longestMs);
+    if (handshake.isVerdict(reject)) deps.node.onRefused();
+    life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * The session as its parts see it: the connection, the clock, and the moves from state to state.
+ *
+ * Owns: an interface. Does not own: what implements it (session.ts).
+ */
+import type { Decoder } from "../wire/decoder.ts";
+import type * as m from "../wire/messages.ts";
+import type { SessionDeps } from "./deps.ts";
+import type { SessionState } from "./session-state.ts";
+
+export interface SessionLife {
+  readonly deps: SessionDeps;
+  readonly state: SessionState;
+  /** The time of the event under way. */
+  readonly nowMs: number;
+  /** Reads the present connection; null without one. */
+  readonly decoder: Decoder | null;
+  /** The state is inside a batch that cannot be applied. */
+  readonly torn: boolean;
+  move(state: SessionState): void;
+  say(message: m.Control): void;
+  /** An ACK goes out at the end of this turn. */
+  wantAck(): void;
+  /** The upstream is followed: the connection stands. */
+  onWelcomed(): void;
+  /** Something got on: the next delay is short. */
+  gotOn(): void;
+  /** The connection ends, and is tried again after a delay. */
+  fail(why: string, nowMs: number): void;
+  /** The upstream is not acceptable, and is told why. `forGood`: trying again cannot help. */
+  turnDown(why: string, forGood: boolean): void;
+  /** The same, of what it has: consent, if any, was for this. */
+  refuse(why: string, forGood: boolean): void;
+}
