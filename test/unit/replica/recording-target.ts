@@ -1,0 +1,15 @@
+/** A state for tests that writes down what is applied to it. */
+import type { StateTarget } from "../../../src/store/state.ts";
+
+export function recordingTarget(): StateTarget & { readonly ranges: number[]; failAt: number } {
+  const ranges: number[] = [];
+  return {
+    ranges,
+    failAt: -1,
+    appliedTo: 0,
+    isEmpty: () => false,
+    applyRange: (_bytes, from, to) => void ranges.push(to - from),
+    stage: () => ({ load: () => undefined, finish: () => undefined, discard: () => undefined }),
+    swap: () => undefined,
+  };
+}

@@ -1,0 +1,47 @@
+/** INFO's section Replication: redis's fields and our own. */
+import { describe, expect, test } from "vitest";
+import { replicationFields } from "../../../src/resp/info-replication.ts";
+import type { NodeStatus } from "../../../src/node/api.ts";
+import { LINK, PRIMARY, REPLICA } from "./status-examples.ts";
+
+describe("INFO replication", () => {
+  const fields = (status: NodeStatus) => Object.fromEntries(replicationFields(status));
+
+  test("primary with a shipping and a streaming replica", () => {
+    expect(fields(PRIMARY)).toMatchObject({
+      role: "master",
+      connected_slaves: 2,
+      slave0: "ip=10.0.0.1,port=6381,state=send_bulk,offset=5,lag=1,lag_bytes=5,lag_ms=12",
+      master_replid: `${"3".repeat(32)}00000000`,
+      master_replid2: "0".repeat(40),
+      second_repl_offset: -1,
+      replica_lag_bytes: 5,
+    });
+    expect(fields(PRIMARY)["slave1"]).toContain("state=online");
+  });
+
+  test("replica that restores, with a history before", () => {
+    expect(fields(REPLICA)).toMatchObject({
+      role: "slave",
+      master_host: "10.0.0.9",
+      master_link_status: "down",
+      master_sync_in_progress: 1,
+      master_sync_perc: "25.00",
+      slave_repl_offset: 10,
+      slave_read_only: 1,
+      upstream_lag_bytes: 10,
+      root_link_status: "down",
+      root_link_down_since_seconds: 2,
+      root_lag_bytes: 25,
+      root_stale_ms: 300,
+      master_replid2: `${"4".repeat(32)}00000000`,
+      second_repl_offset: 77,
+      session_last_error: "bad news",
+    });
+  });
+
+  test("what a peer announces cannot add fields", () => {
+    const status = { ...PRIMARY, links: [{ ...LINK, host: "x,state=online\r\nrole:slave" }] };
+    expect(String(fields(status)["slave0"])).not.toMatch(/[\r\n]|,state=online/);
+  });
+});
