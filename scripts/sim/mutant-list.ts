@@ -147,9 +147,9 @@ export const MUTANTS: readonly Mutant[] = [
     "left: entry.left,",
   ]),
   mutant("a promotion keeps what was received and not applied", [
-    "node/core.ts",
-    "    this.backlog.dropReceived();\n    this.session.resetToLog();",
-    "    this.session.resetToLog();",
+    "node/role-moves.ts",
+    "    backlog.dropReceived();\n    session.resetToLog();",
+    "    session.resetToLog();",
   ]),
   mutant("a log segment is recycled before its last write callback", [
     "log/log-segment.ts",
@@ -174,7 +174,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "waiters survive a resync",
     ["primary/feeder.ts", "    this.cutWaiters();\n    this.dropAll", "    this.dropAll"],
-    ["node/core.ts", "    if (wasPrimary) this.feeder.cutWaiters();\n", ""],
+    ["node/role-moves.ts", "    if (hasLed) feeder.cutWaiters();\n", ""],
   ),
   mutant("a parked snapshot is not released", [
     "primary/parking.ts",
@@ -187,8 +187,8 @@ export const MUTANTS: readonly Mutant[] = [
     "if (headCrc < 0 || at + held >=",
   ]),
   mutant("replicas are not told of a promotion", [
-    "node/core.ts",
-    '    this.onHistoryChanged("this node was promoted");\n',
+    "node/role-moves.ts",
+    '    this.#dropLinks("this node was promoted");\n',
     "",
   ]),
   mutant("what snapshots pin has no cap", [
@@ -198,7 +198,11 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant(
     "ships are let go at maxmemory though that cannot help",
-    ["node/core.ts", "if (overBytes < pinned.bytes && nowMs", "if (pinned.bytes > 0 && nowMs"],
+    [
+      "node/snapshot-memory.ts",
+      "if (overBytes < pinned.bytes && nowMs",
+      "if (pinned.bytes > 0 && nowMs",
+    ],
     [
       "primary/relief.ts",
       "if (source.reclaimableBytes(all) < Math.max(1, neededBytes)) return false;",
@@ -220,9 +224,9 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant("consent is not used up", [
-    "node/views.ts",
-    "  onSwapped(history: Id, lineage: Lineage): void {\n    this.owner.identity.consent.useUp();",
-    "  onSwapped(history: Id, lineage: Lineage): void {",
+    "node/role-moves.ts",
+    'roles.withHolding(roles.withoutConsent(this.#role), "whole")',
+    'roles.withHolding(this.#role, "whole")',
   ]),
   mutant("WAIT compares offsets of another time as a primary", [
     "log/write-mark.ts",
@@ -283,19 +287,19 @@ export const MUTANTS: readonly Mutant[] = [
     "return own.synced && own.offset < 0 && (state.rootLives",
   ]),
   mutant("a promotion is not remembered", [
-    "node/core.ts",
-    'const refusal = this.remember({ role: "primary", upstream: null });',
-    "const refusal = null;",
+    "node/role-moves.ts",
+    'this.#remember({ role: "primary", upstream: null });\n    if',
+    "null;\n    if",
   ]),
   mutant("REPLICAOF is not remembered", [
-    "node/core.ts",
-    'const refusal = this.remember({ role: "replica", upstream });',
+    "node/role-moves.ts",
+    'const refusal = this.#remember({ role: "replica", upstream });',
     "const refusal = null;",
   ]),
   mutant("a node that never had a state is promoted", [
-    "node/core.ts",
-    "if (!this.everSynced && !force) return NEVER_SYNCED;",
-    "",
+    "node/roles.ts",
+    "return force ? null : NEVER_SYNCED;",
+    "return null;",
   ]),
   mutant(
     "a record is in the log before the store took it",
@@ -308,12 +312,17 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "a torn state is promoted",
-    ["node/core.ts", "    if (this.session.torn) return TORN;\n", ""],
-    ["node/core.ts", "    if (this.session.torn) {\n", "    if (waiting.length === 0) {\n"],
+    ["node/roles.ts", "      return TORN;\n", "      return null;\n"],
+    ["node/roles.ts", '  assert(from.from.holds !== "torn", "a torn state leads");\n', ""],
+    [
+      "node/role-moves.ts",
+      'else if (roles.heldBy(this.#role) === "torn")',
+      "else if (this.#role.waiting.length === 0)",
+    ],
   ),
   mutant(
     "a torn state feeds",
-    ["node/core.ts", "onTorn: () => this.feeder.stateTorn(),", "onTorn: () => undefined,"],
+    ["node/role-moves.ts", "    this.#parts.feeder.stateTorn();\n", ""],
     [
       "primary/hello-checks.ts",
       "if (node.torn) return refusal(",

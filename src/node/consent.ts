@@ -8,52 +8,30 @@
  *
  * With its first WELCOME the upstream says its node id; from then on the consent is that node's: another
  * process at the same address has another state.
- * Owns: whether and for whom there is consent. Does not own: what is unrelated (primary/resume.ts).
+ * Pure values; a following node's role holds one (roles.ts).
+ * Owns: for whom there is consent. Does not own: what is unrelated (primary/resume.ts).
  */
 import type { Consent, Id } from "../wire/messages.ts";
 
-export class GivenConsent {
-  private given: Consent;
-  /** It was given before anybody was to be followed. */
-  private early: boolean;
+export interface GivenConsent {
+  readonly kind: Consent;
   /** Whose it is, "" before an upstream said who it is. */
-  private nodeId: Id = "";
+  readonly nodeId: Id;
+}
 
-  constructor(given: Consent) {
-    this.given = given;
-    this.early = given !== "none";
-  }
+export const NO_CONSENT: GivenConsent = { kind: "none", nodeId: "" };
 
-  /** What there is, for whoever it was given. */
-  get kind(): Consent {
-    return this.given;
-  }
+/** Consent for whoever answers at the address that is followed from here on. */
+export function givenConsent(kind: Consent): GivenConsent {
+  return kind === "none" ? NO_CONSENT : { kind, nodeId: "" };
+}
 
-  /** A node is followed from its start: what was given with it is for that upstream alone. */
-  onStartedFollowing(): void {
-    this.early = false;
-  }
+/** The upstream is the node `nodeId`; the first that says so is the one that the consent is for. */
+export function boundTo(given: GivenConsent, nodeId: Id): GivenConsent {
+  return given.kind === "none" || given.nodeId !== "" ? given : { kind: given.kind, nodeId };
+}
 
-  /** Another upstream is to be followed, with `kind`. What was given for an earlier one is void. */
-  give(kind: Consent): void {
-    if (!this.early) this.given = kind;
-    this.early = false;
-    this.nodeId = "";
-  }
-
-  /** What there is for the node `nodeId`. */
-  for(nodeId: Id): Consent {
-    return this.nodeId === "" || this.nodeId === nodeId ? this.given : "none";
-  }
-
-  /** The upstream is the node `nodeId`. */
-  bind(nodeId: Id): void {
-    if (this.nodeId === "") this.nodeId = nodeId;
-  }
-
-  useUp(): void {
-    this.given = "none";
-    this.early = false;
-    this.nodeId = "";
-  }
+/** What there is for the node `nodeId`. */
+export function consentFor(given: GivenConsent, nodeId: Id): Consent {
+  return given.nodeId === "" || given.nodeId === nodeId ? given.kind : "none";
 }

@@ -1,14 +1,13 @@
 /**
- * Who a node is and which log it is in: ids, history, lineage, path, consent. The one place where
- * these change.
+ * Who a node is and which log it is in: ids, history, lineage, path. The one place where these change.
  *
- * Owns: values and their moves. Does not own: what has to happen when they move (node.ts).
+ * Owns: values and their changes. Does not own: roles (roles.ts), what else happens when these change
+ * (role-moves.ts).
  */
 import { join } from "node:path";
 import { promoted, type HistoryState } from "../log/history.ts";
 import { isId, randomId } from "../wire/id.ts";
 import type { Id, Lineage } from "../wire/messages.ts";
-import { GivenConsent } from "./consent.ts";
 import { readSmall, wordsOf, writeSmall } from "./directory.ts";
 import { UsageError } from "./option-values.ts";
 
@@ -20,21 +19,20 @@ export class Identity implements HistoryState {
   lineage: Lineage = [];
   /** Node ids from the root to this node, this node last. */
   path: readonly Id[];
-  readonly consent: GivenConsent;
-  /** A newer primary that descends from our history, "" for none known. */
+  /** A newer primary that descends from our history, "" for none known, and when it was heard of. */
   supersededBy: Id = "";
+  supersededAtMs = 0;
 
   private readonly mint: () => Id;
 
   /** `dir` "" keeps nothing: the replica id is then as new as the process. `mint` makes new ids. */
-  constructor(dir: string, allowReset: boolean, mint: () => Id = randomId) {
+  constructor(dir: string, mint: () => Id = randomId) {
     this.mint = mint;
     this.nodeId = mint();
     this.instanceId = mint();
     this.history = mint();
     this.path = [this.nodeId];
     this.replicaId = dir === "" ? mint() : keptReplicaId(dir);
-    this.consent = new GivenConsent(allowReset ? "reset" : "none");
   }
 
   /** A new history begins at `offset`. */
@@ -44,7 +42,6 @@ export class Identity implements HistoryState {
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.supersededBy = "";
-    this.consent.useUp();
   }
 
   /** The upstream's history is ours. @returns whether that is news */
@@ -54,6 +51,14 @@ export class Identity implements HistoryState {
     this.lineage = lineage;
     this.supersededBy = "";
     return news;
+  }
+
+  /** A newer primary descends from our history. @returns whether that is news */
+  supersede(by: Id, nowMs: number): boolean {
+    if (this.supersededBy === by) return false;
+    this.supersededBy = by;
+    this.supersededAtMs = nowMs;
+    return true;
   }
 
   /** @returns whether the path changed */

@@ -2,7 +2,7 @@
  * A node as a process has it: the core (core.ts) with sockets, timers, worker threads, the part
  * file, and what the client port asks of it.
  *
- * Owns: the shell of one node. Does not own: roles (core.ts), commands (commands/).
+ * Owns: the shell of one node. Does not own: roles (role-moves.ts), commands (commands/).
  */
 import assert from "node:assert/strict";
 import { totalmem } from "node:os";
@@ -44,6 +44,7 @@ import type { Address } from "./option-values.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
 import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
+import { hasState, seedingOf, upstreamOf, writeRefusal } from "./roles.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { Slices } from "./slices.ts";
@@ -111,7 +112,7 @@ export class DaemonNode implements HawserNode {
 
   private makeCore(): NodeCore {
     const { settings } = this;
-    const identity = new Identity(settings.dir, settings.allowReset);
+    const identity = new Identity(settings.dir);
     const roleFile = new RoleFile(settings.dir);
     const start = this.startingRole(roleFile);
     return new NodeCore({
@@ -119,6 +120,7 @@ export class DaemonNode implements HawserNode {
       upstream: start.upstream,
       sources: start.sources,
       ask: (sources, done) => askSources(sources, settings.replPassword, done),
+      allowReset: settings.allowReset,
       remember: roleFile.write,
       identity,
       state: new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
@@ -190,7 +192,7 @@ export class DaemonNode implements HawserNode {
     return this.core.session;
   }
   get stateGeneration(): number {
-    return this.core.stateGeneration;
+    return this.core.roles.swaps;
   }
 
   private now(): number {
@@ -223,7 +225,7 @@ export class DaemonNode implements HawserNode {
     this.replPort = await this.server.listen(this.settings.replPort, this.settings.bind);
     if (this.isStopped) throw stoppedError();
     this.server.start();
-    this.core.start();
+    this.core.roles.start();
     return this.replPort;
   }
 
@@ -259,7 +261,7 @@ export class DaemonNode implements HawserNode {
 
   async stop(): Promise<boolean> {
     this.#life = "stopped";
-    this.core.stop();
+    this.core.roles.stop();
     this.socket.close();
     const lacking = await this.server.close(DRAIN_MS);
     this.loopTurns.close();
@@ -284,7 +286,7 @@ export class DaemonNode implements HawserNode {
   }
 
   writeRefusal(): WriteRefusal {
-    return this.core.writeRefusal();
+    return writeRefusal(this.core.roles.now);
   }
 
   relieveMemory(overBytes: number): number {
@@ -292,7 +294,7 @@ export class DaemonNode implements HawserNode {
   }
 
   isLoading(): boolean {
-    return this.core.isLoading();
+    return !hasState(this.core.roles.now);
   }
 
   writersPaced(): boolean {
@@ -314,7 +316,7 @@ export class DaemonNode implements HawserNode {
   }
 
   expiryRests(): boolean {
-    return this.core.expiryRests;
+    return this.core.roles.expiryRests;
   }
 
   waitForReplicas(
@@ -334,16 +336,16 @@ export class DaemonNode implements HawserNode {
   // --- roles -----------------------------------------------------------------------------------
 
   follow(host: string, port: number, consent: Consent): string | null {
-    return this.core.follow(consent, { host, port });
+    return this.core.roles.follow(consent, { host, port });
   }
 
   promote(force: boolean, done: Promoted): string | null {
-    return this.core.promote(force, done);
+    return this.core.roles.promote(force, done);
   }
 
   /** Whom the session dials; before a source is chosen, the first of them, for display. */
   private get target(): Address {
-    return this.core.upstream ?? this.settings.seedFrom[0]!;
+    return upstreamOf(this.core.roles.now) ?? this.settings.seedFrom[0]!;
   }
 
   private address(): NodeAddress {
@@ -446,12 +448,13 @@ export class DaemonNode implements HawserNode {
   }
 
   private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
-    const { core } = this;
-    const status = upstreamStatus(this.session, this.target, core.everSynced, nowMs, wallMs);
-    if (core.seeding === null) return status;
+    const role = this.core.roles.now;
+    const status = upstreamStatus(this.session, this.target, hasState(role), nowMs, wallMs);
+    const seeding = seedingOf(role);
+    if (seeding === null) return status;
     // It has no session before it has chosen a source, and it is not stopped either.
-    const state = core.upstream === null ? "connecting" : status.state;
-    return { ...status, state, lastError: `--seed-from: ${core.seeding.why}` };
+    const state = seeding.source === null ? "connecting" : status.state;
+    return { ...status, state, lastError: `--seed-from: ${seeding.rounds.why}` };
   }
 
   settingsChanged(): void {

@@ -10,7 +10,7 @@
  *
  * Why it asks again before it promotes: a sync takes its time, and meanwhile somebody else may have.
  * Pure core: time and connections are its owner's. Owns: the rounds. Does not own: the decision
- * (seed-choice.ts), roles (core.ts), the questions (replica/inquiry.ts).
+ * (seed-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import type { Journal } from "../primary/journal.ts";
 import { formatAddress, type Address } from "./option-values.ts";

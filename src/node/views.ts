@@ -1,33 +1,33 @@
 /**
- * What a node's parts see of it: the node as its feeder sees it (NodeView) and as its session sees
- * it (ReplicaNode). Both read the identity at every use.
+ * What a node's parts see of it: its feeder (NodeView), its session (ReplicaNode), and its seeding
+ * (SeedingNode). All read the role and the identity at every use; what session and seeding decide
+ * becomes a move.
  *
- * Owns: the two views, clocks against the root. Does not own: role changes (node.ts).
+ * Owns: the three views, clocks against the root. Does not own: roles (roles.ts, role-moves.ts).
  */
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { Consent, Format, Id, Lineage, NodeAddress } from "../wire/messages.ts";
+import { consentFor } from "./consent.ts";
 import type { Identity } from "./identity.ts";
+import type { Address } from "./option-values.ts";
+import type { RoleMoves } from "./role-moves.ts";
+import { consentOf, hasState, heldBy, roleName, upstreamOf } from "./roles.ts";
+import type { SeedSelf } from "./seed-choice.ts";
+import type { SeedingNode } from "./seeding.ts";
 
-/** The parts of the node that the views need; node.ts is one. */
-export interface RoleOwner {
+/** The parts of the node that the views need; core.ts is one. */
+export interface ViewedNode {
   readonly identity: Identity;
   readonly state: { readonly format: Format };
-  readonly role: "primary" | "replica";
+  readonly roles: RoleMoves;
   readonly session: Session;
-  /** It has, or had, a state of its own or of an upstream. */
-  readonly everSynced: boolean;
-  /** Whom it follows, null on a primary. */
-  readonly upstream: { readonly host: string; readonly port: number } | null;
   readonly now: () => number;
   readonly wallClock: () => number;
   hasData(): boolean;
   address(): NodeAddress;
-  onHistoryChanged(why: string): void;
-  onSwapped(): void;
-  onSynced(): void;
 }
 
 /** A root is heard of each second; after this it is not known to live any more. */
@@ -35,9 +35,9 @@ const SILENT_MS = 5_000;
 
 /** What both views say: read from the identity at every use. */
 class IdentityView {
-  protected readonly owner: RoleOwner;
+  protected readonly owner: ViewedNode;
 
-  constructor(owner: RoleOwner) {
+  constructor(owner: ViewedNode) {
     this.owner = owner;
   }
 
@@ -57,36 +57,34 @@ class IdentityView {
 
 export class FeederView extends IdentityView implements NodeView {
   get role(): "primary" | "replica" {
-    return this.owner.role;
+    return roleName(this.owner.roles.now);
   }
   get path(): readonly Id[] {
     return this.owner.identity.path;
   }
   get ready(): boolean {
-    return this.owner.role === "primary" || this.owner.everSynced;
+    return hasState(this.owner.roles.now);
   }
   get torn(): boolean {
-    return this.owner.role === "replica" && this.owner.session.torn;
+    return heldBy(this.owner.roles.now) === "torn";
   }
   get atBoundary(): boolean {
-    return this.owner.role === "primary" || this.owner.session.atBoundary;
+    return this.role === "primary" || this.owner.session.atBoundary;
   }
 
-  get upstream(): { readonly host: string; readonly port: number } {
-    const { role, upstream } = this.owner;
-    return role === "primary" || upstream === null ? { host: "", port: 0 } : upstream;
+  get upstream(): Address {
+    return upstreamOf(this.owner.roles.now) ?? { host: "", port: 0 };
   }
   get rootLives(): boolean {
-    const { role, session } = this.owner;
-    if (role === "primary" || !session.connected) return false;
+    if (this.role === "primary" || !this.owner.session.connected) return false;
     const { awayMs, ageMs } = this.root();
     return awayMs === 0 && ageMs < SILENT_MS;
   }
 
   /** On a replica what was heard of it, moved on by our own monotonic clock. */
   root(): RootWord {
-    const { role, session, wallClock } = this.owner;
-    if (role === "primary")
+    const { session, wallClock } = this.owner;
+    if (this.role === "primary")
       return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs: 0, owedBytes: 0 };
     const nowMs = this.owner.now();
     const downMs = downForMs(session, nowMs);
@@ -121,31 +119,57 @@ export class SessionView extends IdentityView implements ReplicaNode {
     return this.owner.hasData();
   }
   consent(nodeId?: Id): Consent {
-    const { consent } = this.owner.identity;
-    return nodeId === undefined ? consent.kind : consent.for(nodeId);
+    const given = consentOf(this.owner.roles.now);
+    return nodeId === undefined ? given.kind : consentFor(given, nodeId);
   }
 
   onWelcome(nodeId: Id, path: readonly Id[]): void {
-    this.owner.identity.consent.bind(nodeId);
-    if (this.owner.identity.setPath(path))
-      this.owner.onHistoryChanged("the path to the root changed");
+    this.owner.roles.welcomed(nodeId, path);
   }
-
   onRefused(): void {
-    this.owner.identity.consent.useUp();
+    this.owner.roles.refused();
   }
-
   adopt(history: Id, lineage: Lineage): void {
-    this.owner.identity.consent.useUp();
-    if (this.owner.identity.adopt(history, lineage))
-      this.owner.onHistoryChanged("the upstream's history changed");
-    this.owner.onSynced();
+    this.owner.roles.adopted(history, lineage);
+  }
+  onSwapped(history: Id, lineage: Lineage): void {
+    this.owner.roles.swapped(history, lineage);
+  }
+}
+
+export class SeedView implements SeedingNode {
+  private readonly owner: ViewedNode;
+
+  constructor(owner: ViewedNode) {
+    this.owner = owner;
   }
 
-  onSwapped(history: Id, lineage: Lineage): void {
-    this.owner.identity.consent.useUp();
-    this.owner.identity.adopt(history, lineage);
-    this.owner.onSwapped();
-    this.owner.onSynced();
+  /** Torn it is nowhere in its log, and must sync again. */
+  private get isWhole(): boolean {
+    return heldBy(this.owner.roles.now) === "whole";
+  }
+
+  seedSelf(): SeedSelf {
+    const { nodeId, history, lineage } = this.owner.identity;
+    const offset = this.owner.session.deps.log.next;
+    return { nodeId, history, lineage, offset, synced: this.isWhole };
+  }
+
+  get connected(): boolean {
+    return this.owner.session.connected;
+  }
+  get caughtUp(): boolean {
+    const { state, root, deps } = this.owner.session;
+    return state.kind === "streaming" && this.isWhole && deps.log.next >= root.upstreamNext;
+  }
+
+  syncFrom(source: Address): void {
+    this.owner.roles.syncFrom(source);
+  }
+  stayBelow(source: Address): void {
+    this.owner.roles.stayBelow(source);
+  }
+  leadFromSeed(): string | null {
+    return this.owner.roles.promote(false, () => undefined);
   }
 }

@@ -3,6 +3,7 @@
  * written (truth.ts); knows nothing of how the cores do it.
  */
 import assert from "node:assert/strict";
+import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
@@ -112,8 +113,7 @@ export class Checker {
   private checkRemembered(node: SimNode): void {
     const role = this.roles.get(node.disk);
     if (role === undefined) return;
-    const seeds = node.core.seeding !== null;
-    const is = node.role === "primary" || seeds ? "primary" : `replica of ${node.upstream}`;
+    const is = node.role === "primary" || node.seeds ? "primary" : `replica of ${node.upstream}`;
     if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
     this.sim.mark("role remembered");
   }
@@ -261,7 +261,8 @@ export class Checker {
       this.checkWipe(node, seen, at);
       seen.consent = "none";
       seen.past.push(seen.at);
-      if (node.identity.consent.kind !== "none") this.fail(node, "consent outlives its sync");
+      if (consentOf(node.core.roles.now).kind !== "none")
+        this.fail(node, "consent outlives its sync");
     }
     if (node.role === "replica") this.checkState(node, at, done);
     if (seen.resyncs !== node.resyncs) {

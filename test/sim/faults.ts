@@ -268,8 +268,7 @@ function slowNode(sim: Simulation, node: SimNode): boolean {
  * the flags of the first day; or with a new disk and the flags that fit the present.
  */
 function restart(sim: Simulation, node: SimNode, keepsDisk: boolean): void {
-  const { upstream, role, core } = node;
-  const seeds = core.seeding !== null;
+  const { upstream, role, seeds } = node;
   const present = role === "primary" ? asPrimary() : asReplica(upstream);
   restartAs(sim, node, keepsDisk || seeds ? node.flags : present, keepsDisk);
 }

@@ -4,6 +4,7 @@
  *
  * Owns: that account. Does not own: how a node comes to its figures (replica/owed.ts).
  */
+import { hasState } from "../../src/node/roles.ts";
 import { linkStatus } from "../../src/node/status.ts";
 import { downForMs, owedBytes, staleMs } from "../../src/replica/owed.ts";
 import type { Id } from "../../src/wire/messages.ts";
@@ -126,7 +127,7 @@ export class Figures {
   private checkStaleness(node: SimNode): void {
     const nowMs = node.now();
     const { session, backlog } = node;
-    const shown = node.core.everSynced ? staleMs(session, nowMs) : -1;
+    const shown = hasState(node.core.roles.now) ? staleMs(session, nowMs) : -1;
     if (shown < 0) return;
     if (session.lastReceivedMs >= 0 && shown < nowMs - session.lastReceivedMs - ROUNDING_MS)
       this.fail(node, `says ${shown} ms, nothing came since ${session.lastReceivedMs}`);

@@ -9,6 +9,7 @@ import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/node/option-values.ts";
 import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
+import { seedingOf, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
@@ -92,7 +93,7 @@ export interface World {
 /** A replica id that outlives the process. */
 class KeptIdentity extends Identity {
   constructor(mint: () => Id, replicaId: Id) {
-    super("", false, mint);
+    super("", mint);
     Object.assign(this, { replicaId });
   }
 }
@@ -167,7 +168,7 @@ export class SimNode implements Host, TurnShell {
       {
         store: this.store,
         log: this.backlog,
-        writeRefusal: () => this.core.writeRefusal(),
+        writeRefusal: () => writeRefusal(this.core.roles.now),
         relieveMemory: (overBytes) => this.core.relieveMemory(overBytes),
       },
       () => world.onExpiry(this),
@@ -201,6 +202,7 @@ export class SimNode implements Host, TurnShell {
       upstream,
       sources,
       ask: (asked, done) => this.ask(asked, done),
+      allowReset: false,
       remember: (memory) => {
         disk.role = encodeRole(memory);
       },
@@ -264,7 +266,11 @@ export class SimNode implements Host, TurnShell {
   }
   /** Whom it follows; "" on a primary, and before a source was chosen. */
   get upstream(): string {
-    return this.core.upstream?.host ?? "";
+    return upstreamOf(this.core.roles.now)?.host ?? "";
+  }
+  /** It was started to lead, and has not got there. */
+  get seeds(): boolean {
+    return seedingOf(this.core.roles.now) !== null;
   }
   get identity(): Identity {
     return this.core.identity;
@@ -280,7 +286,7 @@ export class SimNode implements Host, TurnShell {
   }
   /** Bumped by every swap: where the state may legally jump. */
   get resyncs(): number {
-    return this.core.stateGeneration;
+    return this.core.roles.swaps;
   }
 
   readonly now = (): number => this.world.clock.nowMs;
@@ -404,12 +410,12 @@ export class SimNode implements Host, TurnShell {
   // --- roles -------------------------------------------------------------------------------------
 
   start(): void {
-    this.run(() => this.core.start());
+    this.run(() => this.core.roles.start());
   }
 
   follow(upstream: string, consent: Consent): void {
     this.run(() => {
-      this.core.follow(consent, addressOf(upstream));
+      this.core.roles.follow(consent, addressOf(upstream));
     });
   }
 
@@ -418,7 +424,7 @@ export class SimNode implements Host, TurnShell {
     this.run(() => {
       this.forced = force;
       const isTorn = this.session.torn;
-      if (this.core.promote(force, () => undefined) === null) accepted();
+      if (this.core.roles.promote(force, () => undefined) === null) accepted();
       else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
     });
   }

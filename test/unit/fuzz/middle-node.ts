@@ -4,6 +4,7 @@
  */
 import { Identity } from "../../../src/node/identity.ts";
 import { NodeCore } from "../../../src/node/core.ts";
+import { hasState } from "../../../src/node/roles.ts";
 import { linkStatus, parkedStatus, upstreamStatus } from "../../../src/node/status.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
 import { FEEDER_DEFAULTS } from "../../../src/primary/options.ts";
@@ -89,7 +90,8 @@ export class Middle implements SessionShell {
       remember: () => undefined,
       sources: [],
       ask: () => () => undefined,
-      identity: new Identity("", false, mint),
+      allowReset: false,
+      identity: new Identity("", mint),
       state: new ArenaState(
         this.store,
         (snapshot) => new InlineSource(snapshot, { slots: 4, slotBytes: 1 << 14 }),
@@ -203,7 +205,7 @@ export class Middle implements SessionShell {
     return [
       core.feeder.links.map((link) => linkStatus(core.feeder, link, nowMs, wallMs)),
       parkedStatus(core.feeder, nowMs),
-      upstreamStatus(core.session, target, core.everSynced, nowMs, wallMs),
+      upstreamStatus(core.session, target, hasState(core.roles.now), nowMs, wallMs),
       { root: core.view.root(), counters: core.feeder.counters.values },
     ];
   }

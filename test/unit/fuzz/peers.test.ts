@@ -162,7 +162,7 @@ function expectGoesOn(middle: Middle): void {
   const { state } = core.session;
   if (state.kind === "retrying")
     expect(state.atMs - middle.nowMs).toBeLessThanOrEqual(LIMITS.retryAfterMsMax);
-  core.promote(true, () => undefined);
+  core.roles.promote(true, () => undefined);
   for (let n = 0; core.role === "replica" && n < 100; n++) middle.pass(1);
   expect(core.role).toBe("primary");
   const length = setBytes(1, 1, 0);

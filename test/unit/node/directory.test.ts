@@ -83,9 +83,9 @@ describe("replica-id", () => {
   const path = (): string => join(dir, "replica-id");
 
   test("first start => made; every other start => the same", () => {
-    const { replicaId } = new Identity(dir, false);
+    const { replicaId } = new Identity(dir);
     expect(readFileSync(path(), "utf8")).toBe(`${replicaId}\n`);
-    expect(new Identity(dir, false).replicaId).toBe(replicaId);
+    expect(new Identity(dir).replicaId).toBe(replicaId);
     expect(readdirSync(dir)).toEqual(["replica-id"]);
   });
 
@@ -97,7 +97,7 @@ describe("replica-id", () => {
     ["\x1b[31m\n\x07", 'holds "\\u001b[31m'],
   ])("%j => an error that names the file, and the file stays as it is", (text, found) => {
     writeFileSync(path(), text);
-    const message = usageError(() => new Identity(dir, false));
+    const message = usageError(() => new Identity(dir));
     expect(message).toContain(path());
     expect(message).toContain(found);
     expect(message).toContain("remove it, and this replica gets a new id");

@@ -165,7 +165,7 @@ describe("another upstream", () => {
     const { session } = node.core;
     expect(session.lastError).not.toBe("");
     expect(session.root.wordAt(node.nowMs, 0)).not.toBeNull();
-    node.core.follow("replicaof", { host: "other", port: 1 });
+    node.core.roles.follow("replicaof", { host: "other", port: 1 });
     expect(session.root.wordAt(node.nowMs, 0)).toBeNull();
     const status = upstreamStatus(session, { host: "other", port: 1 }, true, node.nowMs, 0);
     expect(status).toMatchObject({ staleMs: -1, lastIoAgoMs: -1, lastError: "", lagBytes: -1 });
@@ -258,18 +258,18 @@ describe("GREETING", () => {
 describe("HELLO of a descendant", () => {
   test("a primary hears of a newer one => its expiry rests, and goes on when nobody demotes it", () => {
     const node = new Middle();
-    node.core.promote(true, () => undefined);
+    node.core.roles.promote(true, () => undefined);
     node.pass(1);
     const { core } = node;
-    expect([core.role, core.expiryRests]).toEqual(["primary", false]);
+    expect([core.role, core.roles.expiryRests]).toEqual(["primary", false]);
     node.arrive();
     const left = { history: core.identity.history, left: core.backlog.next };
     const position = { history: id(90), offset: core.backlog.next, chain: 0 };
     node.childSays(0, helloWith({ position, lineage: [left] }));
-    expect([core.identity.supersededBy, core.expiryRests]).toEqual([id(90), true]);
+    expect([core.identity.supersededBy, core.roles.expiryRests]).toEqual([id(90), true]);
     node.pass(59_000);
-    expect(core.expiryRests).toBe(true);
+    expect(core.roles.expiryRests).toBe(true);
     node.pass(1_000);
-    expect(core.expiryRests).toBe(false);
+    expect(core.roles.expiryRests).toBe(false);
   });
 });

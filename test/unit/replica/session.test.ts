@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
+import { givenConsent } from "../../../src/node/consent.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import type { RejectCode } from "../../../src/wire/messages.ts";
@@ -44,7 +45,7 @@ describe("consent", () => {
     "%s => consent is used up: the next HELLO gives none",
     (code) => {
       const harness = new Harness();
-      harness.consent.give("replicaof");
+      harness.consent = givenConsent("replicaof");
       harness.greet();
       expect(harness.last("hello").consent).toBe("replicaof");
       harness.hear(reject(code));
@@ -57,7 +58,7 @@ describe("consent", () => {
     "%s => passes by itself: consent stays",
     (code) => {
       const harness = new Harness();
-      harness.consent.give("replicaof");
+      harness.consent = givenConsent("replicaof");
       harness.greet();
       harness.hear(reject(code));
       harness.greet();
@@ -68,7 +69,7 @@ describe("consent", () => {
   test("cut in the ship, then another node at the address => refused, the data stays", () => {
     const harness = new Harness();
     const part = chunk(0, Buffer.from("abcdefgh"));
-    harness.consent.give("replicaof");
+    harness.consent = givenConsent("replicaof");
     harness.greet();
     harness.welcome({ decision: "ship_reset", nodeId: id(60), position: AT_500 });
     harness.snapshot({ position: AT_500 });
@@ -85,7 +86,7 @@ describe("consent", () => {
 
   test("an empty unrelated snapshot after REPLICAOF => refused, and consent is used up", () => {
     const harness = new Harness();
-    harness.consent.give("replicaof");
+    harness.consent = givenConsent("replicaof");
     harness.greet();
     harness.welcome({ decision: "ship_reset", position: AT_500 });
     harness.snapshot({ position: AT_500, records: 0, bytes: 0 });

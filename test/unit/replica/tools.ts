@@ -1,5 +1,5 @@
 /** A session with a scripted upstream: what it says, what it does to log and state, no network. */
-import { GivenConsent } from "../../../src/node/consent.ts";
+import { boundTo, consentFor, type GivenConsent, NO_CONSENT } from "../../../src/node/consent.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import { StoreError } from "../../../src/errors.ts";
 import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
@@ -78,7 +78,7 @@ export class Harness {
   readonly session: Session;
   history: Id = OWN;
   lineage: Lineage = [];
-  readonly consent: GivenConsent = new GivenConsent("none");
+  consent: GivenConsent = NO_CONSENT;
   nowMs = 0;
   dials = 0;
   private decoder = this.listen();
@@ -141,7 +141,8 @@ export class Harness {
       },
       address: () => ({ host: "", clientPort: 0, replPort: 0 }),
       hasData: () => !harness.state.empty,
-      consent: (nodeId) => (nodeId === undefined ? this.consent.kind : this.consent.for(nodeId)),
+      consent: (nodeId) =>
+        nodeId === undefined ? this.consent.kind : consentFor(this.consent, nodeId),
       adopt: (history, lineage) => {
         this.history = history;
         this.lineage = lineage;
@@ -151,8 +152,12 @@ export class Harness {
         this.history = history;
         this.lineage = lineage;
       },
-      onWelcome: (nodeId) => this.consent.bind(nodeId),
-      onRefused: () => this.consent.useUp(),
+      onWelcome: (nodeId) => {
+        this.consent = boundTo(this.consent, nodeId);
+      },
+      onRefused: () => {
+        this.consent = NO_CONSENT;
+      },
     };
   }
 

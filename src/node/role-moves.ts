@@ -1,0 +1,310 @@
+/**
+ * A node's present role, and what happens when it moves to another.
+ *
+ *   move                 kept in --dir first   session              log and feeding side
+ *   start                                      dials, on a replica
+ *   follow               replica of X          stops, then dials    sealed; a primary's WAITs end
+ *   sync from a source                         stops, then dials    sealed
+ *   stay below a source  replica of X          as follow, unless    as follow
+ *                                              it has that source
+ *   promote              primary               stops, applies what
+ *                                              it has received
+ *   lead                                       begins at the log    the rest dropped, a new history,
+ *                                                                   links told to come back
+ *   fail                 replica of X
+ *   stop                                       stops, keeps its
+ *                                              part of a snapshot
+ *
+ * What is kept first is on disk before anybody is told: a restart must find it. When it cannot be
+ * kept, nothing is changed. Within a role: what the session found out (a sync, a swap, a torn batch,
+ * who the upstream is) changes the fields of the role.
+ *
+ * Owns: the present role, the effects of a move in their order. Does not own: which moves there are,
+ * what follows from a role (roles.ts), when a session moves (replica/), the file (role-file.ts).
+ */
+import type { Journal } from "../primary/journal.ts";
+import type { Consent, Id, Lineage } from "../wire/messages.ts";
+import type { Promoted } from "./api.ts";
+import type { Identity } from "./identity.ts";
+import type { Address } from "./option-values.ts";
+import type { RoleMemory } from "./role-memory.ts";
+import * as roles from "./roles.ts";
+import { assertRoleMove, type Role, roleName } from "./roles.ts";
+
+/** A superseded primary that is to be demoted is demoted within this. */
+const SUPERSEDED_REST_MS = 60_000;
+
+/** The parts of the node that a move acts on, in full: core.ts. */
+export interface RoleParts {
+  readonly identity: Identity;
+  readonly backlog: { readonly next: number; seal(): boolean; dropReceived(): void };
+  readonly session: {
+    start(nowMs: number): void;
+    stop(why: string, nowMs: number, keep?: boolean): void;
+    /** Applies some of what was received. @returns whether there is more */
+    step(nowMs: number): boolean;
+    resetToLog(): void;
+  };
+  readonly feeder: {
+    cutWaiters(): void;
+    dropAll(bye: "history_changed", reason: "history_changed", why: string): void;
+    upstreamResync(): void;
+    stateTorn(): void;
+  };
+  /** Tells who waits for something of the node. */
+  readonly turn: { changed(): void };
+}
+
+export interface RoleDeps {
+  /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
+  readonly remember: (role: RoleMemory) => void;
+  readonly journal: Journal;
+  /** Runs something in a later loop turn. */
+  readonly nextTurn: (run: () => void) => void;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+}
+
+export class RoleMoves {
+  /** Count of swaps: nothing that was read before one goes on after it. */
+  swaps = 0;
+  #role: Role;
+  readonly #parts: RoleParts;
+  readonly #deps: RoleDeps;
+
+  /** The parts are used from start() on. */
+  constructor(role: Role, parts: RoleParts, deps: RoleDeps) {
+    this.#role = role;
+    this.#parts = parts;
+    this.#deps = deps;
+  }
+
+  /** The present role; a value, which no later move changes. */
+  get now(): Role {
+    return this.#role;
+  }
+
+  // --- moves that somebody asks for --------------------------------------------------------------
+
+  /** A replica dials, a node that seeds asks its sources. */
+  start(): void {
+    const role = this.#role;
+    if (role.kind === "seeding") role.rounds.start();
+    else if (role.kind === "following") this.#parts.session.start(this.#deps.now());
+  }
+
+  /** The process ends; what was received of a snapshot is kept. */
+  stop(): void {
+    const before = this.#role;
+    if (before.kind === "stopped") return;
+    this.#become(roles.toStopped(before));
+    this.#parts.session.stop("shutting down", this.#deps.now(), true);
+    if (before.kind === "promoting") tell(before.waiting, roles.STOPPED);
+    this.#parts.turn.changed();
+  }
+
+  /** Follows `upstream`, remembered first. @returns why it does not, with nothing changed; else null */
+  follow(consent: Consent, upstream: Address): string | null {
+    const role = this.#role;
+    if (role.kind === "stopped") return roles.STOPPED;
+    const refusal = this.#remember({ role: "replica", upstream });
+    if (refusal !== null) return refusal;
+    this.#dial(roles.toFollowing(role, upstream, consent), upstream);
+    return null;
+  }
+
+  /**
+   * Becomes a primary at the next batch boundary, remembered first; `done` is called then, or when
+   * follow() came first, or with why it could not. `force` makes one of a node that never had a state:
+   * an empty one.
+   * @returns why it is refused, with nothing changed and `done` never called; else null
+   */
+  promote(force: boolean, done: Promoted): string | null {
+    const role = this.#role;
+    switch (role.kind) {
+      case "leading":
+        done(null);
+        return null;
+      case "promoting":
+        this.#role = roles.withWaiting(role, done);
+        return null;
+      case "stopped":
+        return roles.STOPPED;
+      case "following":
+      case "seeding":
+        return this.#promote(role, force, done);
+    }
+  }
+
+  #promote(role: roles.Following | roles.Seeding, force: boolean, done: Promoted): string | null {
+    const refusal =
+      roles.promotionRefusal(role, force) ?? this.#remember({ role: "primary", upstream: null });
+    if (refusal !== null) return refusal;
+    this.#become(roles.toPromoting(role, done));
+    this.#parts.session.stop("promoted", this.#deps.now());
+    this.#drain();
+    return null;
+  }
+
+  // --- moves of a node that seeds ----------------------------------------------------------------
+
+  /** Follows `source` to get its state; nothing is remembered yet. */
+  syncFrom(source: Address): void {
+    this.#dial(roles.toSyncing(this.#seeding(), source), source);
+  }
+
+  /** It does not lead: it is a replica of `source`. */
+  stayBelow(source: Address): void {
+    const role = this.#seeding();
+    // Why it goes on when that fails: others lead, whatever this disk says; the log tells of it.
+    this.#remember({ role: "replica", upstream: source });
+    const next = roles.toFollowing(role, source, "none");
+    if (role.source?.host === source.host && role.source.port === source.port) this.#become(next);
+    else this.#dial(next, source);
+  }
+
+  #seeding(): roles.Seeding {
+    const role = this.#role;
+    if (role.kind !== "seeding") throw new Error(`a node that is ${role.kind} is no longer seeded`);
+    return role;
+  }
+
+  // --- how moves are done ------------------------------------------------------------------------
+
+  /** Gives up the log and the connection of the role before, and dials `upstream`. */
+  #dial(next: roles.Following | roles.Seeding, { host, port }: Address): void {
+    const { backlog, feeder, session } = this.#parts;
+    const before = this.#role;
+    const nowMs = this.#deps.now();
+    const hasLed = before.kind === "leading";
+    backlog.seal();
+    if (hasLed) feeder.cutWaiters();
+    session.stop("following another node", nowMs);
+    this.#become(next);
+    this.#deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
+    if (hasLed) session.resetToLog();
+    session.start(nowMs);
+    // Why not as refused: the promotion was, and then something else was asked for.
+    if (before.kind === "promoting") tell(before.waiting, null);
+  }
+
+  /** What was received completely is applied first, slice by slice. */
+  readonly #drain = (): void => {
+    if (this.#role.kind !== "promoting") return;
+    if (this.#parts.session.step(this.#deps.now())) this.#deps.nextTurn(this.#drain);
+    // Why asked again: applying the rest may have failed inside a batch, which changes the role.
+    else if (roles.heldBy(this.#role) === "torn") this.#fail(this.#role);
+    else this.#lead(this.#role);
+  };
+
+  #lead(before: roles.Promoting): void {
+    const { identity, backlog, session, turn } = this.#parts;
+    backlog.dropReceived();
+    session.resetToLog();
+    identity.promote(backlog.next);
+    this.#become(roles.toLeading(before));
+    this.#deps.journal("info", "role_changed", {
+      role: "primary",
+      history: identity.history,
+      offset: backlog.next,
+    });
+    this.#dropLinks("this node was promoted");
+    tell(before.waiting, null);
+    turn.changed();
+  }
+
+  #fail(before: roles.Promoting): void {
+    const next = roles.toFailed(before);
+    this.#remember({ role: "replica", upstream: next.upstream });
+    this.#become(next);
+    tell(before.waiting, roles.TORN);
+  }
+
+  /** Before a role takes effect: a restart must find it. @returns why it cannot be kept; else null */
+  #remember(memory: RoleMemory): string | null {
+    try {
+      this.#deps.remember(memory);
+      return null;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#deps.journal("error", "role_not_remembered", { why });
+      return `the role cannot be kept in --dir, and nothing was changed: ${why}`;
+    }
+  }
+
+  /** The one place where a node gets another role. */
+  #become(next: Role): void {
+    const before = this.#role;
+    assertRoleMove(before.kind, next.kind);
+    this.#role = next;
+    if (before.kind === "seeding" && next.kind !== "seeding") before.rounds.stop();
+  }
+
+  // --- what the session found out ----------------------------------------------------------------
+
+  /** The upstream is the node `nodeId`; `path` leads from the root to us. */
+  welcomed(nodeId: Id, path: readonly Id[]): void {
+    const { identity } = this.#parts;
+    this.#role = roles.withUpstreamId(this.#role, nodeId);
+    if (identity.setPath(path)) this.#dropLinks("the path to the root changed");
+  }
+
+  /** The upstream and this node do not suit each other. */
+  refused(): void {
+    this.#role = roles.withoutConsent(this.#role);
+  }
+
+  /** Our log is a part of the upstream's: its history is ours. */
+  adopted(history: Id, lineage: Lineage): void {
+    if (this.#parts.identity.adopt(history, lineage))
+      this.#dropLinks("the upstream's history changed");
+    this.#synced();
+  }
+
+  /** The upstream's snapshot is our state. */
+  swapped(history: Id, lineage: Lineage): void {
+    const { identity, feeder } = this.#parts;
+    identity.adopt(history, lineage);
+    this.swaps += 1;
+    feeder.upstreamResync();
+    this.#synced();
+  }
+
+  #synced(): void {
+    this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
+  }
+
+  /** A batch was applied in part, and its rest cannot be. */
+  torn(): void {
+    this.#role = roles.withHolding(this.#role, "torn");
+    this.#parts.feeder.stateTorn();
+    this.#parts.turn.changed();
+  }
+
+  /** Who follows this node comes back at once, and hears of its new history or path. */
+  #dropLinks(why: string): void {
+    this.#parts.feeder.dropAll("history_changed", "history_changed", why);
+  }
+
+  // --- what the feeding side found out -----------------------------------------------------------
+
+  /** A replica descends from our history past us: a newer primary exists. */
+  superseded(history: Id, remote: string): void {
+    if (!this.#parts.identity.supersede(history, this.#deps.now())) return;
+    this.#deps.journal("warn", "superseded", { by_history: history, remote });
+  }
+
+  /**
+   * A newer primary was heard of: deletes of its own would make this node diverge from it before it is
+   * demoted. Why not for ever: whoever named that primary may be wrong, and the keys would pile up.
+   */
+  get expiryRests(): boolean {
+    const { supersededBy, supersededAtMs } = this.#parts.identity;
+    if (supersededBy === "" || roleName(this.#role) === "replica") return false;
+    return this.#deps.now() - supersededAtMs < SUPERSEDED_REST_MS;
+  }
+}
+
+function tell(waiting: readonly Promoted[], refusal: string | null): void {
+  for (const done of waiting) done(refusal);
+}

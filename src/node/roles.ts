@@ -1,0 +1,282 @@
+/**
+ * The roles that a node can have, as the node itself sees them, and its moves from one to another.
+ *
+ *                     follow                    follow, stay
+ *       leading ------------------> following <-------------- seeding <--+
+ *          ^                          |    ^                   |   |     | sync from a source
+ *          |                  promote |    | follow, torn      |   +-----+
+ *          |                          v    |                   |
+ *          +---------------------- promoting <-----------------+
+ *            all received is applied                promote
+ *
+ *       stopped <---- stop from every role
+ *
+ *   leading     takes writes: the log ends where it last appended
+ *   following   applies what its upstream sends, or tries to get there
+ *   seeding     is to lead (--seed-from), and gets a state from one of its sources first
+ *   promoting   applies the rest of what it received, and leads then
+ *   stopped     the process ends, or whoever embeds the node closed it
+ *
+ * Each role has the fields that mean something in it, and a move makes the next role out of the one
+ * before. What does not follow from the role is not here: the history (identity.ts), the connection
+ * to the upstream (replica/session.ts).
+ *
+ * Pure values. Owns: the union, its legal moves, what follows from a role. Does not own: what else
+ * happens when a node moves (role-moves.ts).
+ */
+import assert from "node:assert/strict";
+import type { Consent, Id } from "../wire/messages.ts";
+import type { Promoted, WriteRefusal } from "./api.ts";
+import { boundTo, type GivenConsent, givenConsent, NO_CONSENT } from "./consent.ts";
+import type { Address } from "./option-values.ts";
+
+/**
+ * What there is of a state on a node that does not lead. `nothing`: it never had one, and what it would
+ * answer is not its upstream's emptiness but its own ignorance. `torn`: the state is inside a batch that
+ * cannot be applied whole, which is no position of the log; only a snapshot mends it.
+ */
+export type Holding = "nothing" | "whole" | "torn";
+
+/** The rounds of questions to the sources, as a role keeps them (seeding.ts). */
+export interface SeedRounds {
+  /** What they wait for, for people. */
+  readonly why: string;
+  start(): void;
+  stop(): void;
+}
+
+export interface Leading {
+  readonly kind: "leading";
+  /** --allow-reset: for the first node that it is told to follow, whatever REPLICAOF consents to. */
+  readonly startConsent: Consent;
+}
+
+export interface Following {
+  readonly kind: "following";
+  readonly upstream: Address;
+  readonly holds: Holding;
+  readonly consent: GivenConsent;
+}
+
+export interface Seeding {
+  readonly kind: "seeding";
+  readonly rounds: SeedRounds;
+  /** Where it syncs from; null before it has chosen. */
+  readonly source: Address | null;
+  readonly holds: Holding;
+}
+
+export interface Promoting {
+  readonly kind: "promoting";
+  /** What it was, and still is to clients. */
+  readonly from: Following | Seeding;
+  /** They are told how it ended. */
+  readonly waiting: readonly Promoted[];
+}
+
+export interface Stopped {
+  readonly kind: "stopped";
+  /** What it was, and still is to those who ask. */
+  readonly from: Leading | Following | Seeding | Promoting;
+}
+
+export type Role = Leading | Following | Seeding | Promoting | Stopped;
+
+/** Which role comes after which. */
+export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
+  leading: ["following", "stopped"],
+  following: ["following", "promoting", "stopped"],
+  seeding: ["seeding", "following", "promoting", "stopped"],
+  promoting: ["leading", "following", "stopped"],
+  stopped: [],
+};
+
+export function assertRoleMove(from: Role["kind"], to: Role["kind"]): void {
+  assert(ROLE_MOVES[from].includes(to), `role moved ${from} -> ${to}`);
+}
+
+// --- starts --------------------------------------------------------------------------------------
+
+/** It leads from its start, with an empty state. */
+export function startLeading(startConsent: Consent): Leading {
+  return { kind: "leading", startConsent };
+}
+
+/** It follows from its start; consent that came with it is for that upstream alone. */
+export function startFollowing(upstream: Address, consent: Consent): Following {
+  return { kind: "following", upstream, holds: "nothing", consent: givenConsent(consent) };
+}
+
+export function startSeeding(rounds: SeedRounds): Seeding {
+  return { kind: "seeding", rounds, source: null, holds: "nothing" };
+}
+
+// --- moves ---------------------------------------------------------------------------------------
+
+/** Told to follow, or that it is a replica after all. Consent to an earlier upstream is void. */
+export function toFollowing(
+  from: Exclude<Role, Stopped>,
+  upstream: Address,
+  given: Consent,
+): Following {
+  const early = from.kind === "leading" ? from.startConsent : "none";
+  const consent = givenConsent(early === "none" ? given : early);
+  return { kind: "following", upstream, holds: heldBy(from), consent };
+}
+
+/** The source to sync from is chosen. */
+export function toSyncing(from: Seeding, source: Address): Seeding {
+  return { ...from, source };
+}
+
+/** It takes nothing from others any more. */
+export function toPromoting(from: Following | Seeding, done: Promoted): Promoting {
+  return { kind: "promoting", from, waiting: [done] };
+}
+
+/** All that it received is applied. Consent, for whoever it was, is used up. */
+export function toLeading(from: Promoting): Leading {
+  assert(from.from.holds !== "torn", "a torn state leads");
+  return startLeading("none");
+}
+
+/** The rest could not be applied: it stays below whom it followed. */
+export function toFailed({ from }: Promoting): Following {
+  const upstream = upstreamOf(from);
+  assert(upstream !== null, "there is a rest of what nobody sent");
+  return { kind: "following", upstream, holds: from.holds, consent: NO_CONSENT };
+}
+
+export function toStopped(from: Exclude<Role, Stopped>): Stopped {
+  return { kind: "stopped", from };
+}
+
+// --- changes within a role -----------------------------------------------------------------------
+
+/** One more wants to be told how the promotion ends. */
+export function withWaiting(role: Promoting, done: Promoted): Promoting {
+  return { ...role, waiting: [...role.waiting, done] };
+}
+
+/** A sync, a swap or a torn batch changed what there is of a state; a leading node's is always whole. */
+export function withHolding<R extends Role>(role: R, holds: Holding): R;
+export function withHolding(role: Role, holds: Holding): Role {
+  switch (role.kind) {
+    case "leading":
+      assert(holds === "whole", `a leading node's state is ${holds}`);
+      return role;
+    case "following":
+    case "seeding":
+      return { ...role, holds };
+    case "promoting":
+      return { ...role, from: withHolding(role.from, holds) };
+    case "stopped":
+      return { ...role, from: withHolding(role.from, holds) };
+  }
+}
+
+/** The upstream said who it is. */
+export function withUpstreamId<R extends Role>(role: R, nodeId: Id): R;
+export function withUpstreamId(role: Role, nodeId: Id): Role {
+  if (role.kind !== "following") return role;
+  return { ...role, consent: boundTo(role.consent, nodeId) };
+}
+
+/** What consent was given for has happened, or was refused. */
+export function withoutConsent<R extends Role>(role: R): R;
+export function withoutConsent(role: Role): Role {
+  return role.kind === "following" ? { ...role, consent: NO_CONSENT } : role;
+}
+
+// --- what follows from a role --------------------------------------------------------------------
+
+/** What it is called: to peers, in ROLE, INFO and status. */
+export function roleName(role: Role): "primary" | "replica" {
+  if (role.kind === "stopped") return roleName(role.from);
+  return role.kind === "leading" ? "primary" : "replica";
+}
+
+/** Why a write must be refused now, null when it is welcome. */
+export function writeRefusal(role: Role): WriteRefusal {
+  switch (role.kind) {
+    case "leading":
+      return null;
+    case "following":
+      return "readonly";
+    case "seeding":
+      return "seeding";
+    case "promoting":
+    case "stopped":
+      return writeRefusal(role.from);
+  }
+}
+
+export function heldBy(role: Role): Holding {
+  switch (role.kind) {
+    case "leading":
+      return "whole";
+    case "following":
+    case "seeding":
+      return role.holds;
+    case "promoting":
+    case "stopped":
+      return heldBy(role.from);
+  }
+}
+
+/** It has, or had, a state to answer from and to feed from. */
+export function hasState(role: Role): boolean {
+  return role.kind === "leading" || heldBy(role) !== "nothing";
+}
+
+/** Whom its session dials; null on a node that leads, and before a source is chosen. */
+export function upstreamOf(role: Role): Address | null {
+  switch (role.kind) {
+    case "leading":
+      return null;
+    case "following":
+      return role.upstream;
+    case "seeding":
+      return role.source;
+    case "promoting":
+    case "stopped":
+      return upstreamOf(role.from);
+  }
+}
+
+/** What it may lose for what its upstream has. */
+export function consentOf(role: Role): GivenConsent {
+  return role.kind === "following" ? role.consent : NO_CONSENT;
+}
+
+/** It was started to lead, and has not got there: what it is, for people and restarts. */
+export function seedingOf(role: Role): Seeding | null {
+  switch (role.kind) {
+    case "leading":
+    case "following":
+      return null;
+    case "seeding":
+      return role;
+    case "promoting":
+    case "stopped":
+      return seedingOf(role.from);
+  }
+}
+
+export const NEVER_SYNCED =
+  "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
+export const TORN =
+  "the state is inside a batch that could not be applied whole; follow a node that has one (REPLICAOF host port), which sends a snapshot";
+export const STOPPED = "this node was stopped";
+
+/** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */
+export function promotionRefusal(role: Following | Seeding, force: boolean): string | null {
+  switch (role.holds) {
+    case "torn":
+      return TORN;
+    case "nothing":
+      return force ? null : NEVER_SYNCED;
+    case "whole":
+      return null;
+  }
+}

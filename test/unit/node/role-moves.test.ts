@@ -1,0 +1,440 @@
+/** What happens when a node moves from one role to another, and in which order. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { Identity } from "../../../src/node/identity.ts";
+import type { RoleMemory } from "../../../src/node/role-memory.ts";
+import { RoleMoves } from "../../../src/node/role-moves.ts";
+import {
+  NEVER_SYNCED,
+  type Role,
+  startFollowing,
+  startLeading,
+  startSeeding,
+  STOPPED,
+  TORN,
+  withHolding,
+} from "../../../src/node/roles.ts";
+
+const X = { host: "x", port: 1 };
+const Y = { host: "y", port: 2 };
+const H1 = "1".repeat(32);
+const H2 = "2".repeat(32);
+
+/** A node of which only the order of things is real. */
+class FakeNode {
+  readonly did: string[] = [];
+  readonly moves: RoleMoves;
+  readonly identity: Identity;
+  nowMs = 1_000;
+  /** Slices that the session has still to apply, and whether the last of them tears the state. */
+  slices = 0;
+  tears = false;
+  diskFull = false;
+  readonly laters: (() => void)[] = [];
+  private minted = 16;
+
+  constructor(role: Role) {
+    this.identity = new Identity("", () => (this.minted++).toString(16).padStart(32, "0"));
+    const { did, identity } = this;
+    this.moves = new RoleMoves(
+      role,
+      {
+        identity,
+        backlog: {
+          next: 7,
+          seal: () => did.push("seal") > 0,
+          dropReceived: () => did.push("drop rest"),
+        },
+        session: {
+          start: () => did.push("dial"),
+          stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
+          step: () => this.step(),
+          resetToLog: () => did.push("session at the log"),
+        },
+        feeder: {
+          cutWaiters: () => did.push("cut waiters"),
+          dropAll: (_bye, _reason, why) => did.push(`drop links: ${why}`),
+          upstreamResync: () => did.push("resync"),
+          stateTorn: () => did.push("torn"),
+        },
+        turn: { changed: () => did.push("changed") },
+      },
+      {
+        remember: (memory) => this.remember(memory),
+        journal: (_level, event, { role: told = "" }) =>
+          did.push(`${event} ${String(told)}`.trim()),
+        nextTurn: (run) => this.laters.push(run),
+        now: () => this.nowMs,
+      },
+    );
+  }
+
+  private step(): boolean {
+    if (this.slices > 0) this.did.push("apply");
+    this.slices = Math.max(0, this.slices - 1);
+    if (this.slices > 0 || !this.tears) return this.slices > 0;
+    this.moves.torn();
+    return false;
+  }
+
+  private remember({ role, upstream }: RoleMemory): void {
+    if (this.diskFull) throw new Error("no space left");
+    this.did.push(`keep ${role}${upstream === null ? "" : ` of ${upstream.host}`}`);
+  }
+
+  get kind(): Role["kind"] {
+    return this.moves.now.kind;
+  }
+
+  /** What was done since the last call. */
+  done(): string[] {
+    return this.did.splice(0);
+  }
+
+  promote(force = false): string | null {
+    return this.moves.promote(force, (why) => this.did.push(why ?? "OK"));
+  }
+
+  nextTurns(): void {
+    for (let run = this.laters.shift(); run !== undefined; run = this.laters.shift()) run();
+  }
+}
+
+/** Rounds that say when they are over. */
+function seedRounds(): { stops: number; why: string; start(): void; stop(): void } {
+  return {
+    stops: 0,
+    why: "asking",
+    start: () => undefined,
+    stop() {
+      this.stops += 1;
+    },
+  };
+}
+
+const followingX = withHolding(startFollowing(X, "none"), "whole");
+
+describe("start", () => {
+  test("following => dials", () => {
+    const node = new FakeNode(followingX);
+    node.moves.start();
+    expect(node.done()).toEqual(["dial"]);
+  });
+
+  test("leading => nothing to do", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.moves.start();
+    expect(node.done()).toEqual([]);
+  });
+
+  test("seeding => asks its sources", () => {
+    let asked = 0;
+    const node = new FakeNode(startSeeding({ ...seedRounds(), start: () => (asked += 1) }));
+    node.moves.start();
+    expect([asked, node.done()]).toEqual([1, []]);
+  });
+});
+
+describe("follow", () => {
+  test("leading => following: kept first, sealed, WAITs ended, then dials", () => {
+    const node = new FakeNode(startLeading("none"));
+    expect(node.moves.follow("replicaof", X)).toBe(null);
+    expect(node.done()).toEqual([
+      "keep replica of x",
+      "seal",
+      "cut waiters",
+      "hang up: following another node",
+      "role_changed replica",
+      "session at the log",
+      "dial",
+    ]);
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: X, holds: "whole" });
+  });
+
+  test("following => another upstream: the session goes on from where it was", () => {
+    const node = new FakeNode(followingX);
+    expect(node.moves.follow("none", Y)).toBe(null);
+    expect(node.done()).toEqual([
+      "keep replica of y",
+      "seal",
+      "hang up: following another node",
+      "role_changed replica",
+      "dial",
+    ]);
+  });
+
+  test("promoting => following: whoever asked for the promotion is told that it happened", () => {
+    const node = new FakeNode(followingX);
+    node.slices = 2;
+    node.promote();
+    node.done();
+    expect(node.moves.follow("none", Y)).toBe(null);
+    expect(node.done().slice(-2)).toEqual(["dial", "OK"]);
+    node.nextTurns();
+    expect([node.kind, node.done()]).toEqual(["following", []]);
+  });
+
+  test("seeding => following: its rounds are over", () => {
+    const rounds = seedRounds();
+    const node = new FakeNode(startSeeding(rounds));
+    node.moves.follow("none", X);
+    expect([node.kind, rounds.stops]).toEqual(["following", 1]);
+  });
+
+  test("a role that cannot be kept => nothing is changed", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.diskFull = true;
+    expect(node.moves.follow("none", X)).toBe(
+      "the role cannot be kept in --dir, and nothing was changed: no space left",
+    );
+    expect([node.kind, node.done()]).toEqual(["leading", ["role_not_remembered"]]);
+  });
+});
+
+describe("promote", () => {
+  test("following => leading: kept first, what was received is applied, then a new history", () => {
+    const node = new FakeNode(followingX);
+    const { history } = node.identity;
+    node.slices = 3;
+    expect(node.promote()).toBe(null);
+    expect(node.done()).toEqual(["keep primary", "hang up: promoted", "apply"]);
+    expect(node.kind).toBe("promoting");
+    node.nextTurns();
+    expect(node.done()).toEqual([
+      "apply",
+      "apply",
+      "drop rest",
+      "session at the log",
+      "role_changed primary",
+      "drop links: this node was promoted",
+      "OK",
+      "changed",
+    ]);
+    expect(node.kind).toBe("leading");
+    expect(node.identity.lineage).toEqual([{ history, left: 7 }]);
+  });
+
+  test("leading => it is one: nothing is done", () => {
+    const node = new FakeNode(startLeading("none"));
+    expect(node.promote()).toBe(null);
+    expect(node.done()).toEqual(["OK"]);
+  });
+
+  test("asked for twice => kept once, both are told", () => {
+    const node = new FakeNode(followingX);
+    node.slices = 2;
+    node.promote();
+    expect(node.promote()).toBe(null);
+    expect(node.done()).toEqual(["keep primary", "hang up: promoted", "apply"]);
+    node.nextTurns();
+    expect(node.done().filter((what) => what === "OK")).toEqual(["OK", "OK"]);
+  });
+
+  test("without a state => refused, but for force", () => {
+    const node = new FakeNode(startFollowing(X, "none"));
+    expect(node.promote()).toBe(NEVER_SYNCED);
+    expect([node.kind, node.done()]).toEqual(["following", []]);
+    expect(node.promote(true)).toBe(null);
+    expect(node.kind).toBe("leading");
+  });
+
+  test("torn => refused, forced or not", () => {
+    const node = new FakeNode(withHolding(followingX, "torn"));
+    expect([node.promote(), node.promote(true)]).toEqual([TORN, TORN]);
+    expect([node.kind, node.done()]).toEqual(["following", []]);
+  });
+
+  test("torn by the rest => a replica again, kept as one, and told so", () => {
+    const node = new FakeNode(followingX);
+    node.slices = 2;
+    node.tears = true;
+    node.promote();
+    node.nextTurns();
+    expect(node.done().slice(2)).toEqual([
+      "apply",
+      "apply",
+      "torn",
+      "changed",
+      "keep replica of x",
+      TORN,
+    ]);
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: X, holds: "torn" });
+  });
+
+  test("a role that cannot be kept => the session goes on", () => {
+    const node = new FakeNode(followingX);
+    node.diskFull = true;
+    expect(node.promote()).toMatch(/nothing was changed: no space left/);
+    expect([node.kind, node.done()]).toEqual(["following", ["role_not_remembered"]]);
+  });
+
+  test("while seeding, by hand => its rounds are over at once", () => {
+    const rounds = seedRounds();
+    const node = new FakeNode(startSeeding(rounds));
+    node.slices = 2;
+    node.promote(true);
+    expect([node.kind, rounds.stops]).toEqual(["promoting", 1]);
+    node.nextTurns();
+    expect([node.kind, rounds.stops]).toEqual(["leading", 1]);
+  });
+});
+
+describe("seeding", () => {
+  test("sync from a source => dials it, nothing is kept", () => {
+    const rounds = seedRounds();
+    const node = new FakeNode(startSeeding(rounds));
+    node.moves.syncFrom(X);
+    expect(node.done()).toEqual([
+      "seal",
+      "hang up: following another node",
+      "role_changed replica",
+      "dial",
+    ]);
+    expect(node.moves.now).toMatchObject({ kind: "seeding", source: X });
+    expect(rounds.stops).toBe(0);
+  });
+
+  test("stay below the source it syncs from => kept, and the connection stands", () => {
+    const rounds = seedRounds();
+    const node = new FakeNode(startSeeding(rounds));
+    node.moves.syncFrom(X);
+    node.done();
+    node.moves.stayBelow(X);
+    expect(node.done()).toEqual(["keep replica of x"]);
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: X });
+    expect(rounds.stops).toBe(1);
+  });
+
+  test("stay below another => kept, and dialled", () => {
+    const node = new FakeNode(startSeeding(seedRounds()));
+    node.moves.syncFrom(X);
+    node.done();
+    node.moves.stayBelow(Y);
+    expect(node.done()).toEqual([
+      "keep replica of y",
+      "seal",
+      "hang up: following another node",
+      "role_changed replica",
+      "dial",
+    ]);
+  });
+
+  test("stay below a source, which cannot be kept => it follows all the same: others lead", () => {
+    const node = new FakeNode(startSeeding(seedRounds()));
+    node.diskFull = true;
+    node.moves.stayBelow(X);
+    expect([node.kind, node.done()[0]]).toEqual(["following", "role_not_remembered"]);
+  });
+
+  test("a move of a seeding that is over => an error", () => {
+    const node = new FakeNode(followingX);
+    expect(() => node.moves.syncFrom(Y)).toThrow("following is no longer seeded");
+    expect(() => node.moves.stayBelow(Y)).toThrow("following is no longer seeded");
+  });
+});
+
+describe("stop", () => {
+  test.each([
+    ["leading", startLeading("none")],
+    ["following", followingX],
+    ["seeding", startSeeding(seedRounds())],
+  ] as const)("%s => stopped, once", (_, role) => {
+    const node = new FakeNode(role);
+    node.moves.stop();
+    node.moves.stop();
+    expect(node.done()).toEqual(["hang up: shutting down, keep", "changed"]);
+    expect(node.kind).toBe("stopped");
+  });
+
+  test("seeding => its rounds are over", () => {
+    const rounds = seedRounds();
+    new FakeNode(startSeeding(rounds)).moves.stop();
+    expect(rounds.stops).toBe(1);
+  });
+
+  test("promoting => who waits is told, and it does not lead any more", () => {
+    const node = new FakeNode(followingX);
+    node.slices = 2;
+    node.promote();
+    node.done();
+    node.moves.stop();
+    expect(node.done()).toEqual(["hang up: shutting down, keep", STOPPED, "changed"]);
+    node.nextTurns();
+    expect([node.kind, node.done()]).toEqual(["stopped", []]);
+  });
+
+  test("stopped => no other role, and it says so", () => {
+    const node = new FakeNode(followingX);
+    node.moves.stop();
+    node.done();
+    expect([node.moves.follow("none", Y), node.promote(true)]).toEqual([STOPPED, STOPPED]);
+    node.moves.start();
+    expect([node.kind, node.done()]).toEqual(["stopped", []]);
+  });
+});
+
+describe("what the session found out", () => {
+  let node: FakeNode;
+  beforeEach(() => {
+    node = new FakeNode(startFollowing(X, "replicaof"));
+    node.moves.welcomed(H1, [H1, node.identity.nodeId]);
+  });
+
+  test("who the upstream is => consent is for it, links learn of the path", () => {
+    expect(node.moves.now).toMatchObject({ consent: { kind: "replicaof", nodeId: H1 } });
+    expect(node.done()).toEqual(["drop links: the path to the root changed"]);
+    node.moves.welcomed(H1, [H1, node.identity.nodeId]);
+    expect(node.done()).toEqual([]);
+  });
+
+  test("it does not suit => consent is used up", () => {
+    node.moves.refused();
+    expect(node.moves.now).toMatchObject({ holds: "nothing", consent: { kind: "none" } });
+  });
+
+  test("its log goes on with ours => it has a state, consent is used up", () => {
+    node.done();
+    node.moves.adopted(H2, []);
+    node.moves.adopted(H2, []);
+    expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
+    expect([node.identity.history, node.moves.swaps]).toEqual([H2, 0]);
+    expect(node.done()).toEqual(["drop links: the upstream's history changed"]);
+  });
+
+  test("its snapshot is our state => one swap more, torn or not, consent is used up", () => {
+    node.moves.torn();
+    node.done();
+    node.moves.swapped(H2, []);
+    expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
+    expect([node.identity.history, node.moves.swaps]).toEqual([H2, 1]);
+    expect(node.done()).toEqual(["resync"]);
+  });
+
+  test("a batch that cannot be applied whole => nobody is fed, who waits is told", () => {
+    node.done();
+    node.moves.torn();
+    expect(node.moves.now).toMatchObject({ holds: "torn" });
+    expect(node.done()).toEqual(["torn", "changed"]);
+  });
+});
+
+describe("a newer primary was heard of", () => {
+  test("leading => its expiry rests for a minute, and one line says so", () => {
+    const node = new FakeNode(startLeading("none"));
+    expect(node.moves.expiryRests).toBe(false);
+    node.moves.superseded(H1, "y:1");
+    node.moves.superseded(H1, "z:1");
+    expect(node.done()).toEqual(["superseded"]);
+    expect([node.identity.supersededBy, node.moves.expiryRests]).toEqual([H1, true]);
+    node.nowMs += 59_999;
+    expect(node.moves.expiryRests).toBe(true);
+    node.nowMs += 1;
+    expect(node.moves.expiryRests).toBe(false);
+  });
+
+  test("then told to follow => a replica deletes nothing by itself anyway", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.moves.superseded(H1, "y:1");
+    node.moves.follow("none", X);
+    expect(node.moves.expiryRests).toBe(false);
+  });
+});

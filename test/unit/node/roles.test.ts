@@ -1,0 +1,170 @@
+/** The roles of a node as values: every move there is, and what follows from a role. */
+import { describe, expect, test } from "vitest";
+import {
+  assertRoleMove,
+  hasState,
+  heldBy,
+  type Holding,
+  promotionRefusal,
+  NEVER_SYNCED,
+  ROLE_MOVES,
+  roleName,
+  type Role,
+  seedingOf,
+  startFollowing,
+  startLeading,
+  startSeeding,
+  toFailed,
+  toFollowing,
+  toLeading,
+  toPromoting,
+  toStopped,
+  toSyncing,
+  TORN,
+  upstreamOf,
+  withHolding,
+  withUpstreamId,
+  withWaiting,
+  writeRefusal,
+} from "../../../src/node/roles.ts";
+
+const X = { host: "x", port: 1 };
+const Y = { host: "y", port: 2 };
+const NODE = "1".repeat(32);
+const done = (): void => undefined;
+const rounds = { why: "asking", start: done, stop: done };
+
+const leading = startLeading("none");
+const following = withHolding(startFollowing(X, "none"), "whole");
+const seeding = startSeeding(rounds);
+const syncing = withHolding(toSyncing(seeding, Y), "whole");
+const promoting = toPromoting(following, done);
+
+const KINDS = Object.keys(ROLE_MOVES) as Role["kind"][];
+
+describe("moves", () => {
+  const legal = new Set([
+    "leading -> following",
+    "leading -> stopped",
+    "following -> following",
+    "following -> promoting",
+    "following -> stopped",
+    "seeding -> seeding",
+    "seeding -> following",
+    "seeding -> promoting",
+    "seeding -> stopped",
+    "promoting -> leading",
+    "promoting -> following",
+    "promoting -> stopped",
+  ]);
+  test.each(KINDS.flatMap((from) => KINDS.map((to) => [from, to] as const)))(
+    "%s -> %s",
+    (from, to) => {
+      const move = (): void => assertRoleMove(from, to);
+      if (legal.has(`${from} -> ${to}`)) move();
+      else expect(move).toThrow(`role moved ${from} -> ${to}`);
+    },
+  );
+
+  test("leading => following: what it has is whole", () => {
+    expect(toFollowing(leading, X, "replicaof")).toEqual({
+      kind: "following",
+      upstream: X,
+      holds: "whole",
+      consent: { kind: "replicaof", nodeId: "" },
+    });
+  });
+
+  test.each<Holding>(["nothing", "whole", "torn"])(
+    "following with %s => another upstream: it holds what it held",
+    (holds) => {
+      expect(toFollowing(withHolding(following, holds), Y, "none")).toMatchObject({
+        upstream: Y,
+        holds,
+      });
+    },
+  );
+
+  test("seeding => sync from a source, then below another: it holds what it held", () => {
+    expect(syncing).toMatchObject({ kind: "seeding", source: Y, holds: "whole" });
+    expect(toFollowing(syncing, X, "none")).toMatchObject({ upstream: X, holds: "whole" });
+  });
+
+  test("promoting => leading", () => {
+    expect(toLeading(promoting)).toEqual({ kind: "leading", startConsent: "none" });
+    expect(() => toLeading(withHolding(promoting, "torn"))).toThrow("a torn state leads");
+  });
+
+  test("promoting => failed: below whom it followed, or the source it came from", () => {
+    const torn = withHolding(promoting, "torn");
+    expect(toFailed(torn)).toMatchObject({ kind: "following", upstream: X, holds: "torn" });
+    expect(toFailed(toPromoting(syncing, done))).toMatchObject({ upstream: Y });
+    expect(() => toFailed(toPromoting(seeding, done))).toThrow("nobody sent");
+  });
+
+  test("a role is a value: no move changes the one before", () => {
+    const before = JSON.stringify(following);
+    withHolding(following, "torn");
+    withUpstreamId(toFollowing(following, X, "replicaof"), NODE);
+    withWaiting(toPromoting(following, done), done);
+    expect(JSON.stringify(following)).toBe(before);
+  });
+});
+
+describe("within a role", () => {
+  test("one more waits for a promotion", () => {
+    expect(withWaiting(promoting, done).waiting).toEqual([done, done]);
+  });
+
+  test("only what follows by hand has consent that an upstream can be bound to", () => {
+    const given = toFollowing(leading, X, "replicaof");
+    expect(withUpstreamId(given, NODE).consent.nodeId).toBe(NODE);
+    for (const role of [leading, syncing, promoting])
+      expect(withUpstreamId(role, NODE)).toEqual(role);
+  });
+
+  test("a leading node's state is whole", () => {
+    expect(withHolding(leading, "whole")).toBe(leading);
+    expect(() => withHolding(leading, "torn")).toThrow("a leading node's state is torn");
+  });
+
+  test("promoting and stopped hold what they came from", () => {
+    const stopped = toStopped(withHolding(promoting, "torn"));
+    expect(heldBy(stopped)).toBe("torn");
+    expect(heldBy(withHolding(stopped, "whole"))).toBe("whole");
+  });
+});
+
+/** Role, then: its name, why a write is refused, whether there is a state, whom it dials, it seeds. */
+const TABLE: readonly (readonly [string, Role, readonly unknown[]])[] = [
+  ["leading", leading, ["primary", null, true, null, false]],
+  ["following", following, ["replica", "readonly", true, X, false]],
+  ["following, never synced", startFollowing(X, "none"), ["replica", "readonly", false, X, false]],
+  ["following, torn", withHolding(following, "torn"), ["replica", "readonly", true, X, false]],
+  ["seeding", seeding, ["replica", "seeding", false, null, true]],
+  ["seeding, synced", syncing, ["replica", "seeding", true, Y, true]],
+  ["promoting", promoting, ["replica", "readonly", true, X, false]],
+  ["promoting after seeding", toPromoting(syncing, done), ["replica", "seeding", true, Y, true]],
+  ["stopped, led", toStopped(leading), ["primary", null, true, null, false]],
+  ["stopped, followed", toStopped(following), ["replica", "readonly", true, X, false]],
+  ["stopped, seeded", toStopped(seeding), ["replica", "seeding", false, null, true]],
+  ["stopped, promoting", toStopped(promoting), ["replica", "readonly", true, X, false]],
+];
+
+test.each(TABLE)("%s => what follows from it", (_, role, expected) => {
+  const seeds = seedingOf(role) !== null;
+  const told = [roleName(role), writeRefusal(role), hasState(role), upstreamOf(role), seeds];
+  expect(told).toEqual(expected);
+});
+
+test.each([
+  ["whole", false, null],
+  ["whole", true, null],
+  ["nothing", false, NEVER_SYNCED],
+  ["nothing", true, null],
+  ["torn", false, TORN],
+  ["torn", true, TORN],
+] as const)("a promotion with %s, forced %s => %s", (holds, force, expected) => {
+  for (const role of [following, syncing])
+    expect(promotionRefusal(withHolding(role, holds), force)).toBe(expected);
+});
