@@ -36,8 +36,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a write waits for the pace however long it takes", [
     "primary/pace.ts",
-    "nowMs - turn.sinceMs >= WAIT_MS_MAX) return false;",
-    "nowMs < turn.sinceMs) return false;",
+    "Math.min(tokensMs, turn.sinceMs + WAIT_MS_MAX - nowMs)",
+    "tokensMs",
   ]),
   mutant("a cut batch is resumed off by one byte", [
     "log/cursor.ts",

@@ -7,6 +7,7 @@ import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { Position } from "../wire/messages.ts";
 import { NodeError } from "../errors.ts";
+import { newWriterTurn } from "../primary/pace.ts";
 import { type Bytes, countOf, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
@@ -97,12 +98,17 @@ export class Primary {
    * @throws {HawserError} ERR_CLOSED when the primary is closed, also meanwhile
    */
   async ready(): Promise<void> {
-    const turn = { sinceMs: -1 };
+    const { node } = this;
+    const turn = newWriterTurn();
     this.needOpen();
-    while (!this.node.mayWrite(turn, 0)) {
-      await new Promise<void>((resolve) => {
-        this.node.onWritersResumed(turn, resolve);
+    while (!node.mayWrite(turn, 0)) {
+      let isTold = false;
+      const cancel = node.onWritersResumed(turn, () => {
+        isTold = true;
+        node.turn.changed();
       });
+      await node.until(() => isTold || this.closing !== null, Number.POSITIVE_INFINITY);
+      cancel();
       this.needOpen();
     }
   }
@@ -138,6 +144,8 @@ export class Primary {
   /** Says BYE to replicas, sends what is left, closes. Closing again waits for the same end. */
   close(): Promise<void> {
     this.closing ??= this.end();
+    // Who awaits ready() is told.
+    this.node.turn.changed();
     return this.closing;
   }
 

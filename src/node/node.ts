@@ -307,8 +307,7 @@ export class DaemonNode implements HawserNode {
   }
 
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void {
-    const timer = setTimeout(resume, this.feeder.pacing.retryMs(turn, this.now()));
-    return () => clearTimeout(timer);
+    return this.feeder.pacing.waitToWrite(turn, resume, this.now());
   }
 
   writersPaused(): boolean {

@@ -10,7 +10,8 @@
  *                                      scheduler (idle lag 0.06 ms instead of 0.12)
  *   answer    replies that waited      their condition holds: the pump has run
  *   trim      holds, the backlog       after those, since nobody waits for it
- *   tell      who waits for something  last, when all is as the turn leaves it: until(). Nobody polls
+ *   tell      who waits for something  last, when all is as the turn leaves it: paced writers, until().
+ *                                      Nobody polls
  *
  * Every end of a turn comes through run(): client reads, embedded writes, batches that a session
  * applied, ACKs, sockets that took, timers. They ask with want(), and one run answers all of them.
@@ -44,7 +45,9 @@ export interface TurnFeeder {
   feed(nowMs: number): boolean;
   /** Gives back log that nobody needs; true when there is more of it. */
   trim(nowMs: number): boolean;
-  /** When feed() could do more by itself, ms; Infinity for never. */
+  /** Tells writers that waited for the pace and may go. */
+  tell(nowMs: number): void;
+  /** When feed() or tell() could do more by themselves, ms; Infinity for never. */
   nextWakeMs(nowMs: number): number;
 }
 
@@ -151,7 +154,7 @@ export class Turn implements ClientTurn {
     const moreToFeed = this.#feed(nowMs);
     this.#answer();
     const moreToTrim = this.#trim(nowMs);
-    this.#tell();
+    this.#tell(nowMs);
     return moreToFeed || moreToTrim;
   }
 
@@ -189,7 +192,8 @@ export class Turn implements ClientTurn {
     return this.#parts.feeder.trim(nowMs);
   }
 
-  #tell(): void {
+  #tell(nowMs: number): void {
+    this.#parts.feeder.tell(nowMs);
     if (this.#waits.size === 0) return;
     for (const wait of [...this.#waits])
       if (this.#waits.has(wait) && wait.holds()) {

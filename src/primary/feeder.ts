@@ -136,9 +136,14 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     return this.backlog.trim(this.holds.lowest());
   }
 
-  /** When feed() could do more by itself, ms; Infinity for never. */
+  /** When feed() or tell() could do more by themselves, ms; Infinity for never. */
   nextWakeMs(nowMs: number): number {
-    return this.shipping.nextWakeMs(nowMs);
+    return Math.min(this.shipping.nextWakeMs(nowMs), this.pacing.nextWakeMs);
+  }
+
+  /** Writers that waited for the pace go on. */
+  tell(nowMs: number): void {
+    this.pacing.tellWriters(nowMs);
   }
 
   // --- ships ---------------------------------------------------------------------------------

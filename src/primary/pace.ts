@@ -32,7 +32,7 @@
  *                                 than the whole cap does not wait for that: it never would fit
  *
  * The caller ends a sync that keeps the pace below the floor for throttleMaxMs.
- * Pure. Owns: the arithmetic and the bucket. Does not own: clients that wait (resp/), holds.
+ * Pure. Owns: the arithmetic and the bucket. Does not own: writers that wait (paced-writers.ts), holds.
  */
 
 /** One sync on whose account writers may be slowed. */
@@ -63,10 +63,6 @@ const UNMEASURED_S = 8;
 /** Writers may run this far ahead of an even pace. */
 const BURST_S = 0.1;
 const BURST_BYTES_MIN = 256 * 1024;
-/** Who waits looks again after this at the earliest: a few commands then go in one turn. */
-const RETRY_MS_MIN = 5;
-/** The longest time after which one that waits looks again: the pace may have changed. */
-const RETRY_MS_MAX = 50;
 
 /** Bytes of log per second that `claim` leaves to writers. */
 export function paceOf(claim: PaceClaim): number {
@@ -83,6 +79,20 @@ export function paceOf(claim: PaceClaim): number {
 export interface WriterTurn {
   /** Since when its next write waits, ms; -1 when it does not. */
   sinceMs: number;
+  /** Bytes of log that this write adds, about. */
+  bytes: number;
+}
+
+/** The turn of a writer that does not wait. */
+export function newWriterTurn(): WriterTurn {
+  return { sinceMs: -1, bytes: 0 };
+}
+
+/** What may be added to the log before a hold that counts is at its cap, and that cap. */
+export interface Room {
+  readonly roomBytes: number;
+  /** A write larger than this does not wait for room: it never would fit. */
+  readonly capBytes: number;
 }
 
 export class Pace {
@@ -91,8 +101,6 @@ export class Pace {
   /** Writes that had to wait, and the longest wait of one, ms. */
   delayed = 0;
   delayMsMax = 0;
-  /** When a write last had to wait, ms. */
-  refusedMs: number = Number.NEGATIVE_INFINITY;
   private tokens = 0;
   private atMs = 0;
   private chargedTo = 0;
@@ -108,40 +116,35 @@ export class Pace {
     this.limit = limit;
   }
 
-  /**
-   * Whether a write may run now.
-   * @param bytes of log it adds, about
-   * @param roomBytes what may be added before a hold that counts is at its cap
-   * @param capBytes that cap; a write above it does not wait for room
-   */
-  mayWrite(
-    turn: WriterTurn,
-    write: { readonly bytes: number; readonly roomBytes: number; readonly capBytes: number },
-    tail: number,
-    nowMs: number,
-  ): boolean {
-    if (!this.mustWait(turn, write, tail, nowMs)) {
-      if (turn.sinceMs >= 0) this.delayMsMax = Math.max(this.delayMsMax, nowMs - turn.sinceMs);
-      turn.sinceMs = -1;
+  /** Whether a write of about `bytes` of log may run now; else it waits, and is counted once. */
+  mayWrite(turn: WriterTurn, bytes: number, room: Room, tail: number, nowMs: number): boolean {
+    turn.bytes = bytes;
+    if (this.dueInMs(turn, room, tail, nowMs) <= 0) {
+      this.goes(turn, nowMs);
       return true;
     }
-    this.refusedMs = nowMs;
     if (turn.sinceMs >= 0) return false;
     turn.sinceMs = nowMs;
     this.delayed += 1;
     return false;
   }
 
-  private mustWait(
-    turn: WriterTurn,
-    { bytes, roomBytes, capBytes }: Parameters<Pace["mayWrite"]>[1],
-    tail: number,
-    nowMs: number,
-  ): boolean {
-    if (!Number.isFinite(this.limit)) return false;
-    if (bytes > roomBytes && bytes <= capBytes) return true;
-    if (turn.sinceMs >= 0 && nowMs - turn.sinceMs >= WAIT_MS_MAX) return false;
-    return this.waitMs(tail, nowMs) > 0;
+  /** The writer waits no more. */
+  goes(turn: WriterTurn, nowMs: number): void {
+    if (turn.sinceMs >= 0) this.delayMsMax = Math.max(this.delayMsMax, nowMs - turn.sinceMs);
+    turn.sinceMs = -1;
+  }
+
+  /**
+   * How long until the writer's write may run by the clock alone, ms: 0 for now, Infinity when it needs
+   * room, which an ACK makes.
+   */
+  dueInMs(turn: WriterTurn, { roomBytes, capBytes }: Room, tail: number, nowMs: number): number {
+    if (!Number.isFinite(this.limit)) return 0;
+    if (turn.bytes > roomBytes && turn.bytes <= capBytes) return Number.POSITIVE_INFINITY;
+    const tokensMs = this.waitMs(tail, nowMs);
+    if (turn.sinceMs < 0) return tokensMs;
+    return Math.max(0, Math.min(tokensMs, turn.sinceMs + WAIT_MS_MAX - nowMs));
   }
 
   /** How long until there are tokens again, ms; 0 for now. Call with the log's tail. */
@@ -150,12 +153,6 @@ export class Pace {
     this.settle(tail, nowMs);
     if (this.tokens >= 0) return 0;
     return Math.ceil((-this.tokens * 1000) / Math.max(this.limit, 1));
-  }
-
-  /** After how long one that waits should ask again, ms. */
-  retryMs(turn: WriterTurn, tail: number, nowMs: number): number {
-    const longest = Math.min(RETRY_MS_MAX, turn.sinceMs + WAIT_MS_MAX - nowMs);
-    return Math.max(1, Math.min(longest, Math.max(RETRY_MS_MIN, this.waitMs(tail, nowMs))));
   }
 
   private settle(tail: number, nowMs: number): void {

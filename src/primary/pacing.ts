@@ -10,14 +10,16 @@
  *                         than PATIENCE_MS ago; meanwhile none writes past a hold's cap
  *   throttleMaxMs below the floor: that sync is given up, the replica is quarantined
  *
- * Owns: the pace, which holds count for it. Does not own: the bucket's arithmetic (pace.ts), rates
- * of syncs (sync-rate.ts), links without a hold (lag-warnings.ts).
+ * Owns: the pace, which holds count for it. Does not own: the bucket's arithmetic (pace.ts), the
+ * queue of writers (paced-writers.ts), rates of syncs (sync-rate.ts), links without a hold
+ * (lag-warnings.ts).
  */
 import type { FeederDeps } from "./deps.ts";
 import type { Hold, Holds } from "./holds.ts";
 import { LagWarnings, type LagOwner } from "./lag-warnings.ts";
 import type { Link } from "./link.ts";
-import { Pace, PACE_FLOOR_BYTES, paceOf, type WriterTurn } from "./pace.ts";
+import { Pace, PACE_FLOOR_BYTES, paceOf, type Room, type WriterTurn } from "./pace.ts";
+import { PacedWriters } from "./paced-writers.ts";
 import { Rate } from "./rate.ts";
 import { relieve, type ReliefOwner } from "./relief.ts";
 import type { Ship } from "./ship.ts";
@@ -26,15 +28,16 @@ import type { Ship } from "./ship.ts";
 const PATIENCE_MS = 3_000;
 /** Writers count as released when nobody had to wait for this long. */
 const RELEASED_MS = 3_000;
-/** Who waits asks at least so often; who has not asked for this long does not wait any more. */
+/** Writers are slowed, for log lines, while one waits and for this long after. */
 const WAITING_MS = 200;
 /** A replica that is further behind than this share of the backlog is busy: its rate can be measured. */
 const BUSY_SHARE = 0.125;
 
 /** What pacing needs of the feeder. */
 export interface PacingOwner extends LagOwner, ReliefOwner {
-  readonly deps: Pick<FeederDeps, "journal" | "pinned" | "source">;
+  readonly deps: Pick<FeederDeps, "journal" | "node" | "pinned" | "source">;
   readonly holds: Holds;
+  wantPump(): void;
 }
 
 export class Pacing {
@@ -43,6 +46,7 @@ export class Pacing {
   readonly writes: Rate = new Rate(0, 0);
   private readonly owner: PacingOwner;
   private readonly warnings = new LagWarnings();
+  private readonly writers = new PacedWriters();
   /** Holds on whose account writers are paced. */
   private pacers: Hold[] = [];
   /** The one of them that asks for the lowest pace, and since when that is below the floor, ms. */
@@ -77,15 +81,43 @@ export class Pacing {
     return this.isPacing && (this.roomBytes <= 0 || this.pace.waitMs(this.tail, nowMs) > 0);
   }
 
-  /** Whether a write of about `bytes` of log may run now; else ask again after retryMs(). */
+  /** Whether a write of about `bytes` of log may run now; else ask again when waitToWrite() says. */
   mayWrite(turn: WriterTurn, bytes: number, nowMs: number): boolean {
-    const { roomBytes, holdCapBytes: capBytes } = this;
-    return this.pace.mayWrite(turn, { bytes, roomBytes, capBytes }, this.tail, nowMs);
+    if (this.isRefused) {
+      this.pace.goes(turn, nowMs);
+      return true;
+    }
+    return this.pace.mayWrite(turn, bytes, this.room, this.tail, nowMs);
   }
 
-  /** After how long a writer that waits should ask again, ms. */
-  retryMs(turn: WriterTurn, nowMs: number): number {
-    return this.pace.retryMs(turn, this.tail, nowMs);
+  /** Calls `resume` once, when it is worth asking again. @returns a cancel */
+  waitToWrite(turn: WriterTurn, resume: () => void, nowMs: number): () => void {
+    // Why: at its end the clock is set for the first that waits.
+    this.owner.wantPump();
+    return this.writers.wait(turn, this.dueInMs(turn, nowMs), resume, nowMs);
+  }
+
+  /** Writers whose turn has come are told: at the end of a turn, when all is as it leaves it. */
+  tellWriters(nowMs: number): void {
+    if (this.writers.count > 0) this.writers.tell((turn) => this.dueInMs(turn, nowMs), nowMs);
+  }
+
+  /** When tellWriters() has something to do by the clock alone, ms; Infinity for never. */
+  get nextWakeMs(): number {
+    return this.writers.wakeMs;
+  }
+
+  private dueInMs(turn: WriterTurn, nowMs: number): number {
+    return this.isRefused ? 0 : this.pace.dueInMs(turn, this.room, this.tail, nowMs);
+  }
+
+  /** Writes are not paced, because a replica refuses them. */
+  private get isRefused(): boolean {
+    return this.owner.deps.node.role === "replica";
+  }
+
+  private get room(): Room {
+    return { roomBytes: this.roomBytes, capBytes: this.holdCapBytes };
   }
 
   private get tail(): number {
@@ -272,7 +304,8 @@ export class Pacing {
   private judge(nowMs: number): void {
     const { slowest, pace } = this;
     const { counters, deps, options } = this.owner;
-    const biting = slowest !== null && nowMs - pace.refusedMs < WAITING_MS;
+    const waitedAgoMs = nowMs - this.writers.waitedMs(nowMs);
+    const biting = slowest !== null && waitedAgoMs < WAITING_MS;
     counters.values["writes_delayed"] = pace.delayed;
     counters.values["write_delay_ms_max"] = Math.round(pace.delayMsMax);
     if (biting && !this.slowing)
@@ -280,7 +313,7 @@ export class Pacing {
         replica: this.replicaOf(slowest),
         pace: Math.round(pace.limit),
       });
-    const over = this.slowing && nowMs - pace.refusedMs > RELEASED_MS;
+    const over = this.slowing && waitedAgoMs > RELEASED_MS;
     if (over) deps.journal("info", "writers_released", {});
     this.slowing = !over && (this.slowing || biting);
     if (slowest === null || pace.limit >= PACE_FLOOR_BYTES || !this.slowing) {

@@ -7,7 +7,7 @@
  * full, or when writers are slowed and its next command writes; what was read stays parsed, later reads wait in line.
  * Owns: order, blocking, the state a connection has. Does not own: sockets (client-server.ts).
  */
-import type { WriterTurn } from "../primary/pace.ts";
+import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
 import { Args } from "./args.ts";
 import { FLAG, type Command } from "./commands/command.ts";
 import { findCommand } from "./commands/table.ts";
@@ -96,7 +96,7 @@ export class Client implements Connection {
   readonly #transport: ClientTransport;
   readonly #parser = new RespParser();
   readonly #args = new Args();
-  readonly #turn: WriterTurn = { sinceMs: -1 };
+  readonly #turn: WriterTurn = newWriterTurn();
   readonly #sink: ReplySink = (bytes, owned) => this.#transport.write(bytes, owned);
   /** Next of the parser's whole commands. */
   #next = 0;

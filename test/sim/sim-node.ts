@@ -18,7 +18,7 @@ import type { Fields, Level } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
 import type { FrozenState } from "../../src/store/state.ts";
-import type { WriterTurn } from "../../src/primary/pace.ts";
+import { newWriterTurn, type WriterTurn } from "../../src/primary/pace.ts";
 import { Inquiry } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
@@ -140,7 +140,7 @@ export class SimNode implements Host, TurnShell {
   /** Its one client: records that it still wants to write, the next of them, since when it waits. */
   wanted = 0;
   draft: Draft | null = null;
-  readonly turn: WriterTurn = { sinceMs: -1 };
+  readonly turn: WriterTurn = newWriterTurn();
   readonly sources = new Set<SimSource>();
   readonly outs = new Set<SimOut>();
   private readonly shell: SimShell;

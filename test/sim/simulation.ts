@@ -217,7 +217,9 @@ export class Simulation implements World {
       this.checker.onAsked(node, length, mayWrite, waitedMs);
       if (!mayWrite) {
         this.mark("writer waits");
-        node.after(pacing.retryMs(node.turn, node.now()), () => this.writeWanted(node));
+        // Why an event of its own: what is checked of a turn is how it left things, not its writers.
+        const resume = (): void => node.after(0, () => this.writeWanted(node));
+        pacing.waitToWrite(node.turn, resume, node.now());
         return;
       }
       this.checker.onMemory(node, this.seed % 4 === 0 ? 24 * this.settings.arenaSegmentBytes : 0);

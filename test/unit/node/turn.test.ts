@@ -31,6 +31,7 @@ function setUp() {
       did.push("trim");
       return feeder.more.trim;
     },
+    tell: () => undefined,
     nextWakeMs: () => feeder.wakeMs,
   };
   const wakes: number[] = [];
