@@ -2,7 +2,7 @@
  * Bytes of a client or of the store as strings, never longer than the caller says.
  *
  * Threat: a bulk may have 512 MB, a string of the engine a little less, and one that is longer throws.
- * Only here bytes from outside become strings (test/unit/resp/bounded-text.test.ts looks at every
+ * Only here bytes from outside become strings (test/unit/node/bounded-text.test.ts looks at every
  * file of src/node, src/resp and src/daemon). Owns: the bounds' enforcement. Does not own: how long a thing may be (its reader).
  */
 

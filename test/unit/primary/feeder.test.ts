@@ -1,4 +1,4 @@
-/** Whole links against a feeder: what may be sent, when a link ends, and faults that were mended. */
+/** Whole links against a feeder: what may be sent, when a link ends, what a replica may not say. */
 import { describe, expect, test } from "vitest";
 import { linkStatus } from "../../../src/node/status.ts";
 import { Harness, id } from "./feeder-harness.ts";
@@ -267,7 +267,7 @@ describe("waiters", () => {
   });
 });
 
-describe("mended", () => {
+describe("replicas that come back, wait, or fall behind", () => {
   test("END waits while a replica that resumes has no room", async () => {
     const h = new Harness();
     const given = {

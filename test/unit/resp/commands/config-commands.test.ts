@@ -1,9 +1,9 @@
 /** CONFIG SET takes what the flag of the same name takes, and no more. */
 import { expect, test } from "vitest";
-import { readNodeOptions } from "../../../src/node/options.ts";
-import { UsageError } from "../../../src/node/option-values.ts";
-import { SETTINGS } from "../../../src/node/settings.ts";
-import { FakeClient, FakePort } from "./fake-node.ts";
+import { readNodeOptions } from "../../../../src/node/options.ts";
+import { UsageError } from "../../../../src/node/option-values.ts";
+import { SETTINGS } from "../../../../src/node/settings.ts";
+import { FakeClient, FakePort } from "../fake-node.ts";
 
 const VALUES = [
   "0",

@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
-import { HawserError, Primary, Replica, UsageError } from "../../../src/index.ts";
-import { until } from "../../../tools/wait.ts";
+import { HawserError, Primary, Replica, UsageError } from "../../src/index.ts";
+import { until } from "../../tools/wait.ts";
 
 const open: (Primary | Replica)[] = [];
 
@@ -299,7 +299,7 @@ const THROWS_IN_LOG = `
 `;
 
 test("a log function that throws => an uncaught exception of its own, and the node goes on", async () => {
-  const index = new URL("../../../dist/index.js", import.meta.url).href;
+  const index = new URL("../../dist/index.js", import.meta.url).href;
   const args = ["--input-type=module", "--eval", THROWS_IN_LOG, index];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
   expect(JSON.parse(stdout)).toEqual([true, "value", ["of the log"]]);
@@ -320,7 +320,7 @@ const SCRIPT = `
 `;
 
 test("close => no handle is left and the process ends by itself; closing again is nothing", async () => {
-  const index = new URL("../../../dist/index.js", import.meta.url).href;
+  const index = new URL("../../dist/index.js", import.meta.url).href;
   const run = promisify(execFile);
   const args = ["--input-type=module", "--eval", SCRIPT, index];
   const { stdout } = await run(process.execPath, args, { timeout: 20_000 });

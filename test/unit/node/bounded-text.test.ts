@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { latin1Within, shownText, utf8Within } from "../../../src/node/bounded-text.ts";
 import type { Command } from "../../../src/resp/commands/command.ts";
 import { allCommands } from "../../../src/resp/commands/table.ts";
-import { FakeClient, FakePort, request } from "./fake-node.ts";
+import { FakeClient, FakePort, request } from "../resp/fake-node.ts";
 
 type TextMethod = (this: Buffer, ...of: readonly unknown[]) => string;
 
