@@ -385,7 +385,8 @@ function mendLater(sim: Simulation, full: SimNode, ms: number): void {
     if (full.core.view.torn && !sim.peace && random.fraction() < 0.5) sim.promote(full);
   });
   sim.clock.in(ms + random.pick([100, 3_000]), () => {
-    if (full.dead || sim.peace || full.role !== "replica") return;
+    // A node that has not chosen a source yet has nobody to be told to follow.
+    if (full.dead || sim.peace || full.upstream === "") return;
     if (full.session.state.kind === "stopped") sim.follow(full, full.upstream, "none");
   });
 }
