@@ -6,16 +6,19 @@ import type { Snapshot } from "../../src/store/snapshot.ts";
 export function drain(
   pool: SerializerPool,
   snapshot: Snapshot,
-  each: (bytes: Buffer) => void = () => undefined,
+  each: (payload: Buffer) => void = () => undefined,
 ): Promise<{ bytes: number; records: number }> {
+  let bytes = 0;
   return new Promise((resolve, reject) => {
     const reader = pool.frozen(snapshot).read(0, {
       ready: () => {
         for (let chunk = reader.take(); chunk !== null; chunk = reader.take()) {
-          each(chunk.frame as Buffer);
+          const { bytes: memory, from, to } = chunk;
+          each(memory.subarray(from, to));
+          bytes += to - from;
           reader.release(chunk);
         }
-        if (reader.totals !== null) resolve(reader.totals);
+        if (reader.totals !== null) resolve({ bytes, records: reader.totals.records });
       },
       failed: (reason) => reject(new Error(reason)),
     });

@@ -1,5 +1,4 @@
 /** Serializing in the worker, loading. */
-import { CHUNK_HEAD_BYTES } from "../../src/wire/frame.ts";
 import { shipped } from "../lib/shipped.ts";
 import { median } from "../lib/stats.ts";
 import { drain } from "./drain.ts";
@@ -36,7 +35,7 @@ export async function ship(all: number): Promise<void> {
     const start = performance.now();
     const staged = new Store().stage({ records: totals.records, bytes: totals.bytes });
     const loading = longest(chunks.length, (i) => {
-      staged.load(chunks[i]!, CHUNK_HEAD_BYTES, chunks[i]!.length);
+      staged.load(chunks[i]!, 0, chunks[i]!.length);
     });
     staged.finish(totals);
     const used = process.cpuUsage(cpu);

@@ -106,12 +106,12 @@ function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext):
     if (!mayShip(link, ship) || context.shipTokens() <= 0) break;
     const held = reading.chunkFor(ship);
     if (held === null) break;
-    const { frame } = held.chunk;
+    const { from, to } = held;
     if (ship.inFlightBytes === 0) link.movement.progressed(context.nowMs);
-    link.give(frame, 0, frame.length, held, context.nowMs);
-    ship.sent(held.chunk);
-    context.takeShipTokens(frame.length);
-    bytes += frame.length;
+    link.give(held.bytes, from, to, held, context.nowMs);
+    ship.sent(held);
+    context.takeShipTokens(to - from);
+    bytes += to - from;
     context.counters.chunks += 1;
   }
   context.counters.chunkBytes += bytes;

@@ -3,6 +3,7 @@
  * who uses it. The last user closes it.
  */
 import assert from "node:assert/strict";
+import { ChunkTally } from "../wire/chunk-tally.ts";
 import type { Id } from "../wire/messages.ts";
 import type { FrozenState } from "../store/state.ts";
 
@@ -12,6 +13,8 @@ export class OpenSnapshot {
   readonly offset: number;
   readonly chain: number;
   readonly frozen: FrozenState;
+  /** Of the chunks that were taken of it, by all readings together. */
+  readonly tally: ChunkTally = new ChunkTally();
   private users = 0;
 
   constructor(id: Id, offset: number, chain: number, frozen: FrozenState) {

@@ -1,5 +1,5 @@
 /**
- * One serialization of a snapshot, shared by the ships that need the same chunks.
+ * One serialization of a snapshot, shared by those that need the same chunks.
  *
  *   chunks   0 ... base-1 | base ... base+held-1 | not produced yet
  *            released       held: in ring slots     the serializer sleeps when the ring is full
@@ -9,11 +9,18 @@
  * Every sharer takes chunks in order, so they are released in order. A sharer may join while chunk
  * 0 is still held.
  *
- * Owns: held chunks and their counts. Does not own: when a reading starts or splits (shipping.ts).
+ * A chunk becomes a CHUNK frame here, where it lies: its 20 bytes of head are written once, into the
+ * room before the payload, with the sum that came with it. The state knows of no frames, and nobody
+ * who takes one copies it.
+ * Owns: held chunks and their counts, frames. Does not own: when a reading starts or splits
+ * (shipping.ts), the sum of a chunk (its state).
  */
 import assert from "node:assert/strict";
+import type { SnapshotEnd } from "../wire/messages.ts";
 import type { Owner } from "./output.ts";
-import type { ChunkReader, ChunkTotals, ReadyChunk } from "../store/state.ts";
+import type { ChunkReader, ReadyChunk } from "../store/state.ts";
+import type { ChunkTally } from "../wire/chunk-tally.ts";
+import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
 
 /** Who takes the chunks of a reading, in order (ship.ts). */
 export interface Sharer {
@@ -21,15 +28,27 @@ export interface Sharer {
   readonly nextChunk: number;
 }
 
+/** What END says of a snapshot. */
+export type SnapshotTotals = Omit<SnapshotEnd, "type" | "snapshotId">;
+
 /** A chunk in a ring slot, until the last sharer's socket took it. */
 export class HeldChunk implements Owner {
   readonly chunk: ReadyChunk;
+  /** Its frame is bytes[from, to). */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
   /** Sharers that have not taken it yet. */
   waiting: number;
   private readonly reading: { releaseFront(): void };
 
   constructor(chunk: ReadyChunk, waiting: number, reading: { releaseFront(): void }) {
+    const { bytes, from, to } = chunk;
     this.chunk = chunk;
+    this.bytes = bytes;
+    this.from = from - CHUNK_HEAD_BYTES;
+    this.to = to;
+    sealChunkHead(bytes, this.from, chunk.number, to - from, chunk.sum);
     this.waiting = waiting;
     this.reading = reading;
   }
@@ -50,12 +69,15 @@ export class Reading<S extends Sharer> {
   /** A sharer has left; its socket may still have chunks that it was sent. */
   someLeft = false;
   private readonly held: HeldChunk[] = [];
+  /** Of all chunks of its snapshot. */
+  private readonly tally: ChunkTally;
   private base: number;
   private reader: ChunkReader | null = null;
   private closed = false;
 
-  constructor(fromChunk: number) {
+  constructor(fromChunk: number, tally: ChunkTally) {
     this.base = fromChunk;
+    this.tally = tally;
   }
 
   /** Attached at once after construction: the reader's events name this reading. */
@@ -68,8 +90,13 @@ export class Reading<S extends Sharer> {
     return this.base === 0 && !this.closed;
   }
 
-  get totals(): ChunkTotals | null {
-    return this.reader?.totals ?? null;
+  /** What END says, once every chunk has been taken. */
+  get totals(): SnapshotTotals | null {
+    const totals = this.reader?.totals ?? null;
+    if (totals === null) return null;
+    const { chunks, bytes, digest } = this.tally;
+    assert(chunks === totals.chunks, "a chunk was not counted");
+    return { chunks, records: totals.records, bytes, digest };
   }
 
   get heldChunks(): number {
@@ -112,6 +139,7 @@ export class Reading<S extends Sharer> {
     const chunk = this.reader?.take() ?? null;
     if (chunk === null) return null;
     assert(chunk.number === ship.nextChunk, "chunks out of order");
+    this.tally.note(chunk.number, chunk.to - chunk.from, chunk.sum);
     const fresh = new HeldChunk(chunk, this.sharers.size, this);
     this.held.push(fresh);
     return fresh;

@@ -9,9 +9,8 @@
  * Owns: one replica's place in the chunks. Does not own: chunks (reading.ts), the queue (shipping.ts).
  */
 import type { Id } from "../wire/messages.ts";
-import type { ReadyChunk } from "../store/state.ts";
 import type { OpenSnapshot } from "./open-snapshot.ts";
-import type { Reading } from "./reading.ts";
+import type { HeldChunk, Reading } from "./reading.ts";
 
 export type ShipState = "queued" | "sending" | "finishing" | "done";
 
@@ -65,10 +64,10 @@ export class Ship {
     return Math.max(chunkBytes, this.inFlightBytes, this.snapshot.frozen.bytes - done);
   }
 
-  sent(chunk: ReadyChunk): void {
+  sent({ chunk, from, to }: HeldChunk): void {
     this.nextChunk = chunk.number + 1;
-    this.sizes.push(chunk.frame.length);
-    this.bytesSent += chunk.frame.length;
+    this.sizes.push(to - from);
+    this.bytesSent += to - from;
   }
 
   /** The replica says that all chunks below `nextChunk` are loaded. False when it never was sent that. */

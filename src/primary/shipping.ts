@@ -141,7 +141,7 @@ export class Shipping {
   }
 
   private openReading(snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
-    const reading = new Reading<Ship>(chunk);
+    const reading = new Reading<Ship>(chunk, snapshot.tally);
     this.readings.add(reading);
     const reader = snapshot.frozen.read(chunk, {
       ready: () => this.owner.wantPump(),

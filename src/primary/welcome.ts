@@ -14,6 +14,7 @@ import type { FeederDeps } from "./deps.ts";
 import type { Holds } from "./holds.ts";
 import type { Counters } from "./journal.ts";
 import type { Link } from "./link.ts";
+import type { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
 import type { Parked, Parking } from "./parking.ts";
 import { ANSWER, type ResumeDecision } from "./resume.ts";
@@ -92,7 +93,7 @@ function welcomeShip(
   const holdStands =
     link.hold !== null || (snapshot !== null && snapshot.offset >= owner.backlog.first);
   const leadsOn = snapshot !== null && snapshot.offset > after && holdStands;
-  if (resume !== null && leadsOn && snapshot.id === resume.snapshotId) {
+  if (resume !== null && leadsOn && mayResume(snapshot, resume)) {
     sayWelcome(owner, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
     const ship = new Ship(link.id, nowMs);
     ship.resumed = true;
@@ -110,6 +111,11 @@ function welcomeShip(
   const code = "welcome" in outcome ? outcome.welcome : "ship_new";
   sayWelcome(owner, link, hello, code, 0, decision.discardBytes, nowMs);
   owner.requestShip(link, nowMs, after);
+}
+
+/** Why also by chunks: nobody was sent a chunk that nobody took. */
+function mayResume({ id, tally }: OpenSnapshot, resume: NonNullable<Hello["resume"]>): boolean {
+  return id === resume.snapshotId && resume.nextChunk <= tally.chunks;
 }
 
 function sayWelcome(

@@ -1,12 +1,10 @@
 /**
  * What is known of a snapshot's chunks: where each starts in the frozen arena, so that a read can be
- * resumed there, and its digest, so that a resumed read can still end with the digest over all.
+ * resumed there, and how many records are in them.
  *
  * Owns: these notes. Does not own: making chunks (serialize.ts).
  */
-import { createHash } from "node:crypto";
-
-const FIELDS = 5;
+const FIELDS = 2;
 
 /** Where a chunk starts: a frozen arena segment's index, and a byte in it. */
 export interface ChunkStart {
@@ -17,9 +15,8 @@ export interface ChunkStart {
 export class ChunkMap {
   /** Chunks noted, from number 0 on without gaps. */
   count = 0;
-  /** Records that begin in them, and their payload. */
+  /** Records that begin in them. */
   records = 0;
-  bytes = 0;
   #rows = new Uint32Array(64 * FIELDS);
   #end: ChunkStart = { segment: 0, byte: 0 };
 
@@ -35,24 +32,16 @@ export class ChunkMap {
    *
    * @param end where the next chunk starts
    */
-  note(number: number, crc: number, records: number, bytes: number, end: ChunkStart): void {
+  note(number: number, records: number, end: ChunkStart): void {
     if (number !== this.count) return;
     if ((number + 1) * FIELDS > this.#rows.length) {
       const larger = new Uint32Array(this.#rows.length * 2);
       larger.set(this.#rows);
       this.#rows = larger;
     }
-    this.#rows.set([this.#end.segment, this.#end.byte, crc, records, bytes], number * FIELDS);
+    this.#rows.set([this.#end.segment, this.#end.byte], number * FIELDS);
     this.#end = end;
     this.count++;
     this.records += records;
-    this.bytes += bytes;
-  }
-
-  /** SHA-256 over the crc (u32le) of all chunks, hex. */
-  digest(): string {
-    const crcs = Buffer.alloc(this.count * 4);
-    for (let n = 0; n < this.count; n++) crcs.writeUInt32LE(this.#rows[n * FIELDS + 2]!, n * 4);
-    return createHash("sha256").update(crcs).digest("hex");
   }
 }

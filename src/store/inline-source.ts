@@ -4,19 +4,20 @@
  *
  * Events come out of step(), and after close() out of the next step(): never from inside a call of
  * a reader.
- * Owns: frames and rings in ordinary memory. Does not own: chunk contents (serialize.ts).
+ * Owns: rings in ordinary memory. Does not own: chunk contents (serialize.ts).
  */
-import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
+import { chunkSum } from "../wire/frame.ts";
 import type { ChunkMap } from "./chunk-map.ts";
 import { digestArena } from "./digest.ts";
-import type {
-  ChunkEvents,
-  ChunkReader,
-  ChunkTotals,
-  Digest,
-  DigestOptions,
-  FrozenState,
-  ReadyChunk,
+import {
+  CHUNK_ROOM_BYTES,
+  type ChunkEvents,
+  type ChunkReader,
+  type ChunkTotals,
+  type Digest,
+  type DigestOptions,
+  type FrozenState,
+  type ReadyChunk,
 } from "./state.ts";
 import { payloadMaxOf } from "./ring.ts";
 import { ChunkWriter, type FrozenArena } from "./serialize.ts";
@@ -25,7 +26,7 @@ import type { Snapshot } from "./snapshot.ts";
 export interface InlineOptions {
   /** Chunks taken or ready at one time; default 16. */
   readonly slots?: number;
-  /** Bytes of the largest CHUNK frame; default 256 KiB. */
+  /** Bytes of a chunk and the room before it at most; default 256 KiB. */
   readonly slotBytes?: number;
 }
 
@@ -142,8 +143,6 @@ class InlineReader implements ChunkReader {
     return {
       chunks: this.#map.count,
       records: this.#map.records,
-      bytes: this.#map.bytes,
-      digest: this.#map.digest(),
     };
   }
 
@@ -164,20 +163,20 @@ class InlineReader implements ChunkReader {
   /** Makes the next chunk; false when it cannot. */
   produce(): boolean {
     if (this.#closed || this.#done || this.#inRing >= this.#options.slots) return false;
-    const frame = Buffer.alloc(CHUNK_HEAD_BYTES + this.#options.payloadMax);
-    const payload = this.#writer.fill(frame, CHUNK_HEAD_BYTES, this.#options.payloadMax);
-    if (payload === 0) {
+    const from = CHUNK_ROOM_BYTES;
+    const bytes = Buffer.alloc(from + this.#options.payloadMax);
+    const to = from + this.#writer.fill(bytes, from, this.#options.payloadMax);
+    if (to === from) {
       this.#done = true;
       if (this.#number < this.#from) this.events.failed(`there is no chunk ${this.#from}`);
       else this.events.ready();
       return true;
     }
     const number = this.#number++;
-    const crc = sealChunkHead(frame, 0, number, payload);
-    this.#map.note(number, crc, this.#writer.records, payload, this.#writer.next);
+    this.#map.note(number, this.#writer.records, this.#writer.next);
     if (number < this.#from) return true;
     this.#inRing++;
-    this.#ready.push({ number, frame: frame.subarray(0, CHUNK_HEAD_BYTES + payload) });
+    this.#ready.push({ number, bytes, from, to, sum: chunkSum(bytes, from, to, number) });
     this.events.ready();
     return true;
   }

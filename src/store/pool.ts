@@ -18,7 +18,7 @@ export interface PoolOptions {
   readonly size?: number;
   /** Ring slots of a reader; default 16. */
   readonly slots?: number;
-  /** Bytes of one ring slot, the largest CHUNK frame; default 256 KiB. */
+  /** Bytes of one ring slot: a chunk and the room before it at most; default 256 KiB. */
   readonly slotBytes?: number;
   /** Where serializer-worker.js is, for bundlers. */
   readonly workerUrl?: URL | string;

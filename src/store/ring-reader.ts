@@ -5,7 +5,7 @@
  *      |                   |   +--failed, closed snapshot--> dead (events.failed)
  *      +------ close ------+--> closed: the worker is stopped, slots still out may be read
  *
- * The ring goes back when the worker is through and every chunk taken was released.
+ * The ring goes back when the worker has ended and every chunk taken was released.
  * Owns: the loop's end of the ring. Does not own: the ring's layout (ring.ts), threads.
  */
 import type { ChunkMap } from "./chunk-map.ts";
@@ -14,7 +14,6 @@ import type { PoolJob } from "./pool-worker.ts";
 import type { Ring } from "./ring.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { FromWorker, Job } from "./worker-protocol.ts";
-import { CHUNK_HEAD_BYTES } from "../wire/frame.ts";
 
 /** What the reader needs of its pool. */
 export interface ReaderHome {
@@ -57,8 +56,6 @@ export class RingReader implements ChunkReader, PoolJob {
     return {
       chunks: this.#map.count,
       records: this.#map.records,
-      bytes: this.#map.bytes,
-      digest: this.#map.digest(),
     };
   }
 
@@ -70,8 +67,9 @@ export class RingReader implements ChunkReader, PoolJob {
     this.#note(slot);
     this.#next++;
     this.#out++;
-    const at = ring.frameAt(slot.number);
-    return { number: slot.number, frame: ring.data.subarray(at, at + slot.frameBytes) };
+    const { number, payloadBytes, sum } = slot;
+    const from = ring.payloadAt(number);
+    return { number, bytes: ring.data, from, to: from + payloadBytes, sum };
   }
 
   release(chunk: ReadyChunk): void {
@@ -164,8 +162,7 @@ export class RingReader implements ChunkReader, PoolJob {
 
   #note(slot: NonNullable<ReturnType<Ring["filled"]>>): void {
     const end = { segment: slot.nextSegment, byte: slot.nextByte };
-    const payload = slot.frameBytes - CHUNK_HEAD_BYTES;
-    this.#map.note(slot.number, slot.crc, slot.records, payload, end);
+    this.#map.note(slot.number, slot.records, end);
   }
 
   #leave(): void {

@@ -1,10 +1,10 @@
 /**
  * The bounded ring between a serializer in its worker and the event loop: ring slots in shared
- * memory, each holding one complete CHUNK frame, and a block of control words.
+ * memory, each holding one chunk, and a block of control words.
  *
  *   control   signal | stop | told | epoch  then for each ring slot:
- *             state | number | frame bytes | crc | records | next segment | next byte | -
- *   slot      | 16 head | u32 number | payload ...                     |   slotBytes
+ *             state | number | payload bytes | sum | records | next segment | next byte | -
+ *   slot      | 20 room | payload ...                                  |   slotBytes
  *
  * Chunk n goes into ring slot n mod slots. A slot is free, filled by the worker, and free again when
  * the loop releases it. All control words are read and written through Atomics. The worker sleeps on
@@ -17,7 +17,7 @@
  */
 import assert from "node:assert/strict";
 import { LIMITS } from "../limits.ts";
-import { CHUNK_HEAD_BYTES, FRAME_HEAD_BYTES } from "../wire/frame.ts";
+import { CHUNK_ROOM_BYTES } from "./state.ts";
 
 const SIGNAL = 0;
 const STOP = 1;
@@ -27,18 +27,22 @@ const HEAD_WORDS = 4;
 const SLOT_WORDS = 8;
 const STATE = 0;
 const NUMBER = 1;
-const FRAME_BYTES = 2;
-const CRC = 3;
+const PAYLOAD_BYTES = 2;
+const SUM = 3;
 const RECORDS = 4;
 const NEXT_SEGMENT = 5;
 const NEXT_BYTE = 6;
 const FREE = 0;
 const FILLED = 1;
 
+/** What a peer limits has the chunk's number in it. */
+const NUMBER_BYTES = 4;
+
 /** Payload that fits into ring slots of `slotBytes`: a multiple of 8, as records are. */
 export function payloadMaxOf(slotBytes: number): number {
-  assert(slotBytes - FRAME_HEAD_BYTES <= LIMITS.chunkBytesMax, "a ring slot of at most 1 MiB");
-  const payload = (slotBytes - CHUNK_HEAD_BYTES) & -8;
+  const room = slotBytes - CHUNK_ROOM_BYTES;
+  assert(NUMBER_BYTES + room <= LIMITS.chunkBytesMax, "a chunk of at most 1 MiB");
+  const payload = room & -8;
   assert(payload >= 32, "a ring slot that holds the head of a record");
   return payload;
 }
@@ -46,8 +50,8 @@ export function payloadMaxOf(slotBytes: number): number {
 /** What is noted of a filled ring slot. */
 export interface FilledSlot {
   readonly number: number;
-  readonly frameBytes: number;
-  readonly crc: number;
+  readonly payloadBytes: number;
+  readonly sum: number;
   readonly records: number;
   readonly nextSegment: number;
   readonly nextByte: number;
@@ -62,7 +66,7 @@ export interface RingMemory {
 }
 
 export function allocateRing(slots: number, slotBytes: number): RingMemory {
-  // Slots start at multiples of 8, so that a payload starts at a word.
+  // Slots start at multiples of 8 and the room is of whole words, so a payload starts at a word.
   const stride = (slotBytes + 7) & -8;
   return {
     control: new SharedArrayBuffer((HEAD_WORDS + slots * SLOT_WORDS) * 4),
@@ -120,8 +124,8 @@ export class Ring {
     if (Atomics.load(control, at + NUMBER) !== number) return null;
     return {
       number,
-      frameBytes: Atomics.load(control, at + FRAME_BYTES),
-      crc: Atomics.load(control, at + CRC) >>> 0,
+      payloadBytes: Atomics.load(control, at + PAYLOAD_BYTES),
+      sum: Atomics.load(control, at + SUM) >>> 0,
       records: Atomics.load(control, at + RECORDS),
       nextSegment: Atomics.load(control, at + NEXT_SEGMENT),
       nextByte: Atomics.load(control, at + NEXT_BYTE) >>> 0,
@@ -134,9 +138,9 @@ export class Ring {
     this.signal();
   }
 
-  /** Where in `data` the frame of chunk `number` is. */
-  frameAt(number: number): number {
-    return (number % this.memory.slots) * this.memory.slotBytes;
+  /** Where in `data` the payload of chunk `number` starts. */
+  payloadAt(number: number): number {
+    return (number % this.memory.slots) * this.memory.slotBytes + CHUNK_ROOM_BYTES;
   }
 
   /** Worker: must it stop? */
@@ -163,13 +167,13 @@ export class Ring {
     });
   }
 
-  /** Worker: the frame is complete. Returns true when the loop has to be told. */
+  /** Worker: the chunk is complete. Returns true when the loop has to be told. */
   publish(slot: FilledSlot): boolean {
     const at = this.#slotWord(slot.number);
     const control = this.#control;
     Atomics.store(control, at + NUMBER, slot.number);
-    Atomics.store(control, at + FRAME_BYTES, slot.frameBytes);
-    Atomics.store(control, at + CRC, slot.crc);
+    Atomics.store(control, at + PAYLOAD_BYTES, slot.payloadBytes);
+    Atomics.store(control, at + SUM, slot.sum);
     Atomics.store(control, at + RECORDS, slot.records);
     Atomics.store(control, at + NEXT_SEGMENT, slot.nextSegment);
     Atomics.store(control, at + NEXT_BYTE, slot.nextByte);

@@ -12,7 +12,7 @@
  * leaves it visible. So a second read, from any chunk on, brings the same bytes, and it may run in
  * another thread beside the writer (docs/decisions/D10-arena.md has the argument).
  *
- * Owns: what is in a chunk. Does not own: its frame (ring.ts, inline-source.ts), threads.
+ * Owns: what is in a chunk. Does not own: where it lies (ring.ts, inline-source.ts), threads.
  */
 import { BIRTH, DEATH, recordBytesAt } from "./layout.ts";
 import type { ChunkStart } from "./chunk-map.ts";

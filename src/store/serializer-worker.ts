@@ -9,7 +9,7 @@
 import { readlinkSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
-import { CHUNK_HEAD_BYTES, sealChunkHead } from "../wire/frame.ts";
+import { chunkSum } from "../wire/frame.ts";
 import { digestArena } from "./digest.ts";
 import { Ring } from "./ring.ts";
 import { collectGarbage } from "./segment-memory.ts";
@@ -94,16 +94,15 @@ function serialize(job: SerializeJob, arena: FrozenArena, ring: Ring): FromWorke
   const writer = new ChunkWriter(arena, { segment: job.segment, byte: job.byte });
   for (let number = job.number; ; number++) {
     if (!ring.waitFree(number)) return { kind: "stopped" };
-    const at = ring.frameAt(number);
-    const payload = writer.fill(ring.data, at + CHUNK_HEAD_BYTES, job.payloadMax);
+    const at = ring.payloadAt(number);
+    const payloadBytes = writer.fill(ring.data, at, job.payloadMax);
     if (writer.stopped) return { kind: "stopped" };
-    if (payload === 0) return { kind: "done", chunks: number };
-    const crc = sealChunkHead(ring.data, at, number, payload);
+    if (payloadBytes === 0) return { kind: "done", chunks: number };
     const next = writer.next;
     const mustTell = ring.publish({
       number,
-      frameBytes: CHUNK_HEAD_BYTES + payload,
-      crc,
+      payloadBytes,
+      sum: chunkSum(ring.data, at, at + payloadBytes, number),
       records: writer.records,
       nextSegment: next.segment,
       nextByte: next.byte,

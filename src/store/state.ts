@@ -10,9 +10,9 @@
  * a function of the state at the freeze and numbered from 0, so that a reading may stop anywhere and
  * another one may go on from there, with the same bytes.
  *
- * Owns: the interfaces. It imports nothing, so every layer above the wire may import it, and of
+ * Owns: the interfaces, the room before a payload. It imports nothing, so every layer above the wire may import it, and of
  * src/store nothing else (.dependency-cruiser.mjs). Does not own: any implementation, what chunks and
- * records have in them.
+ * records have in them, frames and what END says of all chunks (primary/reading.ts).
  */
 
 /** A replicated state. Nothing is called while another call runs. */
@@ -65,11 +65,11 @@ export interface ChunkEvents {
   failed(reason: string): void;
 }
 
-/** Whole CHUNK frames in order, in a bounded ring: what is not released is not produced again. */
+/** Chunks in order, in a bounded ring: what is not released is not produced again. */
 export interface ChunkReader {
   /** The next chunk, or null when none is ready yet or all were taken. */
   take(): ReadyChunk | null;
-  /** The chunk's bytes will not be read again by us. */
+  /** Its bytes are not read again by whoever took it. */
   release(chunk: ReadyChunk): void;
   /** Set once every chunk has been taken. */
   readonly totals: ChunkTotals | null;
@@ -77,18 +77,29 @@ export interface ChunkReader {
   close(): void;
 }
 
+/**
+ * Bytes before a chunk's payload that whoever took it may write: room for the head of a CHUNK frame,
+ * so that it is sent from where it was made.
+ */
+export const CHUNK_ROOM_BYTES = 20;
+
 export interface ReadyChunk {
   readonly number: number;
-  /** The complete frame: 16 bytes of header, u32 number, payload. */
-  readonly frame: Uint8Array;
+  /** The payload is bytes[from, to), the room before it bytes[from - CHUNK_ROOM_BYTES, from). */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /**
+   * chunkSum() of it (wire/frame.ts): of its number and its payload. Made where the chunk is made,
+   * in the thread that has the bytes at hand; the event loop looks at none of them.
+   */
+  readonly sum: number;
 }
 
+/** What all chunks of a snapshot have together. */
 export interface ChunkTotals {
   readonly chunks: number;
   readonly records: number;
-  readonly bytes: number;
-  /** SHA-256 over the bodyCrc (u32le) of all chunks, hex. */
-  readonly digest: string;
 }
 
 export interface DigestOptions {

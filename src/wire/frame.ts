@@ -56,6 +56,9 @@ export const AT = {
 
 const U32 = 0x1_0000_0000;
 
+/** A chunk's number, to be summed. */
+const NUMBER = Buffer.alloc(4);
+
 /** The u64 at `at`; above 2^53 the result is inexact, so a reader of foreign bytes must check it. */
 export function readU64(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * U32;
@@ -119,27 +122,47 @@ export function sealBatchHead(
 }
 
 /**
+ * The sum of chunk `number` with the payload `bytes[from, to)`: the crc32 of its frame's body, of
+ * which END has the SHA-256. It needs no frame: the number is summed as the frame has it, before the
+ * payload.
+ */
+export function chunkSum(bytes: Buffer, from: number, to: number, number: number): number {
+  writeU32(NUMBER, number, 0);
+  return crc32(bytes, from, to, crc32(NUMBER, 0, NUMBER.length, 0));
+}
+
+/**
  * Writes the 20 bytes before a chunk's payload, which is already in `bytes[at + 20, ...)`.
- *
- * @returns the chunk's digest: the crc32 of its body, of which END has the SHA-256
+ * @param sum chunkSum() of it
  */
 export function sealChunkHead(
   bytes: Buffer,
   at: number,
   number: number,
   payloadBytes: number,
-): number {
-  bytes.writeUInt32LE(number, at + AT.number);
-  return sealControlHead(bytes, at, FRAME.chunk, CHUNK_HEAD_BYTES + payloadBytes);
+  sum: number,
+): void {
+  writeU32(bytes, number, at + AT.number);
+  writeFrameHead(bytes, at, FRAME.chunk, CHUNK_HEAD_BYTES + payloadBytes, sum);
 }
 
 /** Writes the 16 bytes before a body that is already in place; returns the body's crc32. */
 export function sealControlHead(bytes: Buffer, at: number, type: number, length: number): number {
-  writeTypeAndLength(bytes, at, type, length);
   const check = crc32(bytes, at + FRAME_HEAD_BYTES, at + length, 0);
-  bytes.writeUInt32LE(check, at + AT.check);
-  bytes.writeUInt32LE(headSum(bytes, at, FRAME_HEAD_BYTES), at + AT.headCrc);
+  writeFrameHead(bytes, at, type, length, check);
   return check;
+}
+
+function writeFrameHead(
+  bytes: Buffer,
+  at: number,
+  type: number,
+  length: number,
+  check: number,
+): void {
+  writeTypeAndLength(bytes, at, type, length);
+  writeU32(bytes, check, at + AT.check);
+  writeU32(bytes, headSum(bytes, at, FRAME_HEAD_BYTES), at + AT.headCrc);
 }
 
 function writeTypeAndLength(bytes: Buffer, at: number, type: number, length: number): void {

@@ -32,7 +32,7 @@ import type { Random } from "../../tools/random.ts";
 import type { Clock } from "./clock.ts";
 import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";
-import { SimOut, SimShell } from "./sim-shell.ts";
+import { type Lie, SimOut, SimShell } from "./sim-shell.ts";
 import { SimSource } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
@@ -142,6 +142,8 @@ export class SimNode implements Host, TurnShell {
   draft: Draft | null = null;
   readonly turn: WriterTurn = newWriterTurn();
   readonly sources = new Set<SimSource>();
+  /** A chunk that goes bad when it is written to a socket. */
+  lie: Lie | null = null;
   readonly outs = new Set<SimOut>();
   private readonly shell: SimShell;
   /** A turn is over in this event. */

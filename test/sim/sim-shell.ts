@@ -1,11 +1,29 @@
 /** Sockets of a simulated node: what src/node/replication-port.ts and src/node/upstream-socket.ts are to a real one. */
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import type { SessionShell, SocketUser } from "../../src/replica/deps.ts";
+import { CHUNK_HEAD_BYTES, chunkSum, sealChunkHead } from "../../src/wire/frame.ts";
 import type { Connection } from "./network.ts";
 import type { SimNode } from "./sim-node.ts";
 
 const CONNECT_MS = 5_000;
 const LINGER_MS = 10_000;
+
+/** A chunk with one bit to be turned. */
+export interface Lie {
+  readonly bytes: Buffer;
+  readonly number: number;
+  readonly from: number;
+  readonly to: number;
+  readonly at: number;
+  readonly bit: number;
+}
+
+/** Turns the bit, and makes a frame whose sum is right. */
+function tell({ bytes, number, from, to, at, bit }: Lie): void {
+  bytes[at]! ^= 1 << bit;
+  const sum = chunkSum(bytes, from, to, number);
+  sealChunkHead(bytes, from - CHUNK_HEAD_BYTES, number, to - from, sum);
+}
 
 /** A socket's writing side with a link behind it. */
 export class SimOut implements LinkOut {
@@ -25,6 +43,11 @@ export class SimOut implements LinkOut {
   }
 
   write(bytes: Uint8Array, from: number, to: number): void {
+    const { lie } = this.node;
+    if (lie !== null && lie.bytes === bytes) {
+      tell(lie);
+      this.node.lie = null;
+    }
     this.pending.push({ bytes, from, to });
   }
 

@@ -8,7 +8,6 @@ import type {
   ReadyChunk,
 } from "../../src/store/state.ts";
 import type { InlineSource } from "../../src/store/inline-source.ts";
-import { CHUNK_HEAD_BYTES, sealChunkHead } from "../../src/wire/frame.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** One open snapshot. */
@@ -61,7 +60,7 @@ export class SimSource implements FrozenState {
     reader.release = (chunk) => {
       bump(-1);
       // A ring slot is used again at once: whoever still reads it reads something else.
-      (chunk.frame as Buffer).fill(0xdb);
+      chunk.bytes.fill(0xdb);
       release(chunk);
       this.work();
     };
@@ -79,14 +78,13 @@ export class SimSource implements FrozenState {
     return links.some(({ sync: { ship } }) => ship?.resumed === true && ship.snapshot === null);
   }
 
-  /** Memory of the serializer went bad before the chunk was summed. */
-  private lie(chunk: ReadyChunk): void {
-    const frame = chunk.frame as Buffer;
-    if (frame.length <= CHUNK_HEAD_BYTES) return;
+  /** The chunk goes bad after it was counted, and its frame is made of that. */
+  private lie({ number, bytes, from, to }: ReadyChunk): void {
+    if (from === to) return;
     this.lies = false;
     const { random } = this.node.world;
-    frame[random.between(CHUNK_HEAD_BYTES, frame.length)]! ^= 1 << random.between(0, 8);
-    sealChunkHead(frame, 0, chunk.number, frame.length - CHUNK_HEAD_BYTES);
+    const [at, bit] = [random.between(from, to), random.between(0, 8)];
+    this.node.lie = { bytes, number, from, to, at, bit };
   }
 
   /** Ring slots that are not free, for each reader. */

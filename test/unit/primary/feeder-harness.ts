@@ -7,7 +7,7 @@ import { FEEDER_DEFAULTS, type FeederOptions } from "../../../src/primary/option
 import type { ChunkReader } from "../../../src/store/state.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
-import { sealChunkHead } from "../../../src/wire/frame.ts";
+import { chunkSum } from "../../../src/wire/frame.ts";
 import {
   FRAME,
   type Ack,
@@ -213,18 +213,18 @@ export class Harness {
 }
 
 function oneChunk(from: number): ChunkReader {
-  const frame = Buffer.alloc(120);
-  sealChunkHead(frame, 0, 0, 100);
+  const bytes = Buffer.alloc(120);
+  const [start, to] = [20, 120];
   let taken = from > 0;
   return {
     take: () => {
       if (taken) return null;
       taken = true;
-      return { number: 0, frame };
+      return { number: 0, bytes, from: start, to, sum: chunkSum(bytes, start, to, 0) };
     },
     release: () => undefined,
     get totals() {
-      return taken ? { chunks: 1, records: 1, bytes: 100, digest: "0".repeat(64) } : null;
+      return taken ? { chunks: 1, records: 1 } : null;
     },
     close: () => undefined,
   };

@@ -31,14 +31,14 @@ class ManualReader implements ChunkReader {
   take(): ReadyChunk | null {
     if (this.closed || this.next === CHUNKS || this.inRing === this.slots) return null;
     this.inRing += 1;
-    return { number: this.next++, frame: Buffer.alloc(100) };
+    return { number: this.next++, bytes: Buffer.alloc(100), from: 20, to: 100, sum: 0 };
   }
   release(chunk: ReadyChunk): void {
     this.inRing -= 1;
     this.released.push(chunk.number);
   }
   get totals(): ChunkTotals | null {
-    return this.next < CHUNKS ? null : { chunks: CHUNKS, records: 1, bytes: 500, digest: "" };
+    return this.next < CHUNKS ? null : { chunks: CHUNKS, records: 1 };
   }
   close(): void {
     this.closed = true;
@@ -99,7 +99,7 @@ class Harness {
   send(ship: Ship, taken = true): boolean {
     const held = ship.reading!.chunkFor(ship);
     if (held === null) return false;
-    ship.sent(held.chunk);
+    ship.sent(held);
     if (taken) held.release();
     return true;
   }

@@ -9,7 +9,7 @@ import { Session } from "../../../src/replica/session.ts";
 import type { Staging, StateTarget } from "../../../src/store/state.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
-import { chainStart, sealChunkHead } from "../../../src/wire/frame.ts";
+import { chainStart, chunkSum, sealChunkHead } from "../../../src/wire/frame.ts";
 import {
   FRAME,
   type Control,
@@ -248,5 +248,7 @@ export class Harness {
 export function chunk(number: number, payload: Buffer): { frame: Buffer; digest: number } {
   const frame = Buffer.alloc(20 + payload.length);
   payload.copy(frame, 20);
-  return { frame, digest: sealChunkHead(frame, 0, number, payload.length) };
+  const digest = chunkSum(frame, 20, frame.length, number);
+  sealChunkHead(frame, 0, number, payload.length, digest);
+  return { frame, digest };
 }

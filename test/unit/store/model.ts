@@ -4,7 +4,9 @@ import { InlineSource } from "../../../src/store/inline-source.ts";
 import * as record from "../../../src/store/record.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store, type StoreOptions } from "../../../src/store/store.ts";
-import { CHUNK_HEAD_BYTES, readU64 } from "../../../src/wire/frame.ts";
+import { ChunkTally } from "../../../src/wire/chunk-tally.ts";
+import { readU64 } from "../../../src/wire/frame.ts";
+import { payloadOf } from "./reading.ts";
 
 export interface Entry {
   readonly value: Buffer;
@@ -147,7 +149,7 @@ export function expectSame(content: Model, model: Model): void {
   assert.deepEqual(text(content), text(model));
 }
 
-/** All chunk payloads of a snapshot, read in this thread from chunk `from` on. */
+/** All chunk payloads of a snapshot, read in this thread from chunk `from` on; the digest from 0 on. */
 export function readChunks(
   snapshot: Snapshot,
   slotBytes: number,
@@ -157,17 +159,19 @@ export function readChunks(
   const failures: string[] = [];
   const reader = source.read(from, { ready: () => undefined, failed: (r) => failures.push(r) });
   const payloads: Buffer[] = [];
+  const tally = new ChunkTally();
   while (reader.totals === null) {
     assert.equal(source.step(), true);
     for (let chunk = reader.take(); chunk !== null; chunk = reader.take()) {
-      payloads.push(Buffer.from(chunk.frame.subarray(CHUNK_HEAD_BYTES)));
+      tally.note(chunk.number, chunk.to - chunk.from, chunk.sum);
+      payloads.push(payloadOf(chunk));
       reader.release(chunk);
     }
     assert.deepEqual(failures, []);
   }
-  const { records, digest } = reader.totals;
+  const { records } = reader.totals;
   reader.close();
-  return { payloads, records, digest };
+  return { payloads, records, digest: tally.digest };
 }
 
 /** A fresh store filled with the chunks. */

@@ -10,9 +10,9 @@ import { InlineSource } from "../../../src/store/inline-source.ts";
 import { DEATH } from "../../../src/store/layout.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
 import { Store } from "../../../src/store/store.ts";
-import { CHUNK_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import { checkInvariants, checkSettled } from "./invariants.ts";
 import * as m from "./model.ts";
+import { payloadOf } from "./reading.ts";
 
 const KEYS = [
   ...Array.from({ length: 24 }, (_, n) => Buffer.from(`k${n}`)),
@@ -155,7 +155,7 @@ class Opened {
   step(): void {
     this.source.step();
     for (let chunk = this.reader.take(); chunk !== null; chunk = this.reader.take()) {
-      this.payloads.push(Buffer.from(chunk.frame.subarray(CHUNK_HEAD_BYTES)));
+      this.payloads.push(payloadOf(chunk));
       this.reader.release(chunk);
     }
   }

@@ -4,6 +4,7 @@ import { Decoder, type DecoderSink } from "../../../src/wire/decoder.ts";
 import {
   BATCH_HEAD_BYTES,
   CHUNK_HEAD_BYTES,
+  chunkSum,
   FRAME_HEAD_BYTES,
   batchChain,
   batchClockMs,
@@ -46,7 +47,9 @@ export function makeChunk(
   payload: Buffer,
 ): { readonly bytes: Buffer; readonly digest: number } {
   const bytes = Buffer.concat([Buffer.alloc(CHUNK_HEAD_BYTES), payload]);
-  return { bytes, digest: sealChunkHead(bytes, 0, number, payload.length) };
+  const digest = chunkSum(bytes, CHUNK_HEAD_BYTES, bytes.length, number);
+  sealChunkHead(bytes, 0, number, payload.length, digest);
+  return { bytes, digest };
 }
 
 /** One frame of every kind, batches in sequence from offset 0, as they would be on the wire. */
