@@ -3,15 +3,16 @@
  * listed for it, and no files import each other in a circle. The state is reached over its seam alone.
  */
 const MAY_IMPORT = {
+  net: [],
   wire: [],
   log: ["wire"],
   store: ["wire"],
   primary: ["wire", "log", "store/state.ts"],
   replica: ["wire", "log", "store/state.ts"],
-  node: ["wire", "log", "store", "primary", "replica"],
-  resp: ["wire", "log", "store", "primary", "replica", "node"],
-  embed: ["wire", "log", "store", "primary", "replica", "node"],
-  daemon: ["wire", "log", "store", "primary", "replica", "node", "resp"],
+  node: ["net", "wire", "log", "store", "primary", "replica"],
+  resp: ["net", "wire", "log", "store", "primary", "replica", "node"],
+  embed: ["net", "wire", "log", "store", "primary", "replica", "node"],
+  daemon: ["net", "wire", "log", "store", "primary", "replica", "node", "resp"],
 };
 
 /** Single files that a folder may import beside its layers: what any state must be able to do. */
@@ -51,6 +52,13 @@ export default {
       severity: "error",
       from: { path: "^src/node/", pathNot: STORE_USERS },
       to: { path: "^src/store/", pathNot: "^src/store/state\\.ts$" },
+    },
+    {
+      name: "sockets-in-net",
+      comment: "only src/net imports node:net and what is built on it",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/net/" },
+      to: { dependencyTypes: ["core"], path: "^(node:)?(net|tls|https?|http2|dgram)$" },
     },
     {
       name: "no-circle",

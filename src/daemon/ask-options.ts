@@ -5,13 +5,8 @@
  */
 import { didYouMean } from "../node/nearest.ts";
 import { variableOf } from "../node/settings.ts";
-import {
-  readAddress,
-  readPort,
-  readTime,
-  UsageError,
-  type Address,
-} from "../node/option-values.ts";
+import { readAddress, readPort, readTime, UsageError } from "../node/option-values.ts";
+import type { Address } from "../net/address.ts";
 
 export interface StatusOptions {
   readonly target: Address;

@@ -3,14 +3,15 @@
  *
  * Owns: one connection, AUTH, the one bulk string that answers. Does not own: what is asked.
  */
-import { connect, type Socket } from "node:net";
+import type { Address } from "../net/address.ts";
+import { dial } from "../net/dial.ts";
 import { TIMER_MS_MAX } from "../node/await-turn.ts";
-import type { Address } from "../node/option-values.ts";
 
 /** The longest answer that is believed. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 /** A line before the answer's bytes is short, also an error's. */
 const LINE_BYTES_MAX = 16 * 1024;
+const READ_BYTES = 64 * 1024;
 const NOT_OURS = "it is not a hawser node";
 
 export interface Asked {
@@ -26,7 +27,6 @@ export function ask(
   timeoutMs: number,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect(target.port, target.host);
     const answer = new AnswerReader(password !== "");
     const finish = (error: Error | null, text = ""): void => {
       clearTimeout(timer);
@@ -36,20 +36,26 @@ export function ask(
     };
     const forMs = Math.min(timeoutMs, TIMER_MS_MAX);
     const timer = setTimeout(() => finish(new Error("no answer")), forMs);
-    socket.on("error", (error) => finish(error));
-    socket.on("close", () => finish(new Error("it closed the connection")));
-    socket.on("connect", () => {
-      if (password !== "") socket.write(request(["AUTH", password]));
-      socket.write(request(command));
-    });
-    socket.on("data", (bytes) => {
-      try {
-        const text = answer.push(bytes);
-        if (text !== null) finish(null, text);
-      } catch (error) {
-        finish(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
+    const socket = dial(
+      target,
+      // Its own time is a part of the answer's.
+      { readyMs: Number.POSITIVE_INFINITY, readBuffer: Buffer.allocUnsafeSlow(READ_BYTES) },
+      {
+        onReady: () => {
+          if (password !== "") socket.write(request(["AUTH", password]));
+          socket.write(request(command));
+        },
+        onBytes: (bytes, length) => {
+          try {
+            const text = answer.push(Buffer.from(bytes.subarray(0, length)));
+            if (text !== null) finish(null, text);
+          } catch (error) {
+            finish(error instanceof Error ? error : new Error(String(error)));
+          }
+        },
+        onClosed: (failure) => finish(new Error(failure || "it closed the connection")),
+      },
+    );
   });
 }
 

@@ -10,7 +10,7 @@ import type { StatusOptions } from "./ask-options.ts";
 import { eventsText } from "./events-text.ts";
 import type { LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
 import { escapeText } from "../node/logger.ts";
-import { formatAddress } from "../node/option-values.ts";
+import { formatAddress } from "../net/address.ts";
 import { progressLine, shipLine } from "./progress.ts";
 
 const EXIT = { ok: 0, failed: 1, degraded: 3 } as const;

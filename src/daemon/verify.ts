@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { jsonLine, readBucketKeys, readReport, readStatus } from "./answers.ts";
 import { ask, type Asked } from "./ask.ts";
 import { escapeText } from "../node/logger.ts";
-import { formatAddress } from "../node/option-values.ts";
+import { formatAddress } from "../net/address.ts";
 import type { VerifyOptions } from "./ask-options.ts";
 import type { ReplicaVerdict, VerifyReport } from "../node/verifier.ts";
 import { type BucketSource, differingKeys, type NamedKey } from "./verify-keys.ts";

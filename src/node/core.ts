@@ -22,7 +22,7 @@ import type { State } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {

@@ -40,7 +40,7 @@ import type {
 } from "./api.ts";
 import { NodeCore } from "./core.ts";
 import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./status.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
 import { roleText, startingRole, type StartingRole } from "./role-memory.ts";

@@ -7,6 +7,7 @@
 
 import { HawserError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import type { Address } from "../net/address.ts";
 
 /** A wrong option, of a command line (exit code 2) or of an embedder; the message is for people. */
 export class UsageError extends HawserError<"ERR_USAGE"> {
@@ -16,11 +17,6 @@ export class UsageError extends HawserError<"ERR_USAGE"> {
     // Why without the code: it is printed as it is.
     this.message = message;
   }
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -117,13 +113,6 @@ export function readAddress(text: string): Address {
 /** "host:port,host:port". */
 export function readAddresses(text: string): readonly Address[] {
   return text.split(",").map(readAddress);
-}
-
-/** An address as it is written; IPv6 in brackets. */
-export function formatAddress(address: Address): string {
-  return address.host.includes(":")
-    ? `[${address.host}]:${address.port}`
-    : `${address.host}:${address.port}`;
 }
 
 /** Reachable from this machine only. */

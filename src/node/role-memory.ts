@@ -15,7 +15,7 @@
  * Pure. Owns: the decision, the text of role.json. Does not own: the file (directory.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 
 /** The file in --dir. */
 export const ROLE_FILE = "role.json";

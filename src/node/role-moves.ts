@@ -26,7 +26,7 @@ import type { Journal } from "../primary/journal.ts";
 import type { Consent, Id, Lineage } from "../wire/messages.ts";
 import type { Promoted } from "./api.ts";
 import type { Identity } from "./identity.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import * as roles from "./roles.ts";
 import { assertRoleMove, type Role, roleName } from "./roles.ts";

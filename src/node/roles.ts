@@ -28,7 +28,7 @@ import assert from "node:assert/strict";
 import type { Consent, Id } from "../wire/messages.ts";
 import type { Promoted, WriteRefusal } from "./api.ts";
 import { boundTo, type GivenConsent, givenConsent, NO_CONSENT } from "./consent.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 
 /**
  * What there is of a state on a node that does not lead. `nothing`: it never had one, and what it would

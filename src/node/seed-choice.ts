@@ -29,7 +29,7 @@ import type { HistoryState } from "../log/history.ts";
 import { latestCommon } from "../primary/resume.ts";
 import type { Id, State } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
-import { formatAddress, type Address } from "./option-values.ts";
+import { formatAddress, type Address } from "../net/address.ts";
 
 /** What came of asking one source: its state, or why there is none. */
 export interface SeedAnswer {

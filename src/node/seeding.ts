@@ -13,7 +13,7 @@
  * (seed-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import type { Journal } from "../primary/journal.ts";
-import { formatAddress, type Address } from "./option-values.ts";
+import { formatAddress, type Address } from "../net/address.ts";
 import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./seed-choice.ts";
 
 /** Between two rounds when there was nothing to choose, or the chosen source is gone. */

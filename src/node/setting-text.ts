@@ -6,7 +6,6 @@
  * (option-values.ts).
  */
 import {
-  formatAddress,
   formatTime,
   readAddress,
   readAddresses,
@@ -18,8 +17,8 @@ import {
   readSwitch,
   readTime,
   UsageError,
-  type Address,
 } from "./option-values.ts";
+import { formatAddress, type Address } from "../net/address.ts";
 import type { Setting, SettingKind } from "./settings.ts";
 
 export type SettingValue = number | string | boolean | Address | null | readonly Address[];

@@ -7,7 +7,7 @@
  * Owns: names, types, defaults, ranges, who may set what and when, one line of help. Does not own: texts
  * to values and back (setting-text.ts), precedence (options.ts).
  */
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 
 /** What kinds of settings there are, and the values they have; a choice has one of its choices. */
 interface KindValues {

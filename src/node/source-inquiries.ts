@@ -2,12 +2,12 @@
  * All sources of a seeding node asked side by side, each over a socket of its own, by client or
  * replication port.
  *
- * Owns: the sockets of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts).
+ * Owns: the connections of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts).
  */
 import { performance } from "node:perf_hooks";
 import { Inquiry } from "../replica/inquiry.ts";
 import { randomId } from "../wire/id.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { SessionSocket } from "./upstream-socket.ts";

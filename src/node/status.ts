@@ -9,7 +9,7 @@ import type { Session } from "../replica/session.ts";
 import { downForMs, owedBytes, staleMs } from "../replica/owed.ts";
 import { BATCH_HEAD_BYTES, batchClockMs } from "../wire/frame.ts";
 import { printable } from "../wire/text.ts";
-import type { Target } from "./upstream-socket.ts";
+import { hostOf, type Address } from "../net/address.ts";
 import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
 
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
@@ -22,8 +22,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
     replicaId: hello?.replicaId ?? "",
     nodeId: hello?.nodeId ?? "",
     remote: link.remote,
-    host:
-      printable(hello?.address.host ?? "") || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    host: printable(hello?.address.host ?? "") || hostOf(link.remote),
     clientPort: hello?.address.clientPort ?? 0,
     replPort: hello?.address.replPort ?? 0,
     state: state.kind,
@@ -98,7 +97,7 @@ export function parkedStatus(feeder: Feeder, nowMs: number): readonly ParkedStat
 /** The session to the upstream. */
 export function upstreamStatus(
   session: Session,
-  target: Target,
+  target: Address,
   everSynced: boolean,
   nowMs: number,
   wallMs: number,

@@ -8,14 +8,15 @@
  * Owns: reading the answer. Does not own: the connection (upstream-socket.ts).
  */
 import { printable } from "../wire/text.ts";
-import type { Target, TargetProbe } from "./upstream-socket.ts";
+import type { Address } from "../net/address.ts";
+import type { TargetProbe } from "./upstream-socket.ts";
 
 const PORT_MAX = 65_535;
 /** Characters of an error that are shown. */
 const SHOWN_CHARS = 200;
 
 export const CLIENT_PORT_PROBE: TargetProbe = {
-  read(answer: Buffer, target: Target): Target | null {
+  read(answer: Buffer, target: Address): Address | null {
     const text = answer.toString("latin1");
     if (text.startsWith("-")) {
       if (!text.includes("\r\n")) return null;

@@ -1,20 +1,19 @@
 /**
- * The session's shell: one outgoing socket, its read buffer, the timers, the end of the turn.
+ * The session's shell: one outgoing connection after the other, the timers, the end of the turn.
  *
- * Reads go through `onread` into one buffer that is used again for every read: no allocation for
- * what arrives, and the decoder copies what it keeps.
+ * A connection opens with a question that any kind of port can answer (wire/opening.ts). A GREETING makes
+ * it the session's; a node's client port says where its replication port is (TargetProbe), which is dialled
+ * then. Both may take as long as a handshake may.
  *
- * The connection opens with a question that any kind of port can answer (wire/opening.ts). A GREETING
- * makes it the session's; a node's client port says where its replication port is (TargetProbe), which
- * is dialled then. Both may take as long as a handshake may.
- *
- * Owns: the socket, timers. Does not own: the session's state (session.ts), what a client port says
- * (target-probe.ts).
+ * Owns: which connection is the present one, timers. Does not own: sockets (net/), the session's state
+ * (session.ts), what a client port says (target-probe.ts).
  */
-import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
-import { answererOf, OPENING } from "../wire/opening.ts";
+import { formatAddress, type Address } from "../net/address.ts";
+import { dial } from "../net/dial.ts";
+import type { Socket } from "../net/socket.ts";
 import type { SessionShell, SocketUser } from "../replica/deps.ts";
+import { answererOf, OPENING } from "../wire/opening.ts";
 
 const TICK_MS = 100;
 const READ_BYTES = 256 * 1024;
@@ -22,34 +21,36 @@ const CONNECT_MS = 5_000;
 /** The longest answer of a client port that is looked at. */
 const ANSWER_BYTES_MAX = 4096;
 
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** How a client port's answer to the opening is read. */
 export interface TargetProbe {
-  /** Null while `answer` is incomplete; throws an Error for people when it is of no use. */
-  read(answer: Buffer, target: Target): Target | null;
+  /** Null while `answer` is incomplete; throws an Error for people when it names no replication port. */
+  read(answer: Buffer, target: Address): Address | null;
+}
+
+/** One connection: what was asked for, what was dialled, what has answered so far. */
+interface Attempt {
+  readonly asked: Address;
+  readonly target: Address;
+  /** What has answered the opening; null once the connection is the session's. */
+  answer: Buffer | null;
 }
 
 export class SessionSocket implements SessionShell {
   private session: SocketUser | null = null;
+  /** The present one; what happens on an earlier one is ignored. */
+  private attempt: Attempt | null = null;
   private socket: Socket | null = null;
   private timer: NodeJS.Timeout | null = null;
   private stepWanted = false;
+  /** For all reads of all connections; the decoder copies what it keeps. */
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
-  private readonly nextTarget: () => Target;
+  private readonly nextTarget: () => Address;
   private readonly probe: TargetProbe;
-  /** Where a target's replication port was found to be, by "host:port". */
-  private readonly known = new Map<string, Target>();
-  /** What has answered the opening so far; null once it is the session's. */
-  private answer: Buffer | null = null;
-  /** Counts connections: events of an earlier one are ignored. */
-  private generation = 0;
+  /** Where a target's replication port was found to be, by the target's address. */
+  private readonly known = new Map<string, Address>();
 
   /** `nextTarget` says where to dial; asked again before every attempt. */
-  constructor(nextTarget: () => Target, probe: TargetProbe) {
+  constructor(nextTarget: () => Address, probe: TargetProbe) {
     this.nextTarget = nextTarget;
     this.probe = probe;
   }
@@ -68,79 +69,72 @@ export class SessionSocket implements SessionShell {
 
   dial(): void {
     const asked = this.nextTarget();
-    this.open(asked, this.known.get(keyOf(asked)) ?? asked);
+    this.open(asked, this.known.get(formatAddress(asked)) ?? asked);
   }
 
-  private open(asked: Target, target: Target): void {
-    const generation = ++this.generation;
-    const current = (): boolean => generation === this.generation;
-    this.answer = NO_BYTES;
-    const socket = connect({
-      host: target.host,
-      port: target.port,
-      noDelay: true,
-      onread: {
-        buffer: this.readBuffer,
-        callback: (length: number) => {
-          if (current()) this.onRead(length, asked, target);
-          return true;
-        },
+  private open(asked: Address, target: Address): void {
+    const attempt: Attempt = { asked, target, answer: NO_BYTES };
+    const isPresent = (): boolean => attempt === this.attempt;
+    const options = { readyMs: CONNECT_MS, readBuffer: this.readBuffer };
+    this.attempt = attempt;
+    this.socket = dial(target, options, {
+      onReady: () => {
+        if (isPresent()) this.write(OPENING);
+      },
+      onBytes: (bytes, length) => {
+        if (isPresent()) this.onRead(attempt, bytes, length);
+      },
+      onClosed: (failure) => {
+        if (!isPresent()) return;
+        this.forget();
+        this.fail(attempt, failure || "the connection ended", performance.now());
       },
     });
-    this.socket = socket;
-    let failure = "the connection ended";
-    socket.setTimeout(CONNECT_MS, () => socket.destroy(new Error("connecting took too long")));
-    socket.on("connect", () => {
-      socket.setTimeout(0);
-      if (current()) socket.write(OPENING);
-    });
-    socket.on("error", (error) => {
-      failure = error.message;
-    });
-    socket.on("close", () => {
-      if (!current()) return;
-      this.forget();
-      this.known.delete(keyOf(asked));
-      this.session?.onClosed(`${target.host}:${target.port}: ${failure}`, performance.now());
-    });
   }
 
-  private onRead(length: number, asked: Target, target: Target): void {
+  private onRead(attempt: Attempt, bytes: Buffer, length: number): void {
     const nowMs = performance.now();
-    if (this.answer === null) {
-      this.session?.onBytes(this.readBuffer, 0, length, nowMs);
+    if (attempt.answer === null) {
+      this.session?.onBytes(bytes, 0, length, nowMs);
       return;
     }
-    const answer = Buffer.concat([this.answer, this.readBuffer.subarray(0, length)]);
-    this.answer = answer;
+    const answer = Buffer.concat([attempt.answer, bytes.subarray(0, length)]);
+    attempt.answer = answer;
     const answerer = answererOf(answer);
     if (answerer === "feeder") {
-      this.answer = null;
+      attempt.answer = null;
       this.session?.onConnected(nowMs);
       this.session?.onBytes(answer, 0, answer.length, nowMs);
-    } else if (answerer !== "wait") this.onStranger(answer, asked, target, nowMs);
+    } else if (answerer !== "wait") this.onStranger(attempt, answer, nowMs);
   }
 
   /** What answers is no feeder: a node's client port, we hope. */
-  private onStranger(answer: Buffer, asked: Target, target: Target, nowMs: number): void {
+  private onStranger(attempt: Attempt, answer: Buffer, nowMs: number): void {
+    const { asked, target } = attempt;
     try {
       const found = this.probe.read(answer, target);
       if (found === null && answer.length <= ANSWER_BYTES_MAX) return;
       if (found === null) throw new Error("it answers without end");
       // Why only once: two ports that name each other would be dialled for ever.
       if (target !== asked)
-        throw new Error(`${keyOf(asked)} names it as its replication port, and it is none`);
-      this.known.set(keyOf(asked), found);
+        throw new Error(`${formatAddress(asked)} names it as its replication port, and it is none`);
+      this.known.set(formatAddress(asked), found);
       this.destroy();
       this.open(asked, found);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      this.known.delete(keyOf(asked));
-      this.session?.onClosed(`${keyOf(target)}: ${why}`, nowMs);
+      this.fail(attempt, error instanceof Error ? error.message : String(error), nowMs);
     }
   }
 
+  /** The address that was dialled may have been another node's once: it is asked again next time. */
+  private fail({ asked, target }: Attempt, why: string, nowMs: number): void {
+    this.known.delete(formatAddress(asked));
+    this.session?.onClosed(`${formatAddress(target)}: ${why}`, nowMs);
+  }
+
+  /** Nothing that happens on the connection is told any more. */
   private forget(): void {
+    this.attempt = null;
     this.socket = null;
   }
 
@@ -149,18 +143,15 @@ export class SessionSocket implements SessionShell {
   }
 
   get pendingBytes(): number {
-    return this.socket?.writableLength ?? 0;
+    return this.socket?.queued ?? 0;
   }
 
   end(): void {
-    this.generation += 1;
-    const { socket } = this;
+    this.socket?.finish();
     this.forget();
-    socket?.end(() => socket.destroy());
   }
 
   destroy(): void {
-    this.generation += 1;
     this.socket?.destroy();
     this.forget();
   }
@@ -178,7 +169,3 @@ export class SessionSocket implements SessionShell {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-
-function keyOf(target: Target): string {
-  return `${target.host}:${target.port}`;
-}

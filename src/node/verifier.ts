@@ -8,6 +8,7 @@
  *
  * Owns: running verifications and their answers. Does not own: sums (store/state.ts).
  */
+import { hostOf } from "../net/address.ts";
 import { LIMITS } from "../limits.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
@@ -136,8 +137,7 @@ function verdictOf(
   const who = {
     replicaId: hello?.replicaId ?? "",
     remote: link.remote,
-    host:
-      printable(hello?.address.host ?? "") || link.remote.slice(0, link.remote.lastIndexOf(":")),
+    host: printable(hello?.address.host ?? "") || hostOf(link.remote),
     clientPort: hello?.address.clientPort ?? 0,
   };
   if (answer === undefined)

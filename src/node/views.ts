@@ -12,7 +12,7 @@ import type { Session } from "../replica/session.ts";
 import type { Consent, Format, Id, Lineage, NodeAddress } from "../wire/messages.ts";
 import { consentFor } from "./consent.ts";
 import type { Identity } from "./identity.ts";
-import type { Address } from "./option-values.ts";
+import type { Address } from "../net/address.ts";
 import type { RoleMoves } from "./role-moves.ts";
 import { consentOf, hasState, heldBy, roleName, upstreamOf } from "./roles.ts";
 import type { SeedSelf } from "./seed-choice.ts";

@@ -7,7 +7,7 @@ import { Identity } from "../../src/node/identity.ts";
 import { expireKeys } from "../../src/node/housekeeping.ts";
 import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
-import type { Address } from "../../src/node/option-values.ts";
+import type { Address } from "../../src/net/address.ts";
 import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
 import { seedingOf, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";

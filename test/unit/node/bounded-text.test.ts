@@ -12,7 +12,7 @@ import { FakeClient, FakePort, request } from "../resp/fake-node.ts";
 type TextMethod = (this: Buffer, ...of: readonly unknown[]) => string;
 
 const SOURCE = new URL("../../../src/", import.meta.url);
-const FOLDERS = ["node", "resp", "daemon"];
+const FOLDERS = ["net", "node", "resp", "daemon"];
 
 /** Where bytes become strings or are joined, beside bounded-text.ts, and what bounds them. */
 const KNOWN: readonly (readonly [file: string, code: string, bound: string])[] = [
@@ -27,7 +27,7 @@ const KNOWN: readonly (readonly [file: string, code: string, bound: string])[] =
   ["node/bucket.ts", 'key.toString("base64", 0, SHOWN_BYTES)', "SHOWN_BYTES"],
   ["daemon/verify-keys.ts", 'key.toString("utf8")', "ANSWER_BYTES_MAX"],
   ["daemon/verify-keys.ts", '.toString("latin1")', "ANSWER_BYTES_MAX"],
-  ["node/upstream-socket.ts", "Buffer.concat([this.answer,", "ANSWER_BYTES_MAX and one read"],
+  ["node/upstream-socket.ts", "Buffer.concat([attempt.answer,", "ANSWER_BYTES_MAX and one read"],
   ["node/target-probe.ts", 'answer.toString("latin1")', "the probe gives its first bytes only"],
 ];
 
