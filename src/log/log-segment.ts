@@ -11,14 +11,14 @@
  * in it and the writes of it that no socket has taken yet. Its memory is recycled when it is trimmed
  * and `readers` is 0, never before: a slice handed to a socket must not change.
  *
- * Owns: memory and its life. Does not own: which log segments there are (backlog.ts).
+ * Owns: its bytes and their life. Does not own: which log segments there are (segments.ts), where memory
+ * comes from (log-memory.ts).
  */
 import assert from "node:assert/strict";
-import { LogError } from "../errors.ts";
 import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
 
 /** Takes back memory of dead log segments, to be used again. */
-export interface SegmentPool {
+export interface Recycler {
   recycle(bytes: Buffer, segment: LogSegment): void;
 }
 
@@ -38,13 +38,13 @@ export class LogSegment {
   next: LogSegment | null = null;
   trimmed = false;
   private readers = 0;
-  private readonly pool: SegmentPool;
+  private readonly owner: Recycler;
 
-  constructor(bytes: Buffer, start: number, chainStart: number, pool: SegmentPool) {
+  constructor(bytes: Buffer, start: number, chainStart: number, owner: Recycler) {
     this.bytes = bytes;
     this.start = start;
     this.chainStart = chainStart;
-    this.pool = pool;
+    this.owner = owner;
   }
 
   /** Log offset after the last visible batch. */
@@ -60,6 +60,13 @@ export class LogSegment {
     if (at + BATCH_HEAD_BYTES > this.sealed) return -1;
     const length = batchLength(this.bytes, at);
     return length < BATCH_HEAD_BYTES || at + length > this.sealed ? -1 : at + length;
+  }
+
+  /** Goes on in other memory, which holds what `used` counts. @returns the memory it had */
+  refit(bytes: Buffer): Buffer {
+    const before = this.bytes;
+    this.bytes = bytes;
+    return before;
   }
 
   get pinned(): boolean {
@@ -85,20 +92,8 @@ export class LogSegment {
   private free(): void {
     const bytes = this.bytes;
     this.bytes = EMPTY;
-    this.pool.recycle(bytes, this);
+    this.owner.recycle(bytes, this);
   }
 }
 
 const EMPTY = Buffer.alloc(0);
-
-/**
- * Memory of the log, or of what is to go there.
- * @throws {LogError} ERR_LOG_FULL when there is none
- */
-export function logMemory(bytes: number): Buffer {
-  try {
-    return Buffer.allocUnsafeSlow(bytes);
-  } catch (cause) {
-    throw new LogError("ERR_LOG_FULL", `no memory for ${bytes} more bytes`, { cause });
-  }
-}

@@ -11,7 +11,7 @@
  */
 import { HawserError, LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { logMemory } from "../log/log-segment.ts";
+import { logMemory } from "../log/log-memory.ts";
 import { transcribe } from "../store/copy.ts";
 import {
   delBytes,

@@ -7,7 +7,7 @@ import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { StateTarget } from "../store/state.ts";
 
-/** The log, as a session fills it; primary/backlog.ts satisfies it. */
+/** The log, as a session fills it; log/backlog.ts satisfies it. */
 export interface ReceivingLog {
   /** End of the visible, applied log, and the chain there. */
   readonly next: number;

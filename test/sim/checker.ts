@@ -9,7 +9,7 @@ import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
-import { batchHeadCrc } from "../../src/wire/frame.ts";
+import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";
 import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
@@ -423,7 +423,7 @@ export class Checker {
     if (node.role === "primary" || backlog.partialBytes === 0) return;
     const { receivedChain } = insides(node);
     const start = this.truth.find(backlog.tail - backlog.partialBytes, receivedChain);
-    const { incomingBytes } = backlog as unknown as { incomingBytes: number };
+    const incomingBytes = batchLength(backlog.bytes, backlog.partialAt);
     const lengths = (start?.children ?? []).map((child) => child.offset - start!.offset);
     if (!lengths.includes(incomingBytes))
       this.fail(node, `receives a batch of ${incomingBytes} bytes that nobody wrote`);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Cursor } from "../../../src/log/cursor.ts";
 import { AT, BATCH_HEAD_BYTES, batchHeadCrc } from "../../../src/wire/frame.ts";
-import { batch, makeBacklog } from "../primary/tools.ts";
+import { batch, makeBacklog } from "./tools.ts";
 
 const NOTHING_HELD = Number.POSITIVE_INFINITY;
 

@@ -4,7 +4,7 @@ import { PROTOCOL, type Ask } from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
 import { chainStart } from "../../../src/wire/frame.ts";
 import { Harness, id } from "./feeder-harness.ts";
-import { append } from "./tools.ts";
+import { append } from "../log/tools.ts";
 
 const ASK: Ask = { type: "ask", version: PROTOCOL.max, nonce: id(5), proof: "" };
 

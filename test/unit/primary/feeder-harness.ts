@@ -17,7 +17,7 @@ import {
   type Lineage,
 } from "../../../src/wire/messages.ts";
 import { helloWith } from "../../../tools/hello.ts";
-import { CHAIN_0, HISTORY, makeBacklog } from "./tools.ts";
+import { CHAIN_0, HISTORY, makeBacklog } from "../log/tools.ts";
 
 export const id = (n: number): Id => n.toString(16).padStart(32, "0");
 const FORMAT = { name: "test", version: 1 };

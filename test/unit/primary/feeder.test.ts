@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { linkStatus } from "../../../src/node/status.ts";
 import { Harness, id } from "./feeder-harness.ts";
-import { batch, HISTORY } from "./tools.ts";
+import { batch, HISTORY } from "../log/tools.ts";
 
 describe("what one link is sent", () => {
   test("up to the window, then as replicas apply; a batch larger than the window alone", async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { newWriterTurn, type WriterTurn } from "../../../src/primary/pace.ts";
 import { PacedWriters } from "../../../src/primary/paced-writers.ts";
-import { append } from "./tools.ts";
+import { append } from "../log/tools.ts";
 import { Harness } from "./feeder-harness.ts";
 
 /** Writers with a time of their own, told by name. */

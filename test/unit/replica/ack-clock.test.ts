@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { AckClock } from "../../../src/replica/ack-clock.ts";
 import { SESSION_DEFAULTS } from "../../../src/replica/options.ts";
 import { Restorer } from "../../../src/replica/restorer.ts";
-import { batch, batchesFrom, commitAll, makeBacklog, receive } from "../primary/tools.ts";
+import { batch, batchesFrom, commitAll, makeBacklog, receive } from "../log/tools.ts";
 import { recordingTarget } from "./recording-target.ts";
 
 describe("ack clock", () => {

@@ -1,7 +1,7 @@
 /** Records of received batches, applied in slices. */
 import { describe, expect, test } from "vitest";
 import { Applier } from "../../../src/replica/apply.ts";
-import { append, batch, batchesFrom, makeBacklog, receive } from "../primary/tools.ts";
+import { append, batch, batchesFrom, makeBacklog, receive } from "../log/tools.ts";
 import { recordingTarget } from "./recording-target.ts";
 
 describe("apply", () => {

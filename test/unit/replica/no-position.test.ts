@@ -1,7 +1,7 @@
 /** A session whose state is at no position, and one whose upstream has a damaged batch. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { append, batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
+import { append, batch, batchesFrom, makeBacklog } from "../log/tools.ts";
 import { chainStart } from "../../../src/wire/frame.ts";
 import { chunk, Harness, id, OWN, UPSTREAM } from "./tools.ts";
 

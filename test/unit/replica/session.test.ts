@@ -6,7 +6,7 @@ import { givenConsent } from "../../../src/node/consent.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import type { RejectCode } from "../../../src/wire/messages.ts";
-import { batch, batchesFrom, makeBacklog } from "../primary/tools.ts";
+import { batch, batchesFrom, makeBacklog } from "../log/tools.ts";
 import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 
 const AT_500 = { history: UPSTREAM, offset: 500, chain: 7 };

@@ -1,0 +1,91 @@
+/**
+ * The batch that a primary fills: records are appended to it, sealing writes its head.
+ *
+ * A record that does not fit behind the open batch seals that and goes where the next one starts: in
+ * the same log segment or in a new one, as large as it needs.
+ *
+ * Owns: where the open batch is, its count. Does not own: memory (segments.ts), when it is sealed
+ * (node/turn.ts).
+ */
+import { LogError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { BATCH_HEAD_BYTES, RECORD_LENGTH_BYTES, sealBatchHead } from "../wire/frame.ts";
+import type { Segments } from "./segments.ts";
+
+export class OpenBatch {
+  readonly #segments: Segments;
+  readonly #clock: () => number;
+  /** Index in the newest log segment where it starts, -1 for none. */
+  #at = -1;
+  #count = 0;
+
+  /** `clock` is the wall clock, ms since 1970. */
+  constructor(segments: Segments, clock: () => number) {
+    this.#segments = segments;
+    this.#clock = clock;
+  }
+
+  /** Its bytes, head included; 0 when there is none. */
+  get bytes(): number {
+    return this.#at < 0 ? 0 : this.#segments.newest.used - this.#at;
+  }
+
+  /** See Backlog.reserve. */
+  reserve(length: number): number {
+    const { newest } = this.#segments;
+    const at = newest.used + RECORD_LENGTH_BYTES;
+    const fits = at + length <= newest.bytes.length && length <= LIMITS.recordBytesMax;
+    return fits && this.#at >= 0 ? at : this.#reserveAsFirst(length);
+  }
+
+  /** In a batch that is still to begin. */
+  #reserveAsFirst(length: number): number {
+    if (length > LIMITS.recordBytesMax) refuseSize(length);
+    this.seal();
+    const segments = this.#segments;
+    const head = BATCH_HEAD_BYTES + RECORD_LENGTH_BYTES;
+    const whole = head + length;
+    let { newest } = segments;
+    if (newest.used + whole > newest.bytes.length) {
+      const bytes = Math.max(whole, segments.usualBytes);
+      newest = segments.extend(segments.next, segments.chain, bytes);
+    }
+    return newest.used + head;
+  }
+
+  /** See Backlog.append. */
+  append(length: number): number {
+    const at = this.reserve(length);
+    const segment = this.#segments.newest;
+    if (this.#at < 0) {
+      this.#at = segment.used;
+      this.#count = 0;
+    }
+    segment.bytes.writeUInt32LE(length, at - RECORD_LENGTH_BYTES);
+    segment.used = at + length;
+    this.#count += 1;
+    return at;
+  }
+
+  /** See Backlog.seal. */
+  seal(): boolean {
+    if (this.#at < 0) return false;
+    const segments = this.#segments;
+    const segment = segments.newest;
+    const at = this.#at;
+    const length = segment.used - at;
+    const clockMs = this.#clock();
+    const { next, chain } = segments;
+    const after = sealBatchHead(segment.bytes, at, length, this.#count, next, clockMs, chain);
+    this.#at = -1;
+    segments.sealed(segment, length, after, clockMs);
+    return true;
+  }
+}
+
+function refuseSize(length: number): never {
+  throw new LogError(
+    "ERR_LOG_RECORD_SIZE",
+    `a record of ${length} bytes, at most ${LIMITS.recordBytesMax} are allowed`,
+  );
+}
