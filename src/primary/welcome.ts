@@ -141,7 +141,6 @@ function sayWelcome(
       lineage: node.lineage,
       skipBytes,
       discardBytes,
-      windowBytes: owner.options.windowBytes,
     },
     nowMs,
   );

@@ -130,7 +130,6 @@ const welcome = f.struct<m.Welcome>({
   lineage,
   skipBytes: f.u32,
   discardBytes: f.u53,
-  windowBytes: f.u53,
 });
 
 const reject = f.struct<m.Reject>({

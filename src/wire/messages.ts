@@ -153,8 +153,6 @@ export interface Welcome {
   readonly skipBytes: number;
   /** For a ship: bytes of the replica's own history that will be discarded. */
   readonly discardBytes: number;
-  /** Bytes the feeder lets be in flight. */
-  readonly windowBytes: number;
 }
 
 /** Stable codes of a refusal; the message is for people. */

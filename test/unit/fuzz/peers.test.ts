@@ -36,7 +36,6 @@ const welcome = (given: Partial<Welcome>, middle: Middle): Welcome => ({
   lineage: [],
   skipBytes: 0,
   discardBytes: 0,
-  windowBytes: 1 << 20,
   ...given,
 });
 

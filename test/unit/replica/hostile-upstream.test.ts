@@ -56,7 +56,6 @@ describe("clocks of the upstream", () => {
       lineage: [],
       skipBytes: 0,
       discardBytes: 0,
-      windowBytes: 1 << 20,
     });
     made.arrive();
     made.childSays(0, helloWith());
@@ -158,7 +157,6 @@ describe("another upstream", () => {
       lineage: [],
       skipBytes: 0,
       discardBytes: 0,
-      windowBytes: 1 << 20,
     });
     node.upstreamSays(PING);
     node.upstreamSays({ type: "bye", code: "shutdown", message: "gone" });
@@ -220,7 +218,6 @@ describe("floods", () => {
       lineage: [],
       skipBytes: 0,
       discardBytes: 0,
-      windowBytes: 1 << 20,
     });
     for (let n = 1; n <= 5_000; n++) node.upstreamSays({ ...PING, sentUs: n });
     expect(node.pendingBytes).toBeLessThan(LIMITS.sessionOutputBytesMax + 100);

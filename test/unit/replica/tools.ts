@@ -220,7 +220,6 @@ export class Harness {
       lineage: [],
       skipBytes: 0,
       discardBytes: 0,
-      windowBytes: 1 << 20,
       ...given,
     });
   }

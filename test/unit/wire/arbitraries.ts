@@ -109,7 +109,6 @@ const welcome: fc.Arbitrary<Welcome> = fc.record({
   lineage,
   skipBytes: u32,
   discardBytes: u53,
-  windowBytes: u53,
 });
 
 const reject: fc.Arbitrary<Reject> = fc.record({

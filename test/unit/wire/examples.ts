@@ -70,7 +70,6 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     lineage,
     skipBytes: 50,
     discardBytes: 0,
-    windowBytes: 67_108_864,
   },
   reject: {
     type: "reject",
