@@ -10,6 +10,7 @@ export { Primary, type PrimaryOptions } from "./embed/primary.ts";
 export { Replica, type ReplicaOptions } from "./embed/replica.ts";
 export type { Bytes } from "./embed/bytes.ts";
 export type { NodeSettings } from "./embed/open.ts";
+export type { NodeEventName, NodeEvents, NodeListener } from "./node/events.ts";
 export type { LinkStatus, NodeStatus, ShipStatus, UpstreamStatus } from "./node/api.ts";
 export { UsageError } from "./node/option-values.ts";
 export { HawserError, type ErrorCode } from "./errors.ts";

@@ -3,7 +3,8 @@
  *
  * Owns: arithmetic and words. Does not own: terminals of other commands (status.ts).
  */
-import type { HawserNode, LinkStatus, NodeStatus } from "../node/api.ts";
+import type { LinkStatus, NodeStatus } from "../node/api.ts";
+import type { NodeListener } from "../node/events.ts";
 
 const MB = 1024 * 1024;
 const TICK_MS = 200;
@@ -41,6 +42,12 @@ function seconds(value: number): string {
   return value < 100 ? `${value.toFixed(0)} s` : `${(value / 60).toFixed(1)} min`;
 }
 
+/** The node, as its progress is shown. */
+export interface ShownNode {
+  status(): NodeStatus;
+  on(event: "state", listener: NodeListener<"state">): void;
+}
+
 /** A terminal with log lines and, below them, one line of progress that they never glue to. */
 export class ProgressTerminal {
   private line = "";
@@ -62,8 +69,14 @@ export class ProgressTerminal {
     this.stream.write(`${ERASE}${line}`);
   }
 
-  /** Shows a full sync that `node` receives; the process may end meanwhile. */
-  follow(node: HawserNode): void {
-    setInterval(() => this.progress(progressLine(node.status())), TICK_MS).unref();
+  /** Shows a full sync that `node` receives, while it does; the process may end meanwhile. */
+  follow(node: ShownNode): void {
+    let clock: NodeJS.Timeout | undefined;
+    node.on("state", ({ state }) => {
+      clearInterval(clock);
+      if (state !== "restoring") this.progress("");
+      // A clock, as what is shown grows all the time.
+      else clock = setInterval(() => this.progress(progressLine(node.status())), TICK_MS).unref();
+    });
   }
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
+import type { NodeEventName, NodeListener } from "../node/events.ts";
 import type { Position } from "../wire/messages.ts";
 import { NodeError } from "../errors.ts";
 import { newWriterTurn } from "../primary/pace.ts";
@@ -139,6 +140,22 @@ export class Primary {
 
   status(): NodeStatus {
     return this.node.status();
+  }
+
+  /**
+   * Calls `listener` whenever it happens, from now on: `link`, `resync`, `lag`, `refused`, `role`, `error`
+   * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
+   * and may use this object. What it throws is logged, told as an `error` event, and changes nothing.
+   */
+  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.node.on(event, listener);
+    return this;
+  }
+
+  /** `listener` is not called any more. */
+  off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.node.off(event, listener);
+    return this;
   }
 
   /** Says BYE to replicas, sends what is left, closes. Closing again waits for the same end. */

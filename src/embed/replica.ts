@@ -6,6 +6,7 @@ import type { Keyspace } from "../node/keyspace.ts";
 import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
+import type { NodeEventName, NodeListener } from "../node/events.ts";
 import type { Position } from "../wire/messages.ts";
 import { type Bytes, countOf, keyOf, readValue } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
@@ -87,6 +88,22 @@ export class Replica {
 
   status(): NodeStatus {
     return this.node.status();
+  }
+
+  /**
+   * Calls `listener` whenever it happens, from now on: `state`, `synced`, `resync`, `refused`, `role`, `error`, and of its own replicas `link` and `lag`
+   * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
+   * and may use this object. What it throws is logged, told as an `error` event, and changes nothing.
+   */
+  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.node.on(event, listener);
+    return this;
+  }
+
+  /** `listener` is not called any more. */
+  off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
+    this.node.off(event, listener);
+    return this;
   }
 
   /**

@@ -73,6 +73,8 @@ export interface NodeCoreDeps {
   readonly random: () => number;
   readonly randomId: () => Id;
   readonly journal: Journal;
+  /** The session is in another state now. */
+  readonly onMoved?: () => void;
   /** What this node announces of itself. */
   readonly address: () => NodeAddress;
   readonly onVerify: (message: Verify) => void;
@@ -165,7 +167,10 @@ export class NodeCore implements ViewedNode {
       random: deps.random,
       randomId: deps.randomId,
       onApplied: () => this.turn.applied(),
-      onMoved: () => this.turn.changed(),
+      onMoved: () => {
+        deps.onMoved?.();
+        this.turn.changed();
+      },
       onVerify: deps.onVerify,
       onTorn: () => this.roles.torn(),
     });

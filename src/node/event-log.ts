@@ -42,6 +42,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "writers_slowed",
   "writers_released",
   "replica_lags",
+  "replica_caught_up",
   "upstream_lost",
   "upstream_refused",
   "welcomed",

@@ -43,10 +43,13 @@ export class LagWarnings {
     watch.applied.observe(link.confirmed, nowMs);
     const lag = backlog.next - link.confirmed;
     const share = lag / backlog.sizeBytes;
+    const replica = link.hello?.replicaId ?? "";
     if (share < WELL_BELOW) {
+      if (watch.warned > 0)
+        owner.deps.journal("info", "replica_caught_up", { replica, lag_bytes: lag });
       watch.warned = 0;
       if (nowMs - Math.max(link.movement.connectedAtMs, link.sync.shippedAtMs) > relapseMs(options))
-        quarantine.forgive(link.hello?.replicaId ?? "");
+        quarantine.forgive(replica);
       return;
     }
     const next = WARN_AT[watch.warned];
@@ -54,7 +57,7 @@ export class LagWarnings {
     watch.warned += 1;
     const growth = writesPerSecond - watch.applied.perSecond;
     owner.deps.journal("warn", "replica_lags", {
-      replica: link.hello?.replicaId ?? "",
+      replica,
       percent_of_backlog: Math.round(share * 100),
       lag_bytes: lag,
       seconds_left: growth > 0 ? Math.round((backlog.sizeBytes - lag) / growth) : -1,

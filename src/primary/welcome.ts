@@ -23,7 +23,7 @@ import type { Shipping } from "./shipping.ts";
 
 /** What a welcome needs of the owner. */
 export interface WelcomeOwner {
-  readonly deps: Pick<FeederDeps, "node">;
+  readonly deps: Pick<FeederDeps, "journal" | "node">;
   readonly options: FeederOptions;
   readonly backlog: Backlog;
   readonly counters: Counters;
@@ -127,9 +127,11 @@ function sayWelcome(
   discardBytes: number,
   nowMs: number,
 ): void {
-  const { node } = owner.deps;
+  const { journal, node } = owner.deps;
   const { replPassword: password } = owner.options;
   const { next: offset, chain } = owner.backlog;
+  const { remote } = link;
+  journal("debug", "link_welcomed", { remote, replica: hello.replicaId, decision });
   link.say(
     {
       type: "welcome",

@@ -1,0 +1,175 @@
+/**
+ * What happens on a node, as typed events for whoever embeds one: a few for each connection, sync and
+ * role, none for each record.
+ *
+ *   a part of the node --> journal line --+--> the log (logger.ts)
+ *                                         +--> the memory of events (event-log.ts)
+ *                                         +--> FROM_LINE --> listeners, at the end of the turn
+ *
+ * The parts tell what happened once, as a line; FROM_LINE says which line is which event. Listeners are
+ * called when the turn is over, so that they may write, read and close. What one throws is told as an
+ * `error` event and a log line, and the node goes on.
+ * Owns: the events, their listeners. Does not own: the lines (who writes them), when a turn ends (turn.ts).
+ */
+import type { Fields, Level } from "../primary/journal.ts";
+import type { Id, Position } from "../wire/messages.ts";
+import type { SessionStateName } from "./api.ts";
+
+/** The events of a node by name, and what a listener is given. */
+export interface NodeEvents {
+  /** This node is a primary or a replica now; `upstream` is whom it follows, "" on a primary. */
+  role: { readonly role: "primary" | "replica"; readonly upstream: string };
+  /** A replica's connection to its upstream is in another state; `why` the last one ended, or "". */
+  state: { readonly state: SessionStateName; readonly why: string };
+  /** A replica has all that its upstream had said it has: once for each connection. */
+  synced: { readonly position: Position };
+  /**
+   * A replica of this node is so far behind, in percent of the backlog (50 and 80 are told of), or 0: it
+   * has caught up. `secondsLeft` until it falls off the backlog, at the present rates; -1 not to be said.
+   */
+  lag: {
+    readonly replicaId: Id;
+    readonly percent: number;
+    readonly lagBytes: number;
+    readonly secondsLeft: number;
+  };
+  /**
+   * A full sync began, ended, or was given up: of the replica `replicaId` of this node, or, when that is
+   * "", of this node itself. One that is cut and goes on begins again.
+   */
+  resync: {
+    readonly change: "began" | "ended" | "given_up";
+    readonly replicaId: Id;
+    readonly why: string;
+  };
+  /** A replica is connected to this node and was welcomed, or its connection ended. */
+  link: {
+    readonly change: "attached" | "gone";
+    readonly replicaId: Id;
+    readonly remote: string;
+    readonly why: string;
+  };
+  /** This node refused a replica, an upstream refused this node, or this node the upstream. */
+  refused: { readonly by: "this_node" | "upstream"; readonly why: string };
+  /** Something failed that should not: the log line of that name says more. */
+  error: { readonly what: string; readonly why: string };
+}
+
+export type NodeEventName = keyof NodeEvents;
+
+export type NodeListener<Name extends NodeEventName> = (happened: NodeEvents[Name]) => void;
+
+type Emit = <Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]) => void;
+
+/** Lines that are events; of the others those of level error are `error`. */
+const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> = {
+  role_changed: (emit, { role, upstream }) =>
+    emit("role", { role: role === "primary" ? role : "replica", upstream: text(upstream) }),
+  restore_begins: (emit) => emit("resync", { change: "began", replicaId: "", why: "" }),
+  restored: (emit) => emit("resync", { change: "ended", replicaId: "", why: "" }),
+  ship_begins: (emit, { replica }) =>
+    emit("resync", { change: "began", replicaId: text(replica), why: "" }),
+  ship_done: (emit, { replica }) =>
+    emit("resync", { change: "ended", replicaId: text(replica), why: "" }),
+  sync_given_up: (emit, { replica, why }) =>
+    emit("resync", { change: "given_up", replicaId: text(replica), why: text(why) }),
+  replica_lags: (emit, { replica, percent_of_backlog, lag_bytes, seconds_left }) =>
+    emit("lag", {
+      replicaId: text(replica),
+      percent: Number(percent_of_backlog),
+      lagBytes: Number(lag_bytes),
+      secondsLeft: Number(seconds_left),
+    }),
+  replica_caught_up: (emit, { replica, lag_bytes }) =>
+    emit("lag", {
+      replicaId: text(replica),
+      percent: 0,
+      lagBytes: Number(lag_bytes),
+      secondsLeft: -1,
+    }),
+  link_welcomed: (emit, { replica, remote, decision }) =>
+    emit("link", {
+      change: "attached",
+      replicaId: text(replica),
+      remote: text(remote),
+      why: text(decision),
+    }),
+  link_closed: (emit, { welcomed, reason, replica, remote, detail }) => {
+    if (reason === "rejected") emit("refused", { by: "this_node", why: text(detail) });
+    if (welcomed !== true) return;
+    const why = `${text(reason)}: ${text(detail)}`;
+    emit("link", { change: "gone", replicaId: text(replica), remote: text(remote), why });
+  },
+  upstream_lost: (emit, { why }) => {
+    const said = /^rejected: (.*)$/s.exec(text(why));
+    if (said !== null) emit("refused", { by: "upstream", why: said[1]! });
+  },
+  upstream_refused: (emit, { why }) => emit("refused", { by: "this_node", why: text(why) }),
+};
+
+export interface EmitterDeps {
+  /** Calls `run` once, when this turn is over. */
+  readonly turnOver: (run: () => void) => void;
+  /** A listener of `name` threw. */
+  readonly onFailure: (name: NodeEventName, error: unknown) => void;
+}
+
+export class NodeEmitter {
+  readonly #deps: EmitterDeps;
+  readonly #listeners: { [Name in NodeEventName]?: Set<NodeListener<Name>> } = {};
+  /** What is to be told at the end of the turn. */
+  #untold: (() => void)[] = [];
+
+  constructor(deps: EmitterDeps) {
+    this.#deps = deps;
+  }
+
+  on<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
+    const before: Set<NodeListener<Name>> | undefined = this.#listeners[name];
+    const listeners = before ?? new Set<NodeListener<Name>>();
+    (this.#listeners as Record<Name, Set<NodeListener<Name>>>)[name] = listeners;
+    listeners.add(listener);
+  }
+
+  off<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
+    this.#listeners[name]?.delete(listener);
+  }
+
+  hasListeners(name: NodeEventName): boolean {
+    return (this.#listeners[name]?.size ?? 0) > 0;
+  }
+
+  /** A journal line: what it is as an event is told. */
+  readonly line = (level: Level, event: string, fields: Fields): void => {
+    const row = FROM_LINE[event];
+    if (row !== undefined) row(this.emit, fields);
+    else if (level === "error")
+      this.emit("error", { what: event, why: text(fields["why"] ?? fields["message"]) });
+  };
+
+  /** Tells it to the listeners at the end of the turn; without listeners it is nothing. */
+  readonly emit: Emit = (name, happened) => {
+    if (!this.hasListeners(name)) return;
+    this.#untold.push(() => this.#tell(name, happened));
+    if (this.#untold.length === 1) this.#deps.turnOver(this.#tellAll);
+  };
+
+  readonly #tellAll = (): void => {
+    const untold = this.#untold;
+    this.#untold = [];
+    for (const tell of untold) tell();
+  };
+
+  #tell<Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]): void {
+    for (const listener of [...(this.#listeners[name] ?? [])])
+      try {
+        listener(happened);
+      } catch (error) {
+        this.#deps.onFailure(name, error);
+      }
+  }
+}
+
+function text(value: string | number | boolean | undefined): string {
+  return value === undefined ? "" : String(value);
+}
