@@ -45,7 +45,7 @@ function seconds(value: number): string {
 /** The node, as its progress is shown. */
 export interface ShownNode {
   status(): NodeStatus;
-  on(event: "state", listener: NodeListener<"state">): void;
+  readonly emitter: { on(event: "state", listener: NodeListener<"state">): void };
 }
 
 /** A terminal with log lines and, below them, one line of progress that they never glue to. */
@@ -72,7 +72,7 @@ export class ProgressTerminal {
   /** Shows a full sync that `node` receives, while it does; the process may end meanwhile. */
   follow(node: ShownNode): void {
     let clock: NodeJS.Timeout | undefined;
-    node.on("state", ({ state }) => {
+    node.emitter.on("state", ({ state }) => {
       clearInterval(clock);
       if (state !== "restoring") this.progress("");
       // A clock, as what is shown grows all the time.

@@ -96,13 +96,13 @@ export class Replica {
    * and may use this object. What it throws is logged, told as an `error` event, and changes nothing.
    */
   on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.on(event, listener);
+    this.node.emitter.on(event, listener);
     return this;
   }
 
   /** `listener` is not called any more. */
   off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.off(event, listener);
+    this.node.emitter.off(event, listener);
     return this;
   }
 

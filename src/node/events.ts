@@ -7,9 +7,8 @@
  *                                         +--> FROM_LINE --> listeners, at the end of the turn
  *
  * The parts tell what happened once, as a line; FROM_LINE says which line is which event. Listeners are
- * called when the turn is over, so that they may write, read and close. What one throws is told as an
- * `error` event and a log line, and the node goes on.
- * Owns: the events, their listeners. Does not own: the lines (who writes them), when a turn ends (turn.ts).
+ * called when the turn is over (emitter.ts).
+ * Owns: the events, which line is which. Does not own: the lines (who writes them), listeners.
  */
 import type { Fields, Level } from "../primary/journal.ts";
 import type { Id, Position } from "../wire/messages.ts";
@@ -59,7 +58,7 @@ export type NodeEventName = keyof NodeEvents;
 
 export type NodeListener<Name extends NodeEventName> = (happened: NodeEvents[Name]) => void;
 
-type Emit = <Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]) => void;
+export type Emit = <Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]) => void;
 
 /** Lines that are events; of the others those of level error are `error`. */
 const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> = {
@@ -107,67 +106,12 @@ const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> 
   upstream_refused: (emit, { why }) => emit("refused", { by: "this_node", why: text(why) }),
 };
 
-export interface EmitterDeps {
-  /** Calls `run` once, when this turn is over. */
-  readonly turnOver: (run: () => void) => void;
-  /** A listener of `name` threw. */
-  readonly onFailure: (name: NodeEventName, error: unknown) => void;
-}
-
-export class NodeEmitter {
-  readonly #deps: EmitterDeps;
-  readonly #listeners: { [Name in NodeEventName]?: Set<NodeListener<Name>> } = {};
-  /** What is to be told at the end of the turn. */
-  #untold: (() => void)[] = [];
-
-  constructor(deps: EmitterDeps) {
-    this.#deps = deps;
-  }
-
-  on<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
-    const before: Set<NodeListener<Name>> | undefined = this.#listeners[name];
-    const listeners = before ?? new Set<NodeListener<Name>>();
-    (this.#listeners as Record<Name, Set<NodeListener<Name>>>)[name] = listeners;
-    listeners.add(listener);
-  }
-
-  off<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
-    this.#listeners[name]?.delete(listener);
-  }
-
-  hasListeners(name: NodeEventName): boolean {
-    return (this.#listeners[name]?.size ?? 0) > 0;
-  }
-
-  /** A journal line: what it is as an event is told. */
-  readonly line = (level: Level, event: string, fields: Fields): void => {
-    const row = FROM_LINE[event];
-    if (row !== undefined) row(this.emit, fields);
-    else if (level === "error")
-      this.emit("error", { what: event, why: text(fields["why"] ?? fields["message"]) });
-  };
-
-  /** Tells it to the listeners at the end of the turn; without listeners it is nothing. */
-  readonly emit: Emit = (name, happened) => {
-    if (!this.hasListeners(name)) return;
-    this.#untold.push(() => this.#tell(name, happened));
-    if (this.#untold.length === 1) this.#deps.turnOver(this.#tellAll);
-  };
-
-  readonly #tellAll = (): void => {
-    const untold = this.#untold;
-    this.#untold = [];
-    for (const tell of untold) tell();
-  };
-
-  #tell<Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]): void {
-    for (const listener of [...(this.#listeners[name] ?? [])])
-      try {
-        listener(happened);
-      } catch (error) {
-        this.#deps.onFailure(name, error);
-      }
-  }
+/** A journal line: what it is as an event is emitted. */
+export function emitLine(emit: Emit, level: Level, event: string, fields: Fields): void {
+  const row = FROM_LINE[event];
+  if (row !== undefined) row(emit, fields);
+  else if (level === "error")
+    emit("error", { what: event, why: text(fields["why"] ?? fields["message"]) });
 }
 
 function text(value: string | number | boolean | undefined): string {

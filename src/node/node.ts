@@ -28,14 +28,13 @@ import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts
 import { type BucketKeys, type BucketRequest, readBucket } from "./bucket.ts";
 import { openDirectory } from "./directory.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
-import { NodeEmitter, type NodeEventName, type NodeListener } from "./events.ts";
+import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
 import type { Logger } from "./logger.ts";
 import type {
   HawserNode,
   NodeStatus,
   Promoted,
-  SessionStateName,
   StateDigest,
   WritableLog,
   WriteRefusal,
@@ -77,10 +76,7 @@ export class DaemonNode implements HawserNode {
   private readonly slices = new Slices((run) => setImmediate(run));
   private readonly loopTurns = new LoopTurns();
   private readonly eventLog = new EventLog();
-  private readonly emitter = new NodeEmitter({
-    turnOver: (run) => void this.turn.until(() => true, run),
-    onFailure: (name, error) => this.listenerFailed(name, error),
-  });
+  readonly emitter: NodeEmitter;
   /** One object: the feeder, the session, the log and the client port read it. */
   readonly settings: LiveSettings & FeederOptions & SessionOptions;
   private readonly logger: Logger;
@@ -92,8 +88,6 @@ export class DaemonNode implements HawserNode {
   private clientPort: number;
   private replPort = 0;
   #life: Life = "built";
-  private toldState: SessionStateName = "stopped";
-  private cancelSynced: () => void = () => undefined;
 
   constructor(options: NodeOptions, logger: Logger) {
     // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
@@ -104,6 +98,7 @@ export class DaemonNode implements HawserNode {
       ...options,
     };
     this.logger = logger;
+    this.emitter = new NodeEmitter(this, logger);
     if (options.dir !== "") openDirectory(options.dir);
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
@@ -153,7 +148,7 @@ export class DaemonNode implements HawserNode {
       random: Math.random,
       randomId,
       journal: this.journal,
-      onMoved: () => this.onSessionMoved(),
+      onMoved: () => this.emitter.sessionMoved(),
       address: () => this.address(),
       onVerify: (message) => this.onVerify(message),
       onDigest: (link, answer) => this.verifier.onAnswer(link, answer),
@@ -422,44 +417,8 @@ export class DaemonNode implements HawserNode {
     return this.eventLog.list();
   }
 
-  /** Calls `listener` whenever it happens, from now on, at the end of the turn. */
-  on<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
-    this.emitter.on(name, listener);
-    // One that has everything when its first listener comes does not come to have it.
-    if (name === "synced" && !this.isSynced) this.awaitSynced();
-  }
-
-  off<Name extends NodeEventName>(name: Name, listener: NodeListener<Name>): void {
-    this.emitter.off(name, listener);
-  }
-
-  private onSessionMoved(): void {
-    const { state, lastError: why } = this.session;
-    if (state.kind === this.toldState) return;
-    this.toldState = state.kind;
-    this.emitter.emit("state", { state: state.kind, why });
-    this.awaitSynced();
-  }
-
-  /** Tells once when a connection that streams has everything. */
-  private awaitSynced(): void {
-    this.cancelSynced();
-    if (this.session.state.kind !== "streaming" || !this.emitter.hasListeners("synced")) return;
-    this.cancelSynced = this.turn.until(
-      () => this.isSynced,
-      () => this.emitter.emit("synced", { position: this.position }),
-    );
-  }
-
-  /** The log says so, and the `error` event; only what a listener of that one throws is not told again. */
-  private listenerFailed(name: NodeEventName, error: unknown): void {
-    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.logger.error("listener_failed", { name, why });
-    if (name !== "error") this.emitter.emit("error", { what: `listener of ${name}`, why });
-  }
-
   /** The newest sealed position of the log; on a replica what is applied. */
-  private get position(): Position {
+  get position(): Position {
     const { next: offset, chain } = this.backlog;
     return { history: this.identity.history, offset, chain };
   }

@@ -81,8 +81,9 @@ test("a wrong password => both ends tell of a refusal, and why", async () => {
     replPassword: "another",
   });
   const there = next(keep(replica), "refused");
-  expect(await here).toMatchObject({ by: "this_node", why: expect.stringContaining("auth") });
-  expect(await there).toMatchObject({ by: "upstream", why: expect.stringContaining("auth") });
+  const refusals = await Promise.all([here, there]);
+  expect(refusals.map(({ by }) => by)).toEqual(["this_node", "upstream"]);
+  for (const { why } of refusals) expect(why).toContain("auth");
 });
 
 test("a promotion => role; a listener may write in it", async () => {
@@ -113,10 +114,9 @@ test("a listener that throws => logged and told as an error; others are told, th
   const failed = next(primary, "error");
   const replica = keep(await Replica.open({ of: `127.0.0.1:${primary.replPort}` }));
   expect(await replica.synced(10_000)).toBe(true);
-  expect(await failed).toMatchObject({
-    what: "listener of link",
-    why: expect.stringContaining("of mine"),
-  });
+  const { what, why } = await failed;
+  expect(what).toBe("listener of link");
+  expect(why).toContain("of mine");
   expect(others).toEqual(["attached"]);
   await sleep(20);
   const logged = lines.filter((line) => line.includes("listener_failed"));
