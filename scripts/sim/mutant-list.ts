@@ -163,8 +163,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a sharer's ring slot is freed too early", [
     "primary/reading.ts",
-    "    this.waiting -= 1;\n    if (this.waiting === 0) this.reading.releaseFront();",
-    "    if (this.waiting > 0) this.waiting = 0;\n    this.reading.releaseFront();",
+    "    this.#waiting -= 1;\n    if (this.#waiting === 0) this.#reading.releaseFront();",
+    "    if (this.#waiting > 0) this.#waiting = 0;\n    this.#reading.releaseFront();",
   ]),
   mutant("links of a node survive its resync", [
     "primary/feeder.ts",

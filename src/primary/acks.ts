@@ -25,8 +25,7 @@ function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
   // Why ignored: it may cross with the WELCOME of another ship.
   if (ship?.snapshot?.id !== ack.snapshotId) return;
   const before = ship.ackedChunk;
-  ship.room = ack.room;
-  if (!ship.acked(ack.nextChunk))
+  if (!ship.acked(ack.nextChunk, ack.room))
     throw new WireError(
       "ERR_WIRE_STATE",
       `ACK of chunk ${ack.nextChunk}, sent up to ${ship.nextChunk}`,

@@ -150,7 +150,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   /** Queues a ship for a welcomed link, of a snapshot beyond the offset `after`. */
   requestShip(link: Link, nowMs: number, after = -1): void {
-    const ship = new Ship(link.id, nowMs, after);
+    const ship = new Ship(link.id, nowMs, { after });
     this.holds.drop(link.sync.releaseHold());
     link.sync.begin(ship);
     link.move({ kind: "shipping", ship });

@@ -99,7 +99,7 @@ function feedShip(link: Link, ship: Ship, budget: number, context: FeedContext):
   if (link.heartbeat.isDue) context.ping(link);
   const { reading } = ship;
   if (ship.state !== "sending" || reading === null) return 0;
-  if (!ship.begun) context.beginShip(link, ship);
+  if (!ship.isAnnounced) context.beginShip(link, ship);
   const { outputCapBytes } = link.owner.options;
   let bytes = 0;
   while (bytes < budget && link.output.bytes < outputCapBytes / 2) {

@@ -15,7 +15,7 @@ export class OpenSnapshot {
   readonly frozen: FrozenState;
   /** Of the chunks that were taken of it, by all readings together. */
   readonly tally: ChunkTally = new ChunkTally();
-  private users = 0;
+  #users = 0;
 
   constructor(id: Id, offset: number, chain: number, frozen: FrozenState) {
     this.id = id;
@@ -25,19 +25,19 @@ export class OpenSnapshot {
   }
 
   get closed(): boolean {
-    return this.users < 0;
+    return this.#users < 0;
   }
 
   retain(): void {
-    assert(this.users >= 0, "a closed snapshot was retained");
-    this.users += 1;
+    assert(this.#users >= 0, "a closed snapshot was retained");
+    this.#users += 1;
   }
 
   release(): void {
-    assert(this.users > 0);
-    this.users -= 1;
-    if (this.users > 0) return;
-    this.users = -1;
+    assert(this.#users > 0);
+    this.#users -= 1;
+    if (this.#users > 0) return;
+    this.#users = -1;
     this.frozen.close();
   }
 }

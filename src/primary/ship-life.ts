@@ -39,7 +39,7 @@ export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numbe
   // Why the node's history and not that of the freeze: it may have been promoted since; the log
   // up to the snapshot is the same, and the stream that follows is the new history's.
   const { node } = owner.deps;
-  ship.begun = true;
+  ship.announced();
   owner.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
   owner.deps.journal("info", "ship_begins", {
     remote: link.remote,
@@ -71,7 +71,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
   const { offset } = ship.snapshot!;
   link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
   owner.shipping.leave(ship);
-  ship.state = "finishing";
+  ship.ended();
   link.sync.ended();
   if (offset < owner.backlog.first) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
@@ -85,8 +85,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
 export function shipDone(owner: ShipOwner, link: Link): void {
   const ship = link.sync.swapped(owner.deps.now());
   if (ship === null) return;
-  ship.state = "done";
-  ship.snapshot?.release();
+  ship.swapped();
   owner.deps.journal("info", "ship_done", {
     remote: link.remote,
     replica: link.hello?.replicaId ?? "",

@@ -10,7 +10,6 @@
  * Pure core: the serializer is behind FrozenState (store/state.ts).
  * Owns: snapshots, readings, the queue, the egress limit. Does not own: bytes on links (link-feed.ts).
  */
-import assert from "node:assert/strict";
 import type { Id } from "../wire/messages.ts";
 import { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
@@ -39,128 +38,123 @@ export interface ShippingOwner {
 const READINGS_EXTRA = 2;
 
 export class Shipping {
-  private readonly owner: ShippingOwner;
-  private readonly queue: Ship[] = [];
-  private readonly readings = new Set<Reading<Ship>>();
-  private tokens = 0;
-  private tokensAtMs = -1;
+  readonly #owner: ShippingOwner;
+  readonly #queue: Ship[] = [];
+  readonly #readings = new Set<Reading<Ship>>();
+  #tokens = 0;
+  #tokensAtMs = -1;
 
   constructor(owner: ShippingOwner) {
-    this.owner = owner;
+    this.#owner = owner;
   }
 
   get queued(): number {
-    return this.queue.length;
+    return this.#queue.length;
   }
 
   get activeReadings(): number {
-    return this.readings.size;
+    return this.#readings.size;
   }
 
   /** A ship from chunk 0: joins what is still at its beginning, else queues. */
   request(ship: Ship, nowMs: number): void {
-    for (const reading of this.readings) {
-      const snapshot = [...reading.sharers][0]?.snapshot;
-      if (!reading.joinable || snapshot == null) continue;
-      if (!this.owner.mayStreamFrom(snapshot.offset) || snapshot.offset <= ship.after) continue;
-      this.enlist(ship, snapshot, reading, 0);
+    for (const reading of this.#readings) {
+      const { offset } = reading.snapshot;
+      if (!reading.joinable || !this.#owner.mayStreamFrom(offset) || offset <= ship.after) continue;
+      this.#enlist(ship, reading, 0);
       return;
     }
-    this.queue.push(ship);
+    this.#queue.push(ship);
     this.poll(nowMs);
   }
 
   /** Goes on with an open snapshot at `chunk`. */
   resume(ship: Ship, snapshot: OpenSnapshot, chunk: number): void {
-    this.enlist(ship, snapshot, this.openReading(snapshot, chunk), chunk);
+    this.#enlist(ship, this.#openReading(snapshot, chunk), chunk);
   }
 
   /** The ship is over, or its link is: it reads no more. The snapshot's use stays with the caller. */
   leave(ship: Ship): void {
-    const at = this.queue.indexOf(ship);
-    if (at >= 0) this.queue.splice(at, 1);
-    const { reading } = ship;
+    const at = this.#queue.indexOf(ship);
+    if (at >= 0) this.#queue.splice(at, 1);
+    const reading = ship.leaveReading();
     if (reading === null) return;
-    ship.reading = null;
     reading.leave(ship);
-    if (reading.isClosed) this.readings.delete(reading);
+    if (reading.isClosed) this.#readings.delete(reading);
   }
 
   /** Starts what may start, splits what is held back. Cheap when there is nothing to do. */
   poll(nowMs: number): void {
-    if (this.queue.length > 0) this.startQueued(nowMs);
-    for (const reading of this.readings) this.maybeSplit(reading, nowMs);
+    if (this.#queue.length > 0) this.#startQueued(nowMs);
+    for (const reading of this.#readings) this.#maybeSplit(reading, nowMs);
   }
 
   /** When poll() or tokens could change something by themselves, ms; Infinity for never. */
   nextWakeMs(nowMs: number): number {
     let wake = Number.POSITIVE_INFINITY;
-    const oldest = this.queue[0];
+    const oldest = this.#queue[0];
     if (oldest !== undefined)
       wake = Math.max(
-        oldest.queuedAtMs + this.owner.options.shipGatherMs,
-        this.placeFreeMs(oldest),
+        oldest.queuedAtMs + this.#owner.options.shipGatherMs,
+        this.#placeFreeMs(oldest),
       );
-    const rate = this.owner.options.shipRate;
-    if (rate > 0 && this.tokens <= 0 && this.readings.size > 0)
-      wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.tokens / rate) * 1000)));
+    const rate = this.#owner.options.shipRate;
+    if (rate > 0 && this.#tokens <= 0 && this.#readings.size > 0)
+      wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.#tokens / rate) * 1000)));
     return wake;
   }
 
   // --- starting ------------------------------------------------------------------------------
 
-  private startQueued(nowMs: number): void {
-    const { options } = this.owner;
-    const oldest = this.queue[0]!;
+  #startQueued(nowMs: number): void {
+    const { options } = this.#owner;
+    const oldest = this.#queue[0]!;
     if (nowMs - oldest.queuedAtMs < options.shipGatherMs) return;
-    if (nowMs < this.placeFreeMs(oldest) || !this.owner.mayFreeze()) return;
-    const ships = this.queue.splice(0);
-    const snapshot = this.freeze(ships.length);
-    const reading = this.openReading(snapshot, 0);
-    for (const ship of ships) this.enlist(ship, snapshot, reading, 0);
+    if (nowMs < this.#placeFreeMs(oldest) || !this.#owner.mayFreeze()) return;
+    const ships = this.#queue.splice(0);
+    const snapshot = this.#freeze(ships.length);
+    const reading = this.#openReading(snapshot, 0);
+    for (const ship of ships) this.#enlist(ship, reading, 0);
   }
 
   /**
    * When there is a place for `oldest`, ms; Infinity when one must end first. Why not only then: two
    * slow lines would block all others for as long as they take. Memory stays bounded by the number.
    */
-  private placeFreeMs(oldest: Ship): number {
-    const { shipsAtOnce, shipWaitMs } = this.owner.options;
-    if (this.readings.size < shipsAtOnce) return oldest.queuedAtMs;
-    const isFull = this.readings.size >= shipsAtOnce + READINGS_EXTRA;
+  #placeFreeMs(oldest: Ship): number {
+    const { shipsAtOnce, shipWaitMs } = this.#owner.options;
+    if (this.#readings.size < shipsAtOnce) return oldest.queuedAtMs;
+    const isFull = this.#readings.size >= shipsAtOnce + READINGS_EXTRA;
     return isFull ? Number.POSITIVE_INFINITY : oldest.queuedAtMs + shipWaitMs;
   }
 
-  private freeze(ships: number): OpenSnapshot {
+  #freeze(ships: number): OpenSnapshot {
     // Why this order: the snapshot is the state at a batch boundary, so the batch is closed first.
-    const { offset, chain } = this.owner.sealedPosition();
-    const frozen = this.owner.source.freeze();
-    const snapshot = new OpenSnapshot(this.owner.randomId(), offset, chain, frozen);
-    this.owner.onFreeze(snapshot, ships);
+    const { offset, chain } = this.#owner.sealedPosition();
+    const frozen = this.#owner.source.freeze();
+    const snapshot = new OpenSnapshot(this.#owner.randomId(), offset, chain, frozen);
+    this.#owner.onFreeze(snapshot, ships);
     return snapshot;
   }
 
-  private openReading(snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
-    const reading = new Reading<Ship>(chunk, snapshot.tally);
-    this.readings.add(reading);
-    const reader = snapshot.frozen.read(chunk, {
-      ready: () => this.owner.wantPump(),
-      failed: (reason) => this.failed(reading, reason),
+  #openReading(snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
+    const reading = new Reading<Ship>(snapshot, chunk, {
+      ready: () => this.#owner.wantPump(),
+      failed: (failing, reason) => this.#failed(failing, reason),
     });
-    reading.attach(reader);
+    this.#readings.add(reading);
     return reading;
   }
 
-  private enlist(ship: Ship, snapshot: OpenSnapshot, reading: Reading<Ship>, chunk: number): void {
-    snapshot.retain();
-    ship.begin(snapshot, reading, chunk);
+  #enlist(ship: Ship, reading: Reading<Ship>, chunk: number): void {
+    ship.begin(reading, chunk);
     reading.join(ship);
-    this.owner.onShipStarted(ship);
+    this.#owner.onShipStarted(ship);
   }
 
-  private failed(reading: Reading<Ship>, reason: string): void {
-    if (!this.readings.delete(reading)) return;
-    for (const ship of [...reading.sharers]) this.owner.onShipFailed(ship, reason);
+  #failed(reading: Reading<Ship>, reason: string): void {
+    if (!this.#readings.delete(reading)) return;
+    for (const ship of [...reading.sharers]) this.#owner.onShipFailed(ship, reason);
     reading.close();
   }
 
@@ -171,43 +165,35 @@ export class Shipping {
    * to go on: those get a reading of their own, and the slow keep the old one. Those who hold it
    * back may have left it: what their sockets still have is not free before they are closed.
    */
-  private maybeSplit(reading: Reading<Ship>, nowMs: number): void {
-    if (reading.front !== reading.splitFront) {
-      reading.splitFront = reading.front;
-      reading.frontSinceMs = nowMs;
-      return;
-    }
-    if (reading.heldChunks === 0) return;
-    if (nowMs - reading.frontSinceMs < this.owner.options.shipSplitMs) return;
-    const ahead = [...reading.sharers].filter((ship) => ship.nextChunk >= reading.frontEnd);
-    // When all are ahead, and none has left, it is their own sockets that have the front chunk.
-    const someAreBehind = ahead.length < reading.sharers.size;
-    if (ahead.length === 0 || !(someAreBehind || reading.someLeft)) return;
-    const fresh = this.openReading(ahead[0]!.snapshot!, reading.frontEnd);
+  #maybeSplit(reading: Reading<Ship>, nowMs: number): void {
+    const heldBackMs = reading.heldBackMs(nowMs);
+    if (heldBackMs < 0 || heldBackMs < this.#owner.options.shipSplitMs) return;
+    const { ahead } = reading;
+    if (ahead.length === 0) return;
+    const fresh = this.#openReading(reading.snapshot, reading.end);
     for (const ship of ahead) {
-      assert(ship.nextChunk === reading.frontEnd);
       reading.leave(ship);
-      ship.reading = fresh;
+      ship.readFrom(fresh);
       fresh.join(ship);
     }
-    if (reading.isClosed) this.readings.delete(reading);
+    if (reading.isClosed) this.#readings.delete(reading);
   }
 
   // --- egress limit --------------------------------------------------------------------------
 
   /** Bytes that may go now; a chunk may overdraw. Infinity without a limit. */
   tokensNow(nowMs: number): number {
-    const rate = this.owner.options.shipRate;
+    const rate = this.#owner.options.shipRate;
     if (rate === 0) return Number.POSITIVE_INFINITY;
-    if (this.tokensAtMs < 0) this.tokensAtMs = nowMs;
-    const earned = ((nowMs - this.tokensAtMs) * rate) / 1000;
-    this.tokensAtMs = nowMs;
+    if (this.#tokensAtMs < 0) this.#tokensAtMs = nowMs;
+    const earned = ((nowMs - this.#tokensAtMs) * rate) / 1000;
+    this.#tokensAtMs = nowMs;
     // A tenth of a second may be saved up: an idle limit does not turn into a burst.
-    this.tokens = Math.min(this.tokens + earned, rate / 10);
-    return this.tokens;
+    this.#tokens = Math.min(this.#tokens + earned, rate / 10);
+    return this.#tokens;
   }
 
   takeTokens(bytes: number): void {
-    if (this.owner.options.shipRate > 0) this.tokens -= bytes;
+    if (this.#owner.options.shipRate > 0) this.#tokens -= bytes;
   }
 }

@@ -95,10 +95,7 @@ function welcomeShip(
   const leadsOn = snapshot !== null && snapshot.offset > after && holdStands;
   if (resume !== null && leadsOn && mayResume(snapshot, resume)) {
     sayWelcome(owner, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
-    const ship = new Ship(link.id, nowMs);
-    ship.resumed = true;
-    // It says when it is ready: it may have to read what it kept first.
-    ship.room = 0;
+    const ship = new Ship(link.id, nowMs, { resumed: true });
     link.sync.resume(ship);
     link.move({ kind: "shipping", ship });
     owner.shipping.resume(ship, snapshot, resume.nextChunk);

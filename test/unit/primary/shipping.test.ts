@@ -282,7 +282,12 @@ describe("shipping", () => {
     snapshot!.release();
     expect([h.readers[1]!.from, b.nextChunk, b.ackedChunk]).toEqual([3, 3, 3]);
     h.send(b);
-    expect([b.acked(5), b.acked(4), b.bytesAcked, b.inFlightBytes]).toEqual([false, true, 100, 0]);
+    expect([b.acked(5, 0), b.acked(4, 0), b.bytesAcked, b.inFlightBytes]).toEqual([
+      false,
+      true,
+      100,
+      0,
+    ]);
   });
 
   test("the egress limit earns by time, saves a tenth of a second, may be overdrawn by a chunk", () => {
