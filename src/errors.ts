@@ -3,6 +3,7 @@
  * node:assert failures instead and are never caught.
  *
  * Owns: the table of codes. Does not own: redis's error replies (resp/).
+ * Tested in: test/unit/wire/codec.test.ts, test/unit/node/check-then-append.test.ts.
  */
 
 /** What the owner does about an error, ordered from mildest to gravest. */

@@ -5,6 +5,7 @@
  *
  * Plain literals: 1_048_576 is 1 MiB, 1_073_741_824 is 1 GiB.
  * Owns: numbers. Does not own: defaults that an operator may set (node/settings.ts).
+ * Tested in: test/unit/docs/tables.test.ts.
  */
 
 export const LIMITS = {

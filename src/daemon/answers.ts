@@ -7,6 +7,7 @@
  * escape where they are shown. Fields that are not known are kept for --json and used nowhere.
  *
  * Pure. Owns: the shapes. Does not own: the fields' meaning (node/api.ts), what is shown (status.ts).
+ * Tested in: test/unit/fuzz/answers.test.ts.
  */
 import type { NodeStatus } from "../node/api.ts";
 import type { BucketKeys } from "../node/bucket.ts";

@@ -2,6 +2,7 @@
  * The command lines of `hawser status` and `hawser verify`: commands that ask a running node.
  *
  * Owns: their flags. Does not own: options of nodes (options.ts).
+ * Tested in: test/unit/fuzz/answers.test.ts.
  */
 import { didYouMean } from "../node/nearest.ts";
 import { variableOf } from "../node/settings.ts";

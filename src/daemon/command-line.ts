@@ -3,6 +3,7 @@
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts), the help texts (help.ts).
+ * Tested in: test/unit/fuzz/options.test.ts, test/unit/node/profiles.test.ts.
  */
 import { readNodeOptions, type NodeOptions, type Variables } from "../node/options.ts";
 import { UsageError } from "../node/option-values.ts";

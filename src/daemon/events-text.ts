@@ -5,6 +5,7 @@
  *
  * Replica and reason first, because they are what one looks for; then both positions, then the rest.
  * Owns: words. Does not own: which events are kept (event-log.ts).
+ * Tested in: test/e2e/events.test.ts.
  */
 import type { Fields } from "../primary/journal.ts";
 import type { KeptEvent } from "../node/event-log.ts";

@@ -2,6 +2,7 @@
  * The help texts.
  *
  * Owns: words. Does not own: options and their defaults (node/settings.ts).
+ * Tested in: test/unit/node/options.test.ts.
  */
 import { settingsOf, variableOf, type Setting } from "../node/settings.ts";
 import type { HelpTopic } from "./command-line.ts";

@@ -3,6 +3,7 @@
  *
  * Node reports each write as an error of the stream, and an error nobody listens to ends the process.
  * Owns: what the process does about it. Does not own: what is written.
+ * Tested in: test/e2e/lost-readers.test.ts.
  */
 
 /** Lines that nobody reads are lost, and nothing else. */

@@ -6,6 +6,7 @@
  * Exit codes: 0 stopped (status: all right, verify: all equal), 1 failed, 2 wrong command line,
  * 3 status: degraded.
  * Owns: process, signals, exit. Does not own: options (options.ts), the node (node.ts), clients.
+ * Tested in: test/e2e/processes.test.ts, test/e2e/stopping.test.ts.
  */
 import { readFileSync } from "node:fs";
 import { ClientServer } from "../resp/client-server.ts";

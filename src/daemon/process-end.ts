@@ -4,6 +4,7 @@
  * Why not process.exit() alone: it waits for threads that are inside a call of the system, and a name
  * look-up may be for 20 s. No signal is heard meanwhile. Then a signal to ourselves ends it.
  * Owns: that. Does not own: what has to be done before (main.ts).
+ * Tested in: test/e2e/processes.test.ts, test/e2e/stopping.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 

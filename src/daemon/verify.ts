@@ -3,6 +3,7 @@
  *
  * Exit codes: 0 all replicas answered and are equal, 1 not, 2 wrong command line.
  * Owns: the questions, the text. Does not own: sums (verifier.ts), the comparison (verify-keys.ts).
+ * Tested in: test/unit/daemon/verify-password.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { jsonLine, readBucketKeys, readReport, readStatus } from "./answers.ts";

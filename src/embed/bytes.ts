@@ -1,6 +1,7 @@
 /**
  * Keys, values, counts and times as an embedder gives them, checked before anything is done with them;
  * strings are utf-8.
+ * Tested in: test/unit/index.test.ts.
  */
 import { ArgumentError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";

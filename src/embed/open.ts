@@ -3,6 +3,7 @@
  *
  * Owns: the types of options, for embedders to read. Does not own: checks (settings.ts), their meaning
  * (node/settings.ts).
+ * Tested in: test/unit/index.test.ts.
  */
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import { Housekeeping } from "../node/housekeeping.ts";

@@ -1,6 +1,7 @@
 /**
  * A replica inside your process: a copy of the primary's state that keeps itself up to date, read
  * without a network.
+ * Tested in: test/unit/index.test.ts, test/unit/embed/torn.test.ts.
  */
 import type { Keyspace } from "../node/keyspace.ts";
 import { NodeError } from "../errors.ts";

@@ -4,6 +4,7 @@
  *
  * Owns: what an embedder may give, and in which type. Does not own: names, ranges, defaults
  * (node/settings.ts), what settings must be together (node/options.ts).
+ * Tested in: test/unit/index.test.ts.
  */
 import { didYouMean } from "../node/nearest.ts";
 import { UsageError } from "../node/option-values.ts";

@@ -3,6 +3,7 @@
  *
  * Owns: allocation, the free list. Does not own: what is in it (log-segment.ts), its life
  * (segments.ts).
+ * Tested in: test/unit/log/segments.test.ts.
  */
 import { LogError } from "../errors.ts";
 

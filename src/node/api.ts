@@ -3,6 +3,7 @@
  * tests of commands use it with a store and a log and no network.
  *
  * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
+ * Tested in: test/unit/node/status.test.ts.
  */
 import type { LiveSettings } from "./options.ts";
 import type { HistoryState } from "../log/history.ts";

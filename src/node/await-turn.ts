@@ -2,6 +2,7 @@
  * Waiting for something of a node, with a time limit: told by the turn at whose end it holds.
  *
  * Owns: the limit's timer. Does not own: who waits (turn.ts).
+ * Tested in: test/unit/node/turn.test.ts.
  */
 import type { Turn } from "./turn.ts";
 

@@ -6,6 +6,7 @@
  * is no state of one moment; it says which positions the walk lies between, and who compares two
  * answers sorts out keys that changed meanwhile (verify-keys.ts).
  * Owns: walking and summing. Does not own: what a bucket is (store/digest.ts), comparing.
+ * Tested in: test/unit/daemon/verify-keys.test.ts.
  */
 import { createHash } from "node:crypto";
 import { bucketKeyOf, bucketOf } from "../store/digest.ts";

@@ -7,6 +7,7 @@
  *
  * Owns: the wiring of the cores. Does not own: roles (roles.ts, role-moves.ts), sockets, threads,
  * targets (node.ts), decisions (primary/, replica/).
+ * Tested in: test/sim/sim.test.ts.
  */
 import assert from "node:assert/strict";
 import { Backlog, type BacklogOptions } from "../log/backlog.ts";

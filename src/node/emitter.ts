@@ -4,6 +4,7 @@
  *
  * Owns: listeners, what is to be told, when a replica has come to be synced. Does not own: which events
  * there are (events.ts), when a turn ends (turn.ts).
+ * Tested in: test/unit/embed/events.test.ts.
  */
 import type { Fields, Level } from "../primary/journal.ts";
 import type { Position } from "../wire/messages.ts";

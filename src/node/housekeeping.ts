@@ -5,6 +5,7 @@
  * Both in slices with a bounded share of the loop: a tick works at most SLICE_MS and the next comes
  * after TICK_MS, sooner while there is a backlog of work. Only a primary deletes: through the log.
  * Owns: pace. Does not own: which keys (store), DEL records (keyspace.ts).
+ * Tested in: test/unit/node/check-then-append.test.ts.
  */
 import { LogError } from "../errors.ts";
 import type { Keyspace } from "./keyspace.ts";

@@ -3,6 +3,7 @@
  *
  * Owns: values and their changes. Does not own: roles (roles.ts), what else happens when these change
  * (role-moves.ts).
+ * Tested in: test/unit/node/directory.test.ts.
  */
 import { join } from "node:path";
 import { promoted, type HistoryState } from "../log/history.ts";

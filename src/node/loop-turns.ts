@@ -2,6 +2,7 @@
  * The turn's shell: the end of a turn of Node's loop (setImmediate) and one timer.
  *
  * Owns: that timer. Does not own: what a turn does (turn.ts).
+ * Tested in: test/unit/node/node.test.ts.
  */
 import type { TurnShell } from "./turn.ts";
 

@@ -3,6 +3,7 @@
  *
  * Every reader takes the text as it was given and returns the value, or throws UsageError with what
  * would have been allowed. Owns: syntax of values. Does not own: which settings exist (settings.ts).
+ * Tested in: test/unit/fuzz/options.test.ts, test/unit/node/options.test.ts.
  */
 
 import { HawserError } from "../errors.ts";

@@ -8,6 +8,7 @@
  *
  * Owns: who hears of a connection, the clock. Does not own: sockets (net/), links' state (feeder.ts), who is
  * let in (doorstep.ts), the turn of the loop (turn.ts).
+ * Tested in: test/e2e/peers.test.ts.
  */
 import { performance } from "node:perf_hooks";
 import { GatheredOutput } from "../net/gathered-output.ts";

@@ -3,6 +3,7 @@
  *
  * Owns: reading at the start, writing before a change takes effect. Does not own: the decision and
  * the text (role-memory.ts), how a file is written (directory.ts).
+ * Tested in: test/unit/node/directory.test.ts.
  */
 import { join } from "node:path";
 import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";

@@ -4,6 +4,7 @@
  * What `showSetting` writes `readSetting` reads as the same value.
  * Owns: kinds, and ranges at work. Does not own: which settings exist (settings.ts), syntax
  * (option-values.ts).
+ * Tested in: test/unit/node/settings.test.ts.
  */
 import {
   formatTime,

@@ -3,6 +3,7 @@
  * need that memory.
  *
  * Owns: how much is allowed, how often one is let go. Does not own: which one (primary/relief.ts).
+ * Tested in: test/sim/sim.test.ts.
  */
 import type { Pinned } from "../primary/deps.ts";
 import type { Feeder } from "../primary/feeder.ts";

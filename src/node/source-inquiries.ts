@@ -3,6 +3,7 @@
  * replication port.
  *
  * Owns: the connections of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts).
+ * Tested in: test/e2e/seeding.test.ts.
  */
 import { performance } from "node:perf_hooks";
 import { Inquiry } from "../replica/inquiry.ts";

@@ -2,6 +2,7 @@
  * Our version, from the package that we are part of.
  *
  * Owns: reading it once. Does not own: the number (package.json).
+ * Tested in: test/e2e/processes.test.ts.
  */
 import { readFileSync } from "node:fs";
 

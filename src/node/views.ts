@@ -4,6 +4,7 @@
  * becomes a move.
  *
  * Owns: the three views, clocks against the root. Does not own: roles (roles.ts, role-moves.ts).
+ * Tested in: test/sim/sim.test.ts.
  */
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";

@@ -5,6 +5,7 @@
  * (`touch`, and only while anybody watches at all); a swap or FLUSHALL is seen by the node's state
  * generation; changes by the log on a replica and expiry by comparing a fingerprint at EXEC.
  * Owns: watched keys. Does not own: who runs transactions (commands/transactions.ts).
+ * Tested in: test/unit/resp/commands/transactions.test.ts.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

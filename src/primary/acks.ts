@@ -1,6 +1,7 @@
 /**
  * What an ACK changes. ACKs ahead of what was sent are protocol errors; ACKs behind are stale and
  * change nothing but the clocks.
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type { Ack } from "../wire/messages.ts";

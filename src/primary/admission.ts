@@ -8,6 +8,7 @@
  * Every refusal and every decision is one log line with both sides' values, and a counter.
  * Owns: that order, 5 and its log line. Does not own: the checks (hello-checks.ts), WELCOME
  * (welcome.ts), links afterwards (feeder.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { Hello } from "../wire/messages.ts";
 import type { FeederDeps } from "./deps.ts";

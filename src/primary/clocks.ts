@@ -7,6 +7,7 @@
  *   stall        bytes wait, the socket took none and the replica received none for stallMs, or everything that was sent has
  *                been received (or a chunk is loaded) and nothing has moved for stallMs
  *   wait         the feeder did not get to the replica's offset within waitMs
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { CloseReason } from "./link-state.ts";
 import type { Link } from "./link.ts";

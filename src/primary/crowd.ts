@@ -5,6 +5,7 @@
  * more of them; then the oldest.
  *
  * Pure. Owns: that order, addresses from which replicas came. Does not own: connections.
+ * Tested in: test/unit/primary/doorstep.test.ts.
  */
 
 /** Addresses that are remembered; the one that was seen longest ago is forgotten first. */

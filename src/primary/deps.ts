@@ -3,6 +3,7 @@
  *
  * Owns: interfaces. Does not own: any implementation (node/core.ts, node/views.ts), the state
  * (store/state.ts), options (options.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { HistoryState } from "../log/history.ts";

@@ -3,6 +3,7 @@
  *
  * Owns: version, password, format, self and cycle, places, duplicates of a replica. Does not own:
  * their order, the answer (admission.ts, answering.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { LIMITS } from "../limits.ts";
 import { PROTOCOL, type Hello, type RejectCode } from "../wire/messages.ts";

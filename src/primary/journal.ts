@@ -2,6 +2,7 @@
  * What the feeding side tells the outside: one line per event, and named counters.
  *
  * Owns: the interface and the counter table. Does not own: where lines go (node/logger.ts).
+ * Tested in: test/unit/docs/tables.test.ts.
  */
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, string | number | boolean>>;

@@ -3,6 +3,7 @@
  *
  * Received counts, not applied: what a replica has received it applies without us.
  * Owns: that judgement. Does not own: waiting (the replication port), log lines (the node).
+ * Tested in: test/e2e/stopping.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { Link } from "./link.ts";

@@ -7,6 +7,7 @@
  *
  * Owns: the arithmetic of one link. Does not own: rotation over links (pump.ts), the window
  * (flow.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { Cursor } from "../log/cursor.ts";
 import type { Link } from "./link.ts";

@@ -10,6 +10,7 @@
  *              +----> closed <---- from every state, with a reason
  *
  * Owns: the union and its legal moves. Does not own: what is sent (link.ts), decisions (resume.ts).
+ * Tested in: test/unit/docs/tables.test.ts, test/unit/primary/feeder.test.ts.
  */
 import assert from "node:assert/strict";
 import type { Cursor } from "../log/cursor.ts";

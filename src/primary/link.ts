@@ -8,6 +8,7 @@
  * Owns: one connection's state, output and input, and the parts that count for it (flow.ts,
  * heartbeat.ts, movement.ts, link-sync.ts). Does not own: the resume decision, ships of other links, the budget
  * over all links (feeder.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import assert from "node:assert/strict";
 import { WireError } from "../errors.ts";

@@ -2,6 +2,7 @@
  * What the feeding side reads of a node's settings, at use, with defaults (docs/decisions, D3 to D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
+ * Tested in: test/unit/primary/shipping.test.ts.
  */
 export interface FeederOptions {
   /** Bytes behind the end of the log up to which a link is near; most of a ship in one pump run. */

@@ -13,6 +13,7 @@
  * Owns: the pace, which holds count for it. Does not own: the bucket's arithmetic (pace.ts), the
  * queue of writers (paced-writers.ts), rates of syncs (sync-rate.ts), links without a hold
  * (lag-warnings.ts).
+ * Tested in: test/unit/primary/feeder.test.ts, test/e2e/slow-replica.test.ts.
  */
 import type { FeederDeps } from "./deps.ts";
 import type { Hold, Holds } from "./holds.ts";

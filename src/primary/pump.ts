@@ -9,6 +9,7 @@
  *
  * Near links leave budgetBytes to the far ones, if there are any, so that neither kind starves.
  * Owns: order, the bytes of one run, PING. Does not own: one link's arithmetic (link-feed.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { feed, hasMore, type FeedContext } from "./link-feed.ts";
 import type { Link } from "./link.ts";

@@ -15,6 +15,7 @@
  * who takes one copies it.
  * Owns: held chunks and their counts, frames. Does not own: when a reading starts or splits
  * (shipping.ts), the sum of a chunk (its state).
+ * Tested in: test/unit/primary/shipping.test.ts.
  */
 import assert from "node:assert/strict";
 import type { ChunkReader, ReadyChunk } from "../store/state.ts";

@@ -6,6 +6,7 @@
  *        +---- fellBehind: streamed too slowly               +-- cut: park --------+-- shipDone
  *
  * Owns: messages, log lines, parking at the moves of a ship. Does not own: chunks (reading.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { Cursor } from "../log/cursor.ts";
 import type { Backlog } from "../log/backlog.ts";

@@ -4,6 +4,7 @@
  *
  * Owns: WELCOME, the use of what was parked. Does not own: the decision (resume.ts), links
  * afterwards (feeder.ts).
+ * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { Cursor } from "../log/cursor.ts";
 import type { Backlog } from "../log/backlog.ts";

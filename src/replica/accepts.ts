@@ -1,4 +1,8 @@
-/** Frame types an upstream may send to a session, by number. */
+/**
+ * Frame types an upstream may send to a session, by number.
+ *
+ * Tested in: test/unit/replica/session.test.ts.
+ */
 import { FRAME } from "../wire/messages.ts";
 
 export const ACCEPTS: ReadonlySet<number> = new Set([

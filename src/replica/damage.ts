@@ -8,6 +8,7 @@
  * they count when they are the very same ones: a damaged head is, a flipped bit in a PING is not.
  *
  * Owns: the count. Does not own: what is done about it (session.ts).
+ * Tested in: test/unit/replica/no-position.test.ts.
  */
 import type { WireError } from "../errors.ts";
 import type { ShipWanted } from "../wire/messages.ts";

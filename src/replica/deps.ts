@@ -1,6 +1,7 @@
 /**
  * What a session is built from: the node it serves, the log and the state it keeps up to date, and
  * the shell that does what it says.
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import type { Format, Consent, Id, Lineage, NodeAddress, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";

@@ -3,6 +3,7 @@
  * protection, should a feeder ever offer what it must not.
  *
  * Pure. Owns: HELLO's content, the judgement. Does not own: what follows (session.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { LIMITS } from "../limits.ts";
 import {

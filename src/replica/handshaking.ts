@@ -7,6 +7,7 @@
  *
  * Owns: both nonces, the welcome that this connection runs under. Does not own: what HELLO says and
  * how a welcome is judged (handshake.ts), the connection (session.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";

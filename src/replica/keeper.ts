@@ -1,6 +1,7 @@
 /**
  * What a restorer needs to survive its process: chunks kept in order, read back by the next one.
  * part-file.ts implements it on disk.
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import type { SnapshotBegin } from "../wire/messages.ts";
 

@@ -2,6 +2,7 @@
  * The session as its parts see it: the connection, the clock, and the moves from state to state.
  *
  * Owns: an interface. Does not own: what implements it (session.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import type { Decoder } from "../wire/decoder.ts";
 import type * as m from "../wire/messages.ts";

@@ -2,6 +2,7 @@
  * What the following side reads of a node's settings, at use, with defaults (docs/decisions, D6, D7, D15).
  *
  * Owns: names, units, defaults. Does not own: parsing (node/options.ts), limits on peers (limits.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 export interface SessionOptions {
   readonly handshakeMs: number;

@@ -13,6 +13,7 @@
  * A disk that fails, or is full, costs the keeping, not the sync: one log line, the files are removed
  * so that they do not go on filling it, and the rest of the snapshot is not kept.
  * Owns: two files in one directory. Does not own: what chunks mean (restorer.ts).
+ * Tested in: test/unit/fuzz/part-file.test.ts, test/e2e/part-file.test.ts.
  */
 import { rmSync } from "node:fs";
 import { type FileHandle, open, readFile, rename, truncate } from "node:fs/promises";

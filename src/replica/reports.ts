@@ -2,6 +2,7 @@
  * What a session tells of its life: log lines with their figures, and the counters beside them.
  *
  * Owns: fields. Does not own: when something happened (session.ts).
+ * Tested in: test/unit/replica/hostile-upstream.test.ts.
  */
 import type { SnapshotBegin, SnapshotEnd, Welcome } from "../wire/messages.ts";
 import type { SessionDeps } from "./deps.ts";

@@ -5,6 +5,7 @@
  *   SNAPSHOT -> CHUNK 0 .. n-1, in order -> END: counts and digest compared -> ready to swap
  *
  * Owns: one staging, its chunk count and digest. Does not own: the swap (session.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { createHash, type Hash } from "node:crypto";
 import { WireError } from "../errors.ts";

@@ -6,6 +6,7 @@
  * Invariants: a swap happens only with everything verified; the old state answers until then.
  * Owns: what is owed, the swap. Does not own: the sums of a snapshot (restore.ts), what is kept of one
  * over connections (restorer.ts), the connection (session.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";

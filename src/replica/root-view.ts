@@ -7,6 +7,7 @@
  * goes on the wire again.
  * Owns: the newest word on the root, over connections. Does not own: what this node itself lacks
  * (owed.ts).
+ * Tested in: test/unit/replica/owed.test.ts.
  */
 import { LIMITS } from "../limits.ts";
 import type { Id, Ping, Welcome } from "../wire/messages.ts";

@@ -12,6 +12,7 @@
  *              +----> stopped <---- stop() from every state, or an error that trying cannot mend
  *
  * Owns: the union and its legal moves. Does not own: what is done in them (session.ts).
+ * Tested in: test/unit/docs/tables.test.ts, test/unit/replica/session.test.ts.
  */
 import assert from "node:assert/strict";
 import type { Id, SnapshotBegin } from "../wire/messages.ts";

@@ -2,6 +2,7 @@
  * What an upstream sends, to the part of the session that it is for.
  *
  * Owns: which message goes where. Does not own: what is done with it.
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type { DecoderSink } from "../wire/decoder.ts";

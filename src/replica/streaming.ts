@@ -7,6 +7,7 @@
  * torn (apply.ts).
  * Owns: the chain of what was received, marks, batches that arrive damaged. Does not own: when an ACK
  * is due (ack-clock.ts), the connection (session.ts), cutting batches into slices (apply.ts).
+ * Tested in: test/unit/replica/session.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";

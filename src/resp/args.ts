@@ -3,6 +3,7 @@
  *
  * One object per server is pointed at each command in turn, so a command costs no allocation.
  * Owns: reading arguments. Does not own: parsing requests (parser.ts), replies.
+ * Tested in: test/unit/resp/one-reply.test.ts, test/e2e/beside-redis/connection.test.ts.
  */
 import { latin1Within, shownText, utf8Within } from "../node/bounded-text.ts";
 

@@ -6,6 +6,7 @@
  * two of the largest values, drops it. A bad client costs one connection and one log line.
  * Owns: clients and how much may wait for each. Does not own: sockets (net/), order of execution
  * (client.ts), commands, when a held reply may go (node/turn.ts).
+ * Tested in: test/unit/resp/held-replies.test.ts, test/e2e/resp-limits.test.ts.
  */
 import { LIMITS } from "../limits.ts";
 import { Listener } from "../net/listener.ts";

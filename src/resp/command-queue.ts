@@ -6,6 +6,7 @@
  * Once a command was refused nothing is kept: EXEC will be refused, too.
  * Owns: memory of one transaction, what EXEC must know of it. Does not own: running it (commands/
  * transactions.ts), whether there is memory for it (dispatch.ts).
+ * Tested in: test/unit/resp/client.test.ts.
  */
 import type { Args } from "./args.ts";
 

@@ -3,6 +3,7 @@
  * what a command is to those who run it.
  *
  * Owns: types and the counters of the client port. Does not own: their use.
+ * Tested in: test/unit/resp/client.test.ts.
  */
 import type { Args } from "./args.ts";
 import type { CommandQueue } from "./command-queue.ts";

@@ -3,6 +3,7 @@
  *
  * The checks and their order are redis's processCommand; each answers its text and marks an open
  * transaction as broken. Owns: the gate. Does not own: what commands do (commands/), blocking.
+ * Tested in: test/unit/resp/client.test.ts.
  */
 import { LIMITS } from "../limits.ts";
 import { type CommandQueue, queuedBytes } from "./command-queue.ts";

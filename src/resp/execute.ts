@@ -6,6 +6,7 @@
  * as they were before the command, and the process when they are not, because then nobody knows
  * whether they still agree.
  * Owns: what a failure costs. Does not own: the gate (dispatch.ts).
+ * Tested in: test/unit/resp/client.test.ts.
  */
 import { type ErrorCode, HawserError } from "../errors.ts";
 import { ERR, FLAG } from "./commands/command.ts";

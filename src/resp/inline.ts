@@ -4,6 +4,7 @@
  *
  * Words are decoded in place: a decoded word is never longer than its text.
  * Owns: splitting a line. Does not own: finding the line (parser.ts).
+ * Tested in: test/unit/resp/parser.test.ts, test/unit/fuzz/resp.test.ts.
  */
 
 /** Where words go; may move when it has to grow. */

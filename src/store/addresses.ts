@@ -14,6 +14,7 @@
  * are for shared segments, 31.9 GiB of them, and large records are numbered: 16.7 million.
  *
  * Owns: ids and numbers, and what each access needs at hand. Does not own: slots (arena.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";

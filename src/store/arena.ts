@@ -20,6 +20,7 @@
  *
  * Owns: slots, their liveness, the pins. Does not own: keys (key-index.ts), records' form (layout.ts),
  * addresses (addresses.ts), memory (segment-memory.ts), which segments to empty (compaction.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";

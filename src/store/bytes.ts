@@ -1,4 +1,8 @@
-/** Little-endian integers in byte arrays; a third of the time of Buffer's methods. */
+/**
+ * Little-endian integers in byte arrays; a third of the time of Buffer's methods.
+ *
+ * Tested in: test/unit/store/store.test.ts.
+ */
 
 export function u32(bytes: Uint8Array, at: number): number {
   return (

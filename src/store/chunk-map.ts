@@ -3,6 +3,7 @@
  * resumed there, and how many records are in them.
  *
  * Owns: these notes. Does not own: making chunks (serialize.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 const FIELDS = 2;
 

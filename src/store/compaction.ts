@@ -6,6 +6,7 @@
  * A class is worth it when its free slots would fill two segments and are a fifth of all.
  *
  * Owns: which segment to empty. Does not own: moving one record (key-space.ts).
+ * Tested in: test/unit/store/memory.test.ts.
  */
 import { StoreError } from "../errors.ts";
 import type { Arena } from "./arena.ts";

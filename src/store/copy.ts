@@ -8,6 +8,7 @@
  *   native set   75    87   107   150   199   243   302
  *   byte loop    97   179   308   841
  *   words        13    31    49    89   132   184   332
+ * Tested in: test/unit/store/layout.test.ts.
  */
 
 const WORDS_BYTES_MAX = 768;

@@ -10,6 +10,7 @@
  * With buckets, records are also summed (32 bits) by a hash of their key, so that two differing
  * states can be narrowed down to keys.
  * Owns: sums. Does not own: threads (pool.ts), when to compare (node/).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import { halfSipHash } from "./hash.ts";
 import { expireAtOf, headOf, keyBytesOf, LENGTHS, recordBytesAt } from "./layout.ts";

@@ -4,6 +4,7 @@
  * the slots are looked at in order. Segments and slots are a bounded number in a call.
  *
  * Owns: where the search stands. Does not own: deleting (the caller logs it), hiding (the reader).
+ * Tested in: test/unit/store/memory.test.ts.
  */
 import type { Arena } from "./arena.ts";
 import type { Segment } from "./segment.ts";

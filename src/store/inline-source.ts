@@ -5,6 +5,7 @@
  * Events come out of step(), and after close() out of the next step(): never from inside a call of
  * a reader.
  * Owns: rings in ordinary memory. Does not own: chunk contents (serialize.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import { chunkSum } from "../wire/frame.ts";
 import type { ChunkMap } from "./chunk-map.ts";

@@ -14,6 +14,7 @@
  * Tags and addresses are int32: V8 boxes a u32 above 2^31 when a function returns it.
  *
  * Owns: pages and directory. Does not own: keys (compared in the arena), hashing (hash.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";

@@ -7,6 +7,7 @@
  *
  * Owns: the effect of one mutation on one key. Does not own: records of the log (mutations.ts),
  * when a state is replaced (store.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import type { Addresses } from "./addresses.ts";
 import { Arena } from "./arena.ts";

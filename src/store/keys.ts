@@ -2,6 +2,7 @@
  * Keys as they lie in the arena, compared and hashed there.
  *
  * Owns: reading keys. Does not own: their place in a record (layout.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import type { Addresses } from "./addresses.ts";
 import { headOf, keyBytesOf, LENGTHS } from "./layout.ts";

@@ -7,6 +7,7 @@
  * gives them back to the system.
  *
  * Owns: pages as memory. Does not own: what is in them (key-index.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 /** 8 MiB: few enough objects for tens of millions of keys, and small enough to give back. */
 const CHUNK_BYTES = 8 * 1024 * 1024;

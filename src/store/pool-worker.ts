@@ -7,6 +7,7 @@
  *
  * An idle thread does not keep the process alive.
  * Owns: the thread, sending segments in slices. Does not own: which job comes next (pool.ts).
+ * Tested in: test/unit/store/pool.test.ts.
  */
 import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";

@@ -13,6 +13,7 @@
  *   GROUP   08 00    (length:u32 record)*                        all or nothing; does not nest
  *
  * Owns: sizes and encoding. Does not own: effects (store.ts), which commands log what (resp/).
+ * Tested in: test/unit/store/store.test.ts.
  */
 
 import { writeU64 } from "../wire/frame.ts";

@@ -7,6 +7,7 @@
  *
  * The ring goes back when the worker has ended and every chunk taken was released.
  * Owns: the loop's end of the ring. Does not own: the ring's layout (ring.ts), threads.
+ * Tested in: test/unit/store/pool.test.ts.
  */
 import type { ChunkMap } from "./chunk-map.ts";
 import type { ChunkEvents, ChunkReader, ChunkTotals, ReadyChunk } from "./state.ts";

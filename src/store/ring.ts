@@ -14,6 +14,7 @@
  * frozen memory is read: the pair that orders the two (snapshot.ts).
  *
  * Owns: layout and handshake. Does not own: messages (pool.ts), chunk contents (serialize.ts).
+ * Tested in: test/unit/store/pool.test.ts.
  */
 import assert from "node:assert/strict";
 import { LIMITS } from "../limits.ts";

@@ -7,6 +7,7 @@
  * The index gets room for the pages that so many keys may split; it grows on if they split more.
  *
  * Owns: the count. Does not own: slots (arena.ts), memory (segment-memory.ts), pages (page-table.ts).
+ * Tested in: test/unit/store/memory.test.ts.
  */
 import type { KeySpace } from "./key-space.ts";
 import { recordBytes } from "./layout.ts";

@@ -6,6 +6,7 @@
  * record) is counted, and collect() runs one explicit collection for it.
  *
  * Owns: buffers and their count. Does not own: what lies in them (arena.ts).
+ * Tested in: test/unit/store/memory.test.ts, test/unit/store/large-records.test.ts.
  */
 import v8 from "node:v8";
 import vm from "node:vm";

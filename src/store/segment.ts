@@ -2,6 +2,7 @@
  * One arena segment in use, and one size class of them: what is counted about slots.
  *
  * Owns: these notes. Does not own: what changes them (arena.ts), memory (segment-memory.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import type { SegmentMemory } from "./segment-memory.ts";
 

@@ -13,6 +13,7 @@
  * another thread beside the writer (docs/decisions/D10-arena.md has the argument).
  *
  * Owns: what is in a chunk. Does not own: where it lies (ring.ts, inline-source.ts), threads.
+ * Tested in: test/unit/store/store.test.ts.
  */
 import { BIRTH, DEATH, recordBytesAt } from "./layout.ts";
 import type { ChunkStart } from "./chunk-map.ts";

@@ -5,6 +5,7 @@
  * control words and takes the job's segments from its port by hand. When a job ends it drops the
  * arena's memory and collects, because shared memory stays resident as long as any thread that
  * received it has not collected it.
+ * Tested in: test/unit/store/pool.test.ts.
  */
 import { readlinkSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";

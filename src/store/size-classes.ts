@@ -6,6 +6,7 @@
  *   bytes  16  24  32  ... 128  | 144  160 ... 256  | 288  320 ... 512  | ...
  *
  * Owns: the table. Does not own: which classes share arena segments (none do, arena.ts).
+ * Tested in: test/unit/store/layout.test.ts.
  */
 
 const STEP_MAX = 128;

@@ -24,6 +24,7 @@
  *    loop releases it on the worker's last message, or when the thread has ended.
  *
  * Owns: the pin's lifetime. Does not own: visibility (serialize.ts), what a pin forbids (arena.ts).
+ * Tested in: test/unit/store/store.test.ts.
  */
 import assert from "node:assert/strict";
 import { ChunkMap } from "./chunk-map.ts";

@@ -10,6 +10,7 @@
  *                    failed                    it cannot be completed
  *
  * After done, digested, stopped or failed the worker touches neither arena nor ring any more.
+ * Tested in: test/unit/store/pool.test.ts.
  */
 import type { ArenaDigestOptions } from "./digest.ts";
 import type { RingMemory } from "./ring.ts";

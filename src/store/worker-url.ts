@@ -1,6 +1,7 @@
 /**
  * Where the serializer's worker is. Workers run compiled code: started from sources (tests, tsx) it
  * is the one in dist/, started from dist/ it is the neighbour.
+ * Tested in: test/unit/store/pool.test.ts.
  */
 export function workerUrl(): URL {
   const here = import.meta.url;

@@ -5,6 +5,7 @@
  * what and where. Writing is of our own values: whatever is wrong with them is an AssertionError.
  *
  * Owns: integers, bounds. Does not own: which fields there are (fields.ts, codec.ts).
+ * Tested in: test/unit/wire/codec.test.ts, test/unit/wire/fuzz.test.ts.
  */
 import assert from "node:assert/strict";
 import { WireError } from "../errors.ts";

@@ -2,6 +2,7 @@
  * The sink of a decoder that accepts control frames alone: it never lets a batch or a chunk through.
  *
  * Owns: saying so. Does not own: which frames are accepted (decoder.ts), what a control frame means.
+ * Tested in: test/unit/replica/inquiry.test.ts.
  */
 import assert from "node:assert/strict";
 import type { DecoderSink } from "./decoder.ts";

@@ -10,6 +10,7 @@
  *   struct         fields in the order written here
  *
  * Owns: encodings of single values. Does not own: which message has which (codec.ts).
+ * Tested in: test/unit/wire/codec.test.ts, test/unit/wire/fuzz.test.ts.
  */
 import assert from "node:assert/strict";
 import { LIMITS } from "../limits.ts";

@@ -21,6 +21,7 @@
  *
  * Byte layouts are in docs/PROTOCOL.md; codec.ts and decoder.ts implement them.
  * Owns: types and numbers. Does not own: bytes (codec.ts), decisions (primary/, replica/).
+ * Tested in: test/unit/wire/golden.test.ts.
  */
 
 /** Frame types by name. A number once used is never given to another type. */

@@ -2,6 +2,7 @@
  * CLIENT: what a connection says about itself, and the list of all.
  *
  * Owns: subcommands and the line of CLIENT LIST. Does not own: connections (client.ts).
+ * Tested in: test/e2e/beside-redis/server.test.ts.
  */
 import type { Call, Connection } from "../context.ts";
 import { readInteger } from "../numbers.ts";

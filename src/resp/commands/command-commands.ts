@@ -2,6 +2,7 @@
  * COMMAND: what clients and redis-cli ask about the commands themselves.
  *
  * Owns: the form of the answers. Does not own: the table (table.ts), texts (command-docs.ts).
+ * Tested in: test/e2e/beside-redis/server.test.ts.
  */
 import type { Args } from "../args.ts";
 import type { Call } from "../context.ts";

@@ -2,6 +2,7 @@
  * COMMAND DOCS: since which redis, group, one line. redis-cli shows them while one types.
  *
  * Owns: texts. Does not own: the form of the answer (command-commands.ts).
+ * Tested in: test/e2e/beside-redis/server.test.ts.
  */
 export type CommandDoc = readonly [since: string, group: string, summary: string];
 

@@ -5,6 +5,7 @@
  *
  * Arity counts the name; negative means at least that many. Flags are redis's. Keys are first, last
  * (negative: from the end) and step. Owns: shape. Does not own: rows (each family's file).
+ * Tested in: test/unit/resp/one-reply.test.ts, test/e2e/beside-redis/connection.test.ts.
  */
 import type { Command, Handler } from "../context.ts";
 

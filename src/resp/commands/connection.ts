@@ -2,6 +2,7 @@
  * The connection itself: PING, ECHO, AUTH, HELLO, SELECT, RESET, QUIT.
  *
  * Owns: passwords (compared in constant time) and the protocol version. Does not own: CLIENT.
+ * Tested in: test/e2e/beside-redis/connection.test.ts.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { LIMITS } from "../../limits.ts";

@@ -2,6 +2,7 @@
  * Values that are numbers: INCR and its kin. Logged as the value that results.
  *
  * Owns: their range checks and errors. Does not own: syntax of numbers (numbers.ts, long-double.ts).
+ * Tested in: test/e2e/beside-redis/strings.test.ts.
  */
 import { latin1Within } from "../../node/bounded-text.ts";
 import type { Call } from "../context.ts";

@@ -2,6 +2,7 @@
  * Times to live as arguments, in any of redis's four forms, to absolute ms since 1970.
  *
  * Owns: units, overflow, redis's verdicts. Does not own: what is done with the time.
+ * Tested in: test/e2e/beside-redis/expiry.test.ts.
  */
 import type { Args } from "../args.ts";
 import { I64_MAX, I64_MIN, readBigInteger } from "../numbers.ts";

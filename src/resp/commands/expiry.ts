@@ -2,6 +2,7 @@
  * Times to live: EXPIRE in four forms, TTL in four forms, PERSIST. Logged as absolute times.
  *
  * Owns: options and replies. Does not own: deleting what expired (keyspace.ts, housekeeping.ts).
+ * Tested in: test/e2e/beside-redis/expiry.test.ts.
  */
 import type { Call } from "../context.ts";
 import { ONE_KEY, row, type Command } from "./command.ts";

@@ -2,6 +2,7 @@
  * HELP of a command with subcommands: one simple string a line, as redis replies it.
  *
  * Owns: nothing but the form. Does not own: the lines.
+ * Tested in: test/e2e/beside-redis/server.test.ts.
  */
 import type { Call } from "../context.ts";
 

@@ -2,6 +2,7 @@
  * Keys gathered while walking over the store, to be replied once their number is known.
  *
  * Owns: copies of keys in one buffer. Does not own: what is gathered.
+ * Tested in: test/e2e/beside-redis/keys.test.ts.
  */
 import { LIMITS } from "../../limits.ts";
 import type { ReplyWriter } from "../reply-writer.ts";

@@ -2,6 +2,7 @@
  * Keys as a whole: DEL, EXISTS, TYPE, RENAME, COPY and their kin.
  *
  * Owns: their replies and errors. Does not own: the log (keyspace.ts), iteration (scanning.ts).
+ * Tested in: test/e2e/beside-redis/keys.test.ts.
  */
 import { delBytes } from "../../store/record.ts";
 import type { Call } from "../context.ts";

@@ -2,6 +2,7 @@
  * Parts of values: APPEND, STRLEN, GETRANGE (and SUBSTR), SETRANGE. Logged as the bytes that change.
  *
  * Owns: index rules. Does not own: the log (keyspace.ts).
+ * Tested in: test/e2e/beside-redis/strings.test.ts.
  */
 import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";

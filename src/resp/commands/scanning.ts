@@ -3,6 +3,7 @@
  *
  * Keys that expired by the clock are left out; nothing is deleted while walking.
  * Owns: patterns, cursors as text, gathering. Does not own: the order (store/index.ts).
+ * Tested in: test/e2e/beside-redis/keys.test.ts.
  */
 import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";

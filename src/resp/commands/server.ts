@@ -2,6 +2,7 @@
  * The process: INFO, TIME, SHUTDOWN.
  *
  * Owns: which sections are asked for. Does not own: their fields (info.ts), the end (main.ts).
+ * Tested in: test/e2e/beside-redis/server.test.ts.
  */
 import type { Call } from "../context.ts";
 import { infoText } from "../info.ts";

@@ -2,6 +2,7 @@
  * The words after SET key value and GETEX key, as redis's one parser for both takes them.
  *
  * Owns: which words go together. Does not own: what they do (strings.ts), times (expire-time.ts).
+ * Tested in: test/e2e/beside-redis/strings.test.ts.
  */
 import type { Args } from "../args.ts";
 import type { Call } from "../context.ts";

@@ -2,6 +2,7 @@
  * Whole values: GET and SET in all their forms, and the commands of many keys.
  *
  * Owns: their options, replies and errors. Does not own: the log and expiry (keyspace.ts).
+ * Tested in: test/e2e/beside-redis/strings.test.ts.
  */
 import type { Call } from "../context.ts";
 import { setBytes } from "../../store/record.ts";

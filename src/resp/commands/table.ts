@@ -4,6 +4,7 @@
  * Lookup: a hash of length, first two, middle and last byte, upper-cased, into an open table that
  * is filled at start with the smallest shift that gives few collisions; then the name is compared.
  * Owns: the list and the lookup. Does not own: rows of a family, execution (dispatch.ts).
+ * Tested in: test/unit/resp/one-reply.test.ts, test/e2e/beside-redis/connection.test.ts.
  */
 import type { Args } from "../args.ts";
 import { CLIENT_COMMANDS } from "./client-commands.ts";
