@@ -10,6 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /** A look-up that is about to be answered is waited for: the exit code is the better end. */
 const GRACE_MS = 1000;
+/** Node does not say when its pool is idle, so it is asked. */
+const LOOK_MS = 10;
 /** Requests that a thread of the pool works on, as Node names them. */
 const POOL_REQUEST = /^(GetAddrInfo|GetNameInfo|FSReq)/;
 
@@ -20,7 +22,7 @@ function isPoolBusy(): boolean {
 /** Waits for a moment, if that lets the process end with its exit code. */
 export async function poolIdle(): Promise<void> {
   const untilMs = performance.now() + GRACE_MS;
-  while (isPoolBusy() && performance.now() < untilMs) await sleep(10);
+  while (isPoolBusy() && performance.now() < untilMs) await sleep(LOOK_MS);
 }
 
 /** Ends the process: with `code`, or by SIGTERM when a thread would hold it up. */

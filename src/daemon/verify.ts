@@ -19,6 +19,7 @@ const NAMED_MAX = 20;
 const BUCKETS_MAX = 20;
 /** Keys of these buckets that are compared: as many buckets as have about half of it. */
 const BUCKET_KEYS_MAX = 200_000;
+/** Another node is asked again so often: over its client port it tells of nothing by itself. */
 const POLL_MS = 20;
 /** What asking takes beside the time that replicas are given: a sum or a walk of a large state. */
 const LARGE_STATE_MS = 60_000;

@@ -6,6 +6,7 @@
  * Tested in: test/unit/index.test.ts.
  */
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
+import type { EmbeddedValues } from "../node/settings.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
@@ -13,8 +14,11 @@ import { UsageError } from "../node/option-values.ts";
 import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 
-/** What both a primary and a replica take. Sizes in bytes, times in ms. */
-export interface NodeSettings {
+/**
+ * What both a primary and a replica take. Sizes in bytes, times in ms. Names and types are those of the
+ * table of settings; one that is missing below is taken all the same.
+ */
+export interface NodeSettings extends EmbeddedValues<"primary"> {
   /** Replication port; 0, the default, takes a free one. */
   readonly replPort?: number;
   /** Address it listens on; default 127.0.0.1. */

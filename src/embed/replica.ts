@@ -8,12 +8,13 @@ import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
+import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
 import { type Bytes, countOf, keyOf, readValue } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
-export interface ReplicaOptions extends NodeSettings {
+export interface ReplicaOptions extends NodeSettings, EmbeddedValues<"replica"> {
   /** HOST:PORT of the node to follow: its replication port, or a daemon's client port. */
   readonly of: string;
   /** Once: let an unrelated or empty primary replace what this replica holds. */

@@ -50,6 +50,9 @@ interface Row {
 /** One word for what a network is like: several defaults. Every value can be set alone. */
 export type Profile = "lan" | "wan" | "edge";
 
+/** The first is that of the defaults. */
+export const PROFILES: readonly Profile[] = ["lan", "wan", "edge"];
+
 /*
  * The profiles. wan: long round trips, so more in flight keeps them full, and pauses of the path are no
  * faults yet. edge: thin, wireless, small machines, so little memory, little lost by a cut, patience.
@@ -386,6 +389,22 @@ type LiveName = {
 /** Those that CONFIG SET may change. */
 export type ChangingValues = {
   -readonly [Name in LiveName as Table[Name]["key"]]: ValueOf<Table[Name]>;
+};
+
+type EmbeddedName<Command extends "primary" | "replica"> = {
+  [Name in SettingName]: Table[Name] extends { readonly embedded: infer By }
+    ? By extends "both" | Command
+      ? Name
+      : never
+    : never;
+}[SettingName];
+
+/** What an embedder writes for a value: an address as a text. */
+type Written<Value> = Value extends Address | null | readonly Address[] ? string : Value;
+
+/** Those that an embedder may give to a node of that kind, as the embedder writes them. */
+export type EmbeddedValues<Command extends "primary" | "replica"> = {
+  readonly [Name in EmbeddedName<Command> as Table[Name]["key"]]?: Written<ValueOf<Table[Name]>>;
 };
 
 export interface Setting extends Row {

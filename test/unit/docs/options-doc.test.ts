@@ -1,5 +1,6 @@
-/** docs/reference/options.md has every option, with its default and who takes it, and no other. */
+/** docs/reference/options.md is what the table of settings makes of it: npm run docs writes it. */
 import { expect, test } from "vitest";
+import { optionsPage } from "../../../scripts/docs/options-page.ts";
 import { defaultOf, SETTINGS, type Setting } from "../../../src/node/settings.ts";
 import { document, section, tableRows } from "./documents.ts";
 
@@ -9,28 +10,52 @@ const profiles = section(options, "Profiles");
 const rows = new Map(
   tableRows(options.replace(profiles, ""))
     .filter(([name = ""]) => name.startsWith("`--"))
-    .map(([name = "", of = "", fallback = "", meaning = ""]) => [
-      name.slice("`--".length, -"`".length),
-      { of, fallback, meaning },
-    ]),
+    .map(
+      ([name = "", redis = "", of = "", value = "", fallback = "", change = "", meaning = ""]) => [
+        name.slice("`--".length, -"`".length),
+        { redis, of, value, fallback, change, meaning },
+      ],
+    ),
 );
+
+test("options: the page is as npm run docs writes it", () => {
+  expect(options).toBe(optionsPage(options));
+});
+
+test("options: a page without the marks is no place for tables", () => {
+  expect(() => optionsPage("# Options")).toThrow("no place for options");
+});
 
 test.each(SETTINGS)("options: --$name => its row says who takes it and its default", (row) => {
   const told = rows.get(row.name);
   expect(told, `--${row.name} has no row`).toBeDefined();
   expect(told!.of).toBe(row.of);
   // Ports and addresses have defaults that depend on the command: words, not a value.
-  if (row.fallback !== "") expect(told!.fallback).toBe(row.fallback);
+  if (row.fallback !== "") expect(told!.fallback.split(",")[0]).toBe(row.fallback);
   expect(told!.meaning).not.toBe("");
 });
 
 test.each(SETTINGS.filter((row: Setting) => row.choices !== undefined))(
   "options: --$name => its row names every choice",
   (row) => {
-    for (const choice of row.choices!)
-      expect(rows.get(row.name)!.meaning).toContain(`\`${choice}\``);
+    for (const choice of row.choices!) expect(rows.get(row.name)!.value).toContain(`\`${choice}\``);
   },
 );
+
+test("options: a row has redis's name, the range, other profiles, and whether it is live", () => {
+  expect(rows.get("backlog")).toEqual({
+    redis: "`repl-backlog-size`",
+    of: "both",
+    value: "size, 16kb to 1048576gb",
+    fallback: "256mb",
+    change: "live",
+    meaning: "log kept for replicas that come back",
+  });
+  expect(rows.get("silence")).toMatchObject({
+    fallback: "60s, wan 120s, edge 300s",
+    change: "restart",
+  });
+});
 
 test("options: every row is an option", () => {
   const known = new Set<string>(["config", ...SETTINGS.map((row) => row.name)]);

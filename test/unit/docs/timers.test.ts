@@ -1,0 +1,41 @@
+/**
+ * Nobody looks again and again whether something has happened: who waits is told. Every timer of the
+ * product is here with its reason; a new one needs one.
+ */
+import { expect, test } from "vitest";
+import { filesUnder, readText } from "./documents.ts";
+
+const REASONS: Readonly<Record<string, string>> = {
+  // Clocks: time passes by itself.
+  "src/node/replication-port.ts": "clocks of links ten times a second; the longest wait of a stop",
+  "src/node/upstream-socket.ts": "clocks of a session ten times a second",
+  "src/node/housekeeping.ts": "slices of expiry and tidying, with pauses between",
+  "src/node/stranger-log.ts": "one more line each second",
+  "src/node/loop-turns.ts": "the one clock of the turn: queued ships, ship rate, paced writers",
+  "src/daemon/progress.ts": "draws a line while a full sync goes on",
+  "src/daemon/status.ts": "--watch shows the status again each second",
+  // Limits: so long and no longer.
+  "src/node/await-turn.ts": "the time limit of whoever waits to be told",
+  "src/net/dial.ts": "the longest time until a connection is ready",
+  "src/net/lingering.ts": "the longest time for the other end to close",
+  "src/daemon/ask.ts": "the longest time for an answer",
+  "src/daemon/main.ts": "the longest time of a stop",
+  // Pauses.
+  "src/node/node.ts":
+    "seeding asks its sources again after a second: other nodes, which tell nobody",
+  "src/embed/primary.ts": "close() lets the turn of the last write end",
+  // What nobody tells of.
+  "src/daemon/verify.ts": "another node's offset, asked over the client port",
+  "src/daemon/process-end.ts": "Node does not say when its pool of threads is idle",
+};
+
+/** Timers of Node, by any of the names that they are given here; not a socket's own. */
+const TIMER = /(?<!\.)\b(?:setTimeout|setInterval)\b|node:timers/;
+
+test("timers: every file that has one is here with its reason, and no other", () => {
+  const found = filesUnder("src").filter((path) => {
+    const code = readText(path).replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    return TIMER.test(code);
+  });
+  expect(found.sort()).toEqual(Object.keys(REASONS).sort());
+});
