@@ -23,6 +23,7 @@ export type StoreErrorCode =
   | "ERR_STORE_CHUNK"
   | "ERR_STORE_SNAPSHOT_CLOSED"
   | "ERR_STORE_FULL"
+  | "ERR_STORE_FAILED"
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
@@ -52,6 +53,7 @@ export const ERRORS: Readonly<
   ERR_STORE_CHUNK: { remedy: "resync", meaning: "a snapshot chunk is not in the store's format" },
   ERR_STORE_SNAPSHOT_CLOSED: { remedy: "resync", meaning: "the snapshot was closed meanwhile" },
   ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
+  ERR_STORE_FAILED: { remedy: "stop", meaning: "the state failed, and may be at no position" },
   ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
   ERR_NOT_SYNCED: {
     remedy: "refuse",

@@ -225,8 +225,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant("consent is not used up", [
     "node/role-moves.ts",
-    'roles.withHolding(roles.withoutConsent(this.#role), "whole")',
-    'roles.withHolding(this.#role, "whole")',
+    "  swapping(): void {\n    this.#role = roles.withoutConsent(this.#role);",
+    "  swapping(): void {",
   ]),
   mutant("WAIT compares offsets of another time as a primary", [
     "log/write-mark.ts",

@@ -120,7 +120,7 @@ export interface StateDigest {
 export type LinkStateName =
   "greeting" | "handshake" | "waiting" | "streaming" | "shipping" | "closed";
 export type SessionStateName =
-  "connecting" | "handshake" | "restoring" | "streaming" | "retrying" | "stopped";
+  "connecting" | "handshake" | "restoring" | "swapping" | "streaming" | "retrying" | "stopped";
 
 export interface ShipStatus {
   /** `finishing`: all is sent, and the replica has not confirmed yet that it switched to it. */

@@ -172,6 +172,8 @@ export class NodeCore implements ViewedNode {
         deps.onMoved?.();
         this.turn.changed();
       },
+      afterTurn: (run) => void this.turn.until(() => true, run),
+      now: deps.now,
       onVerify: deps.onVerify,
       onTorn: () => this.roles.torn(),
     });

@@ -44,6 +44,8 @@ export interface RoleParts {
     /** Applies some of what was received. @returns whether there is more */
     step(nowMs: number): boolean;
     resetToLog(): void;
+    /** A state that answers later has not yet. */
+    readonly isBusy: boolean;
   };
   readonly feeder: {
     cutWaiters(): void;
@@ -52,7 +54,7 @@ export interface RoleParts {
     stateTorn(): void;
   };
   /** Tells who waits for something of the node. */
-  readonly turn: { changed(): void };
+  readonly turn: { changed(): void; until(holds: () => boolean, done: () => void): void };
 }
 
 export interface RoleDeps {
@@ -191,7 +193,10 @@ export class RoleMoves {
   /** What was received completely is applied first, slice by slice. */
   readonly #drain = (): void => {
     if (this.#role.kind !== "promoting") return;
-    if (this.#parts.session.step(this.#deps.now())) this.#deps.nextTurn(this.#drain);
+    const { session, turn } = this.#parts;
+    if (session.step(this.#deps.now())) this.#deps.nextTurn(this.#drain);
+    // What it was given, it will have: a run of batches, or a snapshot that is being swapped in.
+    else if (session.isBusy) turn.until(() => !session.isBusy, this.#drain);
     // Why asked again: applying the rest may have failed inside a batch, which changes the role.
     else if (roles.heldBy(this.#role) === "torn") this.#fail(this.#role);
     else this.#lead(this.#role);
@@ -258,20 +263,21 @@ export class RoleMoves {
   adopted(history: Id, lineage: Lineage): void {
     if (this.#parts.identity.adopt(history, lineage))
       this.#dropLinks("the upstream's history changed");
-    this.#synced();
+    this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
   }
 
-  /** The upstream's snapshot is our state. */
+  /** The upstream's snapshot will be our state, whatever else this node is told meanwhile. */
+  swapping(): void {
+    this.#role = roles.withoutConsent(this.#role);
+  }
+
+  /** The upstream's snapshot is our state. Consent that was given since is for somebody else. */
   swapped(history: Id, lineage: Lineage): void {
     const { identity, feeder } = this.#parts;
     identity.adopt(history, lineage);
     this.swaps += 1;
     feeder.upstreamResync();
-    this.#synced();
-  }
-
-  #synced(): void {
-    this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
+    this.#role = roles.withHolding(this.#role, "whole");
   }
 
   /** A batch was applied in part, and its rest cannot be. */

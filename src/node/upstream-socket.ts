@@ -157,6 +157,11 @@ export class SessionSocket implements SessionShell {
     this.forget();
   }
 
+  pauseReading(isPaused: boolean): void {
+    if (isPaused) this.socket?.pause();
+    else this.socket?.resume();
+  }
+
   wantStep(): void {
     if (this.stepWanted) return;
     this.stepWanted = true;

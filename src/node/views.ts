@@ -133,6 +133,9 @@ export class SessionView extends IdentityView implements ReplicaNode {
   adopt(history: Id, lineage: Lineage): void {
     this.owner.roles.adopted(history, lineage);
   }
+  onSwapping(): void {
+    this.owner.roles.swapping();
+  }
   onSwapped(history: Id, lineage: Lineage): void {
     this.owner.roles.swapped(history, lineage);
   }

@@ -1,5 +1,5 @@
 /**
- * Applying received batches in slices that end between records, so that a batch of any number of
+ * Applying received batches to a state that answers at once, in slices that end between records, so that a batch of any number of
  * records holds the loop only for a slice.
  *
  *   batch    [ head | record | record | record | record ]
@@ -15,13 +15,18 @@ import { StoreError } from "../errors.ts";
 import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
 import type { ReceivingLog } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
-import type { StateTarget } from "../store/state.ts";
+import type { PromptTarget } from "../store/state.ts";
+import type { Applying } from "./applying.ts";
 
 const PREFIX_BYTES = 4;
 
-export class Applier {
+type AppliedState = Pick<PromptTarget, "applyRange" | "appliedTo">;
+
+export class Applier implements Applying {
+  /** What it is given is applied within the turn. */
+  readonly isFull = false;
   private readonly log: ReceivingLog;
-  private readonly state: StateTarget;
+  private readonly state: AppliedState;
   private readonly options: Pick<SessionOptions, "sliceBytes">;
   /** Called between batches, before anything more is applied. */
   private readonly atBatch: () => void;
@@ -34,7 +39,7 @@ export class Applier {
 
   constructor(
     log: ReceivingLog,
-    state: StateTarget,
+    state: AppliedState,
     options: Pick<SessionOptions, "sliceBytes">,
     atBatch: () => void,
   ) {
@@ -53,6 +58,11 @@ export class Applier {
     this.done = 0;
     this.stuck = false;
     this.torn = false;
+  }
+
+  tear(): void {
+    this.stuck = true;
+    this.torn = true;
   }
 
   /** Tries the record again that could not be applied, unless the state is torn. */

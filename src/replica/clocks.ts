@@ -19,6 +19,7 @@ export function lateBecause(
         ? null
         : `no answer for ${options.handshakeMs} ms (${state.kind})`;
     case "restoring":
+    case "swapping":
     case "streaming":
       return nowMs - lastReceivedMs < options.silenceMs
         ? null

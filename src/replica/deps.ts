@@ -25,7 +25,11 @@ export interface ReceivingLog {
   receiveHead(head: Buffer, at: number, length: number): void;
   receiveBytes(bytes: Buffer, from: number, to: number): void;
   receiveEnd(): void;
-  pending(): { readonly segment: { readonly bytes: Buffer }; readonly at: number } | null;
+  /** The received batch at `next`, in a block that is filled up to `used`. */
+  pending(): {
+    readonly segment: { readonly bytes: Buffer; readonly used: number };
+    readonly at: number;
+  } | null;
   commit(): void;
   dropIncoming(): void;
   dropReceived(): void;
@@ -44,9 +48,11 @@ export interface ReplicaNode {
   hasData(): boolean;
   /** Consent to an unrelated state: what there is, or what there is for the node `nodeId`. */
   consent(nodeId?: Id): Consent;
+  /** A snapshot is about to be swapped in, and will be: consent is used up. */
+  onSwapping(): void;
   /** The upstream's history is ours from now on: the log up to here is a part of it. */
   adopt(history: Id, lineage: Lineage): void;
-  /** A snapshot was swapped in; the log was reset to it. Consent is used up. */
+  /** A snapshot was swapped in; the log was reset to it. */
   onSwapped(history: Id, lineage: Lineage): void;
   /** The upstream is the node `nodeId`; `path` are the node ids from the root to us. */
   onWelcome(nodeId: Id, path: readonly Id[]): void;
@@ -76,6 +82,8 @@ export interface SessionShell {
   end(): void;
   /** Ends at once. No event follows. */
   destroy(): void;
+  /** Stops or goes on reading what has arrived on this connection. */
+  pauseReading(isPaused: boolean): void;
   /** Asks for step() at the end of this turn. */
   wantStep(): void;
 }
@@ -99,7 +107,11 @@ export interface SessionDeps {
   readonly randomId: () => Id;
   /** Something may have become visible in the log: our own links want to be fed. */
   readonly onApplied: () => void;
-  /** The session is in another state now. */
+  /** Runs something at the end of the next turn of the node; for a state that answers later. */
+  readonly afterTurn: (run: () => void) => void;
+  /** Monotonic, ms; read when a state answers later. */
+  readonly now: () => number;
+  /** The session is in another state now, or has come to rest. */
   readonly onMoved: () => void;
   /** The state is at no position any more; see Applier. Until a swap nobody may be fed from it. */
   readonly onTorn: () => void;

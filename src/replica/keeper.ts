@@ -12,22 +12,24 @@ export interface KeptSnapshot {
 }
 
 /**
- * One kept chunk: u32 number and payload at `bytes[at, at + 4 + payloadBytes)`.
- * Returns false to stop reading; may throw, which ends the replay with that error.
+ * One kept chunk: u32 number and payload at `bytes[at, at + 4 + payloadBytes)`, which belong to the
+ * visitor. The next is read when it calls `next(true)`; `next(false)` stops reading. It may throw, which
+ * ends the replay with that error.
  */
 export type KeptChunkVisitor = (
   bytes: Buffer,
   at: number,
   payloadBytes: number,
   digest: number,
-) => boolean;
+  next: (goOn: boolean) => void,
+) => void;
 
 export interface ChunkKeeper {
   /** Found at the start, null when there is nothing of use. */
   readonly kept: KeptSnapshot | null;
   /** Reads the kept chunks in order, a few at a time; `done` is called once. */
   replay(visit: KeptChunkVisitor, done: (error: Error | null) => void): void;
-  /** A new snapshot: what was kept before is let go. */
+  /** A new snapshot: what was kept before is removed. */
   begin(begin: SnapshotBegin): void;
   /** Appends a chunk; copies the payload. */
   keep(number: number, digest: number, payload: Buffer, begin: SnapshotBegin): void;

@@ -6,6 +6,7 @@
  */
 import type { Decoder } from "../wire/decoder.ts";
 import type * as m from "../wire/messages.ts";
+import type { StateCalls } from "./calls.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { SessionState } from "./session-state.ts";
 
@@ -18,7 +19,17 @@ export interface SessionLife {
   readonly decoder: Decoder | null;
   /** The state is inside a batch that cannot be applied. */
   readonly torn: boolean;
+  /** The calls of a state that answers later; null for one that answers at once. */
+  readonly calls: StateCalls | null;
+  /** The state may be called; always, where it answers at once. */
+  readonly isStateFree: boolean;
   move(state: SessionState): void;
+  /** What arrives from now on waits, also what is behind the message under way. */
+  holdInput(): void;
+  /** What waits is taken. */
+  resumeInput(): void;
+  /** Asks for step() at the end of this turn. */
+  wantStep(): void;
   say(message: m.Control): void;
   /** An ACK goes out at the end of this turn. */
   wantAck(): void;

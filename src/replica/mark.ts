@@ -21,6 +21,11 @@ export class Mark {
     this.message = message;
   }
 
+  /** Where the state is to be digested; Infinity for nowhere. */
+  get offset(): number {
+    return this.message?.position.offset ?? Number.POSITIVE_INFINITY;
+  }
+
   clear(): void {
     this.message = null;
   }

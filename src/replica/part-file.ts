@@ -117,7 +117,10 @@ export class PartFile implements ChunkKeeper {
           throw new Error(`a chunk of ${payloadBytes} bytes in the part file`);
         const body = Buffer.allocUnsafe(NUMBER_BYTES + payloadBytes);
         await readFully(file, body, body.length, at + HEAD_BYTES);
-        if (!visit(body, 0, payloadBytes, head.readUInt32LE(4))) return;
+        const goOn = await new Promise<boolean>((resolve) =>
+          visit(body, 0, payloadBytes, head.readUInt32LE(4), resolve),
+        );
+        if (!goOn) return;
         at += HEAD_BYTES + body.length;
       }
     } finally {

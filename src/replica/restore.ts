@@ -4,48 +4,70 @@
  *
  *   SNAPSHOT -> CHUNK 0 .. n-1, in order -> END: counts and digest compared -> ready to swap
  *
- * Owns: one staging, its chunk count and digest. Does not own: the swap (session.ts).
+ * Owns: its chunk count and digest. Does not own: how chunks are loaded (loading.ts), the swap
+ * (restoring.ts).
  * Tested in: test/unit/replica/session.test.ts.
  */
 import { createHash, type Hash } from "node:crypto";
 import { WireError } from "../errors.ts";
 import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
-import type { Staging, StateTarget } from "../store/state.ts";
+import type { Loading } from "./loading.ts";
 
 export class Restore {
   /** The newest SNAPSHOT of this snapshot: a resumed ship may name a newer history. */
   begin: SnapshotBegin;
-  readonly staging: Staging;
+  readonly loading: Loading;
   readonly startedAtMs: number;
   /** First chunk that is not loaded. */
   nextChunk = 0;
+  /** First chunk that is not here. */
+  arrived = 0;
   /** Chunks that an earlier process left in a file; loaded from there first. */
   readonly keptChunks: number;
   /** Chunk payload bytes loaded. */
   bytes = 0;
   /** When the connection was lost, ms; -1 while it stands. */
   parkedAtMs = -1;
+  /** Chunks that were here when a connection ended; those of the next come on top. */
+  private arrivedBefore = 0;
   private readonly digest: Hash = createHash("sha256");
   private readonly digestBytes = Buffer.alloc(4);
   private chunk: Buffer = EMPTY;
   private filled = 0;
   private expected = 0;
 
-  constructor(begin: SnapshotBegin, target: StateTarget, nowMs: number, keptChunks = 0) {
+  constructor(begin: SnapshotBegin, loading: Loading, nowMs: number, keptChunks = 0) {
     this.begin = begin;
-    this.staging = target.stage({ records: begin.records, bytes: begin.bytes });
+    this.loading = loading;
     this.startedAtMs = nowMs;
     this.keptChunks = keptChunks;
   }
 
   /** The chunk at which a feeder should go on. */
   get resumeChunk(): number {
-    return Math.max(this.nextChunk, this.keptChunks);
+    return Math.max(this.arrived, this.keptChunks);
   }
 
-  /** Chunks of an earlier process are still being read. */
+  /** Chunks of an earlier process, or connection, are still being loaded. */
   get isLoadingKept(): boolean {
-    return this.nextChunk < this.keptChunks;
+    return this.nextChunk < Math.max(this.keptChunks, this.arrivedBefore);
+  }
+
+  /** All that arrived is loaded. */
+  get isLoaded(): boolean {
+    return this.nextChunk === this.arrived;
+  }
+
+  /** Payload that arrived: loaded, or waiting for it. */
+  get arrivedBytes(): number {
+    return this.bytes + this.loading.waitingBytes;
+  }
+
+  /** The connection is over. */
+  park(nowMs: number): void {
+    this.arrivedBefore = this.arrived;
+    // Why not every time: a dial that fails does not begin the grace anew.
+    if (this.parkedAtMs < 0) this.parkedAtMs = nowMs;
   }
 
   /** The ship goes on, on a new connection. */
@@ -56,8 +78,8 @@ export class Restore {
 
   /** A chunk begins; its length was checked against LIMITS.chunkBytesMax. */
   chunkHead(number: number, payloadBytes: number): void {
-    if (number !== this.nextChunk)
-      throw new WireError("ERR_WIRE_STATE", `chunk ${number}, expected ${this.nextChunk}`);
+    if (number !== this.arrived)
+      throw new WireError("ERR_WIRE_STATE", `chunk ${number}, expected ${this.arrived}`);
     if (this.chunk.length < payloadBytes) this.chunk = Buffer.allocUnsafeSlow(payloadBytes);
     this.filled = 0;
     this.expected = payloadBytes;
@@ -68,23 +90,45 @@ export class Restore {
     this.filled += to - from;
   }
 
-  /** All bytes are in and match their crc: loads them. Throws StoreError when they do not parse. */
-  chunkEnd(digest: number): void {
-    this.load(this.chunk, 0, this.expected, digest);
+  /**
+   * All bytes are in and match their crc: loads them. Throws StoreError when they do not parse.
+   * @param loaded called with the payload, valid during the call, when it is loaded: now or later
+   */
+  chunkEnd(digest: number, loaded: (payload: Buffer) => void): void {
+    const { chunk, expected } = this;
+    const isLoaded = this.load(chunk, 0, expected, digest, (isLoadedLater) => {
+      if (isLoadedLater) loaded(chunk.subarray(0, expected));
+    });
+    if (isLoaded) loaded(chunk.subarray(0, expected));
+    else this.chunk = EMPTY;
   }
 
-  /** Payload of the newest chunk: what a keeper copies, valid until the next chunkHead(). */
-  get payload(): Buffer {
-    return this.chunk.subarray(0, this.expected);
+  /**
+   * The next chunk's payload, verified by the caller. Throws StoreError when it does not parse.
+   * @param loaded called when it is loaded later, or never will be: `bytes` must not change before
+   * @returns whether it is loaded already
+   */
+  load(
+    bytes: Buffer,
+    from: number,
+    to: number,
+    digest: number,
+    loaded: (isLoaded: boolean) => void,
+  ): boolean {
+    this.arrived += 1;
+    const isLoaded = this.loading.load(bytes, from, to, (isLoadedLater) => {
+      if (isLoadedLater) this.onLoaded(to - from, digest);
+      loaded(isLoadedLater);
+    });
+    if (isLoaded) this.onLoaded(to - from, digest);
+    return isLoaded;
   }
 
-  /** The next chunk's payload, verified by the caller. Throws StoreError when it does not parse. */
-  load(bytes: Buffer, from: number, to: number, digest: number): void {
-    this.staging.load(bytes, from, to);
+  private onLoaded(bytes: number, digest: number): void {
     this.digestBytes.writeUInt32LE(digest);
     this.digest.update(this.digestBytes);
     this.nextChunk += 1;
-    this.bytes += to - from;
+    this.bytes += bytes;
   }
 
   /** Compares everything END says with what was loaded. Throws WireError or StoreError when they differ. */
@@ -104,11 +148,11 @@ export class Restore {
     const digest = this.digest.digest("hex");
     if (digest !== end.digest)
       throw new WireError("ERR_WIRE_BODY_CRC", `snapshot digest ${digest}, END says ${end.digest}`);
-    this.staging.finish({ records: end.records });
+    this.loading.finish({ records: end.records });
   }
 
   discard(): void {
-    this.staging.discard();
+    this.loading.discard();
     this.chunk = EMPTY;
   }
 }

@@ -13,8 +13,9 @@ import { crc32 } from "../wire/crc.ts";
 import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
+import type { Loading } from "./loading.ts";
 import { goesOn, Restore } from "./restore.ts";
-import type { StateTarget } from "../store/state.ts";
+import type { StageEstimate } from "../store/state.ts";
 
 /** Chunk bytes that may wait to be written to the keeper's file. */
 const KEEPER_BACKLOG_BYTES = 16 * 1024 * 1024;
@@ -25,12 +26,21 @@ const ANNOUNCED_SLACK_BYTES = 64 * 1024 * 1024;
 
 export class Restorer {
   current: Restore | null = null;
-  private readonly target: StateTarget;
+  /** It is being swapped in, and will be: it cannot be dropped. */
+  isCommitting = false;
+  /** What was given up, and is not out of the state yet. */
+  private leaving: Loading[] = [];
+  private readonly stage: (estimate: StageEstimate) => Loading;
   private readonly options: SessionOptions;
   private readonly keeper: ChunkKeeper | null;
 
-  constructor(target: StateTarget, options: SessionOptions, keeper: ChunkKeeper | null) {
-    this.target = target;
+  /** @param stage begins a staged state */
+  constructor(
+    stage: (estimate: StageEstimate) => Loading,
+    options: SessionOptions,
+    keeper: ChunkKeeper | null,
+  ) {
+    this.stage = stage;
     this.options = options;
     this.keeper = keeper;
   }
@@ -42,15 +52,18 @@ export class Restorer {
   takeUpKept(nowMs: number, done: (error: Error | null) => void): void {
     const kept = this.keeper?.kept ?? null;
     if (kept === null || this.keeper === null || this.current !== null) return;
-    const restore = new Restore(kept.begin, this.target, nowMs, kept.chunks);
+    const restore = this.open(kept.begin, nowMs, kept.chunks);
     restore.parkedAtMs = nowMs;
     this.current = restore;
     this.keeper.replay(
-      (bytes, at, payloadBytes, digest) => {
-        if (this.current !== restore) return false;
+      (bytes, at, payloadBytes, digest, next) => {
+        if (this.current !== restore) {
+          next(false);
+          return;
+        }
         this.checkSize(restore, payloadBytes);
-        loadKept(restore, bytes, at, payloadBytes, digest);
-        return true;
+        if (loadKept(restore, bytes, at, payloadBytes, digest, next)) next(true);
+        else this.advance();
       },
       (failure) => {
         if (this.current !== restore) return;
@@ -80,8 +93,13 @@ export class Restorer {
     if (this.current === null) goesOn(null, begin, own);
     this.drop();
     this.keeper?.begin(begin);
-    this.current = new Restore(begin, this.target, nowMs);
+    this.current = this.open(begin, nowMs);
     return this.current;
+  }
+
+  private open(begin: SnapshotBegin, nowMs: number, keptChunks = 0): Restore {
+    const { records, bytes } = begin;
+    return new Restore(begin, this.stage({ records, bytes }), nowMs, keptChunks);
   }
 
   /** A chunk begins. Throws WireError when it is not the next, or one too many. */
@@ -91,7 +109,7 @@ export class Restorer {
   }
 
   /** More than was announced by far is no snapshot: nobody knows when it would end. */
-  private checkSize({ begin, bytes }: Restore, payloadBytes: number): void {
+  private checkSize({ begin, arrivedBytes: bytes }: Restore, payloadBytes: number): void {
     const announced = ANNOUNCED_TIMES_MAX * begin.bytes + ANNOUNCED_SLACK_BYTES;
     const most = Math.min(announced, this.options.stagedBytesMax);
     if (bytes + payloadBytes <= most) return;
@@ -102,10 +120,34 @@ export class Restorer {
     );
   }
 
-  chunkEnd(digest: number): void {
+  /** `loaded` is called when it is loaded later. */
+  chunkEnd(digest: number, loaded: () => void): void {
     const restore = this.current!;
-    restore.chunkEnd(digest);
-    this.keeper?.keep(restore.nextChunk - 1, digest, restore.payload, restore.begin);
+    const number = restore.arrived;
+    let isLater = false;
+    restore.chunkEnd(digest, (payload) => {
+      this.keeper?.keep(number, digest, payload, restore.begin);
+      if (isLater) loaded();
+    });
+    isLater = true;
+    this.advance();
+  }
+
+  /** The state may be called: goes on with what waits for it. Throws HawserError what fails at once. */
+  advance(): void {
+    for (const loading of this.leaving) loading.advance();
+    this.leaving = this.leaving.filter(({ holdsState }) => holdsState);
+    if (this.leaving.length === 0) this.current?.loading.advance();
+  }
+
+  /** Something is staged, or being given up: nothing may be applied. */
+  get holdsState(): boolean {
+    return this.isLeaving || this.current?.loading.holdsState === true;
+  }
+
+  /** Something that was given up is not out of the state yet. */
+  get isLeaving(): boolean {
+    return this.leaving.length > 0;
   }
 
   /** Chunk payload that may be sent beyond what is acknowledged; 0 while the disk is behind. */
@@ -129,44 +171,51 @@ export class Restorer {
     return restore;
   }
 
-  /** The restore was swapped in: nothing is left to keep. */
-  swapped(): void {
+  /** The restore was swapped in, or cannot be any more: nothing is left to keep. */
+  over(): void {
     this.current = null;
+    this.isCommitting = false;
     this.keeper?.clear();
   }
 
   drop(): void {
-    if (this.current === null) return;
-    this.current.discard();
+    const { current } = this;
+    if (current === null || this.isCommitting) return;
+    current.discard();
+    if (current.loading.holdsState) this.leaving.push(current.loading);
     this.current = null;
     this.keeper?.clear();
+    this.advance();
   }
 
   /** The connection is over. */
   park(nowMs: number): void {
-    // Why not every time: a dial that fails does not begin the grace anew.
-    if (this.current !== null && this.current.parkedAtMs < 0) this.current.parkedAtMs = nowMs;
+    this.current?.park(nowMs);
   }
 
-  /** Lets a restore go that no feeder can still have parked. */
+  /** Drops a restore that no feeder can still have parked. */
   expire(nowMs: number): void {
     const sinceMs = this.current?.parkedAtMs ?? -1;
     if (sinceMs >= 0 && nowMs - sinceMs >= this.options.parkMs) this.drop();
   }
 }
 
-/** A chunk from the file: u32 number and payload at `at`, summed again before it is believed. */
+/**
+ * A chunk from the file: u32 number and payload at `at`, summed again before it is believed.
+ * @returns whether it is loaded already; else `next` is told
+ */
 function loadKept(
   restore: Restore,
   bytes: Buffer,
   at: number,
   payloadBytes: number,
   digest: number,
-): void {
+  next: (isLoaded: boolean) => void,
+): boolean {
   const end = at + 4 + payloadBytes;
-  if (bytes.readUInt32LE(at) !== restore.nextChunk)
+  if (bytes.readUInt32LE(at) !== restore.arrived)
     throw new WireError("ERR_WIRE_STATE", `chunk ${bytes.readUInt32LE(at)} in the part file`);
   if (crc32(bytes, at, end, 0) !== digest)
-    throw new WireError("ERR_WIRE_BODY_CRC", `chunk ${restore.nextChunk} of the part file`);
-  restore.load(bytes, at + 4, end, digest);
+    throw new WireError("ERR_WIRE_BODY_CRC", `chunk ${restore.arrived} of the part file`);
+  return restore.load(bytes, at + 4, end, digest, next);
 }

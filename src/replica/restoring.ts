@@ -3,12 +3,16 @@
  *
  *   SNAPSHOT -> chunks -> staged state -> END: verified -> swap: state and log are the snapshot's
  *
+ * With a state that answers later, what follows END waits on the connection until the rest is loaded and
+ * the state has answered. From the commit on nothing calls the swap off: it is done also when the
+ * connection is over by then, or this node is to follow somebody else, or nobody.
+ *
  * Invariants: a swap happens only with everything verified; the old state answers until then.
  * Owns: what is owed, the swap. Does not own: the sums of a snapshot (restore.ts), what is kept of one
  * over connections (restorer.ts), the connection (session.ts).
  * Tested in: test/unit/replica/session.test.ts.
  */
-import { WireError } from "../errors.ts";
+import { type HawserError, WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";
 import * as handshake from "./handshake.ts";
 import type { SessionLife } from "./life.ts";
@@ -20,6 +24,9 @@ import type { Streaming } from "./streaming.ts";
 export class Restoring {
   /** A snapshot was announced and is not swapped in. */
   owesSnapshot = false;
+  /** END, while something of its snapshot is not loaded, or it is being swapped in. */
+  private end: m.SnapshotEnd | null = null;
+  private welcome: m.Welcome | null = null;
   private readonly life: SessionLife;
   private readonly restorer: Restorer;
   private readonly streaming: Streaming;
@@ -61,9 +68,11 @@ export class Restoring {
   }
 
   chunkEnd(digest: number): void {
-    this.restorer.chunkEnd(digest);
+    this.restorer.chunkEnd(digest, this.loadedLater);
     this.life.deps.counters.bump("snapshot_chunks_received");
   }
+
+  private readonly loadedLater = (): void => this.life.wantStep();
 
   /** The restore that this connection feeds. */
   private fed(): Restore {
@@ -76,9 +85,35 @@ export class Restoring {
 
   /** `welcome` is what this connection runs under. */
   onEnd(end: m.SnapshotEnd, welcome: m.Welcome): void {
-    this.fed();
+    const restore = this.fed();
+    this.end = end;
+    this.welcome = welcome;
+    if (restore.isLoaded && this.life.isStateFree) {
+      this.finish();
+      return;
+    }
+    this.life.move({ kind: "swapping" });
+    this.life.holdInput();
+  }
+
+  /** The connection is over: what has not begun to be swapped in waits for the next END. */
+  leave(): void {
+    if (!this.restorer.isCommitting) this.end = null;
+  }
+
+  /** The state may be called: goes on with what waits for it. Throws HawserError what fails. */
+  advance(): void {
+    this.restorer.advance();
+    if (this.end === null || this.restorer.isCommitting) return;
+    if (this.restorer.current?.isLoaded === true && this.life.isStateFree) this.finish();
+  }
+
+  /** END is in and everything is loaded. */
+  private finish(): void {
+    const end = this.end!;
+    this.end = null;
     const restore = this.restorer.verify(end);
-    const refusal = handshake.judgeEmpty(this.life.deps.node, welcome, end);
+    const refusal = handshake.judgeEmpty(this.life.deps.node, this.welcome!, end);
     if (refusal === null) this.swap(restore, end);
     else {
       this.restorer.drop();
@@ -86,21 +121,57 @@ export class Restoring {
     }
   }
 
-  /** All verified: from here to the end nothing can fail. */
+  /** All verified: from here to the end nothing can fail, but a state that answers later. */
   private swap(restore: Restore, end: m.SnapshotEnd): void {
+    const { life, restorer } = this;
+    life.deps.node.onSwapping();
+    this.end = end;
+    restorer.isCommitting = true;
+    try {
+      if (restore.loading.swap({ records: end.records })) this.swapped();
+      else if (life.state.kind === "restoring") {
+        life.move({ kind: "swapping" });
+        life.holdInput();
+      }
+    } catch (error) {
+      this.notSwapped();
+      throw error;
+    }
+  }
+
+  /** A state that answers later has replaced itself, or says why not. Throws HawserError then. */
+  onSwapAnswered(error: HawserError | null): void {
+    if (error === null) this.swapped();
+    else {
+      this.notSwapped();
+      throw error;
+    }
+  }
+
+  private notSwapped(): void {
+    this.end = null;
+    this.restorer.over();
+  }
+
+  private swapped(): void {
+    const { life, restorer } = this;
+    const { log, node } = life.deps;
+    const restore = restorer.current!;
+    const end = this.end!;
     const { position, lineage } = restore.begin;
-    const { life } = this;
-    const { log, state, node } = life.deps;
-    state.swap(restore.staging);
+    // The connection may be over by now, if the state answered later.
+    const isFed = life.state.kind === "restoring" || life.state.kind === "swapping";
+    this.end = null;
     log.reset(position.offset, position.chain);
     this.streaming.swapped(position.offset);
     life.gotOn();
-    life.decoder!.expect(position.offset, position.chain);
-    this.restorer.swapped();
+    if (isFed) life.decoder!.expect(position.offset, position.chain);
+    restorer.over();
     this.owesSnapshot = false;
-    life.move({ kind: "streaming" });
+    if (isFed) life.move({ kind: "streaming" });
     reportRestored(life.deps, restore, end, life.nowMs);
     node.onSwapped(position.history, lineage);
     life.wantAck();
+    life.resumeInput();
   }
 }

@@ -11,6 +11,9 @@
  *              |
  *              +----> stopped <---- stop() from every state, or an error that trying cannot mend
  *
+ * With a state that answers later END leads to swapping, and its last answer from there to streaming. A
+ * swap that began before a stop goes on; a start meanwhile is retrying until it is over.
+ *
  * Owns: the union and its legal moves. Does not own: what is done in them (session.ts).
  * Tested in: test/unit/docs/tables.test.ts, test/unit/replica/session.test.ts.
  */
@@ -23,6 +26,8 @@ export type SessionState =
   | { readonly kind: "handshake"; readonly sinceMs: number; readonly nonce: Id }
   /** A ship was announced; `begin` is there once SNAPSHOT came. */
   | { readonly kind: "restoring"; readonly begin: SnapshotBegin | null }
+  /** END is in: what of the snapshot waits is loaded, then it takes the state's place. */
+  | { readonly kind: "swapping" }
   | { readonly kind: "streaming" }
   | { readonly kind: "retrying"; readonly atMs: number }
   | { readonly kind: "stopped"; readonly why: string };
@@ -30,10 +35,11 @@ export type SessionState =
 export const SESSION_MOVES: Readonly<
   Record<SessionState["kind"], readonly SessionState["kind"][]>
 > = {
-  stopped: ["connecting"],
+  stopped: ["connecting", "retrying"],
   connecting: ["handshake", "retrying", "stopped"],
   handshake: ["restoring", "streaming", "retrying", "stopped"],
-  restoring: ["restoring", "streaming", "retrying", "stopped"],
+  restoring: ["restoring", "swapping", "streaming", "retrying", "stopped"],
+  swapping: ["streaming", "retrying", "stopped"],
   streaming: ["restoring", "retrying", "stopped"],
   retrying: ["connecting", "stopped"],
 };

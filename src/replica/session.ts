@@ -16,14 +16,19 @@ import { LIMITS } from "../limits.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder } from "../wire/decoder.ts";
 import type * as m from "../wire/messages.ts";
+import type { StageEstimate } from "../store/state.ts";
 import { printable } from "../wire/text.ts";
 import { ACCEPTS } from "./accepts.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Backoff } from "./backoff.ts";
+import { isSuspect, StateCalls } from "./calls.ts";
 import { lateBecause } from "./clocks.ts";
 import type { SessionDeps, SessionShell } from "./deps.ts";
 import { Handshaking } from "./handshaking.ts";
+import { Input } from "./input.ts";
+import { LateLoading } from "./late-loading.ts";
 import type { SessionLife } from "./life.ts";
+import { type Loading, PromptLoading } from "./loading.ts";
 import type { SessionOptions } from "./options.ts";
 import { reportTorn } from "./reports.ts";
 import type { Restore } from "./restore.ts";
@@ -56,6 +61,8 @@ export class Session implements SessionLife {
   private readonly restoring: Restoring;
   private readonly handshaking: Handshaking;
   private readonly sink: SessionSink;
+  readonly calls: StateCalls | null;
+  private readonly input: Input;
 
   constructor(deps: SessionDeps) {
     const { log, state, options, keeper } = deps;
@@ -63,9 +70,16 @@ export class Session implements SessionLife {
     this.options = options;
     this.shell = deps.shell;
     this.backoff = new Backoff(options, deps.random);
-    this.restorer = new Restorer(state, options, keeper);
+    const { answers } = state;
+    this.calls = answers === "at once" ? null : new StateCalls(state, deps.afterTurn, this.onFree);
+    this.restorer = new Restorer((estimate) => this.stage(estimate), options, keeper);
     this.acks = new AckClock(log, this.restorer, options);
-    this.streaming = new Streaming(this);
+    this.input = new Input(deps.shell);
+    this.streaming = new Streaming(this, {
+      mayApply: () => this.mayApply(),
+      applied: () => this.onRunApplied(),
+      failed: this.onLateFault,
+    });
     this.restoring = new Restoring(this, this.restorer, this.streaming);
     const { backoff, root, streaming, restoring } = this;
     this.handshaking = new Handshaking(this, { backoff, root, streaming, restoring });
@@ -76,6 +90,14 @@ export class Session implements SessionLife {
   /** The state is inside a batch that cannot be applied: it is at no position, and needs a snapshot. */
   get torn(): boolean {
     return this.streaming.applier.torn;
+  }
+
+  /**
+   * A state that answers later has not: it can be asked for nothing else, and this node cannot become a
+   * primary.
+   */
+  get isBusy(): boolean {
+    return (this.calls !== null && !this.calls.isFree) || this.restorer.isLeaving;
   }
 
   /** The state is at a batch boundary of the log. */
@@ -94,7 +116,8 @@ export class Session implements SessionLife {
   }
 
   get connected(): boolean {
-    return this.state.kind === "streaming" || this.state.kind === "restoring";
+    const { kind } = this.state;
+    return kind === "streaming" || kind === "restoring" || kind === "swapping";
   }
 
   // --- commands ------------------------------------------------------------------------------
@@ -108,6 +131,11 @@ export class Session implements SessionLife {
     this.lastError = "";
     this.lastReceivedMs = -1;
     this.streaming.start();
+    if (this.restorer.isCommitting) {
+      // What is swapped in is what the next upstream hears of.
+      this.move({ kind: "retrying", atMs: nowMs });
+      return;
+    }
     this.restorer.takeUpKept(nowMs, (error) => this.onKeptLoaded(error));
     this.dial(nowMs);
   }
@@ -160,7 +188,7 @@ export class Session implements SessionLife {
     this.nowMs = nowMs;
     this.lastReceivedMs = nowMs;
     try {
-      this.decoder.push(bytes, from, to);
+      this.input.take(this.decoder, bytes, from, to);
       // Why at once: a reader on this loop must not overtake what has arrived. One read is bounded,
       // and so is what is applied for it; the rest waits for step().
       this.streaming.applier.step();
@@ -168,6 +196,7 @@ export class Session implements SessionLife {
       this.onFault(error, nowMs);
     }
     this.applied();
+    this.lookAtInput();
     this.shell.wantStep();
   }
 
@@ -204,12 +233,13 @@ export class Session implements SessionLife {
   tick(nowMs: number): void {
     const { state, options } = this;
     this.nowMs = nowMs;
-    const late = lateBecause(state, this.lastReceivedMs, options, nowMs);
+    const heardMs = this.input.heardMs(this.lastReceivedMs, nowMs);
+    const late = lateBecause(state, heardMs, options, nowMs);
     if (late !== null) this.fail(late, nowMs);
     else if (this.connected && (this.acks.due || this.acks.heartbeatDue(nowMs))) this.ack(nowMs);
     else if (state.kind === "retrying") {
       this.restorer.expire(nowMs);
-      if (nowMs >= state.atMs) this.dial(nowMs);
+      if (nowMs >= state.atMs && !this.restorer.isCommitting) this.dial(nowMs);
     }
   }
 
@@ -259,7 +289,103 @@ export class Session implements SessionLife {
       this.acks.due = true;
       return;
     }
-    this.say(this.acks[this.state.kind === "restoring" ? "restoring" : "streaming"](nowMs));
+    this.say(this.acks[this.state.kind === "streaming" ? "streaming" : "restoring"](nowMs));
+  }
+
+  // --- a state that answers later --------------------------------------------------------------
+
+  private stage(estimate: StageEstimate): Loading {
+    const { state } = this.deps;
+    if (state.answers === "at once") return new PromptLoading(state, estimate);
+    return new LateLoading(state, this.calls!, estimate, {
+      failed: this.onLateFault,
+      abortFailed: (error) => {
+        this.streaming.tear();
+        this.onLateFault(error);
+      },
+      swapped: (error) => this.onSwapAnswered(error),
+    });
+  }
+
+  get isStateFree(): boolean {
+    return this.calls === null || this.calls.isFree;
+  }
+
+  /** A batch waits to be applied. */
+  private mayApply(): boolean {
+    // Why dropped: the upstream goes on with the stream, and beside a staged state nothing is applied.
+    if (this.state.kind === "streaming") this.restorer.drop();
+    return !this.restorer.holdsState;
+  }
+
+  private onRunApplied(): void {
+    this.nowMs = this.deps.now();
+    this.applied();
+    this.shell.wantStep();
+  }
+
+  private onSwapAnswered(error: HawserError | null): void {
+    this.nowMs = this.deps.now();
+    if (error !== null && isSuspect(error)) this.streaming.tear();
+    this.guard(() => this.restoring.onSwapAnswered(error));
+    this.shell.wantStep();
+  }
+
+  /** The state may be called again. */
+  private readonly onFree = (): void => {
+    this.nowMs = this.deps.now();
+    this.guard(() => {
+      this.restoring.advance();
+      this.streaming.applier.step();
+    });
+    this.lookAtInput();
+    this.deps.onMoved();
+    this.shell.wantStep();
+  };
+
+  private guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof HawserError)) throw error;
+      this.onLateFault(error as HawserError);
+    }
+  }
+
+  /** What the state answers may come when there is no connection that could end for it. */
+  private readonly onLateFault = (error: HawserError): void => {
+    this.nowMs = this.deps.now();
+    const { kind } = this.state;
+    if (error.remedy === "stop" || (kind !== "stopped" && kind !== "retrying")) {
+      this.onFault(error, this.nowMs);
+      return;
+    }
+    this.restorer.drop();
+    this.lastError = printable(error.message);
+  };
+
+  holdInput(): void {
+    this.decoder!.suspend();
+    this.lookAtInput();
+  }
+
+  resumeInput(): void {
+    if (this.decoder === null) return;
+    this.decoder.resume();
+    this.guard(() => this.input.release(this.decoder));
+    this.lookAtInput();
+  }
+
+  /** Reads no more while too much waits for the state. */
+  private lookAtInput(): void {
+    if (this.calls === null || this.decoder === null) return;
+    const waiting = this.restore?.loading.waitingBytes ?? 0;
+    const isFull = this.streaming.applier.isFull || waiting > this.options.windowBytes;
+    this.input.pause(isFull || this.state.kind === "swapping", this.deps.now());
+  }
+
+  wantStep(): void {
+    this.shell.wantStep();
   }
 
   // --- ending and trying again ---------------------------------------------------------------
@@ -314,6 +440,8 @@ export class Session implements SessionLife {
     this.decoder = null;
     this.handshaking.forget();
     this.streaming.leave();
+    this.restoring.leave();
+    this.input.forget();
     this.acks.echoUs = 0;
     if (this.downSinceMs < 0) this.downSinceMs = nowMs;
     this.restorer.park(nowMs);

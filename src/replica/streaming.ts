@@ -6,30 +6,37 @@
  * Invariant: the state is the log up to `next` plus what of the batch after it is applied, unless it is
  * torn (apply.ts).
  * Owns: the chain of what was received, marks, batches that arrive damaged. Does not own: when an ACK
- * is due (ack-clock.ts), the connection (session.ts), cutting batches into slices (apply.ts).
+ * is due (ack-clock.ts), the connection (session.ts), applying them (apply.ts, run-applier.ts).
  * Tested in: test/unit/replica/session.test.ts.
  */
 import { WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";
 import { Applier } from "./apply.ts";
+import type { Applying } from "./applying.ts";
 import { Damage } from "./damage.ts";
 import type { SessionLife } from "./life.ts";
 import { Mark } from "./mark.ts";
 import { reportDamaged } from "./reports.ts";
+import { RunApplier, type RunEvents } from "./run-applier.ts";
 
 export class Streaming {
-  readonly applier: Applier;
+  readonly applier: Applying;
   /** Chain at the end of the last completely received batch. */
   receivedChain: number;
   private readonly life: SessionLife;
   private readonly mark: Mark;
   private readonly damage = new Damage();
 
-  constructor(life: SessionLife) {
+  constructor(life: SessionLife, later: Omit<RunEvents, "atBatch" | "stopAt">) {
     const { log, state, options, onVerify } = life.deps;
     this.life = life;
     this.mark = new Mark(onVerify);
-    this.applier = new Applier(log, state, options, () => this.mark.look(log.next));
+    const atBatch = (): void => this.mark.look(log.next);
+    const stopAt = (): number => this.mark.offset;
+    this.applier =
+      state.answers === "at once"
+        ? new Applier(log, state, options, atBatch)
+        : new RunApplier(log, state, life.calls!, options, { ...later, atBatch, stopAt });
     this.receivedChain = log.chain;
   }
 
@@ -54,6 +61,11 @@ export class Streaming {
   swapped(offset: number): void {
     this.resetToLog();
     this.damage.passed(offset);
+  }
+
+  /** The state failed at something else than a batch, and may be anywhere. */
+  tear(): void {
+    this.applier.tear();
   }
 
   /** The connection is over. */

@@ -13,10 +13,18 @@ import assert from "node:assert/strict";
 import { StagedStore } from "./loader.ts";
 import { FORMAT } from "./record.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { FrozenState, Staging, State, StateMemory } from "./state.ts";
+import type {
+  FrozenState,
+  PromptTarget,
+  Staging,
+  StateFormat,
+  StateMemory,
+  StateSource,
+} from "./state.ts";
 import type { Store } from "./store.ts";
 
-export class ArenaState implements State {
+export class ArenaState implements StateSource, PromptTarget, StateFormat {
+  readonly answers = "at once";
   readonly format: { readonly name: string; readonly version: number } = FORMAT;
   readonly #store: Store;
   readonly #reads: (snapshot: Snapshot) => FrozenState;

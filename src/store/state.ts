@@ -5,6 +5,7 @@
  *   feeding     freeze() --> FrozenState --read(n)--> chunks n, n + 1, ... of a bounded ring, totals
  *                                        --digest()--> one sum, equal for equal states
  *   following   applyRange(): records of the log;   stage() --> Staging --swap()--> the state
+ *               or, of a state that answers later, runs of whole batches, one call at a time
  *
  * A frozen state is read by whoever has it: it knows nothing of links, ships or files. Its chunks are
  * a function of the state at the freeze and numbered from 0, so that a reading may stop anywhere and
@@ -16,11 +17,11 @@
  */
 
 /** A replicated state. Nothing is called while another call runs. */
-export interface State extends StateSource, StateTarget {
+export type State = StateSource & StateTarget & StateFormat;
+
+export interface StateFormat {
   /** The format of its records and chunks: both ends of a link must have the same. */
   readonly format: { readonly name: string; readonly version: number };
-  /** Nothing is in it: no data that a node could lose or gain. */
-  isEmpty(): boolean;
 }
 
 // --- feeding -------------------------------------------------------------------------------------
@@ -119,8 +120,18 @@ export interface Digest {
 
 // --- following -----------------------------------------------------------------------------------
 
-/** The state a replica applies records to. */
-export interface StateTarget {
+/** The state a replica applies records to: it answers at once, in memory, or later, anywhere. */
+export type StateTarget = PromptTarget | LateTarget;
+
+/** What is about to be loaded, as a peer announced it. */
+export interface StageEstimate {
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** A state that has done what it was asked when the call returns. */
+export interface PromptTarget {
+  readonly answers: "at once";
   /** Nothing is in it. */
   isEmpty(): boolean;
   /**
@@ -132,7 +143,7 @@ export interface StateTarget {
   /** After applyRange() threw: beyond its `from` when the state is not what it was before the call. */
   readonly appliedTo: number;
   /** Begins a second, empty state beside this one. */
-  stage(estimate: { readonly records: number; readonly bytes: number }): Staging;
+  stage(estimate: StageEstimate): Staging;
   /** Replaces the state by the staged one in one step, O(1). */
   swap(staging: Staging): void;
 }
@@ -145,4 +156,43 @@ export interface Staging {
   finish(totals: { readonly records: number }): void;
   /** Gives the memory back; idempotent. */
   discard(): void;
+}
+
+/**
+ * A state that may answer later: on a disk, in a thread, in another process. Each call returns true when
+ * it is done, and false when `onAnswer` will be called, once, and never from inside the call. Until then
+ * there is no other call; frozen states may be read. Nothing is applied between stage() and the end of
+ * what it gave. What it is given is lent until it has answered.
+ */
+export interface LateTarget {
+  readonly answers: "later";
+  /** Set by who follows. What failed is a StoreError where the state is still what appliedTo says. */
+  onAnswer: (error: Error | null) => void;
+  /** Nothing is in it. */
+  isEmpty(): boolean;
+  /**
+   * Applies the batches in `bytes[from, to)`, whole as they are in the log, one or more (a run): each
+   * applied whole, in order. The last head has the position that it is at then (wire/frame.ts).
+   */
+  applyRange(bytes: Buffer, from: number, to: number): boolean;
+  /**
+   * After applyRange() failed: where it is, as an index into `bytes`. Between two batches, or at one
+   * end, it is at that position; anywhere else it is at none (torn).
+   */
+  readonly appliedTo: number;
+  /** Begins a second, empty state beside this one; nothing is staged yet when it throws. */
+  stage(estimate: StageEstimate): LateStaging;
+}
+
+/** A snapshot being loaded by a state that may answer later; over with commit() or abort(). */
+export interface LateStaging {
+  /** Loads one chunk's payload, in order. Fails with ERR_STORE_CHUNK when it is malformed. */
+  load(bytes: Buffer, from: number, to: number): boolean;
+  /**
+   * Replaces the state by this one. Fails with ERR_STORE_CHUNK when the totals differ; after a StoreError
+   * the state is the old one.
+   */
+  commit(totals: { readonly records: number }): boolean;
+  /** The state stays as it is. */
+  abort(): boolean;
 }

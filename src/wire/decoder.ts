@@ -10,6 +10,7 @@
  *    |     +--------------> chunk -------------------------------> head
  *    |
  *    +-- resumeBatch: head -> batch         any error, stop(): dead, further bytes are ignored
+ *                                           suspend(): takes nothing before resume()
  *
  * Payloads of batches and chunks pass through as ranges of the pushed buffer. Only heads and
  * control bodies that are cut are copied, into one small buffer (`carryBytes`) that exists once
@@ -78,6 +79,7 @@ export class Decoder {
   /** After an error or stop(), for ever. */
   #dead = false;
   #inPush = false;
+  #isSuspended = false;
 
   /** What was cut: the first #carried bytes of a head or of a control body. */
   #carry: Buffer | null = null;
@@ -163,17 +165,27 @@ export class Decoder {
     this.#dead = true;
   }
 
+  /** Takes nothing more, also of the bytes being pushed, before resume(). From control() only. */
+  suspend(): void {
+    this.#isSuspended = true;
+  }
+
+  resume(): void {
+    this.#isSuspended = false;
+  }
+
   /**
    * Takes `bytes[from, to)`. Keeps no reference to `bytes`.
    *
+   * @returns where those start that it did not take because it was suspended; `to` for none
    * @throws {WireError} once; from then on, and after stop(), bytes are ignored
    */
-  push(bytes: Buffer, from: number, to: number): void {
+  push(bytes: Buffer, from: number, to: number): number {
     assert(!this.#inPush, "push() from within a sink");
     this.#inPush = true;
     let at = from;
     try {
-      while (at < to && !this.#dead) {
+      while (at < to && !this.#dead && !this.#isSuspended) {
         const next = this.#step(bytes, at, to);
         this.#consumed += next - at;
         at = next;
@@ -184,6 +196,7 @@ export class Decoder {
     } finally {
       this.#inPush = false;
     }
+    return this.#dead ? to : at;
   }
 
   /** Takes some of `bytes[at, to)`, at least one byte; returns where the rest starts. */

@@ -60,7 +60,7 @@ export class DiskKeeper implements ChunkKeeper {
 
   replay(visit: KeptChunkVisitor, done: (error: Error | null) => void): void {
     let at = 0;
-    this.run(() => {
+    const readOne = (): boolean => {
       const chunk = this.disk.chunks[at];
       if (chunk === undefined) {
         done(null);
@@ -68,12 +68,15 @@ export class DiskKeeper implements ChunkKeeper {
       }
       at += 1;
       try {
-        if (visit(Buffer.from(chunk.bytes), 0, chunk.bytes.length - 4, chunk.digest)) return false;
+        visit(Buffer.from(chunk.bytes), 0, chunk.bytes.length - 4, chunk.digest, (goOn) => {
+          if (goOn) this.run(readOne);
+        });
       } catch (error) {
         done(error as Error);
       }
       return true;
-    });
+    };
+    this.run(readOne);
   }
 
   begin(begin: SnapshotBegin): void {

@@ -73,6 +73,8 @@ export class Pipe {
   lagMs = 0;
   /** Less than the network's rate by this factor. */
   slowness = 1;
+  /** Who reads has said that it does not. */
+  private isPaused = false;
   private takenBytes = 0;
   private readonly connection: Connection;
   private readonly from: Host;
@@ -219,9 +221,14 @@ export class Pipe {
     });
   }
 
+  pauseReading(isPaused: boolean): void {
+    this.isPaused = isPaused;
+    if (!isPaused) this.wantRead();
+  }
+
   private read(): void {
     const first = this.unread[0];
-    if (first === undefined || this.connection.closedAt(this.toSide)) return;
+    if (first === undefined || this.isPaused || this.connection.closedAt(this.toSide)) return;
     const { random, quality } = this.net;
     let size = Math.min(first.length, quality.pieceMax);
     let bytes = first;

@@ -35,6 +35,8 @@ export function phaseOf(node: SimNode): Phase {
     case "restoring":
       if (restore === null || restore.nextChunk === 0) return "first";
       return linkOf(node)?.sync.finishing == null ? "middle" : "last";
+    case "swapping":
+      return "swap";
     case "streaming": {
       const link = linkOf(node);
       if (link === undefined) return "live";

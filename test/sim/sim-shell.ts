@@ -153,6 +153,10 @@ export class SimShell implements SessionShell {
     this.connection = null;
   }
 
+  pauseReading(isPaused: boolean): void {
+    this.connection?.pipes[1].pauseReading(isPaused);
+  }
+
   wantStep(): void {
     if (this.stepWanted) return;
     this.stepWanted = true;

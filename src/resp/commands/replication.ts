@@ -77,6 +77,7 @@ const ROLE_STATES: Readonly<Record<SessionStateName, string>> = {
   connecting: "connecting",
   handshake: "handshake",
   restoring: "sync",
+  swapping: "sync",
   streaming: "connected",
   retrying: "connect",
   stopped: "none",

@@ -5,6 +5,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { ROLE_MOVES } from "../../../src/node/roles.ts";
 import { FEEDER_COUNTERS } from "../../../src/primary/journal.ts";
 import { LINK_MOVES } from "../../../src/primary/link-state.ts";
+import { CALL_MOVES } from "../../../src/replica/calls.ts";
 import { SESSION_MOVES } from "../../../src/replica/session-state.ts";
 import {
   document,
@@ -37,6 +38,7 @@ test("docs: limits => every one with its value, and no other", () => {
 test.each([
   ["5.1 The link, as the feeder sees it", LINK_MOVES],
   ["5.2 The session, as the replica sees it", SESSION_MOVES],
+  ["5.3 A state that answers later", CALL_MOVES],
   ["5.3 The role, as the node sees it", ROLE_MOVES],
 ] as const)("docs: states: %s => every move, and no other", (heading, moves) => {
   const told = tableRows(section(architecture, heading)).map(([name = "", , to = ""]) => [

@@ -135,6 +135,7 @@ export class Middle implements SessionShell {
   end(): void {}
   destroy(): void {}
   wantStep(): void {}
+  pauseReading(): void {}
 
   private listen(): Decoder {
     const types = new Set<number>([FRAME.hello, FRAME.ack, FRAME.bye, FRAME.digest]);

@@ -59,13 +59,13 @@ async function replay(): Promise<Replayed | null> {
   if (file.kept === null) return null;
   const chunks: number[] = [];
   const error = await new Promise<Error | null>((done) => {
-    file.replay((bytes, at, payloadBytes, digest) => {
+    file.replay((bytes, at, payloadBytes, digest, next) => {
       expect(payloadBytes).toBeLessThanOrEqual(LIMITS.chunkBytesMax);
       const number = bytes.readUInt32LE(at);
       if (number !== chunks.length) throw new Error("out of order");
       if (crc32(bytes, at, at + 4 + payloadBytes, 0) !== digest) throw new Error("crc");
       chunks.push(number);
-      return true;
+      next(true);
     }, done);
   });
   await file.close();

@@ -208,6 +208,7 @@ describe("fuzz: who answers a seeding node", () => {
         end: () => undefined,
         destroy: () => (ended += 1),
         wantStep: () => undefined,
+        pauseReading: () => undefined,
       },
       password,
       randomId: () => digits(5),

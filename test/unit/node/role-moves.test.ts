@@ -48,6 +48,7 @@ class FakeNode {
           start: () => did.push("dial"),
           stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
           step: () => this.step(),
+          isBusy: false,
           resetToLog: () => did.push("session at the log"),
         },
         feeder: {
@@ -56,7 +57,7 @@ class FakeNode {
           upstreamResync: () => did.push("resync"),
           stateTorn: () => did.push("torn"),
         },
-        turn: { changed: () => did.push("changed") },
+        turn: { changed: () => did.push("changed"), until: () => undefined },
       },
       {
         remember: (memory) => this.remember(memory),
@@ -403,6 +404,7 @@ describe("what the session found out", () => {
   test("its snapshot is our state => one swap more, torn or not, consent is used up", () => {
     node.moves.torn();
     node.done();
+    node.moves.swapping();
     node.moves.swapped(H2, []);
     expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
     expect([node.identity.history, node.moves.swaps]).toEqual([H2, 1]);

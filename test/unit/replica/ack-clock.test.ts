@@ -1,6 +1,7 @@
 /** When an ACK is due, and what it says. */
 import { describe, expect, test } from "vitest";
 import { AckClock } from "../../../src/replica/ack-clock.ts";
+import { PromptLoading } from "../../../src/replica/loading.ts";
 import { SESSION_DEFAULTS } from "../../../src/replica/options.ts";
 import { Restorer } from "../../../src/replica/restorer.ts";
 import { batch, batchesFrom, commitAll, makeBacklog, receive } from "../log/tools.ts";
@@ -11,7 +12,11 @@ describe("ack clock", () => {
     const log = makeBacklog({ segmentBytes: 4096 });
     const source = makeBacklog({ segmentBytes: 4096 });
     const options = { ...SESSION_DEFAULTS, ackBytes: 300, heartbeatMs: 1_000 };
-    const restorer = new Restorer(recordingTarget(), options, null);
+    const restorer = new Restorer(
+      (estimate) => new PromptLoading(recordingTarget(), estimate),
+      options,
+      null,
+    );
     const feed = (bytes: number): void => {
       const from = source.next;
       batch(source, bytes);
@@ -59,7 +64,7 @@ describe("ack clock", () => {
       0,
     );
     restorer.current!.chunkHead(0, 0);
-    restorer.chunkEnd(1);
+    restorer.chunkEnd(1, () => undefined);
     expect(acks.turnDue(true)).toBe(true);
     expect(acks.restoring(0)).toMatchObject({ nextChunk: 1, room: SESSION_DEFAULTS.windowBytes });
     expect(acks.turnDue(true)).toBe(false);

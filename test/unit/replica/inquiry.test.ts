@@ -46,6 +46,7 @@ class Asked {
       end: () => undefined,
       destroy: () => (this.destroyed += 1),
       wantStep: () => undefined,
+      pauseReading: () => undefined,
     };
     this.inquiry = new Inquiry({
       shell,

@@ -1,9 +1,10 @@
 /** A state for tests that writes down what is applied to it. */
-import type { StateTarget } from "../../../src/store/state.ts";
+import type { PromptTarget } from "../../../src/store/state.ts";
 
-export function recordingTarget(): StateTarget & { readonly ranges: number[]; failAt: number } {
+export function recordingTarget(): PromptTarget & { readonly ranges: number[]; failAt: number } {
   const ranges: number[] = [];
   return {
+    answers: "at once",
     ranges,
     failAt: -1,
     appliedTo: 0,

@@ -6,7 +6,8 @@ import type { ReplicaNode, SessionShell } from "../../../src/replica/deps.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { SESSION_DEFAULTS, type SessionOptions } from "../../../src/replica/options.ts";
 import { Session } from "../../../src/replica/session.ts";
-import type { Staging, StateTarget } from "../../../src/store/state.ts";
+import type { LateTarget, PromptTarget, Staging } from "../../../src/store/state.ts";
+import { Turns } from "./late-target.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import { chainStart, chunkSum, sealChunkHead } from "../../../src/wire/frame.ts";
@@ -27,7 +28,8 @@ export const UPSTREAM = id(2);
 const FORMAT = { name: "test", version: 1 };
 
 /** Counts what is applied and loaded; parses nothing. */
-class CountingState implements StateTarget {
+class CountingState implements PromptTarget {
+  readonly answers = "at once";
   applied: Buffer[] = [];
   staged = 0;
   discarded = 0;
@@ -83,10 +85,19 @@ export class Harness {
   dials = 0;
   private decoder = this.listen();
 
+  private readonly turns = new Turns();
+  /** Its socket is not read. */
+  paused = false;
+  readonly refusal: StoreError = new StoreError("ERR_STORE_CHUNK", "as if");
+
   /** What the upstream has left unread. */
   pendingBytes = 0;
 
-  constructor(options: Partial<SessionOptions> = {}, keeper: ChunkKeeper | null = null) {
+  constructor(
+    options: Partial<SessionOptions> = {},
+    keeper: ChunkKeeper | null = null,
+    late: LateTarget | null = null,
+  ) {
     // eslint-disable-next-line @typescript-eslint/no-this-alias
     const harness = this;
     const shell: SessionShell = {
@@ -101,13 +112,16 @@ export class Harness {
       end: () => this.events.push("end"),
       destroy: () => this.events.push("destroy"),
       wantStep: () => undefined,
+      pauseReading: (isPaused) => {
+        this.paused = isPaused;
+      },
     };
     let minted = 100;
     this.session = new Session({
       options: { ...SESSION_DEFAULTS, ...options },
       node: this.node(),
       log: this.log,
-      state: this.state,
+      state: late ?? this.state,
       shell,
       counters: {
         bump: (name, by = 1) => {
@@ -118,6 +132,8 @@ export class Harness {
       random: () => 0.5,
       randomId: () => id(minted++),
       onApplied: () => undefined,
+      afterTurn: this.turns.after,
+      now: () => this.nowMs,
       onMoved: () => undefined,
       onVerify: () => undefined,
       onTorn: () => this.events.push("torn"),
@@ -148,6 +164,7 @@ export class Harness {
         this.lineage = lineage;
         this.events.push("adopted");
       },
+      onSwapping: () => undefined,
       onSwapped: (history, lineage) => {
         this.history = history;
         this.lineage = lineage;
@@ -187,6 +204,24 @@ export class Harness {
 
   hear(...messages: readonly Control[]): void {
     for (const message of messages) this.bytes(encode(message));
+  }
+
+  ping(sentUs: number): void {
+    this.hear({
+      type: "ping",
+      sentUs,
+      next: this.log.tail,
+      rootClockMs: 1,
+      rootAgeMs: 0,
+      awayMs: 0,
+      rootNext: null,
+      ackNow: false,
+    });
+  }
+
+  /** A turn of the node ends. */
+  endTurn(): void {
+    this.turns.end();
   }
 
   tick(ms: number): void {

@@ -1,6 +1,6 @@
 /** Records at the edges: what is refused, and what well-formed ones do to missing keys. */
 import { expect, test } from "vitest";
-import type { StateTarget } from "../../../src/store/state.ts";
+import type { PromptTarget } from "../../../src/store/state.ts";
 import { Store } from "../../../src/store/store.ts";
 import { checkInvariants } from "./invariants.ts";
 import * as m from "./model.ts";
@@ -25,8 +25,8 @@ function changed(bytes: Buffer, change: (copy: Buffer) => void): Buffer {
   return copy;
 }
 
-test("Store satisfies StateTarget", () => {
-  const target: StateTarget = new Store();
+test("Store satisfies PromptTarget", () => {
+  const target: Omit<PromptTarget, "answers"> = new Store();
   expect(target.isEmpty()).toBe(true);
 });
 
