@@ -2,7 +2,7 @@
  * What the client port (commands, INFO, status) sees of the node it runs in. node.ts implements it;
  * tests of commands use it with a store and a log and no network.
  *
- * Owns: interfaces. Does not own: roles and links (node.ts), commands (commands/).
+ * Owns: interfaces. Does not own: roles (roles.ts), links (primary/), commands (resp/commands/).
  * Tested in: test/unit/node/status.test.ts.
  */
 import type { LiveSettings } from "./options.ts";
@@ -91,12 +91,7 @@ export interface HawserNode {
    * @returns why it is refused, with nothing changed and no call; else null
    */
   promote(force: boolean, done: Promoted): string | null;
-  /** Digest of the whole state at the node's present position, computed by the worker. */
-  digest(): Promise<StateDigest>;
-  /** Compares every streaming replica with this node at its present position. */
-  verify(timeoutMs: number): Promise<VerifyReport>;
-  /** The keys of some buckets of a verification, with sums. */
-  bucket(request: BucketRequest): Promise<BucketKeys>;
+  readonly inspection: StateInspection;
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */
   events(): readonly KeptEvent[];
@@ -105,6 +100,16 @@ export interface HawserNode {
   settingsChanged(): void;
   /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
   stop(): Promise<boolean>;
+}
+
+/** What a node says about its whole state. */
+export interface StateInspection {
+  /** Digest of the whole state at the node's present position, computed by a worker. */
+  digest(): Promise<StateDigest>;
+  /** Compares every streaming replica with this node at its present position. */
+  verify(timeoutMs: number): Promise<VerifyReport>;
+  /** The keys of some buckets of a verification, with sums. */
+  bucket(request: BucketRequest): Promise<BucketKeys>;
 }
 
 /** Hears of the end of a promotion: null, or why there is none. */

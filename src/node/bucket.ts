@@ -26,14 +26,17 @@ export interface BucketRequest {
 /** id: 16 hex digits that stand for the whole key; key: its first bytes, base64; sum: of its record. */
 export type BucketKey = readonly [id: string, key: string, sum: string];
 
-export interface BucketKeys {
+export interface FoundKeys {
+  /** More keys than the limit: what is here is only some of them. */
+  readonly truncated: boolean;
+  readonly keys: readonly BucketKey[];
+}
+
+export interface BucketKeys extends FoundKeys {
   readonly history: Id;
   /** The position when the walk began, and the end of everything applied when it was over. */
   readonly from: number;
   readonly to: number;
-  /** More keys than the limit: what is here is only some of them. */
-  readonly truncated: boolean;
-  readonly keys: readonly BucketKey[];
 }
 
 /** Bytes of a key that are shown. */
@@ -52,7 +55,7 @@ export async function readBucket(
   store: Store,
   request: BucketRequest,
   nextTurn: () => Promise<void>,
-): Promise<{ readonly keys: readonly BucketKey[]; readonly truncated: boolean }> {
+): Promise<FoundKeys> {
   const { seed, buckets, limit } = request;
   const wanted = new Set(request.wanted);
   const seedBytes = Buffer.from(seed, "hex");

@@ -21,20 +21,12 @@ import type { SessionOptions } from "../replica/options.ts";
 import { Session } from "../replica/session.ts";
 import type { State } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
-import type { DigestAnswer, Id, NodeAddress, Verify } from "../wire/messages.ts";
+import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
-import {
-  type Role,
-  roleName,
-  startFollowing,
-  startLeading,
-  startSeeding,
-  STOPPED,
-  TORN,
-} from "./roles.ts";
+import { type Role, roleName, startFollowing, startLeading, startSeeding } from "./roles.ts";
 import { type AskSources, Seeding } from "./seeding.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
@@ -184,22 +176,15 @@ export class NodeCore implements ViewedNode {
     return roleName(this.roles.now);
   }
 
+  /** Where the log ends that is sealed, or applied on a replica. */
+  get position(): Position {
+    const { next: offset, chain } = this.backlog;
+    return { history: this.identity.history, offset, chain };
+  }
+
   /** Lets go of a snapshot for clients' memory; see SnapshotMemory. @returns bytes that snapshots pin */
   relieveMemory(overBytes: number): number {
     return this.memory.relieve(this.feeder, overBytes, this.now());
-  }
-
-  /** Resolves when the state is at a position, with nothing run since; rejects when it is torn. */
-  boundary(): Promise<void> {
-    const { view, turn, roles } = this;
-    return new Promise((resolve, reject) => {
-      const isOver = (): boolean => view.atBoundary || view.torn || roles.now.kind === "stopped";
-      const done = (): void => {
-        if (view.atBoundary) resolve();
-        else reject(new Error(view.torn ? TORN : STOPPED));
-      };
-      turn.until(isOver, done);
-    });
   }
 
   // --- as ViewedNode ---------------------------------------------------------------------------

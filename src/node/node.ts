@@ -24,33 +24,25 @@ import { ArenaState } from "../store/arena-state.ts";
 import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
-import type { Consent, NodeAddress, Position, Verify } from "../wire/messages.ts";
-import { type BucketKeys, type BucketRequest, readBucket } from "./bucket.ts";
+import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
+import { readBucket } from "./bucket.ts";
 import { openDirectory } from "./directory.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
+import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
-import type {
-  HawserNode,
-  NodeStatus,
-  Promoted,
-  StateDigest,
-  WritableLog,
-  WriteRefusal,
-} from "./api.ts";
+import type { HawserNode, NodeStatus, Promoted, WritableLog, WriteRefusal } from "./api.ts";
 import { NodeCore } from "./core.ts";
-import { heldBytes, linkStatus, parkedStatus, upstreamStatus } from "./status.ts";
+import { Slices } from "./slices.ts";
+import { nodeStatus } from "./status.ts";
 import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
-import { roleText, startingRole, type StartingRole } from "./role-memory.ts";
-import { hasState, seedingOf, upstreamOf, writeRefusal } from "./roles.ts";
+import { hasState, upstreamOf, writeRefusal } from "./roles.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
-import { Slices } from "./slices.ts";
 import type { Turn } from "./turn.ts";
-import { Verifier, type VerifyReport } from "./verifier.ts";
 
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
@@ -72,8 +64,6 @@ export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
   readonly turn: Turn;
   readonly store: Store = new Store();
-  /** Of all walks over the key space. */
-  private readonly slices = new Slices((run) => setImmediate(run));
   private readonly loopTurns = new LoopTurns();
   private readonly eventLog = new EventLog();
   readonly emitter: NodeEmitter;
@@ -81,7 +71,7 @@ export class DaemonNode implements HawserNode {
   readonly settings: LiveSettings & FeederOptions & SessionOptions;
   private readonly logger: Logger;
   private readonly pool: SerializerPool;
-  private readonly verifier: Verifier;
+  readonly inspection: Inspection;
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
@@ -103,11 +93,15 @@ export class DaemonNode implements HawserNode {
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
-    this.verifier = new Verifier((holds, ms) => this.until(holds, ms));
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
     this.core = this.makeCore();
     this.turn = this.core.turn;
+    // Of all walks over the key space together one slice runs in a turn.
+    const slices = new Slices((run) => setImmediate(run));
+    this.inspection = new Inspection(this.core, this.journal, this.until.bind(this), (request) =>
+      readBucket(this.store, request, slices.next),
+    );
     const { feeder, turn } = this.core;
     this.server = new FeederServer(feeder, turn, () => this.address().clientPort);
     this.socket.attach(this.core.session);
@@ -117,7 +111,7 @@ export class DaemonNode implements HawserNode {
     const { settings } = this;
     const identity = new Identity(settings.dir);
     const roleFile = new RoleFile(settings.dir);
-    const start = this.startingRole(roleFile);
+    const start = roleFile.recall(settings, this.journal);
     return new NodeCore({
       role: start.role,
       upstream: start.upstream,
@@ -150,25 +144,9 @@ export class DaemonNode implements HawserNode {
       journal: this.journal,
       onMoved: () => this.emitter.sessionMoved(),
       address: () => this.address(),
-      onVerify: (message) => this.onVerify(message),
-      onDigest: (link, answer) => this.verifier.onAnswer(link, answer),
+      onVerify: (message) => this.inspection.onVerify(message),
+      onDigest: (link, answer) => this.inspection.onDigest(link, answer),
     });
-  }
-
-  /** What the flags say, or what is remembered; told in the log where the two differ. */
-  private startingRole(file: RoleFile): StartingRole {
-    const { settings } = this;
-    const memory = file.read();
-    const start = startingRole(settings, memory);
-    const { conflict, role, upstream, sources, emptied } = start;
-    const remembered = memory === null ? "" : roleText(memory.role, memory.upstream);
-    const flags = roleText(settings.command, settings.of);
-    if (conflict === "memory_won") this.journal("warn", "role_remembered", { remembered, flags });
-    if (conflict === "flags_won") this.journal("warn", "role_from_flags", { remembered, flags });
-    if (memory !== null && settings.roleFromFlags) file.forget();
-    if (emptied && sources.length === 0)
-      this.journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
-    return start;
   }
 
   /** Keeps a half received snapshot in --dir. */
@@ -361,57 +339,7 @@ export class DaemonNode implements HawserNode {
     };
   }
 
-  // --- figures ---------------------------------------------------------------------------------
-
-  /** The sealed position. The state is exactly there only until something else runs. */
-  private sealedPosition(): Position {
-    this.backlog.seal();
-    return this.position;
-  }
-
-  async digest(): Promise<StateDigest> {
-    // Why not always: whoever asks at a boundary means the state of this very turn.
-    if (!this.core.view.atBoundary) await this.core.boundary();
-    const position = this.sealedPosition();
-    const frozen = this.core.state.freeze();
-    try {
-      const { records, sum } = await frozen.digest({});
-      return { position, records, sum };
-    } finally {
-      frozen.close();
-    }
-  }
-
-  async verify(timeoutMs: number): Promise<VerifyReport> {
-    // Why not always: whoever asks at a boundary means the state of this very turn.
-    if (!this.core.view.atBoundary) await this.core.boundary();
-    const position = this.sealedPosition();
-    return this.verifier.run(this.feeder, position, this.core.state, timeoutMs);
-  }
-
-  async bucket(request: BucketRequest): Promise<BucketKeys> {
-    const { history } = this.identity;
-    const from = this.backlog.next;
-    const generation = this.stateGeneration;
-    const read = await readBucket(this.store, request, this.slices.next);
-    if (generation !== this.stateGeneration)
-      throw new Error("the state was replaced while it was read: ask again");
-    return { history, from, to: this.backlog.tail, ...read };
-  }
-
-  private onVerify(message: Verify): void {
-    if (!this.verifier.mayAnswer) {
-      this.feeder.counters.bump("verifies_dropped");
-      return;
-    }
-    this.verifier
-      .answer(this.session, message, this.core.state.freeze())
-      .catch((error: unknown) => {
-        this.journal("error", "verify_failed", { why: String(error) });
-      });
-  }
-
-  // --- events ----------------------------------------------------------------------------------
+  // --- figures and events ----------------------------------------------------------------------
 
   events(): readonly KeptEvent[] {
     return this.eventLog.list();
@@ -419,53 +347,11 @@ export class DaemonNode implements HawserNode {
 
   /** The newest sealed position of the log; on a replica what is applied. */
   get position(): Position {
-    const { next: offset, chain } = this.backlog;
-    return { history: this.identity.history, offset, chain };
+    return this.core.position;
   }
 
   status(): NodeStatus {
-    const nowMs = this.now();
-    const wallMs = Date.now();
-    const { identity, backlog, feeder } = this;
-    const address = this.address();
-    const welcomed = feeder.links.filter((link) => link.welcomed);
-    return {
-      role: this.role,
-      nodeId: identity.nodeId,
-      replicaId: identity.replicaId,
-      position: this.position,
-      lineage: identity.lineage,
-      supersededBy: identity.supersededBy,
-      clientPort: address.clientPort,
-      replPort: address.replPort,
-      announceHost: address.host,
-      backlog: {
-        sizeBytes: backlog.sizeBytes,
-        first: backlog.first,
-        next: backlog.next,
-        heldBytes: heldBytes(feeder),
-        pinnedBytes: backlog.pinnedBytes,
-        segments: backlog.segmentCount,
-        seconds: feeder.pacing.backlogSeconds,
-      },
-      shipsQueued: feeder.shipping.queued,
-      quarantined: feeder.quarantine.count(nowMs),
-      parked: parkedStatus(feeder, nowMs),
-      writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
-      links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
-      upstream: this.role === "primary" ? null : this.upstream(nowMs, wallMs),
-      counters: feeder.counters.values,
-    };
-  }
-
-  private upstream(nowMs: number, wallMs: number): NodeStatus["upstream"] {
-    const role = this.core.roles.now;
-    const status = upstreamStatus(this.session, this.target, hasState(role), nowMs, wallMs);
-    const seeding = seedingOf(role);
-    if (seeding === null) return status;
-    // It has no session before it has chosen a source, and it is not stopped either.
-    const state = seeding.source === null ? "connecting" : status.state;
-    return { ...status, state, lastError: `--seed-from: ${seeding.rounds.why}` };
+    return nodeStatus(this.core, this.target, this.address(), this.now(), Date.now());
   }
 
   settingsChanged(): void {

@@ -1,14 +1,23 @@
 /**
  * role.json in a node's --dir: what was decided at runtime about its role, for the next start.
  *
- * Owns: reading at the start, writing before a change takes effect. Does not own: the decision and
- * the text (role-memory.ts), how a file is written (directory.ts).
- * Tested in: test/unit/node/directory.test.ts.
+ * Owns: reading at the start, and what the log says about it; writing before a change takes effect.
+ * Does not own: the decision and the text (role-memory.ts), how a file is written (directory.ts).
  */
 import { join } from "node:path";
+import type { Journal } from "../primary/journal.ts";
 import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";
 import { UsageError } from "./option-values.ts";
-import { decodeRole, encodeRole, ROLE_FILE, type RoleMemory } from "./role-memory.ts";
+import {
+  decodeRole,
+  encodeRole,
+  ROLE_FILE,
+  type RoleFlags,
+  type RoleMemory,
+  roleText,
+  startingRole,
+  type StartingRole,
+} from "./role-memory.ts";
 
 export class RoleFile {
   private readonly dir: string;
@@ -29,6 +38,26 @@ export class RoleFile {
         `--dir: ${join(this.dir, ROLE_FILE)} is damaged: ${wordsOf(error)}; remove it to start in the role that the flags name`,
       );
     }
+  }
+
+  /**
+   * The role to start in: what the flags say, or what is remembered; told in the log where the two
+   * differ. @throws {UsageError} naming the file, when it is damaged
+   */
+  recall(flags: RoleFlags, journal: Journal): StartingRole {
+    const memory = this.read();
+    const start = startingRole(flags, memory);
+    const { conflict, role, upstream, sources, emptied } = start;
+    const told = {
+      remembered: memory === null ? "" : roleText(memory.role, memory.upstream),
+      flags: roleText(flags.command, flags.of),
+    };
+    if (conflict === "memory_won") journal("warn", "role_remembered", told);
+    if (conflict === "flags_won") journal("warn", "role_from_flags", told);
+    if (memory !== null && flags.roleFromFlags) this.forget();
+    if (emptied && sources.length === 0)
+      journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
+    return start;
   }
 
   /** Remembers `role`, synced. @throws the system's error, with what was remembered untouched */

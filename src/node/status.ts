@@ -1,5 +1,5 @@
 /**
- * A node's figures for INFO, `hawser status` and REPL.STATUS, taken from feeder and session.
+ * A node's figures for INFO, `hawser status` and REPL.STATUS, taken from its role, feeder and session.
  *
  * Owns: the mapping. Does not own: the figures.
  */
@@ -10,7 +10,49 @@ import { downForMs, owedBytes, staleMs } from "../replica/owed.ts";
 import { BATCH_HEAD_BYTES, batchClockMs } from "../wire/frame.ts";
 import { printable } from "../wire/text.ts";
 import { hostOf, type Address } from "../net/address.ts";
-import type { LinkStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
+import type { NodeAddress } from "../wire/messages.ts";
+import type { LinkStatus, NodeStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
+import type { NodeCore } from "./core.ts";
+import { hasState, seedingOf } from "./roles.ts";
+
+/** All of a node. `target` is whom it dials, or would. */
+export function nodeStatus(
+  core: NodeCore,
+  target: Address,
+  address: NodeAddress,
+  nowMs: number,
+  wallMs: number,
+): NodeStatus {
+  const { backlog, feeder, identity, role } = core;
+  const welcomed = feeder.links.filter((link) => link.welcomed);
+  return {
+    role,
+    nodeId: identity.nodeId,
+    replicaId: identity.replicaId,
+    position: core.position,
+    lineage: identity.lineage,
+    supersededBy: identity.supersededBy,
+    clientPort: address.clientPort,
+    replPort: address.replPort,
+    announceHost: address.host,
+    backlog: {
+      sizeBytes: backlog.sizeBytes,
+      first: backlog.first,
+      next: backlog.next,
+      heldBytes: heldBytes(feeder),
+      pinnedBytes: backlog.pinnedBytes,
+      segments: backlog.segmentCount,
+      seconds: feeder.pacing.backlogSeconds,
+    },
+    shipsQueued: feeder.shipping.queued,
+    quarantined: feeder.quarantine.count(nowMs),
+    parked: parkedStatus(feeder, nowMs),
+    writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
+    links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
+    upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
+    counters: feeder.counters.values,
+  };
+}
 
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */
 export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: number): LinkStatus {
@@ -94,11 +136,26 @@ export function parkedStatus(feeder: Feeder, nowMs: number): readonly ParkedStat
   }));
 }
 
-/** The session to the upstream. */
+/** The session to the upstream, or what a node that seeds is about. */
 export function upstreamStatus(
+  core: Pick<NodeCore, "roles" | "session">,
+  target: Address,
+  nowMs: number,
+  wallMs: number,
+): UpstreamStatus {
+  const role = core.roles.now;
+  const status = sessionStatus(core.session, target, hasState(role), nowMs, wallMs);
+  const seeding = seedingOf(role);
+  if (seeding === null) return status;
+  // It has no session before it has chosen a source, and it is not stopped either.
+  const state = seeding.source === null ? "connecting" : status.state;
+  return { ...status, state, lastError: `--seed-from: ${seeding.rounds.why}` };
+}
+
+function sessionStatus(
   session: Session,
   target: Address,
-  everSynced: boolean,
+  synced: boolean,
   nowMs: number,
   wallMs: number,
 ): UpstreamStatus {
@@ -119,7 +176,7 @@ export function upstreamStatus(
     rootLink: downMs === 0 && word?.awayMs === 0 ? "up" : "down",
     rootDownForMs: Math.max(downMs, word?.awayMs ?? 0),
     lagBytes: owedBytes(session, root.end),
-    staleMs: everSynced ? staleMs(session, nowMs) : -1,
+    staleMs: synced ? staleMs(session, nowMs) : -1,
     restore:
       restore === null
         ? null

@@ -22,7 +22,7 @@ import type { DigestAnswer, Id, Position, Verify } from "../wire/messages.ts";
 const BUCKETS = 512;
 
 /** Resolves when `holds()` or after `timeoutMs`; looked at when an answer came or a link ended. */
-type Until = (holds: () => boolean, timeoutMs: number) => Promise<unknown>;
+export type Until = (holds: () => boolean, timeoutMs: number) => Promise<unknown>;
 
 export interface ReplicaVerdict {
   readonly replicaId: Id;

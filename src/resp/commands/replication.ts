@@ -243,7 +243,7 @@ function replInfo(call: Call): void {
 function replDigest(call: Call): void {
   answerLater(
     call,
-    () => call.port.node.digest(),
+    () => call.port.node.inspection.digest(),
     (reply, { position, records, sum }) => {
       reply.array(4);
       reply.bulkText(position.history);
@@ -264,7 +264,7 @@ function replVerify(call: Call): void {
   }
   answerLater(
     call,
-    () => port.node.verify(timeout),
+    () => port.node.inspection.verify(timeout),
     (later, report) => {
       later.bulkText(JSON.stringify(report));
     },
@@ -295,7 +295,7 @@ function replBucket(call: Call): void {
   }
   answerLater(
     call,
-    () => port.node.bucket({ seed, buckets, wanted, limit }),
+    () => port.node.inspection.bucket({ seed, buckets, wanted, limit }),
     (later, keys) => {
       later.bulkText(JSON.stringify(keys));
     },

@@ -47,7 +47,7 @@ async function pair(): Promise<[DaemonNode, DaemonNode]> {
 test("verify: writes before, between and after the mark => equal at the marked position", async () => {
   const [primary] = await pair();
   write(primary, 1000, 5000);
-  const running = primary.verify(10_000);
+  const running = primary.inspection.verify(10_000);
   write(primary, 3000, 9000);
   const report = await running;
   expect(report.records).toBe(5000);
@@ -61,7 +61,7 @@ test("verify: a key missing on the replica => differs, in one bucket", async () 
   const record = Buffer.alloc(delBytes(key.length));
   key.copy(record, encodeDelHead(record, 0, key.length));
   replica.store.apply(record, 0, record.length);
-  const report = await primary.verify(10_000);
+  const report = await primary.inspection.verify(10_000);
   expect(report.replicas[0]?.verdict).toBe("differs");
   expect(report.replicas[0]?.records).toBe(999);
   expect(report.replicas[0]?.buckets).toHaveLength(1);
@@ -74,13 +74,13 @@ test("verify: links need a password => replicas are told to have proved it", asy
   write(primary.node, 0, 10);
   const replica = await node("replica", "--of", `127.0.0.1:${primary.port}`, ...secret);
   await until(() => replica.node.store.size === 10, { what: "the first sync" });
-  const report = await primary.node.verify(10_000);
+  const report = await primary.node.inspection.verify(10_000);
   expect(report.replicas).toMatchObject([{ verdict: "equal", authenticated: true }]);
 });
 
 test("verify: a replica that goes away => no_answer, the rest is reported", async () => {
   const [primary, replica] = await pair();
-  const running = primary.verify(2_000);
+  const running = primary.inspection.verify(2_000);
   replica.session.stop("test", performance.now());
   const report = await running;
   expect(["no_answer", "equal"]).toContain(report.replicas[0]?.verdict);

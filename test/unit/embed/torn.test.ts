@@ -49,8 +49,8 @@ test("a batch of which some fits => not promoted, feeds nobody, comes back by a 
   await expect(torn.promote()).rejects.toThrow(/inside a batch/);
   expect(torn.status().role).toBe("replica");
   expect(torn.position).toEqual(before);
-  await expect(node.digest()).rejects.toThrow(/inside a batch/);
-  await expect(node.verify(1000)).rejects.toThrow(/inside a batch/);
+  await expect(node.inspection.digest()).rejects.toThrow(/inside a batch/);
+  await expect(node.inspection.verify(1000)).rejects.toThrow(/inside a batch/);
   await until(() => /not_ready.*inside a batch/.test(below.status().upstream?.lastError ?? ""), {
     what: "the one below is refused",
   });
@@ -74,8 +74,8 @@ test("a batch of which some fits => not promoted, feeds nobody, comes back by a 
   primary.set("key1", "later");
   await until(() => torn.get("key1")?.toString() === "later", { what: "it streams" });
   const [one, other] = [
-    await node.digest(),
-    await (primary as unknown as { node: DaemonNode }).node.digest(),
+    await node.inspection.digest(),
+    await (primary as unknown as { node: DaemonNode }).node.inspection.digest(),
   ];
   expect([one.sum, one.records]).toEqual([other.sum, other.records]);
   await (await torn.promote()).waitForReplicas(0, 1);

@@ -4,7 +4,6 @@
  */
 import { Identity } from "../../../src/node/identity.ts";
 import { NodeCore } from "../../../src/node/core.ts";
-import { hasState } from "../../../src/node/roles.ts";
 import { linkStatus, parkedStatus, upstreamStatus } from "../../../src/node/status.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
 import { FEEDER_DEFAULTS } from "../../../src/primary/options.ts";
@@ -206,7 +205,7 @@ export class Middle implements SessionShell {
     return [
       core.feeder.links.map((link) => linkStatus(core.feeder, link, nowMs, wallMs)),
       parkedStatus(core.feeder, nowMs),
-      upstreamStatus(core.session, target, hasState(core.roles.now), nowMs, wallMs),
+      upstreamStatus(core, target, nowMs, wallMs),
       { root: core.view.root(), counters: core.feeder.counters.values },
     ];
   }

@@ -165,7 +165,7 @@ describe("another upstream", () => {
     expect(session.root.wordAt(node.nowMs, 0)).not.toBeNull();
     node.core.roles.follow("replicaof", { host: "other", port: 1 });
     expect(session.root.wordAt(node.nowMs, 0)).toBeNull();
-    const status = upstreamStatus(session, { host: "other", port: 1 }, true, node.nowMs, 0);
+    const status = upstreamStatus(node.core, { host: "other", port: 1 }, node.nowMs, 0);
     expect(status).toMatchObject({ staleMs: -1, lastIoAgoMs: -1, lastError: "", lagBytes: -1 });
   });
 

@@ -5,7 +5,6 @@
  */
 import { ClientServer } from "../../../src/resp/client-server.ts";
 import { Client, type ClientTransport } from "../../../src/resp/client.ts";
-import type { BucketKeys, BucketRequest } from "../../../src/node/bucket.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
 import { ReplyQueue, type ReplyOut } from "../../../src/node/reply-queue.ts";
 import type { ClientTurn } from "../../../src/node/turn.ts";
@@ -15,11 +14,11 @@ import type {
   NodeStatus,
   Promoted,
   StateDigest,
+  StateInspection,
   WriteRefusal,
 } from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { LiveSettings, NodeOptions } from "../../../src/node/options.ts";
-import type { VerifyReport } from "../../../src/node/verifier.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { WriterTurn } from "../../../src/primary/pace.ts";
 import { Store } from "../../../src/store/store.ts";
@@ -158,31 +157,29 @@ export class FakeNode implements HawserNode {
     this.promoted.push(done);
     return null;
   }
-  digest(): Promise<StateDigest> {
-    return new Promise((resolve) => {
-      this.digests.push(resolve);
-    });
-  }
-  verify(timeoutMs: number): Promise<VerifyReport> {
-    const position = { history: "3".repeat(32), offset: timeoutMs, chain: 0 };
-    return Promise.resolve({
-      position,
-      seed: "",
-      bucketCount: 0,
-      records: 1,
-      sum: "s",
-      replicas: [],
-    });
-  }
-  bucket({ wanted }: BucketRequest): Promise<BucketKeys> {
-    return Promise.resolve({
-      history: "3",
-      from: 0,
-      to: Math.max(...wanted),
-      truncated: false,
-      keys: [],
-    });
-  }
+  readonly inspection: StateInspection = {
+    digest: () =>
+      new Promise((resolve) => {
+        this.digests.push(resolve);
+      }),
+    verify: (timeoutMs) =>
+      Promise.resolve({
+        position: { history: "3".repeat(32), offset: timeoutMs, chain: 0 },
+        seed: "",
+        bucketCount: 0,
+        records: 1,
+        sum: "s",
+        replicas: [],
+      }),
+    bucket: ({ wanted }) =>
+      Promise.resolve({
+        history: "3",
+        from: 0,
+        to: Math.max(...wanted),
+        truncated: false,
+        keys: [],
+      }),
+  };
   events(): readonly KeptEvent[] {
     return [1, 2, 3].map((n) => ({
       timeMs: n,

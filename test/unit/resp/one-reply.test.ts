@@ -163,7 +163,7 @@ function countReplies(text: string): number {
 
 function prepared(trouble: string, value = "v"): { port: FakePort; client: FakeClient } {
   const port = new FakePort();
-  port.node.digest = () =>
+  port.node.inspection.digest = () =>
     Promise.resolve({
       position: { history: "3".repeat(32), offset: 1, chain: 0 },
       records: 1,
