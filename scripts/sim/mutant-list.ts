@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (this.#sum !== -1) return;\n    const seen = `the batch",
   ]),
   mutant("a head's crc is not checked", [
-    "wire/decoder.ts",
+    "wire/head-checks.ts",
     "    if (seen !== sum) {",
     "    if (seen < 0) {",
   ]),

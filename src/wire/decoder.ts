@@ -13,34 +13,31 @@
  *                                           suspend(): takes nothing before resume()
  *
  * Payloads of batches and chunks pass through as ranges of the pushed buffer. Only heads and
- * control bodies that are cut are copied, into one small buffer (`carryBytes`) that exists once
- * something was cut and never grows beyond LIMITS.controlBytesMax.
+ * control bodies that are cut are copied (carry.ts).
  *
- * Order of the checks: head's crc, type, flags, length, then for a batch count, clock and offset;
- * then nothing but that many bytes is taken, and the sum is compared at the end. A whole batch in
- * the pushed bytes is checked before the sink hears of it; of one that is cut, and of chunks, the
- * sink gets bytes that are only vouched for by batchEnd or chunkEnd.
+ * A head is checked first (head-checks.ts); then nothing but as many bytes as it says is taken, and
+ * the sum is compared at the end. A whole batch in the pushed bytes is checked before the sink hears
+ * of it; of one that is cut, and of chunks, the sink gets bytes that only batchEnd or chunkEnd
+ * vouches for.
  *
- * Owns: framing, sums, expected offset. Does not own: bodies (codec.ts), which frame is allowed
- * when (primary/, replica/).
+ * Owns: what comes next in the stream, sums of payloads and bodies, the expected offset. Does not own:
+ * bodies (codec.ts), which frame is allowed when (primary/, replica/).
  */
 import assert from "node:assert/strict";
-import { WireError, type WireErrorCode } from "../errors.ts";
-import { LIMITS } from "../limits.ts";
-import { bodyBytesMax, decodeBody } from "./codec.ts";
+import type { WireErrorCode } from "../errors.ts";
+import { Carry } from "./carry.ts";
+import { decodeBody } from "./codec.ts";
 import { crc32 } from "./crc.ts";
 import {
   AT,
   BATCH_HEAD_BYTES,
   CHUNK_HEAD_BYTES,
   FRAME_HEAD_BYTES,
-  RECORD_LENGTH_BYTES,
-  batchClockMs,
   batchLength,
   batchOffset,
   chainOf,
-  headSum,
 } from "./frame.ts";
+import { frameError, headBytesOf, HeadChecks, hex, NOWHERE } from "./head-checks.ts";
 import { FRAME, type Control } from "./messages.ts";
 
 /**
@@ -65,25 +62,15 @@ export interface DecoderSink {
 
 type State = "head" | "body" | "batch" | "chunk";
 
-/** No batch is expected anywhere: the first call of expect() is still to come. */
-const NOWHERE = -1;
-
-/** The first size of the carry buffer: every head fits. */
-const CARRY_BYTES_MIN = 64;
-
 export class Decoder {
   readonly #sink: DecoderSink;
-  /** By type: the longest frame that may be received, 0 for a type that may not. */
-  readonly #lengthMax: Uint32Array = new Uint32Array(256);
+  readonly #checks: HeadChecks;
+  readonly #carry = new Carry();
   #state: State = "head";
   /** After an error or stop(), for ever. */
   #dead = false;
   #inPush = false;
   #isSuspended = false;
-
-  /** What was cut: the first #carried bytes of a head or of a control body. */
-  #carry: Buffer | null = null;
-  #carried = 0;
 
   #consumed = 0;
   /** Where the current frame starts in the stream, for messages. */
@@ -98,6 +85,7 @@ export class Decoder {
   /** The sum so far. */
   #sum = 0;
 
+  /** NOWHERE until the first call of expect(). */
   #offset = NOWHERE;
   #chain = 0;
   #batchBytes = 0;
@@ -105,10 +93,7 @@ export class Decoder {
   /** @param accepts types that this end may receive, by number */
   constructor(accepts: ReadonlySet<number>, sink: DecoderSink) {
     this.#sink = sink;
-    for (const type of accepts) {
-      this.#lengthMax[type] =
-        type === FRAME.batch ? LIMITS.batchBytesMax : FRAME_HEAD_BYTES + bodyBytesMax(type);
-    }
+    this.#checks = new HeadChecks(accepts);
   }
 
   /** Where the next batch must start; -1 before the first expect(). */
@@ -126,14 +111,9 @@ export class Decoder {
     return this.#consumed;
   }
 
-  /** Bytes of the current batch that are in, its head included; 0 between batches. */
-  get batchReceived(): number {
-    return this.#state === "batch" ? this.#batchBytes - this.#missing : 0;
-  }
-
   /** Bytes of memory this holds for frames that are cut. */
   get carryBytes(): number {
-    return this.#carry === null ? 0 : this.#carry.length;
+    return this.#carry.bytes.length;
   }
 
   /** Says where the next batch must start. Between frames only. */
@@ -151,7 +131,7 @@ export class Decoder {
    * expect() with the batch's offset, between frames.
    */
   resumeBatch(bytes: Buffer, at: number, held: number): void {
-    assert(this.#state === "head" && this.#carried === 0, "resumeBatch() inside a frame");
+    assert(this.#state === "head" && this.#carry.count === 0, "resumeBatch() inside a frame");
     assert(held >= BATCH_HEAD_BYTES && held < batchLength(bytes, at));
     assert.equal(batchOffset(bytes, at), this.#offset);
     this.#beginBatch(bytes, at, held);
@@ -210,13 +190,13 @@ export class Decoder {
   // Heads
 
   #takeHead(bytes: Buffer, at: number, to: number): number {
-    if (this.#carried > 0) return this.#takeHeadRest(bytes, at, to);
+    if (this.#carry.count > 0) return this.#takeHeadRest(bytes, at, to);
     this.#frameAt = this.#consumed;
-    if (to - at < FRAME_HEAD_BYTES) return this.#fill(FRAME_HEAD_BYTES, bytes, at, to);
+    if (to - at < FRAME_HEAD_BYTES) return this.#carry.fill(FRAME_HEAD_BYTES, bytes, at, to);
     const type = bytes[at + AT.type]!;
     const headBytes = headBytesOf(type);
     if (to - at < headBytes) return this.#takeHeadRest(bytes, at, to);
-    this.#checkHead(bytes, at, type, headBytes);
+    this.#checks.check(bytes, at, type, this.#offset, this.#frameAt);
     if (type === FRAME.batch) {
       const length = batchLength(bytes, at);
       if (length <= to - at) return this.#wholeBatch(bytes, at, length);
@@ -225,65 +205,22 @@ export class Decoder {
     return at + headBytes;
   }
 
-  /** Goes on with a head that is cut; it is gathered in the carry buffer. */
+  /** Goes on with a head that is cut. */
   #takeHeadRest(bytes: Buffer, at: number, to: number): number {
-    const common =
-      this.#carried < FRAME_HEAD_BYTES ? this.#fill(FRAME_HEAD_BYTES, bytes, at, to) : at;
-    if (this.#carried < FRAME_HEAD_BYTES) return common;
-    const carry = this.#carry!;
-    const type = carry[AT.type]!;
+    const carry = this.#carry;
+    let next = at;
+    if (carry.count < FRAME_HEAD_BYTES) next = carry.fill(FRAME_HEAD_BYTES, bytes, at, to);
+    if (carry.count < FRAME_HEAD_BYTES) return next;
+    const type = carry.bytes[AT.type]!;
     // The crc of a batch's head needs 20 bytes more: do not wait for them in vain.
-    if (type === FRAME.batch) this.#checkBatchAllowed();
+    if (type === FRAME.batch) this.#checks.checkBatchAllowed(this.#offset, this.#frameAt);
     const headBytes = headBytesOf(type);
-    const end = this.#fill(headBytes, bytes, common, to);
-    if (this.#carried < headBytes) return end;
-    this.#carried = 0;
-    this.#checkHead(carry, 0, type, headBytes);
-    this.#beginFrame(carry, 0, type);
-    return end;
-  }
-
-  #checkHead(bytes: Buffer, at: number, type: number, headBytes: number): void {
-    const crcBytes = type === FRAME.batch ? BATCH_HEAD_BYTES : FRAME_HEAD_BYTES;
-    const seen = bytes.readUInt32LE(at + AT.headCrc);
-    const sum = headSum(bytes, at, crcBytes);
-    if (seen !== sum) {
-      const hint = this.#frameAt === 0 ? "; the other end may not be hawser" : "";
-      this.#fail("ERR_WIRE_HEADER_CRC", `head has crc ${hex(seen)}, expected ${hex(sum)}${hint}`);
-    }
-    const lengthMax = this.#lengthMax[type]!;
-    if (lengthMax === 0) this.#fail("ERR_WIRE_TYPE", `type ${type} is not for this end`);
-    const flags = bytes.readUInt32LE(at + AT.type) - type;
-    if (flags !== 0)
-      this.#fail("ERR_WIRE_BODY", `type ${type} has flags ${hex(flags)}, expected 0`);
-    const length = bytes.readUInt32LE(at + AT.length);
-    if (length > lengthMax || length < headBytes) {
-      const range = `${headBytes} to ${lengthMax}`;
-      this.#fail("ERR_WIRE_LENGTH", `type ${type} has ${length} bytes, expected ${range}`);
-    }
-    if (type === FRAME.batch) this.#checkBatch(bytes, at, length);
-  }
-
-  #checkBatchAllowed(): void {
-    if (this.#lengthMax[FRAME.batch] === 0) {
-      this.#fail("ERR_WIRE_TYPE", `type ${FRAME.batch} is not for this end`);
-    }
-    if (this.#offset === NOWHERE) this.#fail("ERR_WIRE_STATE", "a batch where none is expected");
-  }
-
-  #checkBatch(bytes: Buffer, at: number, length: number): void {
-    this.#checkBatchAllowed();
-    const count = bytes.readUInt32LE(at + AT.count);
-    if (count === 0 || length < BATCH_HEAD_BYTES + count * RECORD_LENGTH_BYTES) {
-      this.#fail("ERR_WIRE_BODY", `a batch of ${length} bytes has ${count} records`);
-    }
-    if (batchClockMs(bytes, at) > LIMITS.timeMsMax) {
-      this.#fail("ERR_WIRE_BODY", `a batch's clock is more than ${LIMITS.timeMsMax}`);
-    }
-    const offset = batchOffset(bytes, at);
-    if (offset !== this.#offset || !Number.isSafeInteger(offset + length)) {
-      this.#fail("ERR_WIRE_OFFSET", `a batch at offset ${offset}, expected ${this.#offset}`);
-    }
+    next = carry.fill(headBytes, bytes, next, to);
+    if (carry.count < headBytes) return next;
+    carry.empty();
+    this.#checks.check(carry.bytes, 0, type, this.#offset, this.#frameAt);
+    this.#beginFrame(carry.bytes, 0, type);
+    return next;
   }
 
   #beginFrame(bytes: Buffer, at: number, type: number): void {
@@ -306,14 +243,15 @@ export class Decoder {
 
   #takeBody(bytes: Buffer, at: number, to: number): number {
     const bodyBytes = this.#missing;
-    if (this.#carried === 0 && bodyBytes <= to - at) {
+    const carry = this.#carry;
+    if (carry.count === 0 && bodyBytes <= to - at) {
       this.#endBody(bytes, at, at + bodyBytes);
       return at + bodyBytes;
     }
-    const next = this.#fill(bodyBytes, bytes, at, to);
-    if (this.#carried === bodyBytes) {
-      this.#carried = 0;
-      this.#endBody(this.#carry!, 0, bodyBytes);
+    const next = carry.fill(bodyBytes, bytes, at, to);
+    if (carry.count === bodyBytes) {
+      carry.empty();
+      this.#endBody(carry.bytes, 0, bodyBytes);
     }
     return next;
   }
@@ -407,33 +345,7 @@ export class Decoder {
     this.#sink.chunkEnd(this.#sum);
   }
 
-  // Cuts
-
-  /** Carries bytes over until #carried is `bytesWanted`; returns where the rest starts. */
-  #fill(bytesWanted: number, bytes: Buffer, at: number, to: number): number {
-    if (this.#carry === null || this.#carry.length < bytesWanted) this.#growCarry(bytesWanted);
-    const end = Math.min(to, at + bytesWanted - this.#carried);
-    bytes.copy(this.#carry!, this.#carried, at, end);
-    this.#carried += end - at;
-    return end;
-  }
-
-  /** Only a verified length gets here, and only between two things to carry. */
-  #growCarry(bytesWanted: number): void {
-    assert(bytesWanted <= LIMITS.controlBytesMax && this.#carried === 0);
-    this.#carry = Buffer.allocUnsafeSlow(Math.max(bytesWanted, CARRY_BYTES_MIN));
-  }
-
   #fail(code: WireErrorCode, detail: string): never {
-    throw new WireError(code, `${detail} (frame at byte ${this.#frameAt} of the stream)`);
+    throw frameError(code, detail, this.#frameAt);
   }
-}
-
-function headBytesOf(type: number): number {
-  if (type === FRAME.batch) return BATCH_HEAD_BYTES;
-  return type === FRAME.chunk ? CHUNK_HEAD_BYTES : FRAME_HEAD_BYTES;
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(8, "0");
 }
