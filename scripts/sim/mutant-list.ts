@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     "    parked.snapshot?.release();",
     "",
   ]),
-  mutant("a batch that another primary began is gone on with", [
+  mutant("a batch that another primary began is continued", [
     "log/cursor.ts",
     "if (batchHeadCrc(segment.bytes, at) !== headCrc || at + held >=",
     "if (headCrc < 0 || at + held >=",
@@ -197,7 +197,7 @@ export const MUTANTS: readonly Mutant[] = [
     "if (pinned.bytes < 0) relieve(",
   ]),
   mutant(
-    "ships are let go at maxmemory though that cannot help",
+    "ships are given up at maxmemory though that cannot help",
     [
       "node/snapshot-memory.ts",
       "if (overBytes < pinned.bytes && nowMs",
@@ -329,7 +329,7 @@ export const MUTANTS: readonly Mutant[] = [
       'if (node.torn && hello.nodeId === "") return refusal(',
     ],
   ),
-  mutant("a torn state is gone on with, and applies its batch again", [
+  mutant("a torn state is kept, and applies its batch again", [
     "replica/apply.ts",
     "    if (!this.torn) this.stuck = false;",
     "    this.reset();",

@@ -15,7 +15,7 @@ import { say, type Verdicts } from "./verdicts.ts";
 
 /** Longest that nodes may take to become equal; a quarantine ends within it. */
 const CONVERGE_MS = 90_000;
-/** Parked snapshots and holds are let go within a minute of the cut. */
+/** Parked snapshots and holds are dropped within a minute of the cut. */
 const LEFT_OVER_MS = 100_000;
 const RESUME_MS = 15_000;
 

@@ -117,7 +117,7 @@ export class Primary {
 
   /**
    * Waits until `replicas` have applied everything written so far.
-   * @returns how many have, when they are enough or the time is over; timeoutMs 0 waits for ever
+   * @returns how many have, when they are enough, or after that time; timeoutMs 0 waits for ever
    * @throws {HawserError} ERR_ARGUMENT when one is no whole number from 0 on; ERR_CLOSED when the
    *   primary is closed first: nobody can say any more
    */

@@ -71,7 +71,7 @@ export class Replica {
 
   /**
    * Resolves once the replica is connected and has all that its upstream had said it has: true. False
-   * when the time is over, or the replica is closed first; 0 waits for ever.
+   * after that time, or the replica is closed first; 0 waits for ever.
    * @throws {HawserError} ERR_ARGUMENT when timeoutMs is no whole number from 0 on
    */
   async synced(timeoutMs = 0): Promise<boolean> {

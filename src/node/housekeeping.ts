@@ -1,5 +1,5 @@
 /**
- * What a node does beside commands, in a daemon and embedded: deletes keys whose time is over, and
+ * What a node does beside commands, in a daemon and embedded: deletes keys that have expired, and
  * lets the store tidy up.
  *
  * Both in slices with a bounded share of the loop: a tick works at most SLICE_MS and the next comes

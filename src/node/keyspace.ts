@@ -113,7 +113,7 @@ export class Keyspace {
     return found;
   }
 
-  /** Deletes a key whose time is over; only on a primary. */
+  /** Deletes a key that has expired; only on a primary. */
   dropExpired(bytes: Buffer, from: number, to: number): void {
     this.counters.expired++;
     this.#delete(bytes, from, to);
@@ -134,7 +134,7 @@ export class Keyspace {
   isOverMemory(): boolean {
     if (this.maxmemory === 0) return false;
     const over = this.store.committedBytes + this.clientBytes - this.maxmemory;
-    // Why not counted: what a ship pins is not the clients' doing, is capped, and is let go of now.
+    // Why not counted: what a ship pins is not the clients' doing, has a cap of its own, and is released now.
     return over >= 0 && over >= this.#node.relieveMemory(over);
   }
 

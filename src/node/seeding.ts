@@ -1,5 +1,5 @@
 /**
- * A node that starts with --seed-from: asks all sources at once, does what seed-choice.ts says, and
+ * A node that starts with --seed-from: asks all sources at once, does what seed-choice.ts decides, and
  * asks again until it is a primary or has found one to follow.
  *
  *             +------------------- ask_again: after a second -------------------+
@@ -18,7 +18,7 @@ import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./s
 
 /** Between two rounds when there was nothing to choose, or the chosen source is gone. */
 const ASK_AGAIN_MS = 1_000;
-/** A replica notices within 5 s that its upstream is silent: what it still says after this is true. */
+/** A replica notices within 5 s that its upstream is silent: what it says after this time is true. */
 const HEARSAY_MS = 8_000;
 
 /** Asks every source once; `done` is called once, with an answer for each, within a bounded time. */

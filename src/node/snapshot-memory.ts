@@ -2,7 +2,7 @@
  * What snapshots keep of a state's memory from being used again, and letting go of one when clients
  * need that memory.
  *
- * Owns: how much is allowed, how often one is let go. Does not own: which one (primary/relief.ts).
+ * Owns: how much is allowed, how often one is released. Does not own: which one (primary/relief.ts).
  * Tested in: test/sim/sim.test.ts.
  */
 import type { Pinned } from "../primary/deps.ts";
@@ -10,7 +10,7 @@ import type { Feeder } from "../primary/feeder.ts";
 import { relieve } from "../primary/relief.ts";
 import type { StateSource } from "../store/state.ts";
 
-/** Snapshots are let go one by one, this far apart. */
+/** Snapshots are released one by one, this far apart. */
 const RELIEF_EVERY_MS = 100;
 const PINNED_BYTES_MIN = 64 * 1024 * 1024;
 
@@ -33,12 +33,12 @@ export class SnapshotMemory {
   }
 
   /**
-   * Memory is `overBytes` above what clients may use: lets go of a snapshot, if snapshots pin more
+   * Memory is `overBytes` above what clients may use: releases a snapshot, if snapshots pin more
    * than that and it frees what is needed. @returns bytes that they pin, which are not the clients' fault
    */
   relieve(feeder: Feeder, overBytes: number, nowMs: number): number {
     const pinned = this.pinned();
-    // Why not at every write: what was let go is given back when its reader has stopped.
+    // Why not at every write: the memory comes back when its reader has stopped.
     if (overBytes < pinned.bytes && nowMs - this.#relievedMs >= RELIEF_EVERY_MS) {
       this.#relievedMs = nowMs;
       relieve(feeder, pinned, overBytes, nowMs);

@@ -44,7 +44,7 @@ export function judgeClocks(link: Link, nowMs: number): Late | null {
   return null;
 }
 
-/** The replica has everything that was sent, and has not done with it. */
+/** The replica has everything that was sent, and has not applied it. */
 function owesProgress(link: Link): boolean {
   if (link.output.bytes > 0) return false;
   if (link.state.kind === "streaming")

@@ -18,7 +18,7 @@ export interface FeedContext {
   readonly nowMs: number;
   /** Says PING on the link, with the node's clocks. */
   ping(link: Link): void;
-  /** Chunk bytes the egress limit lets go now. */
+  /** Chunk bytes that the egress limit allows now. */
   shipTokens(): number;
   takeShipTokens(bytes: number): void;
   /** All chunks are out: says END, moves the link to the stream. */

@@ -76,7 +76,7 @@ export class LinkSync {
     this.#ship = null;
   }
 
-  /** The replica streams from its new state. Returns the ship that is over, or null. */
+  /** The replica streams from its new state. Returns the ship that has ended, or null. */
   swapped(nowMs: number): Ship | null {
     const over = this.#finishing;
     this.#finishing = null;
@@ -101,7 +101,7 @@ export class LinkSync {
     return hold;
   }
 
-  /** The link is over: its ships are none of its own any more. */
+  /** The link has ended: it owns no ship any more. */
   leaveShips(): void {
     this.#ship = null;
     this.#finishing = null;

@@ -271,7 +271,7 @@ export class Pacing {
     for (const { hold, snapshot, sinceMs } of parking.list()) {
       if (hold === null || !holds.has(hold)) continue;
       if (nowMs - sinceMs > PATIENCE_MS) {
-        // Its link may be back before the next review, and has asked for nothing then.
+        // Its link may be back before the next review, and has not asked for anything then.
         hold.rest();
         continue;
       }
@@ -301,7 +301,7 @@ export class Pacing {
     });
   }
 
-  /** Tells of writers that wait; lets go of a sync that makes them wait too much for too long. */
+  /** Reports writers that wait; gives up a sync that makes them wait too much for too long. */
   private judge(nowMs: number): void {
     const { slowest, pace } = this;
     const { counters, deps, options } = this.owner;

@@ -1,6 +1,6 @@
 /**
  * Giving memory back when snapshots pin too much of it: one snapshot is dropped, with all that use
- * it, and only if that helps. What pins nothing, and what would have to go for nothing, stays: a
+ * it, and only if that helps. A snapshot that pins nothing stays, and so does one whose release would not help: a
  * verification's snapshot is none of ours, and two that pin the same memory are no use one by one.
  *
  *   all of ours together would free less than is needed   nothing is dropped

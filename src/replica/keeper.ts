@@ -25,7 +25,7 @@ export type KeptChunkVisitor = (
 ) => void;
 
 export interface ChunkKeeper {
-  /** Found at the start, null when there is nothing of use. */
+  /** Found at the start, null when nothing there can be used. */
   readonly kept: KeptSnapshot | null;
   /** Reads the kept chunks in order, a few at a time; `done` is called once. */
   replay(visit: KeptChunkVisitor, done: (error: Error | null) => void): void;

@@ -15,7 +15,7 @@ export function owedBytes(session: Session, end: number): number {
   const { restore } = session;
   if (restore === null) return session.owesSnapshot ? -1 : Math.max(0, end - session.deps.log.next);
   const { bytes, position } = restore.begin;
-  // What an earlier connection left, and this one does not go on with, says nothing.
+  // What an earlier connection left means nothing when this one does not continue it.
   if (isAnnounced(session) || position.history !== session.root.history) return -1;
   // Why at least 1: the size is an estimate, and it owes something until the swap.
   const left = Math.max(1, bytes - restore.bytes);

@@ -240,7 +240,7 @@ export class PartFile implements ChunkKeeper {
     try {
       await this.letGo();
     } catch {
-      // The line is written: a disk that does not even let go of a file has nothing new to say.
+      // The line is written: a disk on which a file cannot even be removed tells nothing new.
     }
   }
 }

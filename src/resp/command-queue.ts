@@ -79,7 +79,7 @@ export class CommandQueue<Command extends { readonly bits: number }> {
     this.bytes += queuedBytes(args);
   }
 
-  /** A command was refused: what was kept is let go. */
+  /** A command was refused: what was kept is dropped. */
   spoil(): void {
     this.#broken = true;
     this.#commands = [];

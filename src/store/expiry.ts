@@ -1,5 +1,5 @@
 /**
- * Active expiry: finds records whose time is over. Each arena segment keeps a lower bound of its
+ * Active expiry: finds records that have expired. Each arena segment keeps a lower bound of its
  * earliest expiry, so segments without any (or with later ones) cost one comparison; in the others
  * the slots are looked at in order. Segments and slots are a bounded number in a call.
  *

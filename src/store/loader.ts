@@ -50,7 +50,7 @@ export class StagedStore {
 
   /**
    * Loads one chunk's payload, in order.
-   * @throws StoreError ERR_STORE_CHUNK when it is malformed; the staged store is then of no use
+   * @throws StoreError ERR_STORE_CHUNK when it is malformed; the staged store must then be dropped
    */
   load(bytes: Buffer, from: number, to: number): void {
     if (this.#state !== "open") refuse(`a chunk for a store that is ${this.#state}`);

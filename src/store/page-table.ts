@@ -3,7 +3,7 @@
  * What every page needs beside its entries (count, depth, prefix) lies in arrays by page number.
  *
  * Chunks are SharedArrayBuffers although no other thread sees them: V8 counts ordinary ones and ran a
- * full collection (12 ms) for them while the index grew. Those of no further use go to the pool, which
+ * full collection (12 ms) for them while the index grew. Those that are not needed any more go to the pool, which
  * gives them back to the system.
  *
  * Owns: pages as memory. Does not own: what is in them (key-index.ts).
@@ -14,7 +14,7 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 /** The depth of a page that is not in use. */
 const UNUSED = 255;
 
-/** Where chunks come from, and go when they are of no further use; segment-memory.ts is one. */
+/** Where chunks come from, and where they go when they are not needed any more; segment-memory.ts is one. */
 export interface ChunkMemory {
   takeChunk(bytes: number): SharedArrayBuffer;
   giveChunk(chunk: SharedArrayBuffer): void;

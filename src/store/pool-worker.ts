@@ -26,7 +26,7 @@ export interface PoolJob {
   signal(): void;
   /** A ring slot was filled. */
   ready(): void;
-  /** The worker is through with it. */
+  /** The worker has finished the job. */
   ended(result: Exclude<FromWorker, { kind: "ready" }>): void;
 }
 

@@ -65,7 +65,7 @@ export class SegmentPool {
   /** Free segments that are to be dropped. */
   #surplus = 0;
   /**
-   * Memory of no further use that waits to be dropped. Why not at once: what is dropped is unmapped in
+   * Memory that nobody needs any more and that waits to be dropped. Why not at once: what is dropped is unmapped in
    * one go, and a replaced state of 40 million keys has half a gigabyte of index: 40 ms.
    */
   readonly #condemned: SharedArrayBuffer[] = [];

@@ -28,7 +28,7 @@ import type {
  * Nice values. Beside others a thread has a tenth of the weight of the one that serves clients: with a
  * third the scheduler let that one wait up to a fifth of its time, beside two serializers on two
  * processors; with less a ship starves where other programs keep all processors busy. On a single
- * processor it must get on beside a loop that is never idle: a third.
+ * processor it must still make progress beside a loop that is never idle: a third.
  */
 const NICE = 10;
 const NICE_ALONE = 5;

@@ -212,7 +212,7 @@ export class Decoder {
     if (carry.count < FRAME_HEAD_BYTES) next = carry.fill(FRAME_HEAD_BYTES, bytes, at, to);
     if (carry.count < FRAME_HEAD_BYTES) return next;
     const type = carry.bytes[AT.type]!;
-    // The crc of a batch's head needs 20 bytes more: do not wait for them in vain.
+    // The crc of a batch's head needs 20 bytes more: they may never come.
     if (type === FRAME.batch) this.#checks.checkBatchAllowed(this.#offset, this.#frameAt);
     const headBytes = headBytesOf(type);
     next = carry.fill(headBytes, bytes, next, to);

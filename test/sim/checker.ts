@@ -222,9 +222,9 @@ export class Checker {
       if (pinnedBytes > 0 && over >= pinnedBytes) this.sim.mark("snapshot kept at maxmemory");
       return;
     }
-    this.sim.mark("snapshot let go at maxmemory");
+    this.sim.mark("snapshot dropped at maxmemory");
     if (over >= pinnedBytes)
-      this.fail(node, `a ship was let go for ${over} bytes, all snapshots pin ${pinnedBytes}`);
+      this.fail(node, `a ship was given up for ${over} bytes, all snapshots pin ${pinnedBytes}`);
   }
 
   // --- after every event -------------------------------------------------------------------------
@@ -361,7 +361,7 @@ export class Checker {
     this.checkLinks(node);
   }
 
-  /** Above the cap one snapshot is let go at every tick, until none is left whose end would help. */
+  /** Above the cap one snapshot is dropped at every tick, until none is left whose end would help. */
   private checkPinned(node: SimNode): void {
     const { bytes, capBytes } = node.feeder.deps.pinned();
     const { links, parking } = node.feeder;
@@ -544,7 +544,7 @@ export class Checker {
   }
 
   private onLetGo(node: SimNode, fields: Fields): void {
-    this.sim.mark("snapshot let go for memory");
+    this.sim.mark("snapshot dropped for memory");
     if (Number(fields["quarantine_ms"] ?? 0) > 0)
       this.fail(node, "a replica is quarantined for memory that its snapshot pinned");
   }
