@@ -13,7 +13,8 @@
  *   a replica  receive*() bytes of batches as they arrive; commit() makes them visible once their
  *              records are applied (incoming-batch.ts).
  *
- * The newest batch is never trimmed, and nothing at or after the lowest hold (retention.ts).
+ * The newest batch is never trimmed, and nothing at or after the lowest hold (retention.ts). A store
+ * may stand behind it and have older log (log-store.ts); memory keeps what that has not written.
  *
  * Pure but for memory: no clock of its own, no I/O.
  * Owns: what others see of the log in memory. Does not own: the list and its memory (segments.ts), who
@@ -23,6 +24,7 @@ import assert from "node:assert/strict";
 import { chainAt, segmentAt } from "./boundaries.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
 import type { LogSegment } from "./log-segment.ts";
+import { type LogStore, MEMORY_ONLY, type Watermarks } from "./log-store.ts";
 import { OpenBatch } from "./open-batch.ts";
 import { type BacklogLimits, trim } from "./retention.ts";
 import { Segments } from "./segments.ts";
@@ -35,10 +37,13 @@ export interface BacklogOptions extends BacklogLimits {
   readonly segmentBytes?: number;
   /** Wall clock, ms since 1970. */
   readonly clock: () => number;
+  /** What stands behind it; default: nothing does. */
+  readonly store?: LogStore;
 }
 
 export class Backlog {
   limits: BacklogLimits;
+  readonly store: LogStore;
   readonly #clock: () => number;
   readonly #segments: Segments;
   readonly #open: OpenBatch;
@@ -47,6 +52,7 @@ export class Backlog {
   constructor(offset: number, chain: number, options: BacklogOptions) {
     this.limits = options;
     this.#clock = options.clock;
+    this.store = options.store ?? MEMORY_ONLY;
     const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.sizeBytes);
     this.#segments = new Segments(offset, chain, segmentBytes);
     this.#open = new OpenBatch(this.#segments, options.clock);
@@ -66,6 +72,11 @@ export class Backlog {
     return this.#segments.first;
   }
 
+  /** Start of what links can be fed from: memory, or what the store has before it. */
+  get oldest(): number {
+    return Math.min(this.#segments.first, this.store.first);
+  }
+
   /** End of the visible log. */
   get next(): number {
     return this.#segments.next;
@@ -79,6 +90,14 @@ export class Backlog {
   /** End of all that was appended or received: inside the open batch when there is one. */
   get tail(): number {
     return this.#segments.tail;
+  }
+
+  /** How far each step has got. Without a store what is sealed is as written as it will ever be. */
+  get watermarks(): Watermarks {
+    const { next: sealed, tail: appended } = this.#segments;
+    const written = Math.min(sealed, this.store.written);
+    const durable = Math.min(written, this.store.durable);
+    return { appended, sealed, visible: sealed, written, durable };
   }
 
   /** Memory of the newest log segment; append() may replace it. */
@@ -143,6 +162,11 @@ export class Backlog {
   /** Closes the open batch and makes it visible. False when there was none. */
   seal(): boolean {
     return this.#open.seal();
+  }
+
+  /** Hands what is sealed to the store. */
+  persist(): void {
+    this.store.persist(this);
   }
 
   // --- growing as a replica -------------------------------------------------------------------
@@ -218,11 +242,13 @@ export class Backlog {
   // --- retention ------------------------------------------------------------------------------
 
   /**
-   * Drops the oldest log segments beyond the size (and age), but nothing at or after `hold`.
+   * Drops the oldest log segments beyond the size (and age), but nothing at or after `hold`, and
+   * nothing that the store has not written.
    * @returns true when there is more to drop in a later call
    */
   trim(hold: number): boolean {
-    return trim(this.#segments, this.limits, hold, this.#clock);
+    const end = Math.min(hold, this.store.written);
+    return trim(this.#segments, this.limits, end, this.#clock);
   }
 
   /** Forgets everything and goes on at another position: a snapshot was swapped in. */
@@ -230,6 +256,7 @@ export class Backlog {
     assert(this.#open.bytes === 0, "reset with an open batch");
     this.#incoming.forget();
     this.#segments.restart(offset, chain);
+    this.store.restart(offset, chain);
   }
 }
 

@@ -101,6 +101,7 @@ export class NodeCore implements ViewedNode {
     this.view = new FeederView(this);
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
+    this.backlog.store.onMoved(this.turn.want);
     this.session = this.makeSession();
   }
 

@@ -3,7 +3,8 @@
  *
  *   seal      the open batch           one for all that the turn appended: 7 times fewer batches than
  *                                      one for each socket read, which costs every replica less
- *   persist   hands it to the disk     before anybody may see it; the log has no disk yet
+ *   persist   hands it to the store    of the log (log/log-store.ts), before anybody may see it; it
+ *                                      is written there meanwhile, and nobody waits for that
  *   publish   what links may see       only whole batches
  *   feed      the pump                 replicas before writers: a client that is woken takes the
  *                                      processor, and what is not written by then waits for the
@@ -36,6 +37,8 @@ export interface TurnLog {
   /** End of all that was appended. */
   readonly tail: number;
   seal(): boolean;
+  /** Hands what is sealed to what stands behind the log in memory. */
+  persist(): void;
 }
 
 /** The feeding side, as a turn moves it. */
@@ -172,7 +175,7 @@ export class Turn implements ClientTurn {
   }
 
   #persist(): void {
-    // Nothing yet: the log is in memory alone.
+    this.#parts.log.persist();
   }
 
   #publish(): void {

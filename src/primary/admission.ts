@@ -5,7 +5,8 @@
  *   2 self, cycle                  5 the resume decision (resume.ts)
  *   3 ready, places                6 WELCOME: stream, wait, or ship (fresh or resumed)
  *
- * Every refusal and every decision is one log line with both sides' values, and a counter.
+ * Every refusal and every decision is one log line with both sides' values, and a counter. The chain at
+ * a position that only the store of the log has is asked of it; then the HELLO is judged again, whole.
  * Owns: that order, 5 and its log line. Does not own: the checks (hello-checks.ts), WELCOME
  * (welcome.ts), links afterwards (feeder.ts).
  * Tested in: test/unit/primary/feeder.test.ts.
@@ -27,13 +28,27 @@ import { welcome, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
-  readonly deps: Pick<FeederDeps, "node" | "journal" | "onSuperseded">;
+  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onSuperseded">;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
+  /** Judges it again, with what the store of the log knows. */
+  judge(link: Link, hello: Hello, stored: StoredChain, nowMs: number): void;
 }
 
-/** Judges a HELLO and answers it on the link. */
-export function admit(owner: AdmissionOwner, link: Link, hello: Hello, nowMs: number): void {
+/** The chain at an offset that is not in memory, -1 when there is none. */
+export interface StoredChain {
+  readonly offset: number;
+  readonly chain: number;
+}
+
+/** Judges a HELLO and answers it on the link, or later, when the store was asked. */
+export function admit(
+  owner: AdmissionOwner,
+  link: Link,
+  hello: Hello,
+  stored: StoredChain | null,
+  nowMs: number,
+): void {
   const refusal =
     checkPeer(owner.options.replPassword, link, hello) ??
     checkFormat(owner, hello) ??
@@ -43,8 +58,12 @@ export function admit(owner: AdmissionOwner, link: Link, hello: Hello, nowMs: nu
     link.refuse(refusal.code, refusal.message, nowMs, refusal.retryAfterMs ?? 0);
     return;
   }
+  const decision = decide(owner, hello, stored);
+  if (decision === null) {
+    askLogStore(owner, link, hello);
+    return;
+  }
   noticeSuccessor(owner, link, hello);
-  const decision = decide(owner, hello);
   report(owner, link, hello, decision);
   const outcome = ANSWER[decision.case];
   if ("reject" in outcome) {
@@ -76,21 +95,34 @@ function noticeSuccessor(owner: AdmissionOwner, link: Link, hello: Hello): void 
 
 // --- decision ----------------------------------------------------------------------------------
 
-function decide(owner: AdmissionOwner, hello: Hello): ResumeDecision {
+/** Null when it depends on a chain that only the store has, and that is not known yet. */
+function decide(
+  owner: AdmissionOwner,
+  hello: Hello,
+  stored: StoredChain | null,
+): ResumeDecision | null {
+  const { backlog, source } = owner;
   const { node } = owner.deps;
-  owner.backlog.seal();
-  return decideResume(
-    {
-      role: node.role,
-      history: node.history,
-      lineage: node.lineage,
-      first: owner.backlog.first,
-      next: owner.backlog.next,
-      empty: owner.source.isEmpty(),
-      chainAt: (offset) => owner.backlog.chainAt(offset),
-    },
-    hello,
-  );
+  backlog.seal();
+  const missing = { chain: false };
+  const chainAt = (offset: number): number => {
+    if (offset >= backlog.first) return backlog.chainAt(offset);
+    if (stored?.offset === offset) return stored.chain;
+    missing.chain = true;
+    return -1;
+  };
+  const { role, history, lineage } = node;
+  const { oldest: first, next } = backlog;
+  const empty = source.isEmpty();
+  const decision = decideResume({ role, history, lineage, first, next, empty, chainAt }, hello);
+  return missing.chain ? null : decision;
+}
+
+function askLogStore(owner: AdmissionOwner, link: Link, hello: Hello): void {
+  const { offset } = hello.position;
+  owner.backlog.store.chainAt(offset, (chain) => {
+    if (!link.isClosed) owner.judge(link, hello, { offset, chain }, owner.deps.now());
+  });
 }
 
 function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: ResumeDecision): void {
@@ -107,7 +139,7 @@ function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: Resum
     replica_has_data: hello.hasData,
     ship_wanted: hello.shipWanted,
     history: node.history,
-    first: owner.backlog.first,
+    first: owner.backlog.oldest,
     next: owner.backlog.next,
     common: decision.common,
     fork: Number.isFinite(decision.fork) ? decision.fork : -1,

@@ -13,7 +13,7 @@
 import { LIMITS } from "../limits.ts";
 import type { Ack, Ask, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
-import { admit, type AdmissionOwner } from "./admission.ts";
+import { admit, type AdmissionOwner, type StoredChain } from "./admission.ts";
 import { answerAsk } from "./answering.ts";
 import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
@@ -82,7 +82,11 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   }
 
   onHello(link: Link, hello: Hello, nowMs: number): void {
-    admit(this, link, hello, nowMs);
+    this.judge(link, hello, null, nowMs);
+  }
+
+  judge(link: Link, hello: Hello, stored: StoredChain | null, nowMs: number): void {
+    admit(this, link, hello, stored, nowMs);
     // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
     // could go from here to its cap.
     if (link.hold !== null) this.pacing.review(nowMs);
@@ -307,7 +311,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   }
 
   mayStreamFrom(offset: number): boolean {
-    return offset >= this.backlog.first;
+    return offset >= this.backlog.oldest;
   }
 
   mayFreeze(): boolean {

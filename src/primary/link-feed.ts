@@ -1,7 +1,8 @@
 /**
  * How much one link is sent in one pump run, by state. Control frames go out only between batches.
  *
- *   streaming   slices of the log segment the cursor is in, up to budget, output cap and window
+ *   streaming   slices of the log segment the cursor is in, up to budget, output cap and window;
+ *               behind memory of blocks that the store of the log reads
  *   shipping    SNAPSHOT once, whole CHUNK frames up to the same and the ship window and rate, END
  *   waiting     heartbeats only
  *
@@ -25,7 +26,9 @@ export interface FeedContext {
   finishShip(link: Link, ship: Ship): void;
   /** Says SNAPSHOT. */
   beginShip(link: Link, ship: Ship): void;
-  /** The stream goes on where the backlog does not reach any more. */
+  /** The stream goes on with what only the store of the log has: asks for it. */
+  readLogStore(cursor: Cursor): void;
+  /** The stream goes on where the log does not reach back any more. */
   fellBehind(link: Link): void;
   readonly counters: { streamBytes: number; chunkBytes: number; chunks: number };
 }
@@ -46,7 +49,8 @@ export function hasMore(link: Link): boolean {
   if (link.output.bytes >= link.owner.options.outputCapBytes / 2) return false;
   if (link.state.kind === "streaming") {
     const { cursor } = link.state;
-    return cursor.available() > 0 ? sendLimit(link, cursor) > link.flow.sent : cursor.tooOld;
+    const found = cursor.look();
+    return found === "bytes" ? sendLimit(link, cursor) > link.flow.sent : found === "too_old";
   }
   return false;
 }
@@ -56,14 +60,15 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
   let left = Math.min(budget, outputCapBytes / 2 - link.output.bytes);
   let bytes = 0;
   while (left > 0) {
-    const available = cursor.available();
+    const found = cursor.look();
     if (link.heartbeat.isDue && cursor.atBoundary) context.ping(link);
     if (link.mark !== null) link.sayMark(context.nowMs);
-    if (available === 0) {
-      if (cursor.tooOld) context.fellBehind(link);
+    if (found !== "bytes") {
+      if (found === "not_in_memory") context.readLogStore(cursor);
+      if (found === "too_old") context.fellBehind(link);
       break;
     }
-    const slice = sliceBytes(link, cursor, Math.min(available, left));
+    const slice = sliceBytes(link, cursor, Math.min(cursor.bytesHere, left));
     if (slice <= 0) break;
     sendSlice(link, cursor, slice, context.nowMs);
     bytes += slice;

@@ -136,6 +136,11 @@ export class Link extends ControlSink {
     return this.#hello;
   }
 
+  /** Its HELLO came; it may be judged later. */
+  private get saidHello(): boolean {
+    return this.#claimedId !== "";
+  }
+
   /** The replica id that its HELLO named, welcomed or not: for log lines. */
   get claimedId(): Id {
     return this.#claimedId;
@@ -238,12 +243,12 @@ export class Link extends ControlSink {
     if (this.isClosed) return;
     switch (message.type) {
       case "hello":
-        if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
+        if (this.saidHello) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
         this.#claimedId = message.replicaId;
         this.owner.onHello(this, message, this.movement.receivedMs);
         return;
       case "ask":
-        if (this.hello !== null) throw new WireError("ERR_WIRE_STATE", "an ASK after HELLO");
+        if (this.saidHello) throw new WireError("ERR_WIRE_STATE", "an ASK after HELLO");
         this.owner.onAsk(this, message, this.movement.receivedMs);
         return;
       case "ack":

@@ -11,6 +11,7 @@
  * Owns: order, the bytes of one run, PING. Does not own: one link's arithmetic (link-feed.ts).
  * Tested in: test/unit/primary/feeder.test.ts.
  */
+import type { Cursor } from "../log/cursor.ts";
 import { feed, hasMore, type FeedContext } from "./link-feed.ts";
 import type { Link } from "./link.ts";
 import { beginShip, fellBehind, finishShip, type ShipOwner } from "./ship-life.ts";
@@ -26,6 +27,8 @@ export class Pump implements FeedContext {
   private readonly owner: PumpOwner;
   /** Where the next run begins, for near links and for far ones. */
   private readonly rotation = { near: 0, far: 0 };
+
+  readonly #wake = (): void => this.owner.wantPump();
 
   constructor(owner: PumpOwner) {
     this.owner = owner;
@@ -136,6 +139,10 @@ export class Pump implements FeedContext {
 
   finishShip(...[link, ship]: Parameters<FeedContext["finishShip"]>): void {
     finishShip(this.owner, link, ship, this.nowMs);
+  }
+
+  readLogStore(cursor: Cursor): void {
+    cursor.fetch(this.#wake);
   }
 
   fellBehind(link: Link): void {

@@ -74,7 +74,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
   owner.shipping.leave(ship);
   ship.ended();
   link.sync.ended();
-  if (offset < owner.backlog.first) {
+  if (offset < owner.backlog.oldest) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
     return;
   }
@@ -94,14 +94,14 @@ export function shipDone(owner: ShipOwner, link: Link): void {
   });
 }
 
-/** The backlog does not reach back to where this link is. */
+/** The log does not reach back to where this link is. */
 export function fellBehind(owner: ShipOwner, link: Link, nowMs: number): void {
   owner.counters.bump("sync_partial_err");
   owner.deps.journal("warn", "fell_behind", {
     remote: link.remote,
     replica: link.hello?.replicaId ?? "",
     offset: link.sent,
-    first: owner.backlog.first,
+    first: owner.backlog.oldest,
     next: owner.backlog.next,
   });
   // Why not a ship at once: a replica that was shipped to just now and could not keep up would get

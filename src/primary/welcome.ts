@@ -92,7 +92,7 @@ function welcomeShip(
   // A snapshot that is before a damaged batch leads to it again.
   const after = hello.shipWanted === "damaged" ? hello.position.offset : -1;
   const holdStands =
-    link.hold !== null || (snapshot !== null && snapshot.offset >= owner.backlog.first);
+    link.hold !== null || (snapshot !== null && snapshot.offset >= owner.backlog.oldest);
   const leadsOn = snapshot !== null && snapshot.offset > after && holdStands;
   if (resume !== null && leadsOn && mayResume(snapshot, resume)) {
     sayWelcome(owner, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);

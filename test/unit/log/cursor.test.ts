@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { Cursor } from "../../../src/log/cursor.ts";
 import { AT, BATCH_HEAD_BYTES, batchHeadCrc } from "../../../src/wire/frame.ts";
-import { batch, makeBacklog } from "./tools.ts";
+import { available, batch, makeBacklog, tooOld } from "./tools.ts";
 
 const NOTHING_HELD = Number.POSITIVE_INFINITY;
 
@@ -15,9 +15,9 @@ test("reads block after block; finishes one that was trimmed behind it, and is t
   log.trim(NOTHING_HELD);
   expect(log.first).toBe(400);
   expect(log.pinnedBytes).toBe(200);
-  expect([cursor.available(), cursor.tooOld]).toEqual([200, false]);
+  expect([available(cursor), tooOld(cursor)]).toEqual([200, false]);
   cursor.advance(200);
-  expect([cursor.available(), cursor.tooOld]).toEqual([0, true]);
+  expect([available(cursor), tooOld(cursor)]).toEqual([0, true]);
   cursor.close();
   expect(log.pinnedBytes).toBe(0);
 });
@@ -27,9 +27,9 @@ test("goes on in the next block once there is something in it", () => {
   batch(log, 100);
   const cursor = new Cursor(log, 0);
   cursor.advance(100);
-  expect([cursor.available(), cursor.tooOld]).toEqual([0, false]);
+  expect([available(cursor), tooOld(cursor)]).toEqual([0, false]);
   batch(log, 60);
-  expect([cursor.available(), cursor.offset]).toEqual([60, 100]);
+  expect([available(cursor), cursor.offset]).toEqual([60, 100]);
 });
 
 test("knows batch boundaries wherever it stands", () => {
@@ -74,9 +74,9 @@ test.each([0, BATCH_HEAD_BYTES - 1, 1001, 0xffff_ffff])(
     expect(new Cursor(log, 100).skipHeld(40, crc)).toBe(0);
     cursor.advance(160);
     expect(cursor.atBoundary).toBe(false);
-    expect([cursor.available(), cursor.cutAtBoundary(220)]).toEqual([60, 220]);
+    expect([available(cursor), cursor.cutAtBoundary(220)]).toEqual([60, 220]);
     batch(log, 200);
     cursor.advance(60);
-    expect([cursor.atBoundary, cursor.available(), cursor.offset]).toEqual([true, 200, 220]);
+    expect([cursor.atBoundary, available(cursor), cursor.offset]).toEqual([true, 200, 220]);
   },
 );

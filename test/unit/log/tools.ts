@@ -1,5 +1,6 @@
 /** Logs for tests: a primary's backlog with batches of known sizes, and a replica's fed from it. */
 import { Backlog, type BacklogOptions } from "../../../src/log/backlog.ts";
+import type { Cursor } from "../../../src/log/cursor.ts";
 import { BATCH_HEAD_BYTES, batchLength, chainStart } from "../../../src/wire/frame.ts";
 
 export const HISTORY = "0123456789abcdef0123456789abcdef";
@@ -44,6 +45,15 @@ export function batchesFrom(log: Backlog, offset: number): Buffer[] {
     at += length;
   }
   return found;
+}
+
+/** Bytes that a cursor finds at its place. */
+export function available(cursor: Cursor): number {
+  return cursor.look() === "bytes" ? cursor.bytesHere : 0;
+}
+
+export function tooOld(cursor: Cursor): boolean {
+  return cursor.look() === "too_old";
 }
 
 /** Receives a batch as a session does, in pieces of at most `piece` bytes, without its last `cut` bytes. */

@@ -18,6 +18,9 @@ function setUp() {
       log.next = log.tail;
       return true;
     },
+    persist(): void {
+      did.push("persist");
+    },
   };
   const feeder = {
     links: { length: 1 },
@@ -65,7 +68,7 @@ test("a write and its reply => seal, feed, answer, trim, once however much was a
   append(10);
   expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
   expect([queued.length, did]).toEqual([1, []]);
-  expect(endTurn()).toEqual(["seal", "feed", "answer a", "answer b", "trim"]);
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "answer a", "answer b", "trim"]);
   expect(endTurn()).toEqual([]);
 });
 
@@ -104,9 +107,9 @@ test("a MiB inside a turn is sealed and fed at once; its replies wait for the en
   expect(did).toEqual([]);
   turn.holdReply(client, Buffer.from("a"));
   append(1);
-  expect(did.splice(0)).toEqual(["seal", "feed", "trim"]);
+  expect(did.splice(0)).toEqual(["seal", "persist", "feed", "trim"]);
   append(MIB - 1);
-  expect(endTurn()).toEqual(["seal", "feed", "answer a", "trim"]);
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "answer a", "trim"]);
 });
 
 test.each(["feed", "trim"] as const)("more to %s => another turn at once, and no wake", (what) => {
@@ -139,11 +142,11 @@ test("who waits for something => told once, at the end of the turn at which it h
     () => holds,
     () => did.push("told"),
   );
-  expect(endTurn()).toEqual(["seal", "feed", "trim"]);
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "trim"]);
   expect(queued).toEqual([]);
   holds = true;
   turn.changed();
-  expect(endTurn()).toEqual(["seal", "feed", "trim", "told"]);
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "trim", "told"]);
   turn.changed();
   expect(queued).toEqual([]);
 });
@@ -166,7 +169,7 @@ test("a wait that was cancelled, before the turn or by another that was told => 
     () => did.push("third"),
   );
   first();
-  expect(endTurn().slice(3)).toEqual(["second"]);
+  expect(endTurn().slice(4)).toEqual(["second"]);
   turn.changed();
   turn.applied();
   expect(queued).toEqual([]);

@@ -1,5 +1,6 @@
 /** A feeder with a real log, a state that is counted, and replicas that say what a test tells them. */
 import { Turn } from "../../../src/node/turn.ts";
+import type { Backlog, BacklogOptions } from "../../../src/log/backlog.ts";
 import { Feeder } from "../../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../../src/primary/journal.ts";
 import type { Link, LinkOut } from "../../../src/primary/link.ts";
@@ -111,7 +112,7 @@ export class Peer implements LinkOut {
 
 export class Harness {
   nowMs = 0;
-  readonly log = makeBacklog({ sizeBytes: 100_000, segmentBytes: 4_096 });
+  readonly log: Backlog;
   role: "primary" | "replica" = "primary";
   history: Id = HISTORY;
   lineage: Lineage = [];
@@ -122,11 +123,14 @@ export class Harness {
   reclaimable = 0;
   readonly feeder: Feeder;
   readonly turn: Turn;
+  /** How often a turn was asked for. */
+  wanted = 0;
   private ids = 1000;
 
-  constructor(options: Partial<FeederOptions> = {}) {
+  constructor(options: Partial<FeederOptions> = {}, log: Partial<BacklogOptions> = {}) {
     // eslint-disable-next-line @typescript-eslint/no-this-alias
     const harness = this;
+    this.log = makeBacklog({ sizeBytes: 100_000, segmentBytes: 4_096, ...log });
     this.feeder = new Feeder({
       options: { ...FEEDER_DEFAULTS, shipGatherMs: 0, ...options },
       backlog: this.log,
@@ -167,7 +171,9 @@ export class Harness {
         this.lines.push({ level, event, fields });
       },
       randomId: () => id(this.ids++),
-      wantTurn: () => undefined,
+      wantTurn: () => {
+        this.wanted += 1;
+      },
       now: () => this.nowMs,
       onSuperseded: () => undefined,
       onDigest: () => undefined,
