@@ -39,7 +39,7 @@ test.each([
   ["5.1 The link, as the feeder sees it", LINK_MOVES],
   ["5.2 The session, as the replica sees it", SESSION_MOVES],
   ["5.3 A state that answers later", CALL_MOVES],
-  ["5.3 The role, as the node sees it", ROLE_MOVES],
+  ["5.5 The role, as the node sees it", ROLE_MOVES],
 ] as const)("docs: states: %s => every move, and no other", (heading, moves) => {
   const told = tableRows(section(architecture, heading)).map(([name = "", , to = ""]) => [
     name,

@@ -29,11 +29,16 @@ class FakeNode {
   slices = 0;
   tears = false;
   diskFull = false;
+  /** The state has not answered yet. */
+  busy = false;
+  readonly untils: (() => void)[] = [];
   readonly laters: (() => void)[] = [];
   private minted = 16;
 
   constructor(role: Role) {
     this.identity = new Identity("", () => (this.minted++).toString(16).padStart(32, "0"));
+    // eslint-disable-next-line @typescript-eslint/no-this-alias
+    const node = this;
     const { did, identity } = this;
     this.moves = new RoleMoves(
       role,
@@ -48,7 +53,9 @@ class FakeNode {
           start: () => did.push("dial"),
           stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
           step: () => this.step(),
-          isBusy: false,
+          get isBusy() {
+            return node.busy;
+          },
           resetToLog: () => did.push("session at the log"),
         },
         feeder: {
@@ -57,7 +64,10 @@ class FakeNode {
           upstreamResync: () => did.push("resync"),
           stateTorn: () => did.push("torn"),
         },
-        turn: { changed: () => did.push("changed"), until: () => undefined },
+        turn: {
+          changed: () => did.push("changed"),
+          until: (_holds, done) => this.untils.push(done),
+        },
       },
       {
         remember: (memory) => this.remember(memory),
@@ -212,6 +222,26 @@ describe("promote", () => {
     ]);
     expect(node.kind).toBe("leading");
     expect(node.identity.lineage).toEqual([{ history, left: 7 }]);
+  });
+
+  test("a state that answers later => leads after the answer, not before", () => {
+    const node = new FakeNode(followingX);
+    node.busy = true;
+    node.promote();
+    expect([node.kind, node.untils.length]).toEqual(["promoting", 1]);
+    node.busy = false;
+    node.untils[0]!();
+    expect(node.kind).toBe("leading");
+  });
+
+  test("a state that answers later, and another upstream meanwhile => it does not lead", () => {
+    const node = new FakeNode(followingX);
+    node.busy = true;
+    node.promote();
+    node.moves.follow("none", Y);
+    node.busy = false;
+    node.untils[0]!();
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: Y });
   });
 
   test("leading => it is one: nothing is done", () => {
