@@ -48,19 +48,19 @@ export interface VerifyReport {
 }
 
 export class Verifier {
-  private readonly until: Until;
+  readonly #until: Until;
   /** Answers of the verification under way, by verify id and link. */
-  private readonly answers = new Map<Id, Map<Link, DigestAnswer>>();
+  readonly #answers = new Map<Id, Map<Link, DigestAnswer>>();
   /** Questions of the upstream that are being answered. */
-  private answering = 0;
+  #answering = 0;
 
   constructor(until: Until) {
-    this.until = until;
+    this.#until = until;
   }
 
   /** A replica answered; answers nobody waits for are dropped. */
   onAnswer(link: Link, answer: DigestAnswer): void {
-    this.answers.get(answer.verifyId)?.set(link, answer);
+    this.#answers.get(answer.verifyId)?.set(link, answer);
   }
 
   /**
@@ -81,7 +81,7 @@ export class Verifier {
       seed: randomId(),
     };
     const got = new Map<Link, DigestAnswer>();
-    this.answers.set(message.verifyId, got);
+    this.#answers.set(message.verifyId, got);
     const frozen = state.freeze();
     const asked = feeder.verify(message);
     const connected = feeder.links.filter((link) => link.welcomed);
@@ -89,7 +89,7 @@ export class Verifier {
       const own = await frozen.digest({ seed: message.seed, buckets: BUCKETS });
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.
       frozen.close();
-      await this.until(() => asked.every((link) => link.isClosed || got.has(link)), timeoutMs);
+      await this.#until(() => asked.every((link) => link.isClosed || got.has(link)), timeoutMs);
       const authenticated = feeder.options.replPassword !== "";
       const replicas = connected.map((link) => ({
         ...verdictOf(link, own, got.get(link)),
@@ -99,18 +99,18 @@ export class Verifier {
       return { position, seed: message.seed, bucketCount: BUCKETS, records, sum, replicas };
     } finally {
       frozen.close();
-      this.answers.delete(message.verifyId);
+      this.#answers.delete(message.verifyId);
     }
   }
 
   /** One more question may be answered: each pins a snapshot until it is. */
   get mayAnswer(): boolean {
-    return this.answering < LIMITS.verifiesMax;
+    return this.#answering < LIMITS.verifiesMax;
   }
 
   /** The replica's side: `frozen` is the state at the message's position. */
   async answer(session: Session, message: Verify, frozen: FrozenState): Promise<void> {
-    this.answering += 1;
+    this.#answering += 1;
     try {
       const { seed, buckets } = message;
       const digest = await frozen.digest({ seed, buckets });
@@ -122,7 +122,7 @@ export class Verifier {
         buckets: [...digest.buckets],
       });
     } finally {
-      this.answering -= 1;
+      this.#answering -= 1;
       frozen.close();
     }
   }

@@ -30,7 +30,10 @@ export interface StateFormat {
 export interface StateSource {
   /** Nothing is in it. */
   isEmpty(): boolean;
-  /** Pins the state as it is now, O(1). Called between two batches. */
+  /**
+   * Pins the state as it is now, O(1). Called between two batches. One that needs longer to pin answers
+   * at once all the same, with the state of this moment, and its readings begin when it has.
+   */
   freeze(): FrozenState;
   /** What it takes, and what open snapshots keep of that. */
   memory(): StateMemory;
