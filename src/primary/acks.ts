@@ -22,7 +22,7 @@ export function acceptAck(link: Link, ack: Ack, nowMs: number): boolean {
 }
 
 function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
-  const ship = link.sync.finishing ?? link.sync.ship;
+  const ship = link.currentShip;
   // Why ignored: it may cross with the WELCOME of another ship.
   if (ship?.snapshot?.id !== ack.snapshotId) return;
   const before = ship.ackedChunk;
@@ -40,5 +40,5 @@ function acceptStreaming(link: Link, ack: StreamAck, nowMs: number): boolean {
   const news = link.flow.acknowledged(ack.received, ack.applied, ack.room);
   if (news === "stale") return false;
   if (news === "moved") link.movement.progressed(nowMs);
-  return link.sync.finishing !== null;
+  return link.state.finishing !== null;
 }

@@ -49,7 +49,7 @@ function owesProgress(link: Link): boolean {
   if (link.output.bytes > 0) return false;
   if (link.state.kind === "streaming")
     return link.received === link.sent && link.applied < link.sent;
-  const { ship } = link.sync;
+  const { ship } = link;
   return ship?.state === "sending" && ship.inFlightBytes > 0;
 }
 

@@ -106,7 +106,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     this.deps.onDigest(link, answer);
   }
 
-  onLinkClosed(link: Link, detail: string): void {
+  onLinkClosed(link: Link, cut: Ship | null, detail: string): void {
     const at = this.links.indexOf(link);
     if (at >= 0) this.links.splice(at, 1);
     const reason = link.state.kind === "closed" ? link.state.reason : "peer_closed";
@@ -117,7 +117,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const fields = { remote, replica, welcomed, reason, detail, sent, applied };
     if (reason === "answered") this.deps.journal("debug", "link_closed", fields);
     else this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", fields);
-    park(this, link, reason, this.stopping);
+    park(this, link, cut, reason, this.stopping);
     this.settleWaiters(this.deps.now());
     this.deps.onLinkClosed();
   }
@@ -156,10 +156,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   requestShip(link: Link, nowMs: number, after = -1): void {
     const ship = new Ship(link.id, nowMs, { after });
     this.holds.drop(link.sync.releaseHold());
-    link.sync.begin(ship);
-    link.move({ kind: "shipping", ship });
-    link.movement.progressed(nowMs);
-    link.flow.startedOver();
+    link.beginShip(ship, nowMs);
     this.shipping.request(ship, nowMs);
   }
 

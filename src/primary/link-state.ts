@@ -9,6 +9,7 @@
  *              |                     +-------------------+------------------------+
  *              +----> closed <---- from every state, with a reason
  *
+ * A state has what there is only in it; what outlives it is the link's (link.ts).
  * Owns: the union and its legal moves. Does not own: what is sent (link.ts), decisions (resume.ts).
  * Tested in: test/unit/docs/tables.test.ts, test/unit/primary/feeder.test.ts.
  */
@@ -23,8 +24,8 @@ export type LinkState =
   | { readonly kind: "handshake" }
   /** Welcomed; the replica is ahead of us, who are a replica: stream once we get to `offset`. */
   | { readonly kind: "waiting"; readonly offset: number; readonly sinceMs: number }
-  /** Fed from the backlog. */
-  | { readonly kind: "streaming"; readonly cursor: Cursor }
+  /** Fed from the backlog. `finishing` is the ship before it, until the replica says that it has swapped. */
+  | { readonly kind: "streaming"; readonly cursor: Cursor; readonly finishing: Ship | null }
   /** A snapshot is queued for it, or on its way. */
   | { readonly kind: "shipping"; readonly ship: Ship }
   | { readonly kind: "closed"; readonly reason: CloseReason };

@@ -62,8 +62,8 @@ export interface LinkOwner {
   onAsk(link: Link, ask: Ask, nowMs: number): void;
   onAck(link: Link, ack: Ack, nowMs: number): void;
   onDigest(link: Link, answer: DigestAnswer): void;
-  /** The state is `closed` now; the socket may still have our memory. */
-  onLinkClosed(link: Link, detail: string): void;
+  /** The state is `closed` now; the socket may still have our memory. `cut` is the ship that is not over. */
+  onLinkClosed(link: Link, cut: Ship | null, detail: string): void;
   /** Something may be sendable that was not before. */
   wantPump(): void;
 }
@@ -187,9 +187,19 @@ export class Link extends ControlSink {
     return this.sync.hold;
   }
 
-  /** The ship that is queued, on its way, or not confirmed yet. */
+  /** The ship that is queued or on its way. */
+  get ship(): Ship | null {
+    return this.#state.kind === "shipping" ? this.#state.ship : null;
+  }
+
+  /** The ship whose END is out and whose swap is not confirmed. */
+  get finishing(): Ship | null {
+    return this.#state.kind === "streaming" ? this.#state.finishing : null;
+  }
+
+  /** The ship that is not over: one of the two, or null. */
   get currentShip(): Ship | null {
-    return this.sync.current;
+    return this.ship ?? this.finishing;
   }
 
   /** When it last got further: see Movement. */
@@ -307,11 +317,31 @@ export class Link extends ControlSink {
 
   /** Starts feeding from the log at `offset`, a batch boundary, after `skip` bytes held already. */
   stream(cursor: Cursor, offset: number, nowMs: number): void {
-    this.move({ kind: "streaming", cursor });
+    this.move({ kind: "streaming", cursor, finishing: this.ship });
     this.flow.began(offset, cursor.offset);
     this.movement.progressed(nowMs);
     // Why: a ship may have jumped over it, and the stream stops at a mark until it was said.
     if (this.#mark !== null && this.#mark.position.offset < this.sent) this.#mark = null;
+  }
+
+  /** A ship is queued for it: a new one, or one that goes on where it was cut. */
+  beginShip(ship: Ship, nowMs: number): void {
+    // Why: the state that it finished is not the one it gets now.
+    this.finishing?.swapped();
+    this.move({ kind: "shipping", ship });
+    if (ship.resumed) return;
+    this.sync.begun();
+    this.movement.progressed(nowMs);
+    this.flow.startedOver();
+  }
+
+  /** The replica streams from its new state. Returns the ship that is over, or null. */
+  swapped(nowMs: number): Ship | null {
+    const state = this.#state;
+    if (state.kind !== "streaming" || state.finishing === null) return null;
+    this.#state = { kind: "streaming", cursor: state.cursor, finishing: null };
+    this.sync.swapped(nowMs);
+    return state.finishing;
   }
 
   move(state: LinkState): void {
@@ -340,8 +370,9 @@ export class Link extends ControlSink {
   /** Ends the link; the reason is recorded once. Polite unless the peer does not take bytes. */
   close(reason: CloseReason, detail: string): void {
     if (this.isClosed) return;
+    const cut = this.currentShip;
     this.move({ kind: "closed", reason });
-    this.owner.onLinkClosed(this, detail);
+    this.owner.onLinkClosed(this, cut, detail);
     if (this.socketGone) return;
     if (RUDE.has(reason)) this.out.destroy();
     else this.out.end();

@@ -13,18 +13,22 @@ export interface Owner {
 }
 
 export class Output {
-  /** Bytes handed over and not taken. */
-  bytes = 0;
+  #bytes = 0;
   private sizes: number[] = [];
   private owners: (Owner | null)[] = [];
   private head = 0;
   private end = 0;
 
+  /** Bytes handed over and not taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   push(size: number, owner: Owner | null): void {
     this.sizes[this.end] = size;
     this.owners[this.end] = owner;
     this.end += 1;
-    this.bytes += size;
+    this.#bytes += size;
   }
 
   /** The oldest piece was taken. Returns its size. */
@@ -36,7 +40,7 @@ export class Output {
     this.head += 1;
     if (this.head === this.end) this.head = this.end = 0;
     else if (this.head === COMPACT_AT) this.compact();
-    this.bytes -= size;
+    this.#bytes -= size;
     owner?.release();
     return size;
   }
@@ -45,7 +49,7 @@ export class Output {
   releaseAll(): void {
     const { owners, head } = this;
     this.empty();
-    this.bytes = 0;
+    this.#bytes = 0;
     for (const owner of owners.slice(head)) owner?.release();
   }
 

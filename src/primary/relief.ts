@@ -88,7 +88,7 @@ function most(candidates: readonly Candidate[], of: (each: Candidate) => number)
 }
 
 function bytesLeft(link: Link): number {
-  return link.sync.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
+  return link.ship?.bytesLeft(link.hold?.rate.chunkBytes ?? 1) ?? 0;
 }
 
 function letGo(owner: ReliefOwner, chosen: Candidate, pinned: Pinned, nowMs: number): void {

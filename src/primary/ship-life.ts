@@ -73,7 +73,6 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
   link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
   owner.shipping.leave(ship);
   ship.ended();
-  link.sync.ended();
   if (offset < owner.backlog.oldest) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
     return;
@@ -84,7 +83,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
 
 /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
 export function shipDone(owner: ShipOwner, link: Link): void {
-  const ship = link.sync.swapped(owner.deps.now());
+  const ship = link.swapped(owner.deps.now());
   if (ship === null) return;
   ship.swapped();
   owner.deps.journal("info", "ship_done", {
@@ -113,14 +112,18 @@ export function fellBehind(owner: ShipOwner, link: Link, nowMs: number): void {
 }
 
 /** Keeps the snapshot and the hold of a link that ended, when its replica can use them. */
-export function park(owner: ShipOwner, link: Link, reason: CloseReason, stopping: boolean): void {
+export function park(
+  owner: ShipOwner,
+  link: Link,
+  cut: Ship | null,
+  reason: CloseReason,
+  stopping: boolean,
+): void {
   const { hello, sync } = link;
   const { shippedAtMs, caughtUp } = sync;
-  const ship = sync.finishing ?? (sync.ship?.state === "queued" ? null : sync.ship);
-  if (sync.ship !== null) owner.shipping.leave(sync.ship);
-  sync.leaveShips();
+  if (cut !== null) owner.shipping.leave(cut);
   const hold = sync.releaseHold();
-  const snapshot = ship?.snapshot ?? null;
+  const snapshot = cut?.snapshot ?? null;
   if (hello === null || (snapshot === null && hold === null)) return;
   if (UNPARKED.has(reason) || stopping) {
     snapshot?.release();

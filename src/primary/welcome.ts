@@ -97,8 +97,7 @@ function welcomeShip(
   if (resume !== null && leadsOn && mayResume(snapshot, resume)) {
     sayWelcome(owner, link, hello, "ship_resume", 0, decision.discardBytes, nowMs);
     const ship = new Ship(link.id, nowMs, { resumed: true });
-    link.sync.resume(ship);
-    link.move({ kind: "shipping", ship });
+    link.beginShip(ship, nowMs);
     owner.shipping.resume(ship, snapshot, resume.nextChunk);
     snapshot.release();
     return;

@@ -342,7 +342,7 @@ export class Checker {
       const most = outputCapBytes / 2 + settings.slotBytes + 16_384;
       if (link.output.bytes > most) this.fail(node, `an output holds ${link.output.bytes} bytes`);
       if (link.state.kind === "streaming") this.checkWindow(node, link, windowBytes);
-      const { ship } = link.sync;
+      const { ship } = link;
       if (ship !== null && ship.inFlightBytes > shipWindowBytes + settings.slotBytes)
         this.fail(node, `${ship.inFlightBytes} chunk bytes in flight`);
     }
@@ -411,7 +411,7 @@ export class Checker {
       if (fed.has(id)) this.fail(node, `the replica ${id} is fed twice`);
       fed.add(id);
       const syncing =
-        link.sync.finishing !== null || (link.sync.shippedAtMs >= 0 && !link.sync.caughtUp);
+        link.finishing !== null || (link.sync.shippedAtMs >= 0 && !link.sync.caughtUp);
       if (syncing && link.state.kind === "streaming" && link.hold === null)
         this.fail(node, `no hold for the catch-up of ${link.remote}`);
     }

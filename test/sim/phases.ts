@@ -34,13 +34,13 @@ export function phaseOf(node: SimNode): Phase {
       return "handshake";
     case "restoring":
       if (restore === null || restore.nextChunk === 0) return "first";
-      return linkOf(node)?.sync.finishing == null ? "middle" : "last";
+      return linkOf(node)?.finishing == null ? "middle" : "last";
     case "swapping":
       return "swap";
     case "streaming": {
       const link = linkOf(node);
       if (link === undefined) return "live";
-      if (link.sync.finishing !== null) return "swap";
+      if (link.finishing !== null) return "swap";
       const behind = node.backlog.next < node.session.root.upstreamNext;
       return behind || link.hold !== null ? "catch_up" : "live";
     }

@@ -75,7 +75,7 @@ export class SimSource implements FrozenState {
   /** This reading is for a ship that goes on after a cut. */
   private resuming(): boolean {
     const { links } = this.node.feeder;
-    return links.some(({ sync: { ship } }) => ship?.resumed === true && ship.snapshot === null);
+    return links.some(({ ship }) => ship?.resumed === true && ship.snapshot === null);
   }
 
   /** The chunk goes bad after it was counted, and its frame is made of that. */
