@@ -46,6 +46,7 @@ export class FeederServer {
       // The doorstep turns away whoever is worth the least.
       refusal: () => null,
       accept: (socket) => new Incoming(socket, this.doorstep, feeder),
+      // A replica that the system could not accept dials again.
       onError: () => undefined,
     });
   }

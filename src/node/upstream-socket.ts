@@ -7,7 +7,6 @@
  *
  * Owns: which connection is the present one, timers. Does not own: sockets (net/), the session's state
  * (session.ts), what a client port says (target-probe.ts).
- * Tested in: test/e2e/link-faults.test.ts.
  */
 import { performance } from "node:perf_hooks";
 import { formatAddress, type Address } from "../net/address.ts";

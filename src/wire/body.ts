@@ -1,5 +1,5 @@
 /**
- * A cursor over the bytes of one body, to read it and to write it.
+ * Reads and writes the bytes of one body, one value after another.
  *
  * Reading is of a peer's bytes: whatever is wrong with them is a WireError ERR_WIRE_BODY that says
  * what and where. Writing is of our own values: whatever is wrong with them is an AssertionError.

@@ -28,7 +28,7 @@ export interface Field<T> {
 }
 
 /** The fields of a value, in the order of the wire; `type` and other discriminants are constants. */
-export type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
+export type StructFields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
 export const u16: Field<number> = {
   bytesMax: 2,
@@ -229,7 +229,7 @@ export function list<T>(item: Field<T>, countMax: number): Field<readonly T[]> {
 }
 
 /** Fields one after another, in the order of the literal. */
-export function struct<T extends object>(fields: Fields<T>): Field<T> {
+export function struct<T extends object>(fields: StructFields<T>): Field<T> {
   const rows = Object.entries(fields) as [keyof T, Field<T[keyof T]>][];
   return {
     bytesMax: rows.reduce((sum, [, field]) => sum + field.bytesMax, 0),

@@ -9,7 +9,8 @@
  *
  * A feeder that hears anything else has a stranger at its port: a client, a browser, a port scanner.
  *
- * Pure. Owns: the bytes, who is told from whom by them. Does not own: what is done about it (node/).
+ * Pure. Owns: the bytes, and telling by them who is at the other end. Does not own: what follows (primary/doorstep.ts,
+ * node/).
  */
 import { AT, FRAME_HEAD_BYTES } from "./frame.ts";
 import { GREETING_MAGIC } from "./codec.ts";
