@@ -2,7 +2,7 @@
  * A node as a process has it: the core (core.ts) with sockets, timers, worker threads, the part
  * file, and what the client port asks of it.
  *
- * Owns: the shell of one node. Does not own: roles (role-moves.ts), commands (commands/).
+ * Owns: the shell of one node. Does not own: roles (role-moves.ts), commands (resp/commands/).
  */
 import assert from "node:assert/strict";
 import { totalmem } from "node:os";
@@ -282,7 +282,7 @@ export class DaemonNode implements HawserNode {
 
   writersPaced(): boolean {
     // A replica refuses writes at once.
-    return this.role === "primary" && this.feeder.pacing.isPacing;
+    return this.feeder.pacing.isPacing && this.role === "primary";
   }
 
   mayWrite(turn: WriterTurn, bytes: number): boolean {

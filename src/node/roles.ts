@@ -192,8 +192,16 @@ export function withoutConsent(role: Role): Role {
 
 /** What it is called: to peers, in ROLE, INFO and status. */
 export function roleName(role: Role): "primary" | "replica" {
-  if (role.kind === "stopped") return roleName(role.from);
-  return role.kind === "leading" ? "primary" : "replica";
+  switch (role.kind) {
+    case "leading":
+      return "primary";
+    case "following":
+    case "seeding":
+    case "promoting":
+      return "replica";
+    case "stopped":
+      return roleName(role.from);
+  }
 }
 
 /** Why a write must be refused now, null when it is welcome. */
@@ -224,7 +232,7 @@ export function heldBy(role: Role): Holding {
   }
 }
 
-/** It has, or had, a state to answer from and to feed from. */
+/** It has, or had, a state to answer from and to feed from. Asked for every command: leading comes first. */
 export function hasState(role: Role): boolean {
   return role.kind === "leading" || heldBy(role) !== "nothing";
 }
