@@ -17,7 +17,7 @@ import {
   tableRows,
 } from "./documents.ts";
 
-const architecture = document("docs/ARCHITECTURE.md").text;
+const states = document("docs/reference/states.md").text;
 const refusals = document("docs/reference/refusals.md").text;
 
 /** The words of a union of strings in a source file. */
@@ -36,12 +36,12 @@ test("docs: limits => every one with its value, and no other", () => {
 });
 
 test.each([
-  ["5.1 The link, as the feeder sees it", LINK_MOVES],
-  ["5.2 The session, as the replica sees it", SESSION_MOVES],
-  ["5.3 A state that answers later", CALL_MOVES],
-  ["5.5 The role, as the node sees it", ROLE_MOVES],
+  ["The link, as the feeder sees it", LINK_MOVES],
+  ["The session, as the replica sees it", SESSION_MOVES],
+  ["A state that answers later", CALL_MOVES],
+  ["The role, as the node sees it", ROLE_MOVES],
 ] as const)("docs: states: %s => every move, and no other", (heading, moves) => {
-  const told = tableRows(section(architecture, heading)).map(([name = "", , to = ""]) => [
+  const told = tableRows(section(states, heading)).map(([name = "", , to = ""]) => [
     name,
     to === "" ? [] : to.split(", "),
   ]);
