@@ -6,9 +6,10 @@
  *     +-- not within readyMs ---+
  *
  * Ready means that bytes can be sent: for TCP that it is connected. With TLS it will mean that the handshake
- * is done and the other end's certificate is right: then node:tls's connect() and "secureConnect" take the
- * places of connect() and "connect" here, and one clock spans both. A place that is a path (a Unix socket) is
- * one more kind of Address. Who speaks first, and how long an answer may take, is decided by who dials.
+ * is done and the other end's certificate is right: then node:tls's connect(), which knows onread too, and
+ * "secureConnect" take the places of connect() and "connect" here, and one clock spans both. A place that is
+ * a path (a Unix socket) is one more kind of Address. Who speaks first, and how long an answer may take, is
+ * decided by who dials.
  *
  * Owns: name lookup and connecting, in time; reading into one buffer. Does not own: when to dial again.
  */

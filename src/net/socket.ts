@@ -22,8 +22,8 @@
  *   several writes are several system calls         writeAll() makes one call of them
  *   `queued` counts a write until all is taken      `beingTaken` shows how far a large one is
  *
- * TLS: a TLSSocket is a Socket of node:net, and all of this holds for it. It becomes a Socket when it is
- * ready to carry bytes, so nobody above sees a difference.
+ * TLS: a TLSSocket is a Socket of node:net and has all that is used here; `beingTaken` then counts what TLS
+ * adds, too. It becomes a Socket when it is ready to carry bytes, so nobody above sees a difference.
  *
  * Owns: one of node's sockets. Does not own: what is said, who speaks first, how much a peer may say before
  * it is known (`received` tells how much it has said).
