@@ -4,12 +4,12 @@
  *
  *   SNAPSHOT -> CHUNK 0 .. n-1, in order -> END: counts and digest compared -> ready to swap
  *
- * Owns: its chunk count and digest. Does not own: how chunks are loaded (loading.ts), the swap
- * (restoring.ts).
+ * Owns: what has arrived of it and what is loaded. Does not own: how chunks are loaded (loading.ts),
+ * the swap (restoring.ts).
  * Tested in: test/unit/replica/session.test.ts.
  */
-import { createHash, type Hash } from "node:crypto";
 import { WireError } from "../errors.ts";
+import { ChunkTally } from "../wire/chunk-tally.ts";
 import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
 import type { Loading } from "./loading.ts";
 
@@ -18,20 +18,16 @@ export class Restore {
   begin: SnapshotBegin;
   readonly loading: Loading;
   readonly startedAtMs: number;
-  /** First chunk that is not loaded. */
-  nextChunk = 0;
   /** First chunk that is not here. */
   arrived = 0;
   /** Chunks that an earlier process left in a file; loaded from there first. */
   readonly keptChunks: number;
-  /** Chunk payload bytes loaded. */
-  bytes = 0;
   /** When the connection was lost, ms; -1 while it stands. */
   parkedAtMs = -1;
   /** Chunks that were here when a connection ended; those of the next come on top. */
   private arrivedBefore = 0;
-  private readonly digest: Hash = createHash("sha256");
-  private readonly digestBytes = Buffer.alloc(4);
+  /** Of the chunks that are loaded. */
+  private readonly tally = new ChunkTally();
   private chunk: Buffer = EMPTY;
   private filled = 0;
   private expected = 0;
@@ -41,6 +37,16 @@ export class Restore {
     this.loading = loading;
     this.startedAtMs = nowMs;
     this.keptChunks = keptChunks;
+  }
+
+  /** First chunk that is not loaded. */
+  get nextChunk(): number {
+    return this.tally.chunks;
+  }
+
+  /** Chunk payload bytes loaded. */
+  get bytes(): number {
+    return this.tally.bytes;
   }
 
   /** The chunk at which a feeder should go on. */
@@ -125,10 +131,7 @@ export class Restore {
   }
 
   private onLoaded(bytes: number, digest: number): void {
-    this.digestBytes.writeUInt32LE(digest);
-    this.digest.update(this.digestBytes);
-    this.nextChunk += 1;
-    this.bytes += bytes;
+    this.tally.note(this.nextChunk, bytes, digest);
   }
 
   /** Compares everything END says with what was loaded. Throws WireError or StoreError when they differ. */
@@ -145,7 +148,7 @@ export class Restore {
       );
     if (end.bytes !== this.bytes)
       throw new WireError("ERR_WIRE_BODY", `END names ${end.bytes} bytes, ${this.bytes} came`);
-    const digest = this.digest.digest("hex");
+    const { digest } = this.tally;
     if (digest !== end.digest)
       throw new WireError("ERR_WIRE_BODY_CRC", `snapshot digest ${digest}, END says ${end.digest}`);
     this.loading.finish({ records: end.records });

@@ -164,7 +164,7 @@ export class Restorer {
     try {
       restore.verify(end);
     } catch (error) {
-      // Why: its sum is closed, and what was loaded is not what was sent.
+      // Why: what was loaded is not what was sent.
       this.drop();
       throw error;
     }
