@@ -1,12 +1,15 @@
 /**
  * The command lines of `hawser status` and `hawser verify`: commands that ask a running node.
  *
- * Owns: their flags. Does not own: options of nodes (options.ts).
+ * Owns: their flags. Does not own: options of nodes (node/options.ts), the form of flags
+ * (node/flag-words.ts), how a value is read (node/setting-text.ts).
  * Tested in: test/unit/fuzz/answers.test.ts.
  */
 import { didYouMean } from "../node/nearest.ts";
+import { flagName, flagText } from "../node/flag-words.ts";
+import { readSetting, type SettingValue } from "../node/setting-text.ts";
 import { variableOf } from "../node/settings.ts";
-import { readAddress, readPort, readTime, UsageError } from "../node/option-values.ts";
+import { readAddress, readPort, UsageError } from "../node/option-values.ts";
 import type { Address } from "../net/address.ts";
 
 export interface StatusOptions {
@@ -28,69 +31,82 @@ export interface VerifyOptions {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const VERIFY_TIMEOUT = "30s";
+/** Their flags, read as a node's settings are; "" is unset. */
+const FLAGS = {
+  watch: { kind: "switch", of: "status", fallback: "false" },
+  json: { kind: "switch", of: "both", fallback: "false" },
+  events: { kind: "switch", of: "status", fallback: "false" },
+  password: { kind: "secret", of: "both", fallback: "" },
+  timeout: { kind: "time", of: "verify", fallback: "30s" },
+} as const;
+
+type FlagName = keyof typeof FLAGS;
+type Values = { readonly [Name in FlagName]: ValueOfKind[(typeof FLAGS)[Name]["kind"]] };
+
+interface ValueOfKind {
+  switch: boolean;
+  secret: string;
+  time: number;
+}
 
 export function readStatusOptions(argv: readonly string[], variables: Variables): StatusOptions {
-  const { target, switches, texts } = readWords(
-    argv,
-    ["--watch", "--json", "--events"],
-    ["--password"],
-  );
-  if (switches.has("--events") && switches.has("--watch"))
-    throw new UsageError("--events: not together with --watch");
-  return {
-    target,
-    watch: switches.has("--watch"),
-    events: switches.has("--events"),
-    json: switches.has("--json"),
-    password: texts.get("--password") ?? passwordOf(variables),
-  };
+  const { target, values } = readWords("status", argv, variables);
+  const { watch, events, json, password } = values;
+  if (events && watch) throw new UsageError("--events: not together with --watch");
+  return { target, watch, events, json, password };
 }
 
 export function readVerifyOptions(argv: readonly string[], variables: Variables): VerifyOptions {
-  const { target, switches, texts } = readWords(argv, ["--json"], ["--password", "--timeout"]);
-  const timeout = texts.get("--timeout") ?? VERIFY_TIMEOUT;
-  try {
-    const password = texts.get("--password") ?? passwordOf(variables);
-    return { target, json: switches.has("--json"), password, timeoutMs: readTime(timeout) };
-  } catch (error) {
-    throw new UsageError(`--timeout: "${timeout}" ${messageOf(error)}`);
-  }
+  const { target, values } = readWords("verify", argv, variables);
+  const { json, password, timeout: timeoutMs } = values;
+  return { target, json, password, timeoutMs };
 }
 
-function passwordOf(variables: Variables): string {
-  return variables[variableOf("requirepass")] ?? "";
-}
-
-/** [HOST:PORT], switches that stand alone, and flags with a text. */
+/** [HOST:PORT], and flags. */
 function readWords(
+  command: "status" | "verify",
   argv: readonly string[],
-  switchNames: readonly string[],
-  textNames: readonly string[],
-): {
-  readonly target: Address;
-  readonly switches: ReadonlySet<string>;
-  readonly texts: ReadonlyMap<string, string>;
-} {
+  variables: Variables,
+): { readonly target: Address; readonly values: Values } {
+  const names = (Object.keys(FLAGS) as FlagName[]).filter(
+    (name) => FLAGS[name].of === "both" || FLAGS[name].of === command,
+  );
+  const texts = new Map<FlagName, string>();
   let target: Address = { host: "127.0.0.1", port: 6380 };
-  const switches = new Set<string>();
-  const texts = new Map<string, string>();
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? "";
-    const equals = word.indexOf("=");
-    const name = word.startsWith("--") && equals >= 0 ? word.slice(0, equals) : word;
-    if (textNames.includes(name)) {
-      const text = name === word ? argv[++i] : word.slice(equals + 1);
-      if (text === undefined) throw new UsageError(`${name}: a value is missing`);
+    const flag = flagName(word);
+    const name = names.find((known) => known === flag);
+    if (name !== undefined) {
+      const { text, last } = flagText(argv, i, FLAGS[name].kind === "switch");
+      i = last;
       texts.set(name, text);
-    } else if (switchNames.includes(word)) switches.add(word);
-    else if (word.startsWith("--")) {
-      const allowed = [...switchNames, ...textNames];
-      const meant = didYouMean(name, allowed);
-      throw new UsageError(`unknown flag ${word}${meant}; allowed: ${allowed.join(" ")}`);
-    } else target = readTarget(word);
+    } else if (flag !== null) throw unknownFlag(word, names);
+    else target = readTarget(word);
   }
-  return { target, switches, texts };
+  const password = variables[variableOf("requirepass")];
+  if (password !== undefined && !texts.has("password")) texts.set("password", password);
+  const read = (name: FlagName): SettingValue =>
+    readValue(name, texts.get(name) ?? FLAGS[name].fallback);
+  // What was read for a flag is of the flag's kind.
+  const values = Object.fromEntries(
+    (Object.keys(FLAGS) as FlagName[]).map((name) => [name, read(name)]),
+  ) as unknown as Values;
+  return { target, values };
+}
+
+function unknownFlag(word: string, names: readonly FlagName[]): UsageError {
+  const allowed = names.map((name) => `--${name}`);
+  const meant = didYouMean(word.split("=", 1)[0]!, allowed);
+  return new UsageError(`unknown flag ${word}${meant}; allowed: ${allowed.join(" ")}`);
+}
+
+function readValue(name: FlagName, text: string): SettingValue {
+  try {
+    return readSetting(FLAGS[name], text);
+  } catch (error) {
+    throw new UsageError(`--${name}: "${text}" ${messageOf(error)}`);
+  }
 }
 
 function readTarget(word: string): Address {

@@ -7,6 +7,7 @@
  * (setting-text.ts), files, other commands (daemon/command-line.ts).
  */
 import { LIMITS } from "../limits.ts";
+import { flagName, flagText } from "./flag-words.ts";
 import { didYouMean } from "./nearest.ts";
 import { isLoopback, UsageError } from "./option-values.ts";
 import { OutOfRange, readSetting, type SettingValue } from "./setting-text.ts";
@@ -114,7 +115,6 @@ export function assemble(
   return { ...read, command, port, replPort: replPortOf(port, read.replPort) };
 }
 
-/** `--name value`, `--name=value`; a switch may stand alone. */
 function readFlags(
   argv: readonly string[],
   rows: readonly Setting[],
@@ -123,21 +123,15 @@ function readFlags(
   const flags = new Map<string, Given>();
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? "";
-    if (!word.startsWith("--")) {
+    const name = flagName(word);
+    if (name === null) {
       throw new UsageError(`unexpected argument "${word}": hawser ${command} takes only --flags`);
     }
-    const equals = word.indexOf("=");
-    const name = equals === -1 ? word.slice(2) : word.slice(2, equals);
     const row = rows.find((r) => r.name === name);
     if (row === undefined && name !== "config") throw unknownFlag(name, rows, command);
     if (flags.has(name)) throw new UsageError(`--${name}: given twice`);
-    let text = equals === -1 ? undefined : word.slice(equals + 1);
-    if (text === undefined && row?.kind === "switch") {
-      const next = argv[i + 1];
-      text = next === "true" || next === "false" ? argv[++i] : "true";
-    }
-    text ??= argv[++i];
-    if (text === undefined) throw new UsageError(`--${name}: a value is missing`);
+    const { text, last } = flagText(argv, i, row?.kind === "switch");
+    i = last;
     flags.set(name, { text, source: `--${name}` });
   }
   return flags;

@@ -24,7 +24,10 @@ import type { Setting, SettingKind } from "./settings.ts";
 
 export type SettingValue = number | string | boolean | Address | null | readonly Address[];
 
-const READERS: Readonly<Record<SettingKind, (text: string, setting: Setting) => SettingValue>> = {
+/** What reading a value needs of its setting: of a node's, or of a flag that is no setting of a node. */
+export type ReadAs = Pick<Setting, "kind" | "choices" | "range">;
+
+const READERS: Readonly<Record<SettingKind, (text: string, setting: ReadAs) => SettingValue>> = {
   port: readPort,
   size: readSize,
   count: readCount,
@@ -39,7 +42,7 @@ const READERS: Readonly<Record<SettingKind, (text: string, setting: Setting) => 
 };
 
 /** @throws {UsageError} "expected ..." when the text is no such value, or when it is out of range */
-export function readSetting(setting: Setting, text: string): SettingValue {
+export function readSetting(setting: ReadAs, text: string): SettingValue {
   const value = READERS[setting.kind](text, setting);
   if (typeof value === "number" && isOutOfRange(setting, value))
     throw new OutOfRange(value, `expected ${setting.range}`);
@@ -56,7 +59,7 @@ export class OutOfRange extends UsageError {
 }
 
 /** Whether `value` (bytes, ms, a count) is not allowed. */
-export function isOutOfRange(setting: Setting, value: number): boolean {
+export function isOutOfRange(setting: ReadAs, value: number): boolean {
   const range = rangeOf(setting);
   if (range === null || (range.orZero && value === 0)) return false;
   return value < range.min || value > range.max;
@@ -70,7 +73,7 @@ export interface Range {
   readonly orZero: boolean;
 }
 
-export function rangeOf(setting: Setting): Range | null {
+export function rangeOf(setting: ReadAs): Range | null {
   const match = /^(0, or )?(\w+) to (\w+)$/.exec(setting.range ?? "");
   if (match === null) return null;
   // Only numbers have ranges.
