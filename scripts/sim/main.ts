@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks]
+ * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores]
  *
  * Runs N schedules from consecutive seeds (default 100, from 1) and prints the coverage table and the
  * speed. Exit code 1 when a checker objects, or when a fault, phase or path was never exercised.
@@ -8,6 +8,7 @@
  *   --until-failure  stops at the first seed that fails; one process
  *   --quiet          one line for each failing seed, no table
  *   --marks          prints every count there is
+ *   --log-stores     nodes have a store behind the log in memory, slow and at times damaged
  */
 import { parseArgs } from "node:util";
 import { Coverage } from "../../test/sim/coverage.ts";
@@ -23,9 +24,14 @@ const { values } = parseArgs({
     "until-failure": { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
     marks: { type: "boolean", default: false },
+    "log-stores": { type: "boolean", default: false },
   },
 });
-const options = { ...values, untilFailure: values["until-failure"] };
+const options = {
+  ...values,
+  untilFailure: values["until-failure"],
+  logStores: values["log-stores"],
+};
 
 async function main(): Promise<number> {
   const [first, count, jobs] = [values.first, values.seeds, values.jobs].map(Number) as [

@@ -7,6 +7,8 @@ export interface RangeOptions {
   readonly untilFailure: boolean;
   /** One line for a failing seed. */
   readonly quiet: boolean;
+  /** Nodes have a store behind their log. */
+  readonly logStores: boolean;
 }
 
 export interface RangeResult {
@@ -23,7 +25,7 @@ const TRACE_LINES = 60;
 export function runRange(first: number, count: number, options: RangeOptions): RangeResult {
   const result: RangeResult = { schedules: 0, virtualMs: 0, failed: [], marks: new Map() };
   for (let seed = first; seed < first + count; seed++) {
-    const sim = new Simulation(seed);
+    const sim = new Simulation(seed, options.logStores);
     sim.verbose = options.trace;
     try {
       sim.run();
@@ -59,5 +61,7 @@ function report(sim: Simulation, error: unknown, options: RangeOptions): void {
   if (!options.trace) console.log(sim.lines.slice(-TRACE_LINES).join("\n"));
   console.log(`\nseed ${sim.seed} failed at ${sim.clock.nowMs.toFixed(3)} ms: ${text}`);
   console.log(`  nodes: ${sim.figures()}`);
-  console.log(`  replay: npm run sim -- --seeds 1 --first ${sim.seed} --trace\n`);
+  console.log(
+    `  replay: npm run sim -- --seeds 1 --first ${sim.seed}${options.logStores ? " --log-stores" : ""} --trace\n`,
+  );
 }

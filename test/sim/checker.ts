@@ -625,7 +625,7 @@ export class Checker {
       this.fail(node, `${kind}, though every log has a history of its own`);
     if (kind === "asked" && fields["ship_wanted"] === "damaged" && !this.sim.plan.flips)
       this.fail(node, "a batch is said to be damaged, and nothing damages any");
-    const fits = isPrefix(claim, own) && claim.offset >= node.backlog.first;
+    const fits = isPrefix(claim, own) && claim.offset >= node.backlog.oldest;
     if (kind === "continue" && !fits)
       this.fail(node, `continues a replica at ${claim.offset} on another log`);
     const ships = [
@@ -757,6 +757,7 @@ export class Checker {
         sources: node.sources.size,
         snapshots: store.stats().snapshotsOpen,
         pinned: backlog.pinnedBytes,
+        blocks: node.logStore?.blocksOut ?? 0,
         restore: session.restore === null ? 0 : 1,
         partial: backlog.partialBytes,
         waiters: feeder.waiters.size - this.waitersForEver(node),

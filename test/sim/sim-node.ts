@@ -13,6 +13,7 @@ import { seedingOf, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
+import { chainStart } from "../../src/wire/frame.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../src/primary/journal.ts";
 import type { Link } from "../../src/primary/link.ts";
@@ -33,6 +34,7 @@ import type { Clock } from "./clock.ts";
 import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";
 import { type Lie, SimOut, SimShell } from "./sim-shell.ts";
+import { SimLogStore } from "./sim-log-store.ts";
 import { SimSource } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
@@ -77,6 +79,8 @@ export interface World {
   readonly random: Random;
   readonly net: Network;
   readonly settings: NodeSettings;
+  /** Nodes have a store behind their log. */
+  readonly logStores: boolean;
   node(name: string): SimNode | undefined;
   randomId(): Id;
   /** Counts a path that was taken. */
@@ -145,6 +149,8 @@ export class SimNode implements Host, TurnShell {
   /** A chunk that goes bad when it is written to a socket. */
   lie: Lie | null = null;
   readonly outs = new Set<SimOut>();
+  /** Behind its log; null when that is in memory alone. */
+  logStore: SimLogStore | null = null;
   private readonly shell: SimShell;
   /** A turn is over in this event. */
   turned = false;
@@ -186,6 +192,17 @@ export class SimNode implements Host, TurnShell {
     this.every(TICK_MS, () => this.session.tick(this.now()));
   }
 
+  private makeLogStore(history: Id): SimLogStore {
+    const { world } = this;
+    return new SimLogStore({
+      random: world.random,
+      later: (what) => this.after(world.random.fraction() * world.settings.diskMs, what),
+      mark: world.mark.bind(world),
+      keepBytes: world.settings.backlogBytes * 4,
+      chain: chainStart(history),
+    });
+  }
+
   private makeCore(): NodeCore {
     const { world, flags, disk } = this;
     const { role, upstream, sources } = startingRole(
@@ -199,6 +216,8 @@ export class SimNode implements Host, TurnShell {
     );
     const { settings } = world;
     const mint = (): Id => world.randomId();
+    const identity = new KeptIdentity(mint, this.disk.replicaId);
+    this.logStore = world.logStores ? this.makeLogStore(identity.history) : null;
     return new NodeCore({
       role,
       upstream,
@@ -208,13 +227,14 @@ export class SimNode implements Host, TurnShell {
       remember: (memory) => {
         disk.role = encodeRole(memory);
       },
-      identity: new KeptIdentity(mint, this.disk.replicaId),
+      identity,
       state: new ArenaState(this.store, (snapshot) => this.readable(snapshot)),
       backlog: {
         sizeBytes: settings.backlogBytes,
         ttlMs: settings.backlogTtlMs,
         segmentBytes: settings.logSegmentBytes,
         clock: this.wallClock,
+        ...(this.logStore === null ? {} : { store: this.logStore }),
       },
       feederOptions: { ...settings.feeder, chunkBytes: settings.slotBytes },
       sessionOptions: settings.session,

@@ -4,6 +4,7 @@ import { Coverage } from "./coverage.ts";
 import { Simulation } from "./simulation.ts";
 
 const SEEDS = 220;
+const LOG_STORE_SEEDS = 25;
 
 test("same seed => the same trace, byte for byte", () => {
   for (const seed of [3, 7, 11])
@@ -24,3 +25,18 @@ test(`sim: ${SEEDS} random schedules => equal in the end, nothing left over, eve
   }
   expect(coverage.missing()).toEqual([]);
 }, 300_000);
+
+test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, () => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= LOG_STORE_SEEDS; seed++) {
+    const sim = new Simulation(seed, true);
+    try {
+      sim.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --log-stores --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    coverage.add(sim.marks);
+  }
+  expect(coverage.of("log store: block")).toBeGreaterThan(0);
+}, 120_000);

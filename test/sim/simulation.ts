@@ -33,6 +33,7 @@ export class Simulation implements World {
   readonly clock: Clock = new Clock();
   readonly plan: Plan;
   readonly settings: NodeSettings;
+  readonly logStores: boolean;
   readonly net: Network;
   readonly nodes = new Map<string, SimNode>();
   readonly checker: Checker;
@@ -48,8 +49,10 @@ export class Simulation implements World {
   peaceMs = 0;
   private readonly traceHash = createHash("sha256");
 
-  constructor(seed: number) {
+  /** @param logStores nodes have a store behind their log */
+  constructor(seed: number, logStores = false) {
     this.seed = seed;
+    this.logStores = logStores;
     this.random = new Random(seed);
     this.plan = drawPlan(this.random);
     this.settings = this.plan.settings;
