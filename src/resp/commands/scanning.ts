@@ -2,7 +2,7 @@
  * Walking over the keys: SCAN, KEYS, RANDOMKEY.
  *
  * Keys that expired by the clock are left out; nothing is deleted while walking.
- * Owns: patterns, cursors as text, gathering. Does not own: the order (store/index.ts).
+ * Owns: patterns, cursors as text, gathering. Does not own: the order (store/scan.ts).
  * Tested in: test/e2e/beside-redis/keys.test.ts.
  */
 import { LIMITS } from "../../limits.ts";
