@@ -344,4 +344,29 @@ export const MUTANTS: readonly Mutant[] = [
     "return this.failures >= FAILURES_MAX;",
     "return this.failures < 0;",
   ]),
+  mutant("applied is acknowledged before the state has answered", [
+    "replica/run-applier.ts",
+    "if (this.calls.call(this.apply, this.answered)) this.finish(this.to);",
+    "this.calls.call(this.apply, this.answered);\n      this.finish(this.to);",
+  ]),
+  mutant(
+    "a snapshot is staged while the state has a run",
+    ["replica/calls.ts", 'busy: ["free", "resting"]', 'busy: ["free", "resting", "busy"]'],
+    ["replica/late-loading.ts", "while (this.calls.isFree) {", "while (this.calls !== null) {"],
+  ),
+  mutant("a promotion does not wait for the run that the state has", [
+    "node/role-moves.ts",
+    "    else if (session.isBusy) turn.until(() => !session.isBusy, this.#drain);\n",
+    "",
+  ]),
+  mutant("a state is frozen while it has a run", [
+    "replica/run-applier.ts",
+    "return !this.calls.isBusy && !this.torn;",
+    "return !this.torn;",
+  ]),
+  mutant("what follows END is taken before the swap is answered", [
+    "replica/session.ts",
+    "    this.decoder!.suspend();\n",
+    "",
+  ]),
 ];

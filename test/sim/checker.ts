@@ -16,7 +16,7 @@ import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
 import { insides, type SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
-import { digestOf, isPrefix, liveDigest, Truth, Writer, type Boundary } from "./truth.ts";
+import { digestOf, isPrefix, Truth, Writer, type Boundary } from "./truth.ts";
 
 /** Connections of clients to each primary, which outlive its roles. */
 const CONNECTIONS = 6;
@@ -39,6 +39,8 @@ interface Seen {
   consentNode: Id;
   /** The upstream, as it last said. */
   upstreamId: Id;
+  /** What a swap under way, of a state that answers later, began with; null without one. */
+  swapping: Pick<Seen, "consent" | "consentNode" | "upstreamId"> | null;
   /** It has, or had, a state of its own or of an upstream. */
   synced: boolean;
   writer: Writer | null;
@@ -84,7 +86,7 @@ export class Checker {
     this.told.set(node, new Map());
     this.checkRemembered(node);
     const { next, chain } = node.backlog;
-    const at = this.truth.root(next, chain, digestOf(node.store));
+    const at = this.truth.root(next, chain, digestOf(node));
     this.seen.set(node, {
       at,
       applied: 0,
@@ -93,6 +95,7 @@ export class Checker {
       consent: "none",
       consentNode: "",
       upstreamId: "",
+      swapping: null,
       connections: Array.from({ length: CONNECTIONS }, () => ({
         mark: new WriteMark(),
         writer: null,
@@ -141,6 +144,7 @@ export class Checker {
   }
 
   onFollow(node: SimNode, upstream: string, consent: Consent): void {
+    if (insides(node).restorer.isCommitting) this.sim.mark("followed elsewhere during a swap");
     this.roles.set(node.disk, `replica of ${upstream}`);
     const seen = this.seen.get(node)!;
     seen.consent = consent;
@@ -157,7 +161,7 @@ export class Checker {
     const { writer } = this.seen.get(node)!;
     assert(writer !== null);
     const { tail } = node.backlog;
-    const digest = digestOf(node.store);
+    const digest = digestOf(node);
     // The log may have sealed a batch to make room.
     const before = writer.pending.at(-1) ?? { tail: writer.at.offset, digest: writer.at.digest };
     const logged = tail > before.tail;
@@ -166,6 +170,7 @@ export class Checker {
       if (logged) this.fail(node, `a refused write is in the log, which ends at ${tail}`);
       if (digest !== before.digest) this.fail(node, "a refused write changed the state");
     } else {
+      if (node.hasMap) this.sim.mark("a Map is written");
       connection.mark.set(node.identity.history, tail);
       connection.writer = writer;
       connection.tail = tail;
@@ -179,7 +184,7 @@ export class Checker {
     const { writer } = this.seen.get(node)!;
     if (writer === null) this.fail(node, "logs an expiry, and is no primary");
     this.sim.mark("expiry logged");
-    writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node.store) });
+    writer.pending.push({ tail: node.backlog.tail, digest: digestOf(node) });
     this.truth.seal(writer, node.backlog);
   }
 
@@ -216,7 +221,7 @@ export class Checker {
     if (maxmemory === 0 || over < 0) return;
     const { counters } = node.feeder;
     const before = counters.get("snapshots_dropped_for_memory");
-    const pinnedBytes = node.store.stats().snapshotPinnedBytes;
+    const pinnedBytes = node.held.state.memory().pinnedBytes;
     node.core.relieveMemory(over);
     if (counters.get("snapshots_dropped_for_memory") === before) {
       if (pinnedBytes > 0 && over >= pinnedBytes) this.sim.mark("snapshot kept at maxmemory");
@@ -246,9 +251,10 @@ export class Checker {
     this.checkConfirmations(node);
     for (const other of this.sim.nodes.values())
       if (other.upstream === node.name) this.checkConfirmations(other);
-    const { done } = insides(node).applier;
+    const { done = 0 } = insides(node).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
     this.checkTorn(node, seen);
+    this.noteSwap(node, seen);
     const same = !moved && seen.applied === done && seen.resyncs === node.resyncs;
     if (same && !seen.failed) return;
     seen.failed = false;
@@ -258,10 +264,13 @@ export class Checker {
       if (!isPrefix(seen.at, at))
         this.fail(node, `went from ${seen.at.offset} to ${at.offset} without a resync`);
     } else {
-      this.checkWipe(node, seen, at);
-      seen.consent = "none";
+      this.checkWipe(node, { ...seen, ...seen.swapping }, at);
+      // Consent that was given since a swap began is for the next.
+      if (seen.swapping === null) seen.consent = "none";
+      else this.sim.mark("swap by a state that answers later");
+      seen.swapping = null;
       seen.past.push(seen.at);
-      if (consentOf(node.core.roles.now).kind !== "none")
+      if (seen.consent === "none" && consentOf(node.core.roles.now).kind !== "none")
         this.fail(node, "consent outlives its sync");
     }
     if (node.role === "replica") this.checkState(node, at, done);
@@ -284,7 +293,7 @@ export class Checker {
       seen.consent = "none";
       if (!seen.synced && !node.forced) this.fail(node, "was promoted before it ever had a state");
       seen.synced = true;
-      if (digestOf(node.store) !== at.digest) this.fail(node, "was promoted inside a batch");
+      if (digestOf(node) !== at.digest) this.fail(node, "was promoted inside a batch");
       seen.writer = new Writer(at);
     }
     this.truth.seal(seen.writer, node.backlog);
@@ -300,7 +309,7 @@ export class Checker {
       seen.torn = "";
       return;
     }
-    const digest = digestOf(node.store);
+    const digest = digestOf(node);
     if (seen.torn === "") this.sim.mark("state torn");
     else if (seen.torn !== digest && !isReplaced) this.fail(node, "a torn state applies more");
     seen.torn = digest;
@@ -311,7 +320,7 @@ export class Checker {
 
   private checkState(node: SimNode, at: Boundary, done: number): void {
     if (node.session.torn) return;
-    const digest = digestOf(node.store);
+    const digest = digestOf(node);
     if (done === 0) {
       if (digest !== at.digest)
         this.fail(node, `at ${at.offset} the state is ${digest}, the primary's was ${at.digest}`);
@@ -320,6 +329,16 @@ export class Checker {
     this.sim.mark("applied in slices");
     const known = at.children.some((child) => child.steps.includes(digest));
     if (!known) this.fail(node, `inside the batch at ${at.offset} the state is no prefix of it`);
+  }
+
+  /** With its commit a snapshot has used its consent up, also when the state answers later. */
+  private noteSwap(node: SimNode, seen: Seen): void {
+    const { isCommitting } = insides(node).restorer;
+    if (!isCommitting && seen.resyncs === node.resyncs) seen.swapping = null;
+    if (!isCommitting || seen.swapping !== null) return;
+    const { consent, consentNode, upstreamId } = seen;
+    seen.swapping = { consent, consentNode, upstreamId };
+    seen.consent = "none";
   }
 
   /** An unrelated state may replace data only with consent. */
@@ -482,7 +501,8 @@ export class Checker {
       this.sim.operatorConsents(node);
     if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_")) {
       const full = String(fields["why"]).startsWith("ERR_STORE_FULL") && node.memoryLimited;
-      if (!full) this.fail(node, `stopped for good: ${String(fields["why"])}`);
+      const failed = String(fields["why"]).startsWith("ERR_STORE_FAILED") && node.failing;
+      if (!full && !failed) this.fail(node, `stopped for good: ${String(fields["why"])}`);
       this.seen.get(node)!.failed = true;
     }
   }
@@ -710,7 +730,7 @@ export class Checker {
     const { buckets, seed } = message;
     this.expected.set(message.verifyId, {
       node,
-      digest: digestText(liveDigest(node.store, { buckets, seed })),
+      digest: digestText(node.held.digest({ buckets, seed })),
     });
     node.feeder.verify(message);
   }
@@ -746,16 +766,16 @@ export class Checker {
   final(): void {
     const digests = new Set<string>();
     for (const node of this.sim.nodes.values()) {
-      digests.add(digestOf(node.store));
+      digests.add(digestOf(node));
       this.checkCounters(node);
-      const { feeder, backlog, store, session } = node;
+      const { feeder, backlog, session } = node;
       const left = {
         holds: feeder.holds.count,
         parked: feeder.parking.list().length,
         queued: feeder.shipping.queued,
         readings: feeder.shipping.activeReadings,
         sources: node.sources.size,
-        snapshots: store.stats().snapshotsOpen,
+        snapshots: node.held.snapshotsOpen,
         pinned: backlog.pinnedBytes,
         blocks: node.logStore?.blocksOut ?? 0,
         restore: session.restore === null ? 0 : 1,

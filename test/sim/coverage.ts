@@ -78,6 +78,9 @@ export const PATHS: readonly string[] = [
   "torn state replaced by a snapshot",
   "bit rotten in a log",
   "damaged batch found out",
+  "a Map is written",
+  "run of several batches",
+  "swap by a state that answers later",
 ];
 
 export class Coverage {

@@ -23,19 +23,16 @@ import { newWriterTurn, type WriterTurn } from "../../src/primary/pace.ts";
 import { Inquiry } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
-import { ArenaState } from "../../src/store/arena-state.ts";
-import { digestArena } from "../../src/store/digest.ts";
-import { frozenArena, InlineSource } from "../../src/store/inline-source.ts";
-import type { Snapshot } from "../../src/store/snapshot.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
 import type { Random } from "../../tools/random.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, SimError } from "./clock.ts";
 import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";
 import { type Lie, SimOut, SimShell } from "./sim-shell.ts";
 import { SimLogStore } from "./sim-log-store.ts";
-import { SimSource } from "./sim-source.ts";
+import { makeState, type NodeState } from "./node-state.ts";
+import { SimSource, type Stepped } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
 const TICK_MS = 100;
@@ -43,6 +40,8 @@ const TICK_MS = 100;
 const ANSWER_MS = 5_000;
 /** Slices of the store's housekeeping in one tick. */
 const TIDY_SLICES = 3;
+/** A state that answers later fails at so many calls. */
+const STATE_FAILS = 0.002;
 
 export interface NodeSettings {
   readonly feeder: FeederOptions;
@@ -81,6 +80,12 @@ export interface World {
   readonly settings: NodeSettings;
   /** Nodes have a store behind their log. */
   readonly logStores: boolean;
+  /** Draws what state a node has and when it answers, apart from all else. */
+  readonly stateRandom: Random;
+  /** Some nodes have a Map for their state. */
+  readonly withMaps: boolean;
+  /** Faults are over. */
+  readonly peace: boolean;
   node(name: string): SimNode | undefined;
   randomId(): Id;
   /** Counts a path that was taken. */
@@ -90,6 +95,8 @@ export interface World {
   onExpiry(node: SimNode): void;
   /** A replica's answer to VERIFY. */
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void;
+  /** Its state failed a while ago: somebody looks at it. */
+  onFailed(node: SimNode): void;
   /** Something ran on the node. */
   observe(node: SimNode): void;
 }
@@ -121,7 +128,7 @@ export class SimNode implements Host, TurnShell {
   readonly name: string;
   readonly world: World;
   readonly disk: Disk;
-  readonly store: Store;
+  readonly held: NodeState;
   readonly core: NodeCore;
   /** As its clients write to it. */
   readonly keys: Keyspace;
@@ -135,6 +142,8 @@ export class SimNode implements Host, TurnShell {
   rotten = false;
   /** Its upstream's records of which it takes so many more and then none. */
   refusesAfter = Number.POSITIVE_INFINITY;
+  /** Its state has failed at something that is no refusal. */
+  failing = false;
   /** Only such a record is refused as is not the first of its batch. */
   refusesInside = true;
   /** Added to the wall clock. */
@@ -158,6 +167,8 @@ export class SimNode implements Host, TurnShell {
   ticked = false;
   private wakeAtMs = Number.POSITIVE_INFINITY;
   private waiting: (() => void)[] | null = null;
+  /** How it broke the contract of its state. */
+  private breached = "";
 
   constructor(world: World, name: string, flags: SimFlags, disk: Disk) {
     this.name = name;
@@ -169,8 +180,19 @@ export class SimNode implements Host, TurnShell {
       () => this.upstream,
       () => this.session,
     );
-    const { arenaSegmentBytes, indexPageEntries } = world.settings;
-    this.store = new Store({ arenaSegmentBytes, indexPageEntries, hashSeed: [1, 2] });
+    this.held = makeState(
+      {
+        random: world.stateRandom,
+        settings: world.settings,
+        after: (ms, what) => this.after(ms, what),
+        refuses: (isInside) => this.refuses(isInside),
+        fails: () => this.stateFails(),
+        mark: (what) => world.mark(what),
+        breach: (what) => this.breach(what),
+        serialized: (source) => this.serialized(source),
+      },
+      world.withMaps,
+    );
     this.core = this.makeCore();
     this.keys = new WatchedKeyspace(
       {
@@ -186,7 +208,7 @@ export class SimNode implements Host, TurnShell {
       this.feeder.tick(this.now());
       this.keys.refresh(this.wallClock());
       if (expireKeys(this.keys, () => true)) this.core.turn.want();
-      for (let n = 0; n < TIDY_SLICES && this.store.maintain(); n++);
+      for (let n = 0; n < TIDY_SLICES && this.held.tidy(); n++);
       this.ticked = true;
     });
     this.every(TICK_MS, () => this.session.tick(this.now()));
@@ -228,7 +250,7 @@ export class SimNode implements Host, TurnShell {
         disk.role = encodeRole(memory);
       },
       identity,
-      state: new ArenaState(this.store, (snapshot) => this.readable(snapshot)),
+      state: this.held.state,
       backlog: {
         sizeBytes: settings.backlogBytes,
         ttlMs: settings.backlogTtlMs,
@@ -297,6 +319,13 @@ export class SimNode implements Host, TurnShell {
   get identity(): Identity {
     return this.core.identity;
   }
+  get store(): Store {
+    return this.held.store;
+  }
+  /** Its state is a Map that answers later. */
+  get hasMap(): boolean {
+    return this.held.state.answers === "later";
+  }
   get backlog(): Backlog {
     return this.core.backlog;
   }
@@ -314,9 +343,8 @@ export class SimNode implements Host, TurnShell {
   readonly now = (): number => this.world.clock.nowMs;
   readonly wallClock = (): number => Math.floor(1_700_000_000_000 + this.now() + this.clockJumpMs);
 
-  private readable(snapshot: Snapshot): FrozenState {
-    const { ringSlots: slots, slotBytes } = this.world.settings;
-    const source = new SimSource(this, new InlineSource(snapshot, { slots, slotBytes }));
+  private serialized(stepped: Stepped): FrozenState {
+    const source = new SimSource(this, stepped);
     this.sources.add(source);
     return source;
   }
@@ -324,9 +352,7 @@ export class SimNode implements Host, TurnShell {
   /** Summed at once, answered when a worker would be done. */
   private onVerify(message: Verify): void {
     const { seed, buckets, verifyId } = message;
-    const snapshot = this.store.freeze();
-    const digest = digestArena(frozenArena(snapshot), { seed, buckets })!;
-    snapshot.close();
+    const digest = this.held.digest({ seed, buckets });
     this.after(this.world.random.fraction() * 5, () =>
       this.session.answerVerify({
         type: "digest",
@@ -351,6 +377,7 @@ export class SimNode implements Host, TurnShell {
       return;
     }
     what();
+    if (this.breached !== "") this.breach(this.breached);
     this.world.observe(this);
   }
 
@@ -437,6 +464,7 @@ export class SimNode implements Host, TurnShell {
 
   follow(upstream: string, consent: Consent): void {
     this.run(() => {
+      this.failing = false;
       this.core.roles.follow(consent, addressOf(upstream));
     });
   }
@@ -446,8 +474,10 @@ export class SimNode implements Host, TurnShell {
     this.run(() => {
       this.forced = force;
       const isTorn = this.session.torn;
-      if (this.core.roles.promote(force, () => undefined) === null) accepted();
-      else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
+      if (this.core.roles.promote(force, () => undefined) === null) {
+        accepted();
+        if (this.session.isBusy) this.world.mark("promotion waits for the state");
+      } else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
     });
   }
 
@@ -467,17 +497,17 @@ export class SimNode implements Host, TurnShell {
 
   /** The store gets at most so many bytes more; without a number as many as it wants. */
   limitMemory(more = Number.POSITIVE_INFINITY): void {
-    const { pool } = this.store.parts;
-    pool.limitBytes = pool.usedBytes + more;
+    this.held.limit(more);
     this.refusesAfter = Number.POSITIVE_INFINITY;
   }
 
   get memoryLimited(): boolean {
-    return Number.isFinite(this.store.parts.pool.limitBytes) || Number.isFinite(this.refusesAfter);
+    return this.held.isLimited || Number.isFinite(this.refusesAfter);
   }
 
   /** The store in front of the session, with the refusals of a fault. */
   private letRefuse(): void {
+    if (this.hasMap) return;
     const { store } = this;
     const applyRange = store.applyRange.bind(store);
     store.applyRange = (bytes, from, to) => {
@@ -491,22 +521,50 @@ export class SimNode implements Host, TurnShell {
 
   /** Where the record starts that is refused, -1 for none. */
   private refusedAt(bytes: Buffer, from: number, to: number): number {
-    const { done } = insides(this).applier;
-    for (let at = from; at < to; at += 4 + bytes.readUInt32LE(at)) {
-      const mayBe = !this.refusesInside || done > 0 || at > from;
-      if (mayBe && this.refusesAfter <= 0) return at;
-      this.refusesAfter -= 1;
-    }
+    const { done = 0 } = insides(this).applier;
+    for (let at = from; at < to; at += 4 + bytes.readUInt32LE(at))
+      if (this.refuses(done > 0 || at > from)) return at;
     return -1;
+  }
+
+  /** A fault refuses the next record of the upstream; `isInside`: it is not the first of its batch. */
+  private refuses(isInside: boolean): boolean {
+    if (!Number.isFinite(this.refusesAfter)) return false;
+    if ((isInside || !this.refusesInside) && this.refusesAfter <= 0) return true;
+    this.refusesAfter -= 1;
+    return false;
+  }
+
+  private breach(what: string): never {
+    this.breached = what;
+    throw new SimError(`${this.name}: ${what}`);
+  }
+
+  /** Its state, which answers later, fails at something else now and then. */
+  private stateFails(): boolean {
+    const { world } = this;
+    if (world.peace || this.role === "primary" || world.stateRandom.fraction() > STATE_FAILS)
+      return false;
+    this.failing = true;
+    world.mark("state failed");
+    this.after(world.stateRandom.fraction() * 3_000 + 200, () => world.onFailed(this));
+    return true;
   }
 }
 
 /** What a session keeps to itself: how far it applied, and the chain of what it received. */
-export function insides(node: SimNode): {
-  readonly applier: { readonly done: number };
-  readonly receivedChain: number;
-} {
-  return (node.session as unknown as { streaming: ReturnType<typeof insides> }).streaming;
+export function insides(node: SimNode): Insides & Insides["streaming"] {
+  const session = node.session as unknown as Insides;
+  return { ...session.streaming, streaming: session.streaming, restorer: session.restorer };
+}
+
+interface Insides {
+  readonly streaming: {
+    /** None where the state answers later: then batches are applied whole. */
+    readonly applier: { readonly done?: number };
+    readonly receivedChain: number;
+  };
+  readonly restorer: { readonly isCommitting: boolean };
 }
 
 function addressOf(host: string): Address {

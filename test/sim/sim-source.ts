@@ -7,13 +7,18 @@ import type {
   FrozenState,
   ReadyChunk,
 } from "../../src/store/state.ts";
-import type { InlineSource } from "../../src/store/inline-source.ts";
 import type { SimNode } from "./sim-node.ts";
+
+/** A frozen state that makes one chunk, or tells of one end, for each step. */
+export interface Stepped extends FrozenState {
+  /** False when there was nothing to do. */
+  step(): boolean;
+}
 
 /** One open snapshot. */
 export class SimSource implements FrozenState {
   private readonly node: SimNode;
-  private readonly inline: InlineSource;
+  private readonly inline: Stepped;
   private readonly open = new Set<ChunkEvents>();
   /** Chunks taken and not released, for each reader. */
   private readonly taken = new Map<ChunkReader, number>();
@@ -24,7 +29,7 @@ export class SimSource implements FrozenState {
   /** The next chunk is not what the sum at the end is about. */
   lies = false;
 
-  constructor(node: SimNode, inline: InlineSource) {
+  constructor(node: SimNode, inline: Stepped) {
     this.node = node;
     this.inline = inline;
   }

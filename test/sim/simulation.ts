@@ -13,6 +13,7 @@ import { drawPlan, type Plan } from "./draw.ts";
 import { Disk } from "./disk.ts";
 import { type Armed, injectFault, someNode, watchArmed } from "./faults.ts";
 import { Network } from "./network.ts";
+import { drawMaps } from "./node-state.ts";
 import { SimNode, type NodeSettings, type SimFlags, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
 
@@ -26,6 +27,8 @@ const AFTERMATH_MS = 150_000;
 /** Records that a client has sent and that wait, at most: as a pipeline. */
 const WANTED_MAX = 300;
 const TRACE_LINES_KEPT = 400;
+/** Makes another seed of a run's, for its nodes' states. */
+const STATE_SEED = 0x5deece66;
 
 export class Simulation implements World {
   readonly seed: number;
@@ -34,6 +37,8 @@ export class Simulation implements World {
   readonly plan: Plan;
   readonly settings: NodeSettings;
   readonly logStores: boolean;
+  readonly stateRandom: Random;
+  readonly withMaps: boolean;
   readonly net: Network;
   readonly nodes = new Map<string, SimNode>();
   readonly checker: Checker;
@@ -56,6 +61,8 @@ export class Simulation implements World {
     this.random = new Random(seed);
     this.plan = drawPlan(this.random);
     this.settings = this.plan.settings;
+    this.stateRandom = new Random(seed ^ STATE_SEED);
+    this.withMaps = drawMaps(this.stateRandom);
     this.net = new Network(this.clock, this.random, { ...this.plan.quality }, (what) =>
       this.mark(what),
     );
@@ -94,6 +101,11 @@ export class Simulation implements World {
   /** Asks `plot` after everything that runs on a node, for a while. It may not touch nodes itself. */
   watch(forMs: number, plot: Plot): void {
     this.plots.push({ untilMs: this.clock.nowMs + forMs, plot });
+  }
+
+  onFailed(node: SimNode): void {
+    if (node.dead || this.peace || node.role !== "replica") return;
+    if (node.session.state.kind === "stopped") this.follow(node, node.upstream, "none");
   }
 
   onExpiry(node: SimNode): void {

@@ -44,8 +44,9 @@ export function liveDigest(store: Store, options: DigestOptions = {}): Digest {
   )!;
 }
 
-export function digestOf(store: Store): string {
-  const { records, sum } = liveDigest(store);
+/** Of a node's live records, whatever holds them. */
+export function digestOf({ held }: { readonly held: { digest(): Digest } }): string {
+  const { records, sum } = held.digest();
   return `${records}:${sum}`;
 }
 

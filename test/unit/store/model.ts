@@ -3,17 +3,12 @@ import assert from "node:assert/strict";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import * as record from "../../../src/store/record.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
+import { applyToModel, type Entry, type Model } from "../../../tools/map-model.ts";
 import { Store, type StoreOptions } from "../../../src/store/store.ts";
 import { ChunkTally } from "../../../src/wire/chunk-tally.ts";
-import { readU64 } from "../../../src/wire/frame.ts";
 import { payloadOf } from "./reading.ts";
 
-export interface Entry {
-  readonly value: Buffer;
-  readonly expireAt: number;
-}
-/** By key, as latin1. */
-export type Model = Map<string, Entry>;
+export { applyToModel, type Entry, type Model };
 
 /** Tiny sizes, so that every boundary is hit. */
 export const TINY: StoreOptions = {
@@ -79,47 +74,6 @@ export function groupRecord(records: readonly Buffer[]): Buffer {
   const head = Buffer.alloc(record.GROUP_HEAD_BYTES);
   record.encodeGroupHead(head, 0);
   return Buffer.concat([head, withLengths(records)]);
-}
-
-/** What the record does, said again in the plainest way. */
-export function applyToModel(model: Model, bytes: Buffer): void {
-  const op = bytes[0];
-  if (op === record.OP.flush) {
-    model.clear();
-    return;
-  }
-  if (op === record.OP.group) {
-    for (let at = 2; at < bytes.length;) {
-      const length = bytes.readUInt32LE(at);
-      applyToModel(model, bytes.subarray(at + 4, at + 4 + length));
-      at += 4 + length;
-    }
-    return;
-  }
-  const keyBytes = bytes.readUInt32LE(2);
-  const extra = op === record.OP.patch ? 4 : op === record.OP.expire || bytes[1] === 1 ? 8 : 0;
-  const keyAt = 6 + extra;
-  const key = bytes.toString("latin1", keyAt, keyAt + keyBytes);
-  const rest = Buffer.from(bytes.subarray(keyAt + keyBytes));
-  const old = model.get(key);
-  if (op === record.OP.set) {
-    model.set(key, { value: rest, expireAt: extra === 0 ? 0 : readU64(bytes, 6) });
-  } else if (op === record.OP.del) {
-    model.delete(key);
-  } else if (op === record.OP.expire) {
-    if (old) model.set(key, { value: old.value, expireAt: readU64(bytes, 6) });
-  } else if (op === record.OP.patch) {
-    const at = bytes.readUInt32LE(6);
-    const before = old?.value ?? Buffer.alloc(0);
-    const value = Buffer.alloc(Math.max(before.length, at + rest.length));
-    before.copy(value);
-    rest.copy(value, at);
-    model.set(key, { value, expireAt: old?.expireAt ?? 0 });
-  } else if (old) {
-    const newKey = rest.toString("latin1");
-    if (op === record.OP.rename) model.delete(key);
-    model.set(newKey, old);
-  }
 }
 
 /** Every key of the store with its value, found through SCAN. */
