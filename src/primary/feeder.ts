@@ -14,11 +14,11 @@ import { LIMITS } from "../limits.ts";
 import type { Ack, Ask, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
 import { admit, type AdmissionOwner, type StoredChain } from "./admission.ts";
+import { Ahead } from "./ahead.ts";
 import { answerAsk } from "./answering.ts";
 import type { Backlog } from "../log/backlog.ts";
 import { judgeClocks } from "./clocks.ts";
 import { Crowd } from "./crowd.ts";
-import { Cursor } from "../log/cursor.ts";
 import type { FeederDeps } from "./deps.ts";
 import { Holds } from "./holds.ts";
 import { Counters, FEEDER_COUNTERS } from "./journal.ts";
@@ -50,6 +50,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   readonly pacing: Pacing = new Pacing(this);
   readonly links: Link[] = [];
   readonly crowd: Crowd = new Crowd();
+  readonly ahead: Ahead = new Ahead();
   private readonly pump: Pump = new Pump(this);
   private nextLinkId = 1;
   private stopping = false;
@@ -128,8 +129,12 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   // --- its steps of a turn -------------------------------------------------------------------
 
-  /** Starts ships that may start, runs the pump. @returns true when more could be sent at once */
+  /**
+   * Streams to those that the log has reached, starts ships that may start, runs the pump.
+   * @returns true when more could be sent at once
+   */
   feed(nowMs: number): boolean {
+    if (this.ahead.isReached(this.backlog.next)) this.ahead.wake(this, nowMs);
     this.shipping.poll(nowMs);
     return this.pump.run(nowMs);
   }
@@ -247,25 +252,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
       this.deps.journal("info", "parking_expired", { replica });
     this.pacing.tick(nowMs);
     this.settleWaiters(nowMs);
-    this.wakeWaiting(nowMs);
     this.wantPump();
-  }
-
-  /** Links whose replica was ahead of us stream once we got there. */
-  private wakeWaiting(nowMs: number): void {
-    for (const link of [...this.links]) {
-      const { state, hello } = link;
-      if (state.kind !== "waiting" || hello === null || state.offset > this.backlog.next) continue;
-      const chain = this.backlog.chainAt(state.offset);
-      // Why also in another history: only WELCOME continue tells the replica which one it is in now.
-      const same = hello.position.history === this.deps.node.history;
-      if (chain !== hello.position.chain || !same) {
-        const why = same ? "the logs differ" : "this node is in another history now";
-        link.bye("history_changed", why, "history_changed", nowMs);
-        continue;
-      }
-      link.stream(new Cursor(this.backlog, state.offset), state.offset, nowMs);
-    }
   }
 
   // --- the node changes ----------------------------------------------------------------------

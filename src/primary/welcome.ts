@@ -10,6 +10,7 @@ import { Cursor } from "../log/cursor.ts";
 import type { Backlog } from "../log/backlog.ts";
 import type { Decision, Hello } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
+import type { Ahead } from "./ahead.ts";
 import type { Crowd } from "./crowd.ts";
 import type { FeederDeps } from "./deps.ts";
 import type { Holds } from "./holds.ts";
@@ -28,6 +29,7 @@ export interface WelcomeOwner {
   readonly options: FeederOptions;
   readonly backlog: Backlog;
   readonly counters: Counters;
+  readonly ahead: Ahead;
   readonly crowd: Crowd;
   readonly holds: Holds;
   readonly parking: Parking;
@@ -72,6 +74,7 @@ export function welcome(
       parked?.snapshot?.release();
       sayWelcome(owner, link, hello, "wait", 0, 0, nowMs);
       link.move({ kind: "waiting", offset, sinceMs: nowMs });
+      owner.ahead.add(offset);
       break;
     default:
       welcomeShip(owner, link, hello, decision, parked, nowMs);

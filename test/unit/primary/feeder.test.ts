@@ -292,22 +292,6 @@ describe("replicas that come back, wait, or fall behind", () => {
     expect(peer.last("end")).toBeDefined();
   });
 
-  test("a waiting replica in an older history is sent away, not streamed to", () => {
-    const h = new Harness();
-    batch(h.log, 100);
-    const peer = h.connect();
-    h.role = "replica";
-    [peer.offset, peer.chain] = [200, 0];
-    peer.hello({ hasData: true });
-    expect(peer.link.state.kind).toBe("waiting");
-    h.lineage = [{ history: HISTORY, left: 300 }];
-    h.history = id(77);
-    batch(h.log, 100);
-    h.tick(100);
-    expect(peer.link.state).toMatchObject({ reason: "history_changed" });
-    expect(peer.last("bye")?.code).toBe("history_changed");
-  });
-
   // The stream stops at a mark; a ship that jumps over the mark must forget it.
   test("VERIFY asked before a replica falls behind => it streams on after its ship", async () => {
     const h = new Harness({ windowBytes: 50 });
