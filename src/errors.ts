@@ -26,6 +26,12 @@ export type StoreErrorCode =
   | "ERR_STORE_FAILED"
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
+export type DiskErrorCode =
+  | "ERR_DISK_FULL"
+  | "ERR_DISK_WRITE"
+  | "ERR_DISK_READ"
+  | "ERR_DISK_SYNC"
+  | "ERR_DISK_DAMAGED";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
 export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED";
@@ -33,6 +39,7 @@ export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
   | LogErrorCode
+  | DiskErrorCode
   | ArgumentErrorCode
   | UsageErrorCode
   | NodeErrorCode;
@@ -62,6 +69,11 @@ export const ERRORS: Readonly<
   ERR_CLOSED: { remedy: "refuse", meaning: "a node that was closed was asked to change" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
+  ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },
+  ERR_DISK_WRITE: { remedy: "refuse", meaning: "a file cannot be written" },
+  ERR_DISK_READ: { remedy: "stop", meaning: "a file cannot be read" },
+  ERR_DISK_SYNC: { remedy: "stop", meaning: "nobody knows any more what of a file is on the disk" },
+  ERR_DISK_DAMAGED: { remedy: "stop", meaning: "a file is not what was written to it" },
   ERR_USAGE: { remedy: "refuse", meaning: "an option that does not exist or is not allowed" },
   ERR_ARGUMENT: { remedy: "refuse", meaning: "an argument that is not allowed" },
 };
@@ -89,6 +101,9 @@ export class NodeError extends HawserError<NodeErrorCode> {}
 
 /** The log refuses an append or a read. */
 export class LogError extends HawserError<LogErrorCode> {}
+
+/** The data directory refuses, or what is in it is damaged. */
+export class DiskError extends HawserError<DiskErrorCode> {}
 
 /** An embedder gave a value that is not allowed; the message names it and what is. */
 export class ArgumentError extends HawserError<ArgumentErrorCode> {}

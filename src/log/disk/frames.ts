@@ -1,0 +1,161 @@
+/**
+ * The two frames that a log file has besides batches. Both have the head of every frame
+ * (wire/frame.ts); their types are never sent over a connection.
+ *
+ *   log file   [ LOG_HEAD | BATCH | BATCH | MARK | BATCH ... | MARK | zeros ]
+ *
+ *   LOG_HEAD  64   once, at byte 0: which log this is, and from where
+ *   MARK      65   between batches: the log was synced up to an offset
+ *
+ * A MARK carries the salt of its file, 16 random bytes that nobody else knows: bytes that look like a
+ * mark in a record are no mark, and those of another file prove nothing about this one.
+ *
+ * Owns: bytes of these two. Does not own: where they stand (log-file-writer.ts), what they prove
+ * (proof.ts).
+ */
+import { WireError } from "../../errors.ts";
+import { LIMITS } from "../../limits.ts";
+import { BodyReader, BodyWriter } from "../../wire/body.ts";
+import { crc32 } from "../../wire/crc.ts";
+import * as f from "../../wire/fields.ts";
+import { AT, FRAME_HEAD_BYTES, headSum, sealControlHead } from "../../wire/frame.ts";
+import type { Id, Position } from "../../wire/messages.ts";
+
+/** Types of frames on disk; no frame of the protocol has them. */
+export const DISK_FRAME = { logHead: 64, mark: 65 } as const;
+
+/** The version of the format that this build writes, and the only one that it reads. */
+export const DISK_FORMAT = 1;
+
+/** Letters that begin the first body, so that `head -c 32` shows what a file is. */
+const LOG_MAGIC = "hawlog";
+
+/** Who led when a history began: totally ordered by term, then run, then the history's id. */
+export interface Rank {
+  /** Grows by one at every promotion. */
+  readonly term: number;
+  /** Grows by one when the leader of a term is restarted. */
+  readonly run: number;
+}
+
+/** A history that led to the present one, where it was left, and the rank that it was led with. */
+export interface RankedEntry extends Rank {
+  readonly history: Id;
+  readonly left: number;
+}
+
+export interface LogHead {
+  readonly format: number;
+  readonly salt: Id;
+  /** The data directory that the file was written in. */
+  readonly storeId: Id;
+  readonly generation: number;
+  /** Of the file, without gaps within a generation. */
+  readonly number: number;
+  /** Where its first batch starts; all before that was synced when the file was begun. */
+  readonly start: Position;
+  readonly rank: Rank;
+  /** Oldest first. */
+  readonly lineage: readonly RankedEntry[];
+  /** Wall clock when it was begun, ms. */
+  readonly clockMs: number;
+}
+
+/** The log up to `durable` was synced before this was written. */
+export interface SyncMark {
+  readonly salt: Id;
+  readonly durable: number;
+  /** The chain at `durable`. */
+  readonly chain: number;
+  /** The process was told to stop, and nothing came after `durable`. */
+  readonly clean: boolean;
+}
+
+const rank = f.struct<Rank>({ term: f.u53, run: f.u32 });
+
+const logHead = f.magic(
+  LOG_MAGIC,
+  f.struct<LogHead>({
+    format: f.u16,
+    salt: f.id,
+    storeId: f.id,
+    generation: f.u32,
+    number: f.u32,
+    start: f.struct<Position>({ history: f.id, offset: f.u53, chain: f.u32 }),
+    rank,
+    lineage: f.list(
+      f.struct<RankedEntry>({ history: f.id, left: f.u53, term: f.u53, run: f.u32 }),
+      LIMITS.lineageEntriesMax,
+    ),
+    clockMs: f.timeMs,
+  }),
+);
+
+const syncMark = f.struct<SyncMark>({ salt: f.id, durable: f.u53, chain: f.u32, clean: f.flag });
+
+/** The most bytes of a LOG_HEAD. */
+export const LOG_HEAD_BYTES_MAX: number = FRAME_HEAD_BYTES + logHead.bytesMax;
+
+/** Bytes of every MARK. */
+export const MARK_BYTES: number = FRAME_HEAD_BYTES + syncMark.bytesMax;
+
+export function encodeLogHead(head: LogHead): Buffer {
+  const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
+  const to = new BodyWriter(bytes, FRAME_HEAD_BYTES);
+  logHead.write(to, head);
+  sealControlHead(bytes, 0, DISK_FRAME.logHead, to.at);
+  return bytes.subarray(0, to.at);
+}
+
+/**
+ * The LOG_HEAD at the start of `bytes`, and its length.
+ * @throws {WireError} when there is none, or it is damaged, or of another format
+ */
+export function decodeLogHead(bytes: Buffer): { readonly head: LogHead; readonly bytes: number } {
+  const length = checkFrame(bytes, 0, DISK_FRAME.logHead, LOG_HEAD_BYTES_MAX);
+  const reader = new BodyReader(bytes, FRAME_HEAD_BYTES, length, "LOG_HEAD", FRAME_HEAD_BYTES);
+  const head = logHead.read(reader);
+  reader.end();
+  if (head.format !== DISK_FORMAT)
+    throw new WireError("ERR_WIRE_BODY", `disk format ${head.format}, expected ${DISK_FORMAT}`);
+  return { head, bytes: length };
+}
+
+/** A MARK in a buffer of its own. */
+export function encodeMark(mark: SyncMark): Buffer {
+  const bytes = Buffer.alloc(MARK_BYTES);
+  syncMark.write(new BodyWriter(bytes, FRAME_HEAD_BYTES), mark);
+  sealControlHead(bytes, 0, DISK_FRAME.mark, MARK_BYTES);
+  return bytes;
+}
+
+/** The MARK at `bytes[at, ...)`, null when there is none, or it is damaged, or of another file. */
+export function readMark(bytes: Buffer, at: number, salt: Id): SyncMark | null {
+  try {
+    if (checkFrame(bytes, at, DISK_FRAME.mark, MARK_BYTES) !== MARK_BYTES) return null;
+    const from = at + FRAME_HEAD_BYTES;
+    const mark = syncMark.read(new BodyReader(bytes, from, at + MARK_BYTES, "MARK", from));
+    return mark.salt === salt ? mark : null;
+  } catch (error) {
+    if (error instanceof WireError) return null;
+    throw error;
+  }
+}
+
+/** Length of the frame at `at`, both of its sums checked. */
+function checkFrame(bytes: Buffer, at: number, type: number, lengthMax: number): number {
+  if (bytes.length - at < FRAME_HEAD_BYTES) fail("the file ends in a head");
+  if (bytes.readUInt32LE(at + AT.headCrc) !== headSum(bytes, at, FRAME_HEAD_BYTES))
+    fail("the head's crc is wrong");
+  if (bytes.readUInt32LE(at + AT.type) !== type) fail(`type ${bytes[at + AT.type]!}`);
+  const length = bytes.readUInt32LE(at + AT.length);
+  if (length <= FRAME_HEAD_BYTES || length > lengthMax) fail(`${length} bytes`);
+  if (bytes.length - at < length) fail("the file ends in a body");
+  if (bytes.readUInt32LE(at + AT.check) !== crc32(bytes, at + FRAME_HEAD_BYTES, at + length, 0))
+    fail("the body's crc is wrong");
+  return length;
+}
+
+function fail(what: string): never {
+  throw new WireError("ERR_WIRE_BODY", `no frame of a log file: ${what}`);
+}

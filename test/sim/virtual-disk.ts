@@ -1,0 +1,288 @@
+/**
+ * A disk that crashes: everything that files.ts says a real one may do, decided by a seed.
+ *
+ *   inode   now      what a running process reads
+ *           stable   what a crash leaves for certain
+ *           pending  writes and cuts since the last sync; a crash keeps any of them, a write in
+ *                    pieces of a sector
+ *   folder  now, stable, pending   the same for names; a crash keeps the first few changes
+ *
+ * `steps` counts operations; a machine that is to die at step n throws Crash there, in the middle of
+ * a write if it is one. Bits can be flipped, the disk can be full, a call can be made to fail.
+ */
+import assert from "node:assert/strict";
+import { DiskError, type DiskErrorCode } from "../../src/errors.ts";
+import type { DiskFile, DiskFolder } from "../../src/log/disk/files.ts";
+import type { Random } from "../tools/random.ts";
+
+const SECTOR_BYTES = 512;
+
+/** The machine died. Nothing of the code under test may catch it. */
+export class Crash extends Error {}
+
+type Pending =
+  | { readonly kind: "write"; readonly at: number; readonly bytes: Buffer }
+  | { readonly kind: "cut"; readonly bytes: number };
+
+/** Which call is about to be made, for failures on purpose. */
+export type DiskCall =
+  "create" | "write" | "sync" | "truncate" | "rename" | "remove" | "syncFolder";
+
+type Pieces = readonly Pending[];
+
+class Inode {
+  now: Buffer = Buffer.alloc(0);
+  stable: Buffer = Buffer.alloc(0);
+  pending: Pending[] = [];
+
+  apply(change: Pending): void {
+    this.now = applied(this.now, change);
+    this.pending.push(change);
+  }
+
+  sync(): void {
+    this.stable = Buffer.from(this.now);
+    this.pending = [];
+  }
+
+  crash(random: Random): void {
+    let bytes: Buffer = Buffer.from(this.stable);
+    // Why half of the time: a lazy disk that keeps everything, or nothing, is a case of its own.
+    const mood = random.pick(["all", "none", "some", "some"] as const);
+    for (const change of this.pending)
+      for (const piece of piecesOf(change))
+        if (mood === "all" || (mood === "some" && random.fraction() < 0.5))
+          bytes = applied(bytes, piece);
+    this.now = bytes;
+    this.sync();
+  }
+}
+
+function applied(bytes: Buffer, change: Pending): Buffer {
+  if (change.kind === "cut") {
+    const cut = Buffer.alloc(change.bytes);
+    bytes.copy(cut, 0, 0, Math.min(bytes.length, change.bytes));
+    return cut;
+  }
+  const size = Math.max(bytes.length, change.at + change.bytes.length);
+  const grown =
+    size === bytes.length ? bytes : Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
+  change.bytes.copy(grown, change.at);
+  return grown;
+}
+
+/** A write in the pieces that a disk writes whole. */
+function piecesOf(change: Pending): Pieces {
+  if (change.kind === "cut") return [change];
+  const pieces: Pending[] = [];
+  for (let from = 0; from < change.bytes.length;) {
+    const at = change.at + from;
+    const to = Math.min(change.bytes.length, from + SECTOR_BYTES - (at % SECTOR_BYTES));
+    pieces.push({ kind: "write", at, bytes: change.bytes.subarray(from, to) });
+    from = to;
+  }
+  return pieces;
+}
+
+type Rename = (names: Map<string, Inode>) => void;
+
+export class VirtualDisk {
+  readonly random: Random;
+  /** Operations so far. */
+  steps = 0;
+  /** The machine dies at this step. */
+  crashAt: number = Number.POSITIVE_INFINITY;
+  /** Bytes that all files together may have. */
+  capacity: number = Number.POSITIVE_INFINITY;
+  /** A code to fail a call with, null to let it be. */
+  fail: (call: DiskCall, name: string) => DiskErrorCode | null = () => null;
+  readonly #folders = new Map<string, VirtualFolder>();
+  /** Grows at a crash: what was open before is of no use. */
+  life = 0;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  folder(name: string): VirtualFolder {
+    const found = this.#folders.get(name) ?? new VirtualFolder(this);
+    this.#folders.set(name, found);
+    return found;
+  }
+
+  get usedBytes(): number {
+    let sum = 0;
+    for (const folder of this.#folders.values())
+      for (const inode of folder.now.values()) sum += inode.now.length;
+    return sum;
+  }
+
+  /** The machine dies and comes back: what was not synced may be gone. */
+  crash(): void {
+    this.life += 1;
+    this.crashAt = Number.POSITIVE_INFINITY;
+    for (const folder of this.#folders.values()) folder.crash(this.random);
+  }
+
+  /** The process dies, the machine goes on: the kernel has all that was written. */
+  kill(): void {
+    this.life += 1;
+    this.crashAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** Before an operation. @throws {Crash | DiskError} */
+  step(call: DiskCall, name: string): void {
+    this.steps += 1;
+    if (this.steps >= this.crashAt) throw new Crash(`at step ${this.steps}: ${call} ${name}`);
+    const code = this.fail(call, name);
+    if (code !== null) throw new DiskError(code, `${call} ${name}, on purpose`);
+  }
+}
+
+export class VirtualFolder implements DiskFolder {
+  now = new Map<string, Inode>();
+  #stable = new Map<string, Inode>();
+  #pending: Rename[] = [];
+  readonly #disk: VirtualDisk;
+
+  constructor(disk: VirtualDisk) {
+    this.#disk = disk;
+  }
+
+  list(): readonly string[] {
+    return [...this.now.keys()];
+  }
+
+  open(name: string): DiskFile {
+    const inode = this.now.get(name);
+    if (inode === undefined) throw new DiskError("ERR_DISK_READ", `${name} is not there`);
+    return new VirtualFile(this.#disk, name, inode);
+  }
+
+  create(name: string): DiskFile {
+    this.#disk.step("create", name);
+    const inode = new Inode();
+    this.#change((names) => names.set(name, inode));
+    return new VirtualFile(this.#disk, name, inode);
+  }
+
+  rename(from: string, to: string): void {
+    this.#disk.step("rename", from);
+    const inode = this.now.get(from);
+    assert(inode !== undefined, `${from} is not there`);
+    this.#change((names) => {
+      names.delete(from);
+      names.set(to, inode);
+    });
+  }
+
+  remove(name: string): void {
+    this.#disk.step("remove", name);
+    this.#change((names) => names.delete(name));
+  }
+
+  sync(): void {
+    this.#disk.step("syncFolder", "");
+    this.#stable = new Map(this.now);
+    this.#pending = [];
+  }
+
+  /** What is in a file now. */
+  bytesOf(name: string): Buffer {
+    const inode = this.now.get(name);
+    assert(inode !== undefined, `${name} is not there`);
+    return inode.now;
+  }
+
+  /** Rot, or somebody's editor: also what was synced is other now. */
+  overwrite(name: string, bytes: Buffer): void {
+    const inode = this.now.get(name) ?? new Inode();
+    this.now.set(name, inode);
+    inode.now = Buffer.from(bytes);
+    inode.sync();
+    this.#stable = new Map(this.now);
+  }
+
+  crash(random: Random): void {
+    const names = new Map(this.#stable);
+    const kept = random.between(0, this.#pending.length + 1);
+    for (const change of this.#pending.slice(0, kept)) change(names);
+    for (const inode of new Set([...this.now.values(), ...names.values()])) inode.crash(random);
+    this.now = names;
+    this.#stable = new Map(names);
+    this.#pending = [];
+  }
+
+  #change(change: Rename): void {
+    change(this.now);
+    this.#pending.push(change);
+  }
+}
+
+class VirtualFile implements DiskFile {
+  readonly #disk: VirtualDisk;
+  readonly #name: string;
+  readonly #inode: Inode;
+  readonly #life: number;
+
+  constructor(disk: VirtualDisk, name: string, inode: Inode) {
+    this.#disk = disk;
+    this.#name = name;
+    this.#inode = inode;
+    this.#life = disk.life;
+  }
+
+  get sizeBytes(): number {
+    return this.#inode.now.length;
+  }
+
+  read(into: Buffer, at: number, bytes: number, position: number): number {
+    const end = Math.min(this.#inode.now.length, position + bytes);
+    return end <= position ? 0 : this.#inode.now.copy(into, at, position, end);
+  }
+
+  write(parts: readonly Uint8Array[], position: number): void {
+    const bytes = Buffer.concat(parts);
+    const partly = (): void => {
+      const kept = this.#disk.random.between(0, bytes.length + 1);
+      if (kept > 0) this.#apply({ kind: "write", at: position, bytes: bytes.subarray(0, kept) });
+    };
+    try {
+      this.#step("write");
+      this.#checkRoom(position + bytes.length);
+    } catch (error) {
+      partly();
+      throw error;
+    }
+    this.#apply({ kind: "write", at: position, bytes });
+  }
+
+  sync(): void {
+    this.#step("sync");
+    this.#inode.sync();
+  }
+
+  truncate(bytes: number): void {
+    this.#step("truncate");
+    this.#apply({ kind: "cut", bytes });
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+
+  #step(call: DiskCall): void {
+    assert.equal(this.#life, this.#disk.life, `${call} of ${this.#name} by a process that died`);
+    this.#disk.step(call, this.#name);
+  }
+
+  #checkRoom(end: number): void {
+    const more = end - this.#inode.now.length;
+    if (more > 0 && this.#disk.usedBytes + more > this.#disk.capacity)
+      throw new DiskError("ERR_DISK_FULL", `${this.#name} would grow by ${more} bytes`);
+  }
+
+  #apply(change: Pending): void {
+    this.#inode.apply(change);
+  }
+}
