@@ -1,0 +1,125 @@
+/**
+ * The manifest: which files of a data directory count. JSON, and a line with its crc32.
+ *
+ *   {"version":1,"generation":3,...}
+ *   9ae0daaf
+ *
+ * It is small and written whole (a file aside, sync, rename, sync of the folder), so that a crash
+ * leaves the old one or the new one. What it does not name is not there: files of another generation,
+ * log files before `firstLog`, checkpoints that it does not list are removed at the next start.
+ *
+ *   a move                    the manifest is written
+ *   a new checkpoint          when its file is synced and renamed, and the log is durable up to it
+ *   old log files go          before the first of them is removed
+ *   a new generation          when its checkpoint and its first log file are synced; until then the
+ *                             old generation is the one that a restart finds, whole
+ *   a cut below the proof     before the cut: it destroys what proves that something is missing
+ *   that gap is closed        when the log is durable beyond it
+ *
+ * Pure. Owns: the text. Does not own: when, and the file (data-directory).
+ */
+import { LIMITS } from "../../limits.ts";
+import { crc32 } from "../../wire/crc.ts";
+import { isId } from "../../wire/id.ts";
+import type { Id, Position } from "../../wire/messages.ts";
+
+const VERSION = 1;
+const U32_MAX = 0xffff_ffff;
+/** A generation keeps two: when the newer one is damaged, the older one and a longer log are used. */
+export const CHECKPOINTS_MAX = 2;
+
+export interface CheckpointEntry {
+  readonly position: Position;
+  /** Number of the log file that begins at its position. */
+  readonly log: number;
+  readonly records: number;
+  /** Of its file. */
+  readonly bytes: number;
+  /** Wall clock when it was complete, ms. */
+  readonly clockMs: number;
+}
+
+export interface Manifest {
+  readonly storeId: Id;
+  readonly generation: number;
+  /** Number of the oldest log file that counts. */
+  readonly firstLog: number;
+  /** Newest first. */
+  readonly checkpoints: readonly CheckpointEntry[];
+  /**
+   * Offset up to which the log was proven and is no more: this node confirms and leads nothing before
+   * it has that again. Null when nothing is missing, "unknown" when nobody knows how far.
+   */
+  readonly incompleteTo: number | "unknown" | null;
+}
+
+/** The text of a manifest. */
+export function encodeManifest(manifest: Manifest): string {
+  const line = `${JSON.stringify({ version: VERSION, ...manifest })}\n`;
+  return `${line}${sumOf(line)}\n`;
+}
+
+/** Reads one, every field checked. @throws {Error} naming what is wrong */
+export function decodeManifest(text: string): Manifest {
+  const end = text.indexOf("\n") + 1;
+  const line = text.slice(0, end);
+  if (end === 0 || text.slice(end) !== `${sumOf(line)}\n`) throw new Error("its crc32 is wrong");
+  const root = objectOf(JSON.parse(line), "the manifest");
+  if (root["version"] !== VERSION) throw new Error(`version ${String(root["version"])}`);
+  return {
+    storeId: idOf(root["storeId"], "storeId"),
+    generation: numberOf(root["generation"], "generation", U32_MAX),
+    firstLog: numberOf(root["firstLog"], "firstLog", U32_MAX),
+    checkpoints: checkpointsOf(root["checkpoints"]),
+    incompleteTo: incompleteOf(root["incompleteTo"]),
+  };
+}
+
+function sumOf(line: string): string {
+  const bytes = Buffer.from(line, "utf8");
+  return crc32(bytes, 0, bytes.length, 0).toString(16).padStart(8, "0");
+}
+
+function checkpointsOf(value: unknown): readonly CheckpointEntry[] {
+  if (!Array.isArray(value) || value.length > CHECKPOINTS_MAX)
+    throw new Error(`checkpoints is no list of at most ${CHECKPOINTS_MAX}`);
+  return value.map((each: unknown) => {
+    const entry = objectOf(each, "a checkpoint");
+    const position = objectOf(entry["position"], "position");
+    return {
+      position: {
+        history: idOf(position["history"], "history"),
+        offset: numberOf(position["offset"], "offset", LIMITS.offsetMax),
+        chain: numberOf(position["chain"], "chain", U32_MAX),
+      },
+      log: numberOf(entry["log"], "log", U32_MAX),
+      records: numberOf(entry["records"], "records", Number.MAX_SAFE_INTEGER),
+      bytes: numberOf(entry["bytes"], "bytes", Number.MAX_SAFE_INTEGER),
+      clockMs: numberOf(entry["clockMs"], "clockMs", LIMITS.timeMsMax),
+    };
+  });
+}
+
+function incompleteOf(value: unknown): Manifest["incompleteTo"] {
+  if (value === null || value === "unknown") return value;
+  return numberOf(value, "incompleteTo", Number.MAX_SAFE_INTEGER);
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function objectOf(value: unknown, name: string): Json {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error(`${name} is no object`);
+  return value as Json;
+}
+
+function numberOf(value: unknown, name: string, most: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most)
+    return value;
+  throw new Error(`${name} is no whole number from 0 to ${most}`);
+}
+
+function idOf(value: unknown, name: string): Id {
+  if (typeof value === "string" && isId(value)) return value;
+  throw new Error(`${name} is no id of 32 hex digits`);
+}
