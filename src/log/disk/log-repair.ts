@@ -3,17 +3,18 @@
  *
  *   1 remember       incomplete only: up to where the log was proven, in the manifest, synced. First,
  *                    because the next steps destroy the proof
- *   2 quarantine     a copy of what is cut, capped, synced
- *   3 remove         the files behind, the last one first, then the folder is synced
+ *   2 copy           what is cut off the file, capped, synced
+ *   3 set aside      the files behind, under another name, the last one first; the folder is synced
  *   4 cut            the file at its last whole frame
  *   5 write again    what is behind its newest mark: it came from the page cache, and a sync that
  *                    failed in the last life may have marked its pages as clean
  *   6 sync           the file
  *
- * A crash at any step leaves a log that gets the same verdict, or a better one: 1 is kept by the
- * manifest, 3 removes only what no longer proves anything that 1 did not write down.
+ * A crash at any step leaves a log that gets the same verdict, or one with less behind its end: what 3
+ * takes away no longer has to prove anything, since 1 has it.
  *
- * Pure but for folders. Owns: the order. Does not own: the verdict (proof.ts).
+ * Pure but for folders. Owns: the order. Does not own: the verdict (proof.ts), when copies and files
+ * that were set aside go.
  */
 import type { DiskFile, DiskFolder } from "./files.ts";
 import { logFileName } from "./log-file-writer.ts";
@@ -22,23 +23,28 @@ import type { FileReport, Verdict } from "./proof.ts";
 /** Bytes that are copied, or written again, at a time. */
 const COPY_BYTES = 1024 * 1024;
 
+/** Ends the name of a log file that is in the log no more. */
+export const ASIDE = ".cut";
+
 export interface RepairOptions {
   readonly folder: DiskFolder;
   readonly quarantine: DiskFolder;
   /** Bytes that one repair may copy there. */
   readonly quarantineBytesMax: number;
-  /** Names the copies: nobody else uses it. */
+  /** In the names of copies and of files that were set aside: new at every recovery. */
   readonly label: string;
   /** Remembers, synced, that the log was proven up to `proven`. Infinity: nobody knows how far. */
   readonly rememberIncomplete: (proven: number) => void;
 }
 
-/** What the log looks like, and what was made of it. */
+/** What was cut, and what was kept of it. */
 export interface Repair {
   /** Bytes of files that are in the log no more. */
   readonly cutBytes: number;
-  /** Of these, so many have a copy. */
+  /** Of these, so many have a copy in the quarantine. */
   readonly copiedBytes: number;
+  /** Whole files that were set aside. */
+  readonly filesAside: number;
   /** Bytes that were written again. */
   readonly rewrittenBytes: number;
 }
@@ -50,16 +56,18 @@ export function repairLog(
   syncedAt: number,
   options: RepairOptions,
 ): Repair {
-  const { folder, rememberIncomplete } = options;
+  const { folder, label, rememberIncomplete } = options;
   const kept = files[verdict.last];
   const behind = files.slice(verdict.last + 1);
   if (verdict.kind === "incomplete") rememberIncomplete(verdict.proven);
-  const copiedBytes = verdict.kind === "whole" ? 0 : copyCut(kept, behind, options);
-  for (const { number } of behind.toReversed()) folder.remove(logFileName(number));
+  const copiedBytes = copyTail(kept, options);
+  for (const { number } of behind.toReversed())
+    folder.rename(logFileName(number), `${logFileName(number)}.${label}${ASIDE}`);
   if (behind.length > 0) folder.sync();
   return {
     cutBytes: behind.reduce((sum, file) => sum + file.sizeBytes, tailBytes(kept)),
     copiedBytes,
+    filesAside: behind.length,
     rewrittenBytes: kept === undefined ? 0 : cutAndRewrite(kept, syncedAt, folder),
   };
 }
@@ -69,27 +77,21 @@ function tailBytes(kept: FileReport | undefined): number {
   return kept === undefined || kept.damage === null ? 0 : kept.sizeBytes - kept.endAt;
 }
 
-function copyCut(
+function copyTail(
   kept: FileReport | undefined,
-  behind: readonly FileReport[],
   { folder, quarantine, quarantineBytesMax, label }: RepairOptions,
 ): number {
-  let left = quarantineBytesMax;
-  const copy = (number: number, from: number, to: number): void => {
-    const bytes = Math.min(left, to - from);
-    if (bytes <= 0) return;
-    left -= bytes;
-    const source = folder.open(logFileName(number));
-    const target = quarantine.create(`${label}-${logFileName(number)}-at-${from}`);
-    copyRange(source, from, from + bytes, target, 0);
-    target.sync();
-    target.close();
-    source.close();
-  };
-  if (kept !== undefined && kept.damage !== null) copy(kept.number, kept.endAt, kept.sizeBytes);
-  for (const { number, sizeBytes } of behind) copy(number, 0, sizeBytes);
-  if (left < quarantineBytesMax) quarantine.sync();
-  return quarantineBytesMax - left;
+  const bytes = Math.min(tailBytes(kept), quarantineBytesMax);
+  if (kept === undefined || bytes === 0) return 0;
+  const name = logFileName(kept.number);
+  const source = folder.open(name);
+  const target = quarantine.create(`${name}.${label}.at-${kept.endAt}`);
+  copyRange(source, kept.endAt, kept.endAt + bytes, target, 0);
+  target.sync();
+  target.close();
+  source.close();
+  quarantine.sync();
+  return bytes;
 }
 
 function cutAndRewrite(kept: FileReport, syncedAt: number, folder: DiskFolder): number {
