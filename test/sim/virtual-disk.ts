@@ -4,7 +4,7 @@
  *   inode   now      what a running process reads
  *           stable   what a crash leaves for certain
  *           pending  writes and cuts since the last sync; a crash keeps any of them, a write in
- *                    pieces of a sector
+ *                    pieces of a sector; a sync that fails loses some for good
  *   folder  now, stable, pending   the same for names; a crash keeps the first few changes
  *
  * `steps` counts operations; a machine that is to die at step n throws Crash there, in the middle of
@@ -15,7 +15,8 @@ import { DiskError, type DiskErrorCode } from "../../src/errors.ts";
 import type { DiskFile, DiskFolder } from "../../src/log/disk/files.ts";
 import type { Random } from "../tools/random.ts";
 
-const SECTOR_BYTES = 512;
+/** What a disk writes whole, or cannot read. */
+export const SECTOR_BYTES = 512;
 
 /** The machine died. Nothing of the code under test may catch it. */
 export class Crash extends Error {}
@@ -34,6 +35,8 @@ class Inode {
   now: Buffer = Buffer.alloc(0);
   stable: Buffer = Buffer.alloc(0);
   pending: Pending[] = [];
+  /** Bytes that the disk cannot read any more. */
+  bad = { from: 0, to: 0 };
 
   apply(change: Pending): void {
     this.now = applied(this.now, change);
@@ -41,7 +44,23 @@ class Inode {
   }
 
   sync(): void {
-    this.stable = Buffer.from(this.now);
+    for (const change of this.pending) this.stable = applied(this.stable, change);
+    this.pending = [];
+  }
+
+  /** A sync failed: some of it was written, and the kernel takes the rest for written too. */
+  drop(random: Random): void {
+    for (const change of this.pending)
+      for (const piece of piecesOf(change))
+        if (piece.kind === "cut" || random.fraction() < 0.3)
+          this.stable = applied(this.stable, piece);
+    this.pending = [];
+  }
+
+  /** Now and for certain. */
+  set(bytes: Buffer): void {
+    this.now = bytes;
+    this.stable = Buffer.from(bytes);
     this.pending = [];
   }
 
@@ -53,8 +72,7 @@ class Inode {
       for (const piece of piecesOf(change))
         if (mood === "all" || (mood === "some" && random.fraction() < 0.5))
           bytes = applied(bytes, piece);
-    this.now = bytes;
-    this.sync();
+    this.set(bytes);
   }
 }
 
@@ -183,8 +201,7 @@ export class VirtualFolder implements DiskFolder {
 
   sync(): void {
     this.#disk.step("syncFolder", "");
-    this.#stable = new Map(this.now);
-    this.#pending = [];
+    this.#settle();
   }
 
   /** What is in a file now. */
@@ -198,9 +215,25 @@ export class VirtualFolder implements DiskFolder {
   overwrite(name: string, bytes: Buffer): void {
     const inode = this.now.get(name) ?? new Inode();
     this.now.set(name, inode);
-    inode.now = Buffer.from(bytes);
-    inode.sync();
+    inode.set(Buffer.from(bytes));
+    this.#settle();
+  }
+
+  /** Somebody removed it. */
+  lose(name: string): void {
+    this.now.delete(name);
+    this.#settle();
+  }
+
+  #settle(): void {
     this.#stable = new Map(this.now);
+    this.#pending = [];
+  }
+
+  /** A sector that cannot be read. */
+  breakSector(name: string, at: number): void {
+    const from = at - (at % SECTOR_BYTES);
+    this.now.get(name)!.bad = { from, to: from + SECTOR_BYTES };
   }
 
   crash(random: Random): void {
@@ -209,8 +242,7 @@ export class VirtualFolder implements DiskFolder {
     for (const change of this.#pending.slice(0, kept)) change(names);
     for (const inode of new Set([...this.now.values(), ...names.values()])) inode.crash(random);
     this.now = names;
-    this.#stable = new Map(names);
-    this.#pending = [];
+    this.#settle();
   }
 
   #change(change: Rename): void {
@@ -237,6 +269,9 @@ class VirtualFile implements DiskFile {
   }
 
   read(into: Buffer, at: number, bytes: number, position: number): number {
+    const { bad } = this.#inode;
+    if (position < bad.to && position + bytes > bad.from)
+      throw new DiskError("ERR_DISK_READ", `${this.#name}, bytes ${bad.from} to ${bad.to}`);
     const end = Math.min(this.#inode.now.length, position + bytes);
     return end <= position ? 0 : this.#inode.now.copy(into, at, position, end);
   }
@@ -258,7 +293,12 @@ class VirtualFile implements DiskFile {
   }
 
   sync(): void {
-    this.#step("sync");
+    try {
+      this.#step("sync");
+    } catch (error) {
+      if (error instanceof DiskError) this.#inode.drop(this.#disk.random);
+      throw error;
+    }
     this.#inode.sync();
   }
 

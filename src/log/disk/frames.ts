@@ -47,8 +47,8 @@ export interface RankedEntry extends Rank {
 export interface LogHead {
   readonly format: number;
   readonly salt: Id;
-  /** The data directory that the file was written in. */
-  readonly storeId: Id;
+  /** Of the data directory, made once: who runs in it may change (node.json), the log stays its own. */
+  readonly directoryId: Id;
   readonly generation: number;
   /** Of the file, without gaps within a generation. */
   readonly number: number;
@@ -78,7 +78,7 @@ const logHead = f.magic(
   f.struct<LogHead>({
     format: f.u16,
     salt: f.id,
-    storeId: f.id,
+    directoryId: f.id,
     generation: f.u32,
     number: f.u32,
     start: f.struct<Position>({ history: f.id, offset: f.u53, chain: f.u32 }),

@@ -11,6 +11,7 @@
  *   a head whose crc, type or length is wrong        damage "head"
  *   a batch that does not continue the chain         damage "chain"
  *   a batch of another offset                        damage "order"
+ *   what the disk cannot read                        damage "unreadable"
  *   a mark that is not whole, or not of this file,   damage "mark"
  *   or names what the file does not have
  *
@@ -18,11 +19,11 @@
  * that, marks are looked for behind the damage too.
  *
  * Works in steps of a block, so that a loop can do something else between them. What it tells of a
- * batch before batchEnd() is not verified.
+ * batch before batchEnd() is not verified. What the sink throws passes through, and ends the scan.
  * Owns: walking one file. Does not own: what damage means, which files there are.
  */
 import assert from "node:assert/strict";
-import { WireError, type WireErrorCode } from "../../errors.ts";
+import { DiskError, WireError, type WireErrorCode } from "../../errors.ts";
 import { Decoder, type DecoderSink } from "../../wire/decoder.ts";
 import { AT, BATCH_HEAD_BYTES, FRAME_HEAD_BYTES } from "../../wire/frame.ts";
 import { FRAME } from "../../wire/messages.ts";
@@ -32,10 +33,13 @@ import { DISK_FRAME, MARK_BYTES, readMark, type LogHead, type SyncMark } from ".
 /** Bytes that a step reads. */
 const BLOCK_BYTES = 1024 * 1024;
 
+/** What a disk cannot read is at least so much, bytes. */
+const PAGE_BYTES = 4096;
+
 /** The most bytes that must be there before it is clear what a frame is. */
 const PEEK_BYTES = Math.max(BATCH_HEAD_BYTES, MARK_BYTES);
 
-export type DamageKind = "hole" | "torn" | "head" | "chain" | "order" | "mark";
+export type DamageKind = "hole" | "torn" | "head" | "chain" | "order" | "mark" | "unreadable";
 
 export interface Damage {
   readonly kind: DamageKind;
@@ -66,11 +70,13 @@ export class LogFileScan {
   readonly #file: DiskFile;
   readonly #head: LogHead;
   readonly #decoder: Decoder;
+  readonly #sink: PassingSink;
   readonly #block: Buffer;
   /** What was read and not taken: `#block[#from, #to)`, which ends at `#readTo` in the file. */
   #from = 0;
   #to = 0;
   #readTo: number;
+  #readMost = BLOCK_BYTES;
   /** Where the present frame begins in the file, and how much of it is still to come. */
   #frameAt: number;
   #missing = 0;
@@ -86,7 +92,8 @@ export class LogFileScan {
     this.#readTo = headBytes;
     this.#frameAt = headBytes;
     this.syncedAt = headBytes;
-    this.#decoder = new Decoder(new Set([FRAME.batch]), batchesOnly(sink));
+    this.#sink = new PassingSink(sink);
+    this.#decoder = new Decoder(new Set([FRAME.batch]), this.#sink);
     this.#decoder.expect(head.start.offset, head.start.chain);
   }
 
@@ -124,16 +131,34 @@ export class LogFileScan {
     return this.#phase === "done";
   }
 
-  /** False when the file had no more. */
+  /** Reads on. False when the file has no more. */
   #refill(): boolean {
     this.#block.copyWithin(0, this.#from, this.#to);
     this.#to -= this.#from;
     this.#from = 0;
-    const room = this.#block.length - this.#to;
-    const count = this.#file.read(this.#block, this.#to, room, this.#readTo);
+    const room = Math.min(this.#readMost, this.#block.length - this.#to);
+    let count: number;
+    try {
+      count = this.#file.read(this.#block, this.#to, room, this.#readTo);
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== "ERR_DISK_READ") throw error;
+      this.#cannotRead();
+      return this.#readTo < this.#file.sizeBytes;
+    }
     this.#to += count;
     this.#readTo += count;
     return count === room;
+  }
+
+  /** A part of the file is lost: marks may be behind it. */
+  #cannotRead(): void {
+    if (this.#phase !== "marks") this.#damaged("unreadable");
+    // A page at a time from here on, and those that cannot be read are passed.
+    else if (this.#readMost > PAGE_BYTES) this.#readMost = PAGE_BYTES;
+    else {
+      this.#readTo += PAGE_BYTES;
+      this.#to = 0;
+    }
   }
 
   // --- frames -------------------------------------------------------------------------------------
@@ -187,7 +212,7 @@ export class LogFileScan {
     try {
       this.#decoder.push(this.#block, from, to);
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
+      if (!(error instanceof WireError) || this.#sink.hasThrown) throw error;
       this.#damaged(DAMAGE[error.code] ?? "head");
       return;
     }
@@ -243,23 +268,48 @@ export class LogFileScan {
   }
 }
 
-function batchesOnly(sink: BatchSink): DecoderSink {
-  const never = (): never => assert.fail("the decoder let through what is no batch");
-  return {
-    batchHead: (head, at, length) => {
-      sink.batchHead(head, at, length);
-    },
-    batchBytes: (bytes, from, to) => {
-      sink.batchBytes(bytes, from, to);
-    },
-    batchEnd: () => {
-      sink.batchEnd();
-    },
-    control: never,
-    chunkHead: never,
-    chunkBytes: never,
-    chunkEnd: never,
-  };
+/** Passes batches on, and knows whether it was the receiver who threw. */
+class PassingSink implements DecoderSink {
+  hasThrown = false;
+  readonly #to: BatchSink;
+
+  constructor(to: BatchSink) {
+    this.#to = to;
+  }
+
+  batchHead(head: Buffer, at: number, length: number): void {
+    this.hasThrown = true;
+    this.#to.batchHead(head, at, length);
+    this.hasThrown = false;
+  }
+
+  batchBytes(bytes: Buffer, from: number, to: number): void {
+    this.hasThrown = true;
+    this.#to.batchBytes(bytes, from, to);
+    this.hasThrown = false;
+  }
+
+  batchEnd(): void {
+    this.hasThrown = true;
+    this.#to.batchEnd();
+    this.hasThrown = false;
+  }
+
+  control(): void {
+    assert.fail("the decoder let through what is no batch");
+  }
+
+  chunkHead(): void {
+    assert.fail("the decoder let through what is no batch");
+  }
+
+  chunkBytes(): void {
+    assert.fail("the decoder let through what is no batch");
+  }
+
+  chunkEnd(): void {
+    assert.fail("the decoder let through what is no batch");
+  }
 }
 
 function isZero(bytes: Buffer, from: number, to: number): boolean {

@@ -6,11 +6,12 @@
  *                                              ^ at       ^ zeroed to
  *
  *   call      does, in this order                                  what it gives
- *   begin     file aside: head, sync; rename; sync the folder      a name never has half a head
+ *   begin     file aside: head, sync; rename; sync the folder;     a name never has half a head, and
+ *             name it in the manifest, synced                      a file that is missing is missed
  *   append    the MARK that is due, whole batches                  written grows
  *   roll      cut the file to `at`, sync it; begin the next        all before a file is synced
  *   sync      sync the file                                        durable = written
- *   mark      the MARK that is due, when the log rests             a restart can prove `durable`
+ *   rest      the MARK that is due, sync, when the log rests       a restart can prove `durable`
  *   stop      sync, a clean MARK, sync                             nothing is left to prove
  *
  * Batches stay whole: one that is longer than a file has a file of its own.
@@ -18,6 +19,8 @@
  *   what fails       then
  *   a write          the file is cut to `at`: nothing is half there, and the same may be tried again
  *   that cut         dead
+ *   a new file       the full one stays the open one, and the same may be tried again; once it has its
+ *                    name, naming it in the manifest alone is tried again
  *   a sync           dead: what the kernel dropped it does not report twice, so that a second sync
  *                    which succeeds proves nothing
  *
@@ -45,11 +48,13 @@ export interface LogFileOptions {
   readonly folder: DiskFolder;
   /** A file that would grow beyond this many bytes is followed by another. */
   readonly fileBytes: number;
-  readonly storeId: Id;
+  readonly directoryId: Id;
   readonly generation: number;
   readonly mint: MintId;
   /** Wall clock, ms. */
   readonly clock: () => number;
+  /** A file has its name: the manifest names it, synced. @throws {DiskError} when it cannot */
+  readonly name: (number: number) => void;
 }
 
 /** Which log it is, for the heads of files. */
@@ -79,11 +84,13 @@ export class LogFileWriter {
   #durable: Place;
   /** What the newest mark names, or the head. */
   #marked: number;
+  /** The manifest names the open file. */
+  #isNamed = false;
   #isDead = false;
 
   /**
    * Begins file `number` at `start`: all before `start` is synced.
-   * @throws {DiskError} with no file of that name
+   * @throws {DiskError} then there may be a file of that name, with nothing but a head
    */
   constructor(options: LogFileOptions, number: number, start: Position, name: LogName) {
     this.#options = options;
@@ -117,8 +124,8 @@ export class LogFileWriter {
 
   /**
    * Writes whole batches, `bytes[from, to)`, the first of which starts at `written`.
-   * @throws {DiskError} ERR_DISK_FULL, ERR_DISK_WRITE: `written` says how far it came, and the rest may
-   * be tried again, if it is not dead; ERR_DISK_SYNC: dead
+   * @throws {DiskError} ERR_DISK_FULL, ERR_DISK_WRITE: `written` and `durable` say how far it came, and
+   * the rest may be tried again, if it is not dead; ERR_DISK_SYNC: dead
    */
   append(bytes: Buffer, from: number, to: number): void {
     let at = from;
@@ -138,9 +145,12 @@ export class LogFileWriter {
     if (this.#durable !== this.#written) this.#syncFile();
   }
 
-  /** Writes down what is durable, for a log that rests. @throws {DiskError} as append() */
-  mark(): void {
-    if (this.#isMarkDue) this.#putMark(false);
+  /** For a log that rests: what is durable is written down, and that is synced. @throws {DiskError} */
+  rest(): void {
+    this.sync();
+    if (!this.#isMarkDue) return;
+    this.#putMark(false);
+    this.#syncFile();
   }
 
   /** The last call: all is synced, and the file says that the log ends here. @throws {DiskError} */
@@ -188,19 +198,20 @@ export class LogFileWriter {
     this.#file = this.#begin(this.#number + 1, name);
     this.#number += 1;
     this.#name = name;
+    this.#isNamed = false;
     this.#marked = this.#durable.offset;
     full.close();
   }
 
   /** A file with its head, under its name. Nothing of the writer has changed when it throws. */
   #begin(number: number, name: LogName): DiskFile {
-    const { folder, storeId, generation, mint, clock } = this.#options;
+    const { folder, directoryId, generation, mint, clock } = this.#options;
     const salt = mint();
     const { history, rank, lineage } = name;
     const head = encodeLogHead({
       format: DISK_FORMAT,
       salt,
-      storeId,
+      directoryId,
       generation,
       number,
       start: { history, offset: this.#written.offset, chain: this.#written.chain },
@@ -213,7 +224,9 @@ export class LogFileWriter {
       file.write([head], 0);
       this.#orDead(() => {
         file.sync();
-        folder.rename(`${logFileName(number)}.tmp`, logFileName(number));
+      });
+      folder.rename(`${logFileName(number)}.tmp`, logFileName(number));
+      this.#orDead(() => {
         folder.sync();
       });
     } catch (error) {
@@ -225,6 +238,12 @@ export class LogFileWriter {
     this.#firstAt = head.length;
     this.#zeroedTo = 0;
     return file;
+  }
+
+  #nameFile(): void {
+    if (this.#isNamed) return;
+    this.#options.name(this.#number);
+    this.#isNamed = true;
   }
 
   #syncFile(): void {
@@ -291,11 +310,13 @@ export class LogFileWriter {
   /** Writes at the end of the log, wholly or not at all. */
   #put(parts: readonly Uint8Array[]): void {
     this.#assertAlive();
+    this.#nameFile();
     try {
       this.#file.write(parts, this.#at);
     } catch (error) {
       // Why: a restart would find half a batch there, and could not tell it from a crash.
       if (error instanceof DiskError) this.#cutFile();
+      else this.#isDead = true;
       throw error;
     }
     for (const part of parts) this.#at += part.length;
@@ -329,5 +350,5 @@ export function logFileName(number: number): string {
 
 /** The number in a log file's name, -1 for any other name. */
 export function logFileNumber(name: string): number {
-  return /^\d{8}\.log$/.test(name) ? Number(name.slice(0, 8)) : -1;
+  return /^\d{8,15}\.log$/.test(name) ? Number(name.slice(0, -4)) : -1;
 }

@@ -42,6 +42,7 @@ export class LogReader {
   #chain: number;
   /** A batch that is longer than the room, and how much of it was handed out. */
   #long = { length: 0, chain: 0 };
+  #longSum = 0;
   #given = 0;
 
   /** `headBytes` is the length of the file's LOG_HEAD. */
@@ -91,7 +92,8 @@ export class LogReader {
 
   /**
    * Fills `into` with what follows, up to offset `end`, a boundary that was written.
-   * @returns bytes of the log; 0 at `end`, and at the end of the file
+   * @returns bytes of the log; 0 at `end`, and at the end of the file: the next file begins at `offset`,
+   * or something is missing between them
    * @throws {DiskError} ERR_DISK_DAMAGED; then this reader is of no use any more
    */
   read(into: Buffer, end: number): number {
@@ -139,8 +141,12 @@ export class LogReader {
     const bytes = Math.min(into.length, length - this.#given);
     if (this.#file.read(into, 0, bytes, this.#at + this.#given) < bytes)
       this.#damaged("the end of the file");
+    // Why again: these are not the bytes that were summed, but another reading of them.
+    const sum = this.#given === 0 ? this.#chain : this.#longSum;
+    this.#longSum = crc32(into, this.#given === 0 ? AT.type : 0, bytes, sum);
     this.#given += bytes;
     if (this.#given === length) {
+      if (this.#longSum !== chain) this.#damaged("a batch");
       this.#given = 0;
       this.#pass(chain, length);
     }

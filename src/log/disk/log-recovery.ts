@@ -19,19 +19,25 @@ import { LOG_HEAD_BYTES_MAX, decodeLogHead, type LogHead } from "./frames.ts";
 import { LogFileScan, type BatchSink } from "./log-file-scan.ts";
 import { logFileName, logFileNumber } from "./log-file-writer.ts";
 import { repairLog, type Repair, type RepairOptions } from "./log-repair.ts";
-import { judge, type FileReport, type LogStart, type Verdict } from "./proof.ts";
+import { judge, type Claims, type FileReport, type LogStart, type Verdict } from "./proof.ts";
 
 export interface RecoveryOptions extends RepairOptions {
-  readonly storeId: Id;
+  readonly directoryId: Id;
   readonly generation: number;
-  /** Number of the file that begins at `start`. */
-  readonly first: number;
   readonly start: LogStart;
+  readonly claims: Claims;
   readonly sink: BatchSink;
 }
 
-interface Found {
-  readonly number: number;
+/** A log that was recovered, ready for a new file. */
+export interface Recovered {
+  readonly verdict: Verdict;
+  readonly repair: Repair;
+  /** Of the file to begin at `verdict.end`. It takes the place of one that has no batch. */
+  readonly nextNumber: number;
+}
+
+interface Opened {
   readonly file: DiskFile;
   readonly head: LogHead | null;
   readonly headBytes: number;
@@ -40,9 +46,13 @@ interface Found {
 const NO_SINK: BatchSink = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 
 export class LogRecovery {
+  /** The newest head: what history, rank and lineage the log ends in. Null before any file. */
+  head: LogHead | null = null;
   readonly #options: RecoveryOptions;
-  readonly #found: readonly Found[];
+  /** Numbers of the files, in order. */
+  readonly #numbers: readonly number[];
   readonly #reports: FileReport[] = [];
+  #opened: Opened | null = null;
   #scan: LogFileScan | null = null;
   /** Batches go to the sink: no gap was met yet. */
   #isLinked = true;
@@ -51,68 +61,72 @@ export class LogRecovery {
   #readBytes = 0;
 
   constructor(options: RecoveryOptions) {
+    const { folder, claims, start } = options;
     this.#options = options;
-    this.#next = options.start;
-    this.#found = findFiles(options);
+    this.#next = start;
+    this.#numbers = folder
+      .list()
+      .map(logFileNumber)
+      .filter((number) => number >= claims.first)
+      .sort((a, b) => a - b);
   }
 
-  /** Bytes of all files that are to be read. */
-  get totalBytes(): number {
-    return this.#found.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+  /** Files that are to be read, and how many of them were. */
+  get files(): { readonly total: number; readonly done: number } {
+    return { total: this.#numbers.length, done: this.#reports.length };
   }
 
-  /** Of these, so many were read. */
   get readBytes(): number {
     return this.#readBytes + (this.#scan?.readBytes ?? 0);
   }
 
-  /** The newest head: what history, rank and lineage the log ends in. Null before any file. */
-  get head(): LogHead | null {
-    return this.#head;
-  }
-
-  #head: LogHead | null = null;
-
-  /** Reads a block. @returns false once all is read: finish() is due */
+  /** Reads a block. What the sink throws passes through. @returns false once all is read */
   step(): boolean {
     if (this.#scan === null) {
-      const found = this.#found[this.#reports.length];
-      if (found === undefined) return false;
-      this.#open(found);
-      return true;
-    }
-    if (!this.#scan.step()) this.#report(this.#scan);
+      if (this.#reports.length === this.#numbers.length) return false;
+      this.#open(this.#numbers[this.#reports.length]!);
+    } else if (!this.#scan.step()) this.#close(this.#scan);
     return true;
   }
 
-  /** Judges and repairs. @throws {DiskError} with the log as it was, or fit to be recovered again */
-  finish(): { readonly verdict: Verdict; readonly repair: Repair; readonly nextNumber: number } {
-    assert(this.#reports.length === this.#found.length, "finish() before all was read");
-    for (const { file } of this.#found) file.close();
-    const { first, start } = this.#options;
-    const verdict = judge(this.#reports, first, start);
+  /** Judges and repairs. @throws {DiskError} then it can be recovered again, with the same verdict */
+  finish(): Recovered {
+    assert(this.#reports.length === this.#numbers.length, "finish() before all was read");
+    const { start, claims } = this.#options;
+    const verdict = judge(this.#reports, start, claims);
     const repair = repairLog(this.#reports, verdict, this.#syncedAt, this.#options);
-    return { verdict, repair, nextNumber: first + verdict.last + 1 };
+    const last = this.#reports[verdict.last];
+    const isEmpty = last?.head?.start.offset === verdict.end;
+    return { verdict, repair, nextNumber: claims.first + verdict.last + (isEmpty ? 0 : 1) };
   }
 
-  #open({ number, file, head, headBytes }: Found): void {
+  /** For one that is not finished. */
+  abandon(): void {
+    this.#opened?.file.close();
+  }
+
+  #open(number: number): void {
+    const opened = openLog(number, this.#options);
+    const { file, head, headBytes } = opened;
     if (head === null) {
       this.#isLinked = false;
       this.#reports.push(unreadable(number, file.sizeBytes));
+      file.close();
       return;
     }
     const { offset, chain } = head.start;
-    const isNext = number === this.#options.first + this.#reports.length;
+    const isNext = number === this.#options.claims.first + this.#reports.length;
     this.#isLinked &&= isNext && offset === this.#next.offset && chain === this.#next.chain;
-    if (this.#isLinked) this.#head = head;
+    if (this.#isLinked) this.head = head;
     const sink = this.#isLinked ? this.#options.sink : NO_SINK;
+    this.#opened = opened;
     this.#scan = new LogFileScan(file, head, headBytes, sink);
   }
 
-  #report(scan: LogFileScan): void {
-    const { number, file, head } = this.#found[this.#reports.length]!;
+  #close(scan: LogFileScan): void {
+    const { file, head } = this.#opened!;
     this.#reports.push({
-      number,
+      number: this.#numbers[this.#reports.length]!,
       head,
       end: scan.offset,
       chain: scan.chain,
@@ -128,49 +142,38 @@ export class LogRecovery {
     }
     this.#readBytes += scan.readBytes;
     this.#scan = null;
+    this.#opened = null;
+    file.close();
   }
 }
 
 function unreadable(number: number, sizeBytes: number): FileReport {
-  return {
-    number,
-    head: null,
-    end: 0,
-    chain: 0,
-    endAt: 0,
-    sizeBytes,
-    damage: null,
-    marked: -1,
-    clean: false,
-  };
+  const end = { end: 0, chain: 0, endAt: 0 };
+  return { number, head: null, ...end, sizeBytes, damage: null, marked: -1, clean: false };
 }
 
-/** The log files from `first` on, by number. Files without a name of ours are left alone. */
-function findFiles({ folder, first, storeId, generation }: RecoveryOptions): Found[] {
-  const numbers = folder
-    .list()
-    .map(logFileNumber)
-    .filter((number) => number >= first)
-    .sort((a, b) => a - b);
-  return numbers.map((number) => {
-    const file = folder.open(logFileName(number));
-    const start = readHead(file);
-    const isOurs =
-      start !== null &&
-      start.head.number === number &&
-      start.head.storeId === storeId &&
-      start.head.generation === generation;
-    return { number, file, head: isOurs ? start.head : null, headBytes: start?.bytes ?? 0 };
-  });
+/** A log file of this directory; its head is null when it is damaged, or not where it belongs. */
+function openLog(number: number, { folder, directoryId, generation }: RecoveryOptions): Opened {
+  const file = folder.open(logFileName(number));
+  const start = readHead(file);
+  const isOurs =
+    start !== null &&
+    start.head.number === number &&
+    start.head.directoryId === directoryId &&
+    start.head.generation === generation;
+  return { file, head: isOurs ? start.head : null, headBytes: start?.bytes ?? 0 };
 }
 
 function readHead(file: DiskFile): { readonly head: LogHead; readonly bytes: number } | null {
   const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
-  const count = file.read(bytes, 0, bytes.length, 0);
   try {
-    return decodeLogHead(bytes.subarray(0, count));
+    return decodeLogHead(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)));
   } catch (error) {
-    if (error instanceof WireError || error instanceof DiskError) return null;
+    if (error instanceof WireError || isReadError(error)) return null;
     throw error;
   }
+}
+
+function isReadError(error: unknown): boolean {
+  return error instanceof DiskError && error.code === "ERR_DISK_READ";
 }

@@ -1,23 +1,27 @@
 /**
  * Makes a log on disk end where it is whole, so that a new file can follow it.
  *
- *   1 remember       incomplete only: up to where the log was proven, in the manifest, synced. First,
- *                    because the next steps destroy the proof
- *   2 copy           what is cut off the file, capped, synced
+ *   1 remember       incomplete only: in the manifest, synced, up to where the log was proven, and not
+ *                    the checkpoints above its end any more. First, because the next steps destroy the
+ *                    proof
+ *   2 copy           what is cut off the file, capped, synced; a disk that has no room for it is no
+ *                    reason not to start
  *   3 set aside      the files behind, under another name, the last one first; the folder is synced
  *   4 cut            the file at its last whole frame
  *   5 write again    what is behind its newest mark: it came from the page cache, and a sync that
  *                    failed in the last life may have marked its pages as clean
  *   6 sync           the file
  *
- * A crash at any step leaves a log that gets the same verdict, or one with less behind its end: what 3
- * takes away no longer has to prove anything, since 1 has it.
+ * A crash at any step leaves a log that gets the same verdict: what 3 takes away no longer has to prove
+ * anything, since 1 has it.
  *
  * Pure but for folders. Owns: the order. Does not own: the verdict (proof.ts), when copies and files
  * that were set aside go.
  */
+import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";
 import { logFileName } from "./log-file-writer.ts";
+import type { Missing } from "./manifest.ts";
 import type { FileReport, Verdict } from "./proof.ts";
 
 /** Bytes that are copied, or written again, at a time. */
@@ -31,10 +35,11 @@ export interface RepairOptions {
   readonly quarantine: DiskFolder;
   /** Bytes that one repair may copy there. */
   readonly quarantineBytesMax: number;
-  /** In the names of copies and of files that were set aside: new at every recovery. */
-  readonly label: string;
-  /** Remembers, synced, that the log was proven up to `proven`. Infinity: nobody knows how far. */
-  readonly rememberIncomplete: (proven: number) => void;
+  /**
+   * Writes to the manifest, synced, that the log was proven up to `missing`, and goes on from `end`,
+   * in file `lastLog`: checkpoints above `end` are of a log that is left.
+   */
+  readonly rememberIncomplete: (missing: Missing, end: number, lastLog: number) => void;
 }
 
 /** What was cut, and what was kept of it. */
@@ -56,13 +61,15 @@ export function repairLog(
   syncedAt: number,
   options: RepairOptions,
 ): Repair {
-  const { folder, label, rememberIncomplete } = options;
+  const { folder, rememberIncomplete } = options;
   const kept = files[verdict.last];
   const behind = files.slice(verdict.last + 1);
-  if (verdict.kind === "incomplete") rememberIncomplete(verdict.proven);
+  const { kind, proven, end } = verdict;
+  if (kind === "incomplete")
+    rememberIncomplete(Number.isFinite(proven) ? proven : "unknown", end, kept?.number ?? 0);
   const copiedBytes = copyTail(kept, options);
   for (const { number } of behind.toReversed())
-    folder.rename(logFileName(number), `${logFileName(number)}.${label}${ASIDE}`);
+    folder.rename(logFileName(number), `${logFileName(number)}${ASIDE}`);
   if (behind.length > 0) folder.sync();
   return {
     cutBytes: behind.reduce((sum, file) => sum + file.sizeBytes, tailBytes(kept)),
@@ -77,21 +84,34 @@ function tailBytes(kept: FileReport | undefined): number {
   return kept === undefined || kept.damage === null ? 0 : kept.sizeBytes - kept.endAt;
 }
 
-function copyTail(
-  kept: FileReport | undefined,
-  { folder, quarantine, quarantineBytesMax, label }: RepairOptions,
-): number {
-  const bytes = Math.min(tailBytes(kept), quarantineBytesMax);
+function copyTail(kept: FileReport | undefined, options: RepairOptions): number {
+  const bytes = Math.min(tailBytes(kept), options.quarantineBytesMax);
   if (kept === undefined || bytes === 0) return 0;
-  const name = logFileName(kept.number);
-  const source = folder.open(name);
-  const target = quarantine.create(`${name}.${label}.at-${kept.endAt}`);
-  copyRange(source, kept.endAt, kept.endAt + bytes, target, 0);
-  target.sync();
-  target.close();
-  source.close();
-  quarantine.sync();
-  return bytes;
+  try {
+    copyToQuarantine(kept, bytes, options);
+    return bytes;
+  } catch (error) {
+    if (error instanceof DiskError) return 0;
+    throw error;
+  }
+}
+
+/** Why not a new name each time: a node that is started again and again would fill the disk. */
+function copyToQuarantine(
+  { number, endAt }: FileReport,
+  bytes: number,
+  { folder, quarantine }: RepairOptions,
+): void {
+  const source = folder.open(logFileName(number));
+  const target = quarantine.create(`${logFileName(number)}.at-${endAt}`);
+  try {
+    copyRange(source, endAt, endAt + bytes, target, 0);
+    target.sync();
+    quarantine.sync();
+  } finally {
+    target.close();
+    source.close();
+  }
 }
 
 function cutAndRewrite(kept: FileReport, syncedAt: number, folder: DiskFolder): number {

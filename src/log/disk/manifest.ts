@@ -9,15 +9,19 @@
  * log files before `firstLog`, checkpoints that it does not list are removed at the next start.
  *
  *   a move                    the manifest is written
+ *   a new log file            when it is synced and renamed, before its first byte counts as written
  *   a new checkpoint          when its file is synced and renamed, and the log is durable up to it
- *   old log files go          before the first of them is removed
+ *   old log files go          before the first of them is removed, with the checkpoints that need them
  *   a new generation          when its checkpoint and its first log file are synced; until then the
  *                             old generation is the one that a restart finds, whole
- *   a cut below the proof     before the cut: it destroys what proves that something is missing
+ *   a cut below the proof     before the cut, which destroys what proves that something is missing: how
+ *                             far it was, never less than was written down before, and without the
+ *                             checkpoints above the cut, which are of a log that goes on no more
  *   that gap is closed        when the log is durable beyond it
  *
  * Pure. Owns: the text. Does not own: when, and the file (data-directory).
  */
+import assert from "node:assert/strict";
 import { LIMITS } from "../../limits.ts";
 import { crc32 } from "../../wire/crc.ts";
 import { isId } from "../../wire/id.ts";
@@ -27,6 +31,9 @@ const VERSION = 1;
 const U32_MAX = 0xffff_ffff;
 /** A generation keeps two: when the newer one is damaged, the older one and a longer log are used. */
 export const CHECKPOINTS_MAX = 2;
+
+/** An offset; "unknown" when nobody knows how far it was. */
+export type Missing = number | "unknown";
 
 export interface CheckpointEntry {
   readonly position: Position;
@@ -40,21 +47,25 @@ export interface CheckpointEntry {
 }
 
 export interface Manifest {
-  readonly storeId: Id;
+  readonly directoryId: Id;
   readonly generation: number;
   /** Number of the oldest log file that counts. */
   readonly firstLog: number;
-  /** Newest first. */
+  /** Number of the newest log file: that it is missing would show nowhere else. */
+  readonly lastLog: number;
+  /** Newest first. Every one of them proves that the log was synced up to its position. */
   readonly checkpoints: readonly CheckpointEntry[];
   /**
    * Offset up to which the log was proven and is no more: this node confirms and leads nothing before
    * it has that again. Null when nothing is missing, "unknown" when nobody knows how far.
    */
-  readonly incompleteTo: number | "unknown" | null;
+  readonly incompleteTo: Missing | null;
 }
 
-/** The text of a manifest. */
+/** The text of a manifest. A number that it cannot keep is an AssertionError. */
 export function encodeManifest(manifest: Manifest): string {
+  const { incompleteTo } = manifest;
+  assert(typeof incompleteTo !== "number" || Number.isSafeInteger(incompleteTo));
   const line = `${JSON.stringify({ version: VERSION, ...manifest })}\n`;
   return `${line}${sumOf(line)}\n`;
 }
@@ -67,9 +78,10 @@ export function decodeManifest(text: string): Manifest {
   const root = objectOf(JSON.parse(line), "the manifest");
   if (root["version"] !== VERSION) throw new Error(`version ${String(root["version"])}`);
   return {
-    storeId: idOf(root["storeId"], "storeId"),
+    directoryId: idOf(root["directoryId"], "directoryId"),
     generation: numberOf(root["generation"], "generation", U32_MAX),
     firstLog: numberOf(root["firstLog"], "firstLog", U32_MAX),
+    lastLog: numberOf(root["lastLog"], "lastLog", U32_MAX),
     checkpoints: checkpointsOf(root["checkpoints"]),
     incompleteTo: incompleteOf(root["incompleteTo"]),
   };
@@ -100,7 +112,7 @@ function checkpointsOf(value: unknown): readonly CheckpointEntry[] {
   });
 }
 
-function incompleteOf(value: unknown): Manifest["incompleteTo"] {
+function incompleteOf(value: unknown): Missing | null {
   if (value === null || value === "unknown") return value;
   return numberOf(value, "incompleteTo", Number.MAX_SAFE_INTEGER);
 }

@@ -41,7 +41,8 @@ export function firstToKeep(needs: RetentionNeeds): number {
   const forRecovery = isDiskFull ? checkpoints[0] : checkpoints[1];
   if (forRecovery === undefined) return files[0]!.number;
   const wanted = Math.min(isDiskFull ? end : end - keepBytes, reading);
-  return Math.min(forRecovery, fileOf(files, wanted));
+  // Why not less than there is: on a disk that was full the older checkpoint has lost its log.
+  return Math.max(files[0]!.number, Math.min(forRecovery, fileOf(files, wanted)));
 }
 
 /** The number of the file that has `offset`; of the first one when it is older than that. */

@@ -18,7 +18,7 @@ function written(seed: number) {
     const bytes = model.append(random);
     writer.append(bytes, 0, bytes.length);
     if (random.fraction() < 0.5) writer.sync();
-    if (random.fraction() < 0.3) writer.mark();
+    if (random.fraction() < 0.3) writer.rest();
   }
   return { machine, model, boundaries };
 }

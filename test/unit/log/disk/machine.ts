@@ -1,16 +1,19 @@
 /** A machine for the tests of the log on disk: what it wrote, what it promised, and how it dies. */
 import { expect } from "vitest";
-import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
-import { LogRecovery } from "../../../../src/log/disk/log-recovery.ts";
-import type { Repair } from "../../../../src/log/disk/log-repair.ts";
+import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "../../../../src/log/disk/frames.ts";
+import { LogFileScan } from "../../../../src/log/disk/log-file-scan.ts";
+import { LogFileWriter, logFileName } from "../../../../src/log/disk/log-file-writer.ts";
+import { LogRecovery, type Recovered } from "../../../../src/log/disk/log-recovery.ts";
+import type { Missing } from "../../../../src/log/disk/manifest.ts";
 import type { Verdict } from "../../../../src/log/disk/proof.ts";
+import { DiskError } from "../../../../src/errors.ts";
 import { BATCH_HEAD_BYTES, chainStart } from "../../../../src/wire/frame.ts";
-import { Crash, VirtualDisk } from "../../../sim/virtual-disk.ts";
+import { Crash, VirtualDisk, type VirtualFolder } from "../../../sim/virtual-disk.ts";
 import { Random } from "../../../tools/random.ts";
 import { makeBatch } from "../../wire/tools.ts";
 
 export const HISTORY = "00112233445566778899aabbccddeeff";
-export const STORE = "0123456789abcdef0123456789abcdef";
+export const DIRECTORY = "0123456789abcdef0123456789abcdef";
 export const START = { history: HISTORY, offset: 0, chain: chainStart(HISTORY) };
 const NAME = { history: HISTORY, rank: { term: 1, run: 0 }, lineage: [] };
 const FILE_BYTES = 6000;
@@ -40,20 +43,23 @@ export class Model {
   }
 }
 
-export interface Recovered {
-  readonly verdict: Verdict;
-  readonly repair: Repair;
-  readonly nextNumber: number;
+export interface Outcome extends Recovered {
+  /** What the sink was given. */
   readonly bytes: Buffer;
-  readonly incomplete: readonly number[];
 }
 
 /** Everything that a machine has, and what of it a crash takes. */
 export class Machine {
   readonly disk: VirtualDisk;
   readonly random: Random;
+  /** What the manifest says: written whole or not at all. */
+  missing: Missing | null = null;
+  lastLog = 0;
   ids = 0;
-  recoveries = 0;
+  /** What died, each time. */
+  readonly deaths: ("machine" | "process")[] = [];
+  /** Called before recovery takes a batch. */
+  onBatch: () => void = () => {};
 
   constructor(seed: number) {
     this.random = new Random(seed);
@@ -69,31 +75,35 @@ export class Machine {
     const options = {
       folder: this.disk.folder("log"),
       fileBytes: FILE_BYTES,
-      storeId: STORE,
+      directoryId: DIRECTORY,
       generation: 1,
       mint: this.mint,
       clock: () => 1_767_225_600_000,
+      name: (last: number) => {
+        this.disk.step("rename", "manifest");
+        this.lastLog = last;
+      },
     };
     return new LogFileWriter(options, number, { history: HISTORY, offset, chain }, NAME);
   }
 
-  recover(): Recovered {
+  recover(): Outcome {
     const parts: Buffer[] = [];
     let open: Buffer[] = [];
-    const incomplete: number[] = [];
-    this.recoveries += 1;
+    const missing = this.missing === "unknown" ? Number.POSITIVE_INFINITY : (this.missing ?? 0);
     const recovery = new LogRecovery({
       folder: this.disk.folder("log"),
       quarantine: this.disk.folder("quarantine"),
       quarantineBytesMax: 3000,
-      label: `r${this.recoveries}`,
-      rememberIncomplete: (proven) => {
-        incomplete.push(proven);
+      rememberIncomplete: (to, _, last) => {
+        this.disk.step("rename", "manifest");
+        this.missing = to;
+        this.lastLog = last;
       },
-      storeId: STORE,
+      directoryId: DIRECTORY,
       generation: 1,
-      first: 1,
       start: START,
+      claims: { first: 1, last: this.lastLog, proven: missing },
       sink: {
         batchHead: (head, at) => {
           open = [Buffer.from(head.subarray(at, at + BATCH_HEAD_BYTES))];
@@ -102,57 +112,106 @@ export class Machine {
           open.push(Buffer.from(bytes.subarray(from, to)));
         },
         batchEnd: () => {
+          this.onBatch();
           parts.push(...open);
         },
       },
     });
     while (recovery.step());
-    return { ...recovery.finish(), bytes: Buffer.concat(parts), incomplete };
+    return { ...recovery.finish(), bytes: Buffer.concat(parts) };
   }
 
-  /** Runs until the machine dies at a step that was drawn, or `work` is done. */
+  /** Runs until the machine dies at a step that was drawn, or `work` is done or fails: then it dies too. */
   untilCrash(steps: number, work: () => void): void {
     this.disk.crashAt = this.disk.steps + 1 + this.random.between(0, steps);
     try {
       work();
     } catch (error) {
-      if (!(error instanceof Crash)) throw error;
+      if (!(error instanceof Crash || error instanceof DiskError)) throw error;
     }
-    if (this.random.fraction() < 0.7) this.disk.crash();
+    const isCrash = this.random.fraction() < 0.7;
+    this.deaths.push(isCrash ? "machine" : "process");
+    if (isCrash) this.disk.crash();
     else this.disk.kill();
   }
 }
 
-/** Writes at random until the machine dies. */
-function write(machine: Machine, model: Model, number: number): void {
-  const { random } = machine;
-  const { length } = model.bytes;
-  const writer = machine.writer(number, length, model.chain);
-  for (;;) {
-    const draw = random.fraction();
-    if (draw < 0.5) {
-      const batches = Array.from({ length: random.between(1, 5) }, () => model.append(random));
-      const bytes = Buffer.concat(batches);
-      writer.append(bytes, 0, bytes.length);
-      expect(writer.written).toBe(model.bytes.length);
-    } else if (draw < 0.8) writer.sync();
-    else if (draw < 0.9) writer.mark();
-    else writer.zeroAhead(2000);
-    model.promised = Math.max(model.promised, writer.durable);
-  }
+/** What a machine does wrong on its own. */
+export interface Troubles {
+  readonly write: number;
+  readonly sync: number;
+  readonly other: number;
 }
 
-export function life(machine: Machine, model: Model, number: number): void {
-  machine.untilCrash(60, () => {
-    write(machine, model, number);
+export const NO_TROUBLES: Troubles = { write: 0, sync: 0, other: 0 };
+
+export function makeTroubles(machine: Machine, { write, sync, other }: Troubles): void {
+  const { random, disk } = machine;
+  const chance = { write, sync, syncFolder: sync, truncate: other, create: other, rename: other };
+  disk.fail = (call) => {
+    if (call === "remove" || random.fraction() >= chance[call]) return null;
+    if (call === "sync" || call === "syncFolder") return "ERR_DISK_SYNC";
+    return random.pick(["ERR_DISK_FULL", "ERR_DISK_WRITE"] as const);
+  };
+}
+
+/** One life: it writes at random until the machine dies. @returns the writer, null before there was one */
+export function life(machine: Machine, model: Model, number: number): LogFileWriter | null {
+  let writer: LogFileWriter | null = null;
+  machine.untilCrash(80, () => {
+    writer = machine.writer(number, model.bytes.length, model.chain);
+    while (!writer.isDead) writeSome(machine, model, writer);
   });
+  return writer;
 }
 
-/** Recovers, though the machine may die again on the way. */
-export function recoverInTheEnd(machine: Machine): Recovered {
-  for (let tries = machine.random.between(0, 3); tries > 0; tries--)
-    machine.untilCrash(12, () => {
-      machine.recover();
+function writeSome(machine: Machine, model: Model, writer: LogFileWriter): void {
+  const { random } = machine;
+  const draw = random.fraction();
+  try {
+    if (draw < 0.5) {
+      if (model.bytes.length === writer.written)
+        for (let count = random.between(1, 5); count > 0; count--) model.append(random);
+      const rest = model.bytes.subarray(writer.written);
+      writer.append(rest, 0, rest.length);
+      expect(writer.written).toBe(model.bytes.length);
+    } else if (draw < 0.78) writer.sync();
+    else if (draw < 0.88) writer.rest();
+    else if (draw < 0.97) writer.zeroAhead(2000);
+    else writer.startHistory(NAME);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    if (!writer.isDead) expect(endOf(machine, writer.number)).toBe(writer.written);
+  }
+  model.promised = Math.max(model.promised, writer.durable);
+}
+
+/** What a process finds in a file now. */
+export function scanOf(folder: VirtualFolder, name: string): LogFileScan {
+  const file = folder.open(name);
+  const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
+  const count = file.read(bytes, 0, bytes.length, 0);
+  const { head, bytes: headBytes } = decodeLogHead(bytes.subarray(0, count));
+  const sink = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
+  const scan = new LogFileScan(file, head, headBytes, sink);
+  while (scan.step());
+  return scan;
+}
+
+/** Where the log ends in the file that a writer has open, -1 when it is damaged. */
+function endOf(machine: Machine, number: number): number {
+  const { damage, offset } = scanOf(machine.disk.folder("log"), logFileName(number));
+  return damage === null ? offset : -1;
+}
+
+/** Recovers, though the machine may die or fail again on the way. */
+export function recoverInTheEnd(machine: Machine): Outcome {
+  let outcome: Outcome | null = null;
+  for (let tries = 0; outcome === null; tries++) {
+    expect(tries, "stuck").toBeLessThan(100);
+    machine.untilCrash(tries < 3 ? 14 : Number.POSITIVE_INFINITY, () => {
+      outcome = machine.recover();
     });
-  return machine.recover();
+  }
+  return outcome;
 }

@@ -5,12 +5,13 @@ import {
   type Manifest,
 } from "../../../../src/log/disk/manifest.ts";
 import { crc32 } from "../../../../src/wire/crc.ts";
-import { HISTORY, STORE } from "./machine.ts";
+import { DIRECTORY, HISTORY } from "./machine.ts";
 
 const MANIFEST: Manifest = {
-  storeId: STORE,
+  directoryId: DIRECTORY,
   generation: 3,
   firstLog: 17,
+  lastLog: 19,
   checkpoints: [
     {
       position: { history: HISTORY, offset: 4096, chain: 7 },
@@ -35,6 +36,11 @@ describe("manifest", () => {
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
   });
 
+  test("what it cannot keep is not written", () => {
+    const incompleteTo = Number.POSITIVE_INFINITY;
+    expect(() => encodeManifest({ ...MANIFEST, incompleteTo })).toThrow();
+  });
+
   test("every flipped bit and every cut is refused", () => {
     const text = Buffer.from(encodeManifest(MANIFEST));
     for (let at = 0; at < text.length; at++) {
@@ -47,9 +53,10 @@ describe("manifest", () => {
 
   test.each([
     ["version", { version: 2 }],
-    ["storeId", { storeId: "x" }],
+    ["directoryId", { directoryId: "x" }],
     ["generation", { generation: -1 }],
     ["firstLog", { firstLog: 1.5 }],
+    ["lastLog", { lastLog: null }],
     ["checkpoints", { checkpoints: [1, 2, 3] }],
     ["checkpoint", { checkpoints: [null] }],
     ["position", { checkpoints: [{ ...MANIFEST.checkpoints[0], position: 1 }] }],

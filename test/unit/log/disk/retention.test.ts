@@ -22,6 +22,7 @@ describe("firstToKeep", () => {
     ["without any checkpoint all stays", { checkpoints: [] }, 3],
     ["a full disk keeps the newer checkpoint", { isDiskFull: true }, 7],
     ["a full disk keeps nothing for replicas", { isDiskFull: true, keepBytes: 500 }, 7],
+    ["files that are gone do not come back", { checkpoints: [7, 2] }, 3],
     ["a full disk without a checkpoint keeps all", { isDiskFull: true, checkpoints: [] }, 3],
   ])("%s", (_, change, first) => {
     expect(firstToKeep({ ...NEEDS, ...change })).toBe(first);
