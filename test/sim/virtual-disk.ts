@@ -13,7 +13,7 @@
 import assert from "node:assert/strict";
 import { DiskError, type DiskErrorCode } from "../../src/errors.ts";
 import type { DiskFile, DiskFolder } from "../../src/log/disk/files.ts";
-import type { Random } from "../tools/random.ts";
+import type { Random } from "../../tools/random.ts";
 
 /** What a disk writes whole, or cannot read. */
 export const SECTOR_BYTES = 512;

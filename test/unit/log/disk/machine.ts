@@ -9,7 +9,7 @@ import type { Verdict } from "../../../../src/log/disk/proof.ts";
 import { DiskError } from "../../../../src/errors.ts";
 import { BATCH_HEAD_BYTES, chainStart } from "../../../../src/wire/frame.ts";
 import { Crash, VirtualDisk, type VirtualFolder } from "../../../sim/virtual-disk.ts";
-import { Random } from "../../../tools/random.ts";
+import { Random } from "../../../../tools/random.ts";
 import { makeBatch } from "../../wire/tools.ts";
 
 export const HISTORY = "00112233445566778899aabbccddeeff";

@@ -1,0 +1,97 @@
+/**
+ * Writes a checkpoint: the state where a log file begins, as it would be sent to a replica.
+ *
+ *   [ SNAPSHOT | CHUNK 0 | CHUNK 1 | ... | END ]      aside, until publish()
+ *
+ *   begin     file aside: SNAPSHOT
+ *   chunk     frames, gathered to writes of a MiB
+ *   finish    END, sync: the file is whole
+ *   publish   rename, sync the folder. Not before the log is durable up to its position: what is behind
+ *             it would be missing, and its position counts as proof that it is not
+ *   abandon   what was written goes
+ *
+ * Pure but for a DiskFolder. Owns: one file. Does not own: where chunks come from, the rate, the manifest.
+ */
+import assert from "node:assert/strict";
+import { encode } from "../../wire/codec.ts";
+import type { SnapshotBegin, SnapshotEnd } from "../../wire/messages.ts";
+import type { DiskFile, DiskFolder } from "./files.ts";
+
+/** Bytes that are gathered before they are written. */
+const WRITE_BYTES = 1024 * 1024;
+
+export class CheckpointWriter {
+  readonly #folder: DiskFolder;
+  readonly #name: string;
+  readonly #file: DiskFile;
+  readonly #gathered: Buffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
+  #gatheredBytes = 0;
+  #at = 0;
+  #state: "open" | "whole" | "closed" = "open";
+
+  /** `log` is the number of the log file that begins at `begin.position`. @throws {DiskError} */
+  constructor(folder: DiskFolder, log: number, begin: SnapshotBegin) {
+    this.#folder = folder;
+    this.#name = checkpointName(log);
+    this.#file = folder.create(`${this.#name}.tmp`);
+    this.#gather(encode({ ...begin, firstChunk: 0 }));
+  }
+
+  /** Bytes of the file. */
+  get bytes(): number {
+    return this.#at + this.#gatheredBytes;
+  }
+
+  /** A CHUNK frame, `bytes[from, to)`, the next one; it is copied. @throws {DiskError} */
+  chunk(bytes: Buffer, from: number, to: number): void {
+    assert.equal(this.#state, "open");
+    this.#gather(bytes.subarray(from, to));
+  }
+
+  /** All chunks are in. @throws {DiskError} */
+  finish(end: SnapshotEnd): void {
+    assert.equal(this.#state, "open");
+    this.#gather(encode(end));
+    this.#flush();
+    this.#file.sync();
+    this.#file.close();
+    this.#state = "whole";
+  }
+
+  /** It has its name for good. The log is durable up to its position. @throws {DiskError} */
+  publish(): void {
+    assert.equal(this.#state, "whole");
+    this.#folder.rename(`${this.#name}.tmp`, this.#name);
+    this.#folder.sync();
+    this.#state = "closed";
+  }
+
+  /** It is of no use. @throws {DiskError} when it cannot be removed: the next start does */
+  abandon(): void {
+    if (this.#state === "open") this.#file.close();
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#folder.remove(`${this.#name}.tmp`);
+  }
+
+  #gather(frame: Buffer): void {
+    if (this.#gatheredBytes + frame.length > WRITE_BYTES) this.#flush();
+    if (frame.length > WRITE_BYTES) this.#put(frame);
+    else this.#gatheredBytes += frame.copy(this.#gathered, this.#gatheredBytes);
+  }
+
+  #flush(): void {
+    if (this.#gatheredBytes > 0) this.#put(this.#gathered.subarray(0, this.#gatheredBytes));
+    this.#gatheredBytes = 0;
+  }
+
+  #put(bytes: Buffer): void {
+    this.#file.write([bytes], this.#at);
+    this.#at += bytes.length;
+  }
+}
+
+/** `00000018.checkpoint`: the state where `00000018.log` begins. */
+export function checkpointName(log: number): string {
+  return `${String(log).padStart(8, "0")}.checkpoint`;
+}
