@@ -56,6 +56,7 @@ export class Machine {
   missing: Missing | null = null;
   lastLog = 0;
   ids = 0;
+  fileBytes = FILE_BYTES;
   /** What died, each time. */
   readonly deaths: ("machine" | "process")[] = [];
   /** Called before recovery takes a batch. */
@@ -74,7 +75,7 @@ export class Machine {
   writer(number: number, offset: number, chain: number): LogFileWriter {
     const options = {
       folder: this.disk.folder("log"),
-      fileBytes: FILE_BYTES,
+      fileBytes: this.fileBytes,
       directoryId: DIRECTORY,
       generation: 1,
       mint: this.mint,
