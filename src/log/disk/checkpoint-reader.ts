@@ -8,6 +8,7 @@
  * Whatever is wrong is a DiskError ERR_DISK_DAMAGED: the older checkpoint is used then. What the
  * receiver throws passes through.
  * Owns: order and sums. Does not own: the state that is made of it.
+ * Tested in: test/unit/log/disk/checkpoint.test.ts.
  */
 import assert from "node:assert/strict";
 import { DiskError, WireError } from "../../errors.ts";

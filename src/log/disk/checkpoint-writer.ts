@@ -11,6 +11,7 @@
  *   abandon   what was written goes
  *
  * Pure but for a DiskFolder. Owns: one file. Does not own: where chunks come from, the rate, the manifest.
+ * Tested in: test/unit/log/disk/checkpoint.test.ts.
  */
 import assert from "node:assert/strict";
 import { encode } from "../../wire/codec.ts";

@@ -10,6 +10,7 @@
  *   synced                 all of it
  *
  * The shell is over node:fs; test/sim/virtual-disk.ts has one that crashes, tears and rots.
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import type { Id } from "../../wire/messages.ts";
 

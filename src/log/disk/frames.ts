@@ -12,6 +12,7 @@
  *
  * Owns: bytes of these two. Does not own: where they stand (log-file-writer.ts), what they prove
  * (proof.ts).
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import { WireError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";

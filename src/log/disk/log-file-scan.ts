@@ -21,6 +21,7 @@
  * Works in steps of a block, so that a loop can do something else between them. What it tells of a
  * batch before batchEnd() is not verified. What the sink throws passes through, and ends the scan.
  * Owns: walking one file. Does not own: what damage means, which files there are.
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import assert from "node:assert/strict";
 import { DiskError, WireError, type WireErrorCode } from "../../errors.ts";

@@ -26,6 +26,7 @@
  *
  * Pure but for a DiskFolder. Owns: order, positions, marks. Does not own: when to sync (the thread),
  * which files may go (retention), reading (log-file-scan.ts).
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";

@@ -17,6 +17,7 @@
  *
  * Pure but for folders. Owns: the order. Does not own: the verdict (proof.ts), when copies and files
  * that were set aside go.
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";

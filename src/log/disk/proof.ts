@@ -29,6 +29,7 @@
  * a sector of zeros where bytes were lost whose crc32 is 0: that takes bytes made for it, and a crash.
  *
  * Pure. Owns: the verdict. Does not own: reading (log-file-scan.ts), repairs (log-repair.ts).
+ * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import type { Damage } from "./log-file-scan.ts";
 import type { LogHead } from "./frames.ts";

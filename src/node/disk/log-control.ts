@@ -9,6 +9,7 @@
  * An offset needs more than 32 bits: it is a float64 between two counts of a version word. The version
  * is odd while it is written, so a reader that sees it odd, or changed, reads again.
  * Owns: the layout. Does not own: who sleeps when (log-thread.ts, log-worker.ts).
+ * Tested in: test/unit/node/disk/log-thread.test.ts.
  */
 import type { DiskErrorCode } from "../../errors.ts";
 
