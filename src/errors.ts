@@ -27,11 +27,7 @@ export type StoreErrorCode =
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type DiskErrorCode =
-  | "ERR_DISK_FULL"
-  | "ERR_DISK_WRITE"
-  | "ERR_DISK_READ"
-  | "ERR_DISK_SYNC"
-  | "ERR_DISK_DAMAGED";
+  "ERR_DISK_FULL" | "ERR_DISK_WRITE" | "ERR_DISK_READ" | "ERR_DISK_SYNC" | "ERR_DISK_DAMAGED";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
 export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED";
