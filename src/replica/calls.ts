@@ -89,13 +89,13 @@ export class StateCalls {
 }
 
 /** Errors of a state that is not ours may be anything; then nobody knows where it is. */
-function known(error: unknown): HawserError {
+export function known(error: unknown): HawserError {
   if (error instanceof HawserError) return error as HawserError;
   const why = error instanceof Error ? error.message : String(error);
   return new StoreError("ERR_STORE_FAILED", why, { cause: error });
 }
 
 /** After this failure the state may be anywhere. */
-export function isSuspect(error: HawserError): boolean {
-  return error.code === "ERR_STORE_FAILED";
+export function isSuspect(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "ERR_STORE_FAILED";
 }

@@ -11,7 +11,7 @@
 import assert from "node:assert/strict";
 import type { HawserError } from "../errors.ts";
 import type { LateStaging, LateTarget, StageEstimate } from "../store/state.ts";
-import type { StateCalls } from "./calls.ts";
+import { known, type StateCalls } from "./calls.ts";
 import type { Loading } from "./loading.ts";
 
 interface Waiting {
@@ -77,8 +77,12 @@ export class LateLoading implements Loading {
   }
 
   private stage(): LateStaging {
-    this.staging ??= this.target.stage(this.estimate);
-    return this.staging;
+    try {
+      this.staging ??= this.target.stage(this.estimate);
+      return this.staging;
+    } catch (error) {
+      throw known(error);
+    }
   }
 
   private readonly loadAnswered = (error: HawserError | null): void => {

@@ -14,6 +14,7 @@
  */
 import { type HawserError, WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";
+import { isSuspect } from "./calls.ts";
 import * as handshake from "./handshake.ts";
 import type { SessionLife } from "./life.ts";
 import { reportRestoreBegins, reportRestored } from "./reports.ts";
@@ -134,7 +135,7 @@ export class Restoring {
         life.holdInput();
       }
     } catch (error) {
-      this.notSwapped();
+      this.notSwapped(error);
       throw error;
     }
   }
@@ -143,12 +144,13 @@ export class Restoring {
   onSwapAnswered(error: HawserError | null): void {
     if (error === null) this.swapped();
     else {
-      this.notSwapped();
+      this.notSwapped(error);
       throw error;
     }
   }
 
-  private notSwapped(): void {
+  private notSwapped(error: unknown): void {
+    if (isSuspect(error)) this.streaming.tear();
     this.end = null;
     this.restorer.over();
   }

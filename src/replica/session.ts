@@ -21,7 +21,7 @@ import { printable } from "../wire/text.ts";
 import { ACCEPTS } from "./accepts.ts";
 import { AckClock } from "./ack-clock.ts";
 import { Backoff } from "./backoff.ts";
-import { isSuspect, StateCalls } from "./calls.ts";
+import { StateCalls } from "./calls.ts";
 import { lateBecause } from "./clocks.ts";
 import type { SessionDeps, SessionShell } from "./deps.ts";
 import { Handshaking } from "./handshaking.ts";
@@ -165,8 +165,9 @@ export class Session implements SessionLife {
       this.shell.end();
     } else this.shell.destroy();
     this.leaveConnection(nowMs);
-    if (!keep) this.restorer.drop();
     this.move({ kind: "stopped", why });
+    // Why last: a state that cannot give it up says so at once, to a session that is stopped.
+    if (!keep) this.restorer.drop();
   }
 
   /** The log was written by others, or cut, while this session was stopped; or replaced. */
@@ -326,7 +327,6 @@ export class Session implements SessionLife {
 
   private onSwapAnswered(error: HawserError | null): void {
     this.nowMs = this.deps.now();
-    if (error !== null && isSuspect(error)) this.streaming.tear();
     this.guard(() => this.restoring.onSwapAnswered(error));
     this.shell.wantStep();
   }
@@ -352,16 +352,9 @@ export class Session implements SessionLife {
     }
   }
 
-  /** What the state answers may come when there is no connection that could end for it. */
   private readonly onLateFault = (error: HawserError): void => {
     this.nowMs = this.deps.now();
-    const { kind } = this.state;
-    if (error.remedy === "stop" || (kind !== "stopped" && kind !== "retrying")) {
-      this.onFault(error, this.nowMs);
-      return;
-    }
-    this.restorer.drop();
-    this.lastError = printable(error.message);
+    this.onFault(error, this.nowMs);
   };
 
   holdInput(): void {
@@ -397,10 +390,20 @@ export class Session implements SessionLife {
   private onFault(error: unknown, nowMs: number): void {
     if (!(error instanceof HawserError)) throw error;
     if (error instanceof WireError) this.streaming.onWireFault(error);
-    if (error.remedy === "resync") this.restorer.drop();
     if (error.remedy === "stop") this.refuse(error.message, true);
-    else this.fail(error.message, nowMs);
+    else {
+      if (error.remedy === "resync" || !this.mayFail) this.restorer.drop();
+      // Why asked again: a state that could not give it up has stopped the session.
+      if (this.mayFail) this.fail(error.message, nowMs);
+      else this.lastError = printable(error.message);
+    }
     if (this.torn) this.lastError = reportTorn(this.deps, error.message);
+  }
+
+  /** There is a connection that can end: what the state answers may come when there is none. */
+  private get mayFail(): boolean {
+    const { kind } = this.state;
+    return kind !== "stopped" && kind !== "retrying";
   }
 
   refuse(why: string, forGood: boolean): void {

@@ -88,6 +88,21 @@ describe("the stream", () => {
     }
   });
 
+  test("refused inside a batch when the connection is over => torn, and that is told", () => {
+    for (const isStopped of [true, false]) {
+      const { harness, target, session } = following();
+      harness.welcome();
+      harness.bytes(batches()[0]!);
+      if (isStopped) session.stop("promoted", 0);
+      else session.onClosed("cut", 0);
+      target.answer(harness.refusal, 50);
+      harness.endTurn();
+      expect(session.torn).toBe(true);
+      expect(harness.events).toContain("torn");
+      expect(session.state.kind).toBe(isStopped ? "stopped" : "retrying");
+    }
+  });
+
   test("stopped while a run is under way => busy until the answer, then at its end", () => {
     const { harness, target, session } = following();
     harness.welcome();
@@ -196,5 +211,45 @@ describe("a snapshot", () => {
       expect([session.torn, session.restore, harness.log.next]).toEqual([!isRefused, null, 0]);
       expect(session.state.kind).toBe(isRefused ? "retrying" : "stopped");
     }
+  });
+
+  test("the commit throws something unknown => torn, and that is told", () => {
+    const { harness, target, session } = following();
+    harness.bytes(snapshot(harness));
+    target.answer();
+    harness.endTurn();
+    target.atOnce = 1;
+    target.throwsAt = { commit: new Error("the disk is gone") };
+    target.answer();
+    harness.endTurn();
+    expect([session.state.kind, session.torn, session.restore]).toEqual(["stopped", true, null]);
+    expect(harness.events).toContain("torn");
+  });
+
+  test("nothing can be staged, for a reason unknown => stopped, not torn", () => {
+    const { harness, target, session } = following();
+    target.throwsAt = { stage: new Error("no place") };
+    snapshot(harness);
+    expect([session.state.kind, session.torn]).toEqual(["stopped", false]);
+    expect(session.lastError).toMatch(/ERR_STORE_FAILED: no place/);
+  });
+
+  test("given up at a stop, and that fails at once => stopped once, torn", () => {
+    const { harness, target, session } = following();
+    target.atOnce = 2;
+    snapshot(harness);
+    target.throwsAt = { abort: new Error("the disk is gone") };
+    session.stop("promoted", 0);
+    expect([session.state.kind, session.torn, session.isBusy]).toEqual(["stopped", true, false]);
+    expect(harness.events).toContain("torn");
+  });
+
+  test("given up for a chunk that it refuses, and that fails at once => stopped, not tried again", () => {
+    const { harness, target, session } = following();
+    target.atOnce = 1;
+    target.throwsAt = { "load second": harness.refusal, abort: new Error("the disk is gone") };
+    snapshot(harness);
+    harness.tick(100_000);
+    expect([session.state.kind, session.torn, harness.dials]).toEqual(["stopped", true, 1]);
   });
 });

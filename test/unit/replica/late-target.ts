@@ -11,6 +11,8 @@ export class LateRecorder implements LateTarget {
   atOnce = 0;
   /** Thrown by the next call. */
   throws: Error | null = null;
+  /** Thrown by the call of this name, or whose name begins so, once. */
+  throwsAt: Readonly<Record<string, Error>> = {};
 
   isEmpty(): boolean {
     return false;
@@ -23,6 +25,7 @@ export class LateRecorder implements LateTarget {
 
   stage(): LateStaging {
     this.asked.push("stage");
+    this.throwFor("stage");
     return {
       load: (bytes, from, to) => this.ask(`load ${bytes.toString("latin1", from, to)}`),
       commit: ({ records }) => this.ask(`commit ${records}`),
@@ -36,11 +39,22 @@ export class LateRecorder implements LateTarget {
     this.onAnswer(error);
   }
 
+  private throwFor(what: string): void {
+    const found = Object.entries(this.throwsAt).find(([name]) => what.startsWith(name));
+    if (found === undefined) return;
+    const [name, error] = found;
+    this.throwsAt = Object.fromEntries(
+      Object.entries(this.throwsAt).filter(([other]) => other !== name),
+    );
+    throw error;
+  }
+
   private ask(what: string): boolean {
     this.asked.push(what);
     const { throws } = this;
     this.throws = null;
     if (throws !== null) throw throws;
+    this.throwFor(what);
     if (this.atOnce === 0) return false;
     this.atOnce -= 1;
     return true;
