@@ -27,7 +27,7 @@ import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
 import { type Role, roleName, startFollowing, startLeading, startSeeding } from "./roles.ts";
-import { type AskSources, Seeding } from "./seeding.ts";
+import { type AskSources, SeedRun } from "./seeding.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, SeedView, SessionView, type ViewedNode } from "./views.ts";
@@ -114,9 +114,9 @@ export class NodeCore implements ViewedNode {
     return startFollowing(upstream, consent);
   }
 
-  private makeSeeding(): Seeding {
+  private makeSeeding(): SeedRun {
     const { sources, ask, later, now, journal } = this.deps;
-    return new Seeding(new SeedView(this), {
+    return new SeedRun(new SeedView(this), {
       sources,
       ask,
       later,

@@ -27,14 +27,14 @@
  */
 import type { HistoryState } from "../log/history.ts";
 import { latestCommon } from "../primary/resume.ts";
-import type { Id, State } from "../wire/messages.ts";
+import type { Id, StateAnswer } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 
 /** What came of asking one source: its state, or why there is none. */
 export interface SeedAnswer {
   readonly source: Address;
-  readonly state: State | null;
+  readonly state: StateAnswer | null;
   /** For people; "" with a state. */
   readonly error: string;
 }
@@ -65,7 +65,7 @@ export type SeedChoice =
 
 interface Heard extends Log {
   readonly source: Address;
-  readonly state: State;
+  readonly state: StateAnswer;
 }
 
 /** Decides; see the table above. */
@@ -129,7 +129,7 @@ function errorsOf(answers: readonly SeedAnswer[]): string {
   return `no source answers: ${told.join("; ")}`;
 }
 
-function hasState(state: State): boolean {
+function hasState(state: StateAnswer): boolean {
   return state.hasData || state.position.offset > 0;
 }
 
@@ -145,7 +145,7 @@ function belowUnknownRoot(own: SeedSelf, heard: readonly Heard[]): Heard | undef
 }
 
 /** What is below this node knows of a root only what this node tells it. */
-function lives(state: State, own: SeedSelf): boolean {
+function lives(state: StateAnswer, own: SeedSelf): boolean {
   return state.role === "primary" || (state.rootLives && !state.path.includes(own.nodeId));
 }
 

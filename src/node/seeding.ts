@@ -52,7 +52,7 @@ export interface SeedingNode {
   stayBelow(source: Address): void;
 }
 
-export class Seeding {
+export class SeedRun {
   /** What it waits for, for people. */
   why = "asking its sources";
   private readonly node: SeedingNode;

@@ -89,7 +89,7 @@ export function newWriterTurn(): WriterTurn {
 }
 
 /** What may be added to the log before a hold that counts is at its cap, and that cap. */
-export interface Room {
+export interface HoldRoom {
   readonly roomBytes: number;
   /** A write larger than this does not wait for room: it never would fit. */
   readonly capBytes: number;
@@ -117,7 +117,7 @@ export class Pace {
   }
 
   /** Whether a write of about `bytes` of log may run now; else it waits, and is counted once. */
-  mayWrite(turn: WriterTurn, bytes: number, room: Room, tail: number, nowMs: number): boolean {
+  mayWrite(turn: WriterTurn, bytes: number, room: HoldRoom, tail: number, nowMs: number): boolean {
     turn.bytes = bytes;
     if (this.dueInMs(turn, room, tail, nowMs) <= 0) {
       this.goes(turn, nowMs);
@@ -139,7 +139,12 @@ export class Pace {
    * How long until the writer's write may run by the clock alone, ms: 0 for now, Infinity when it needs
    * room, which an ACK makes.
    */
-  dueInMs(turn: WriterTurn, { roomBytes, capBytes }: Room, tail: number, nowMs: number): number {
+  dueInMs(
+    turn: WriterTurn,
+    { roomBytes, capBytes }: HoldRoom,
+    tail: number,
+    nowMs: number,
+  ): number {
     if (!Number.isFinite(this.limit)) return 0;
     if (turn.bytes > roomBytes && turn.bytes <= capBytes) return Number.POSITIVE_INFINITY;
     const tokensMs = this.waitMs(tail, nowMs);

@@ -19,7 +19,7 @@ import type { FeederDeps } from "./deps.ts";
 import type { Hold, Holds } from "./holds.ts";
 import { LagWarnings, type LagOwner } from "./lag-warnings.ts";
 import type { Link } from "./link.ts";
-import { Pace, PACE_FLOOR_BYTES, paceOf, type Room, type WriterTurn } from "./pace.ts";
+import { Pace, PACE_FLOOR_BYTES, paceOf, type HoldRoom, type WriterTurn } from "./pace.ts";
 import { PacedWriters } from "./paced-writers.ts";
 import { Rate } from "./rate.ts";
 import { relieve, type ReliefOwner } from "./relief.ts";
@@ -117,7 +117,7 @@ export class Pacing {
     return this.owner.deps.node.role === "replica";
   }
 
-  private get room(): Room {
+  private get room(): HoldRoom {
     return { roomBytes: this.roomBytes, capBytes: this.holdCapBytes };
   }
 

@@ -40,7 +40,7 @@ export interface ReplicaClaim {
 }
 
 /** What a feeder knows of itself. */
-export interface FeederView extends HistoryState {
+export interface FeederSelf extends HistoryState {
   readonly role: "primary" | "replica";
   readonly first: number;
   readonly next: number;
@@ -90,7 +90,7 @@ export const ANSWER: Readonly<
 };
 
 /** Decides; see the table above. Total: every input has exactly one answer. */
-export function decideResume(feeder: FeederView, replica: ReplicaClaim): ResumeDecision {
+export function decideResume(feeder: FeederSelf, replica: ReplicaClaim): ResumeDecision {
   const decision = decideByPosition(feeder, replica);
   const { shipWanted } = replica;
   const asked =
@@ -100,7 +100,7 @@ export function decideResume(feeder: FeederView, replica: ReplicaClaim): ResumeD
   return asked ? { ...decision, case: "asked" } : decision;
 }
 
-function decideByPosition(feeder: FeederView, replica: ReplicaClaim): ResumeDecision {
+function decideByPosition(feeder: FeederSelf, replica: ReplicaClaim): ResumeDecision {
   const { history, offset, chain } = replica.position;
   const common = latestCommon(feeder, { history, lineage: replica.lineage });
   if (common === null) return answer(unrelatedCase(feeder, replica), "", -1, 0);
@@ -125,7 +125,7 @@ function answer(
   return { case: name, common, fork, discardBytes };
 }
 
-function unrelatedCase(feeder: FeederView, replica: ReplicaClaim): ResumeCase {
+function unrelatedCase(feeder: FeederSelf, replica: ReplicaClaim): ResumeCase {
   if (!replica.hasData) return "new";
   if (replica.consent === "reset") return "reset";
   if (replica.consent === "none") return "unrelated";

@@ -17,7 +17,7 @@ import {
   type Control,
   type Greeting,
   type Id,
-  type State,
+  type StateAnswer,
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
 import { printable } from "../wire/text.ts";
@@ -39,7 +39,7 @@ export interface InquiryDeps {
   /** The answer must be there within this, ms. */
   readonly timeoutMs: number;
   /** Called once; without a state `error` says why. */
-  readonly onAnswer: (state: State | null, error: string) => void;
+  readonly onAnswer: (state: StateAnswer | null, error: string) => void;
 }
 
 export class Inquiry extends ControlSink implements SocketUser {
@@ -119,7 +119,7 @@ export class Inquiry extends ControlSink implements SocketUser {
     shell.write(encode({ type: "ask", version: PROTOCOL.max, nonce: this.nonce, proof }));
   }
 
-  private onState(state: State): void {
+  private onState(state: StateAnswer): void {
     const { password } = this.deps;
     if (this.feederNonce === "") {
       this.finish(null, "it answers before it was asked");
@@ -132,7 +132,7 @@ export class Inquiry extends ControlSink implements SocketUser {
     else this.finish(state, "");
   }
 
-  private finish(state: State | null, error: string): void {
+  private finish(state: StateAnswer | null, error: string): void {
     if (this.answered) return;
     this.answered = true;
     this.deps.shell.destroy();

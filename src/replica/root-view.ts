@@ -13,7 +13,7 @@ import { LIMITS } from "../limits.ts";
 import type { Id, Ping, Welcome } from "../wire/messages.ts";
 
 /** The root, as PING tells of it. */
-export interface RootWord {
+export interface RootNews {
   /** Its wall clock, ms since 1970. */
   readonly clockMs: number;
   /** How old the word on its end is, ms. */
@@ -27,7 +27,7 @@ export class RootView {
   upstreamNext = -1;
   /** Where the root's log ends, as last heard; -1 unknown. */
   end = -1;
-  private word: RootWord | null = null;
+  private word: RootNews | null = null;
   private heardAtMs = 0;
   /** The root, and the history that `end` belongs to. */
   private rootId: Id = "";
@@ -63,7 +63,7 @@ export class RootView {
   }
 
   /** The newest word, as old as it is now; null before the first. `downForMs`: our own link's, 0 while up. */
-  wordAt(nowMs: number, downForMs: number): RootWord | null {
+  wordAt(nowMs: number, downForMs: number): RootNews | null {
     const { word } = this;
     if (word === null) return null;
     const sinceMs = Math.max(0, nowMs - this.heardAtMs);

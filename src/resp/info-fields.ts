@@ -4,4 +4,4 @@
  * Owns: the type. Does not own: any field.
  * Tested in: test/unit/resp/info.test.ts.
  */
-export type Fields = readonly (readonly [name: string, value: string | number])[];
+export type InfoFields = readonly (readonly [name: string, value: string | number])[];

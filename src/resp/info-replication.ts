@@ -4,7 +4,7 @@
  * redis's replication ids have 40 hex digits and our histories 32: eight zeros follow.
  * Owns: names and their meaning. Does not own: the status (node/api.ts).
  */
-import type { Fields } from "./info-fields.ts";
+import type { InfoFields } from "./info-fields.ts";
 import type { LinkStateName, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
 
 const NO_ID = "0".repeat(40);
@@ -19,7 +19,7 @@ const LINK_STATES: Readonly<Record<LinkStateName, string>> = {
   streaming: "online",
 };
 
-export function replicationFields(status: NodeStatus): Fields {
+export function replicationFields(status: NodeStatus): InfoFields {
   const { backlog, lineage, position } = status;
   const previous = lineage.at(-1);
   const lagging = status.links.filter((link) => link.state === "streaming");
@@ -68,7 +68,7 @@ export function replicationFields(status: NodeStatus): Fields {
   ];
 }
 
-function upstreamFields(upstream: UpstreamStatus): Fields {
+function upstreamFields(upstream: UpstreamStatus): InfoFields {
   const { lastIoAgoMs, restore } = upstream;
   const up = upstream.state === "streaming";
   return [
@@ -99,7 +99,7 @@ function upstreamFields(upstream: UpstreamStatus): Fields {
   ];
 }
 
-function syncFields(upstream: UpstreamStatus): Fields {
+function syncFields(upstream: UpstreamStatus): InfoFields {
   const { restore } = upstream;
   if (restore === null) return [];
   const done = restore.bytesTotal === 0 ? 0 : (100 * restore.bytes) / restore.bytesTotal;

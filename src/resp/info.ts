@@ -7,11 +7,11 @@
 import { freemem, release, totalmem, type as osType } from "node:os";
 import type { PortContext } from "./context.ts";
 import { replicationFields } from "./info-replication.ts";
-import type { Fields } from "./info-fields.ts";
+import type { InfoFields } from "./info-fields.ts";
 import { VERSION } from "../node/version.ts";
 import { REDIS_VERSION } from "./redis-version.ts";
 
-type Section = (port: PortContext) => Fields;
+type Section = (port: PortContext) => InfoFields;
 
 const SECTIONS: Readonly<Record<string, Section>> = {
   server,
@@ -39,7 +39,7 @@ export function infoText(port: PortContext, asked: readonly string[]): string {
   return text;
 }
 
-function server(port: PortContext): Fields {
+function server(port: PortContext): InfoFields {
   const upSeconds = Math.floor((Date.now() - port.startedAtMs) / 1000);
   return [
     ["redis_version", REDIS_VERSION],
@@ -58,7 +58,7 @@ function server(port: PortContext): Fields {
   ];
 }
 
-function clients(port: PortContext): Fields {
+function clients(port: PortContext): InfoFields {
   let blocked = 0;
   for (const client of port.clients.values()) if (client.isBlocked) blocked++;
   return [
@@ -69,7 +69,7 @@ function clients(port: PortContext): Fields {
   ];
 }
 
-function memory(port: PortContext): Fields {
+function memory(port: PortContext): InfoFields {
   const store = port.node.store.stats();
   const heap = process.memoryUsage();
   const total = totalmem();
@@ -105,7 +105,7 @@ function clientBytes(port: PortContext): number {
   return bytes;
 }
 
-function persistence(port: PortContext): Fields {
+function persistence(port: PortContext): InfoFields {
   return [
     ["loading", port.node.isLoading() ? 1 : 0],
     ["async_loading", 0],
@@ -119,7 +119,7 @@ function persistence(port: PortContext): Fields {
 }
 
 /** redis's fields of a load under way; clients wait by the last. */
-function loadingFields(port: PortContext): Fields {
+function loadingFields(port: PortContext): InfoFields {
   if (!port.node.isLoading()) return [];
   const restore = port.node.status().upstream?.restore ?? null;
   if (restore === null) return [["loading_eta_seconds", 1]];
@@ -136,7 +136,7 @@ function loadingFields(port: PortContext): Fields {
   ];
 }
 
-function stats(port: PortContext): Fields {
+function stats(port: PortContext): InfoFields {
   const { counters, keys, reply } = port;
   return [
     ["total_connections_received", counters.connections],
@@ -159,7 +159,7 @@ function stats(port: PortContext): Fields {
 }
 
 /** Every counter of the node by its name since CONFIG RESETSTAT; redis's three are there even at 0. */
-function syncCounters(port: PortContext): Fields {
+function syncCounters(port: PortContext): InfoFields {
   const all = {
     sync_full: 0,
     sync_partial_ok: 0,
@@ -169,7 +169,7 @@ function syncCounters(port: PortContext): Fields {
   return Object.entries(all).map(([name, n]) => [name, n - (port.nodeCountersReset[name] ?? 0)]);
 }
 
-function cpu(): Fields {
+function cpu(): InfoFields {
   const { user, system } = process.cpuUsage();
   return [
     ["used_cpu_sys", (system / 1e6).toFixed(6)],
@@ -177,7 +177,7 @@ function cpu(): Fields {
   ];
 }
 
-function keyspace(port: PortContext): Fields {
+function keyspace(port: PortContext): InfoFields {
   const { keys, expires } = port.node.store.stats();
   return keys === 0 ? [] : [["db0", `keys=${keys},expires=${expires},avg_ttl=0`]];
 }

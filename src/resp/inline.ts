@@ -42,64 +42,63 @@ export function splitInline(bytes: Buffer, from: number, to: number, sink: WordS
   }
 }
 
-interface Cursor {
+interface Place {
   /** Next byte to read. */
   at: number;
   /** Next byte to write; never ahead of `at`. */
   out: number;
 }
 
-function readWord(bytes: Buffer, to: number, cursor: Cursor): boolean {
-  while (cursor.at < to) {
-    const byte = bytes[cursor.at]!;
+function readWord(bytes: Buffer, to: number, place: Place): boolean {
+  while (place.at < to) {
+    const byte = bytes[place.at]!;
     if (isSpace(byte) || byte === 0) break;
     if (byte === DOUBLE || byte === SINGLE) {
-      cursor.at++;
-      const closed =
-        byte === DOUBLE ? readDouble(bytes, to, cursor) : readSingle(bytes, to, cursor);
+      place.at++;
+      const closed = byte === DOUBLE ? readDouble(bytes, to, place) : readSingle(bytes, to, place);
       if (!closed) return false;
       // A closing quote must be followed by a space or the end.
-      return cursor.at >= to || isSpace(bytes[cursor.at]!);
+      return place.at >= to || isSpace(bytes[place.at]!);
     }
-    bytes[cursor.out++] = byte;
-    cursor.at++;
+    bytes[place.out++] = byte;
+    place.at++;
   }
   // A NUL ends the line, as it ends a C string.
-  if (cursor.at < to && bytes[cursor.at] === 0) cursor.at = to;
+  if (place.at < to && bytes[place.at] === 0) place.at = to;
   return true;
 }
 
-function readDouble(bytes: Buffer, to: number, cursor: Cursor): boolean {
-  while (cursor.at < to) {
-    const byte = bytes[cursor.at++]!;
+function readDouble(bytes: Buffer, to: number, place: Place): boolean {
+  while (place.at < to) {
+    const byte = bytes[place.at++]!;
     if (byte === DOUBLE) return true;
-    if (byte !== BACKSLASH || cursor.at >= to) {
-      bytes[cursor.out++] = byte;
+    if (byte !== BACKSLASH || place.at >= to) {
+      bytes[place.out++] = byte;
       continue;
     }
-    const next = bytes[cursor.at]!;
-    const high = next === 0x78 && cursor.at + 2 < to ? hexDigit(bytes[cursor.at + 1]!) : -1;
-    const low = high >= 0 ? hexDigit(bytes[cursor.at + 2]!) : -1;
+    const next = bytes[place.at]!;
+    const high = next === 0x78 && place.at + 2 < to ? hexDigit(bytes[place.at + 1]!) : -1;
+    const low = high >= 0 ? hexDigit(bytes[place.at + 2]!) : -1;
     if (high >= 0 && low >= 0) {
-      bytes[cursor.out++] = high * 16 + low;
-      cursor.at += 3;
+      bytes[place.out++] = high * 16 + low;
+      place.at += 3;
     } else {
-      bytes[cursor.out++] = ESCAPES[next] ?? next;
-      cursor.at++;
+      bytes[place.out++] = ESCAPES[next] ?? next;
+      place.at++;
     }
   }
   return false;
 }
 
-function readSingle(bytes: Buffer, to: number, cursor: Cursor): boolean {
-  while (cursor.at < to) {
-    const byte = bytes[cursor.at++]!;
+function readSingle(bytes: Buffer, to: number, place: Place): boolean {
+  while (place.at < to) {
+    const byte = bytes[place.at++]!;
     if (byte === SINGLE) return true;
-    if (byte === BACKSLASH && bytes[cursor.at] === SINGLE && cursor.at < to) {
-      bytes[cursor.out++] = SINGLE;
-      cursor.at++;
+    if (byte === BACKSLASH && bytes[place.at] === SINGLE && place.at < to) {
+      bytes[place.out++] = SINGLE;
+      place.at++;
     } else {
-      bytes[cursor.out++] = byte;
+      bytes[place.out++] = byte;
     }
   }
   return false;

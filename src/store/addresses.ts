@@ -18,7 +18,7 @@
  */
 import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
-import { OWN_CLASS, Segment } from "./segment.ts";
+import { OWN_CLASS, ArenaSegment } from "./segment.ts";
 import type { ArenaBounds, SegmentMemory } from "./segment-memory.ts";
 
 const LARGE_PREFIX = 0xff;
@@ -30,15 +30,15 @@ const NO_WORDS = new Uint32Array(0);
 const NO_BYTES = Buffer.alloc(0);
 const NO_MEMORY = { buffer: new SharedArrayBuffer(0), words: NO_WORDS, bytes: NO_BYTES };
 /** What the addresses of a segment that was given back name. */
-const GONE = new Segment(0, NO_MEMORY, OWN_CLASS, 8, 0);
+const GONE = new ArenaSegment(0, NO_MEMORY, OWN_CLASS, 8, 0);
 
 export class Addresses {
   /** Shared segments by id, and their words and bytes: one load less on the way to a record. */
-  readonly #shared: Segment[] = [GONE];
+  readonly #shared: ArenaSegment[] = [GONE];
   readonly #words: Uint32Array[] = [NO_WORDS];
   readonly #bytes: Buffer[] = [NO_BYTES];
   /** Segments of large records by number. */
-  readonly #large: Segment[] = [];
+  readonly #large: ArenaSegment[] = [];
   readonly #unitShift: number;
   readonly #unitMask: number;
   readonly #freeIds: number[] = [];
@@ -55,7 +55,7 @@ export class Addresses {
     this.#largeMax = Math.min(bounds.largeRecordsMax, LARGE_MASK + 1);
   }
 
-  segmentOf(address: number): Segment {
+  segmentOf(address: number): ArenaSegment {
     if (address >>> LARGE_SHIFT === LARGE_PREFIX) return this.#large[address & LARGE_MASK]!;
     return this.#shared[address >>> this.#unitShift]!;
   }
@@ -87,21 +87,21 @@ export class Addresses {
   }
 
   /** A segment over `memory`, with addresses; after require(). */
-  add(memory: SegmentMemory, classIndex: number, slotBytes: number, created: number): Segment {
+  add(memory: SegmentMemory, classIndex: number, slotBytes: number, created: number): ArenaSegment {
     if (classIndex === OWN_CLASS) {
       const number = this.#freeNumbers.pop() ?? this.#large.length;
       const base = LARGE_FIRST | number | 0;
-      return (this.#large[number] = new Segment(base, memory, classIndex, slotBytes, created));
+      return (this.#large[number] = new ArenaSegment(base, memory, classIndex, slotBytes, created));
     }
     const id = this.#freeIds.pop() ?? this.#shared.length;
     this.#words[id] = memory.words;
     this.#bytes[id] = memory.bytes;
     const base = id << this.#unitShift;
-    return (this.#shared[id] = new Segment(base, memory, classIndex, slotBytes, created));
+    return (this.#shared[id] = new ArenaSegment(base, memory, classIndex, slotBytes, created));
   }
 
   /** Its addresses may be given to another. */
-  remove(segment: Segment): void {
+  remove(segment: ArenaSegment): void {
     if (segment.classIndex === OWN_CLASS) {
       const number = segment.base & LARGE_MASK;
       this.#large[number] = GONE;

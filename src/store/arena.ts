@@ -26,7 +26,7 @@ import assert from "node:assert/strict";
 import { StoreError } from "../errors.ts";
 import { Addresses } from "./addresses.ts";
 import { BIRTH, DEATH, hasExpiry, LENGTHS } from "./layout.ts";
-import { OWN_CLASS, type Segment, type SizeClass } from "./segment.ts";
+import { OWN_CLASS, type ArenaSegment, type SizeClass } from "./segment.ts";
 import type { SegmentMemory, SegmentPool } from "./segment-memory.ts";
 import { classBytes, classOf } from "./size-classes.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -37,7 +37,7 @@ const EPOCH_MAX = 0xffff_ffff;
 export class Arena {
   readonly pool: SegmentPool;
   /** All in use, in no order that means anything; one that is closed gives its place to the last. */
-  readonly segments: Segment[] = [];
+  readonly segments: ArenaSegment[] = [];
   readonly addresses: Addresses;
   readonly classes: SizeClass[] = [];
   /** Current epoch; a record written now is born in it. */
@@ -54,11 +54,11 @@ export class Arena {
   /** Bytes of the memory of its segments. */
   heldBytes = 0;
   /** Where allocate() placed its record last: the segment, and the word in it. */
-  placed: Segment | null = null;
+  placed: ArenaSegment | null = null;
   placedAt = 0;
   readonly open: Snapshot[] = [];
   /** The segment that compaction.ts empties, closed for new records, and the slot it is at. */
-  victim: Segment | null = null;
+  victim: ArenaSegment | null = null;
   victimSlot = 0;
   readonly #classedMax: number;
   /** Segments, from the first on, that sweep() has not looked at; it goes from the last to the first. */
@@ -107,7 +107,7 @@ export class Arena {
     return slots;
   }
 
-  #slotsLeft(segment: Segment): number {
+  #slotsLeft(segment: ArenaSegment): number {
     if (segment.closed) return 0;
     const free = segment.created >= this.pin ? segment.free : 0;
     return segment.capacity - segment.used + free;
@@ -142,13 +142,13 @@ export class Arena {
   }
 
   /** Counts the expiry of a record in `segment`. */
-  noteExpiry(segment: Segment, expireAt: number): void {
+  noteExpiry(segment: ArenaSegment, expireAt: number): void {
     segment.expires++;
     this.expires++;
     if (expireAt < segment.expireAtMin) segment.expireAtMin = expireAt;
   }
 
-  forgetExpiry(segment: Segment): void {
+  forgetExpiry(segment: ArenaSegment): void {
     segment.expires--;
     this.expires--;
   }
@@ -212,20 +212,20 @@ export class Arena {
   }
 
   /** Lets a segment that was closed for new records take some again. */
-  reopen(segment: Segment): void {
+  reopen(segment: ArenaSegment): void {
     if (segment.isGone) return;
     segment.closed = false;
     if (segment.created >= this.pin && segment.free > 0) this.#afterFree(segment);
   }
 
-  #hasRoom(segment: Segment): boolean {
+  #hasRoom(segment: ArenaSegment): boolean {
     if (segment.closed) return false;
     return (
       segment.used < segment.capacity || (segment.freeHead !== 0 && segment.created >= this.pin)
     );
   }
 
-  #place(segment: Segment): number {
+  #place(segment: ArenaSegment): number {
     const words = segment.words;
     let slot: number;
     if (segment.freeHead !== 0 && segment.created >= this.pin) {
@@ -254,7 +254,7 @@ export class Arena {
   }
 
   /** A segment with room in the class of `bytes`, now its current one. */
-  #nextSegment(bytes: number): Segment {
+  #nextSegment(bytes: number): ArenaSegment {
     const index = classOf(bytes);
     const sizeClass = this.classes[index]!;
     if (this.#unswept > 0) this.sweep(8);
@@ -274,7 +274,7 @@ export class Arena {
     return next;
   }
 
-  #open(memory: SegmentMemory, classIndex: number, slotBytes: number): Segment {
+  #open(memory: SegmentMemory, classIndex: number, slotBytes: number): ArenaSegment {
     const segment = this.addresses.add(memory, classIndex, slotBytes, this.epoch);
     segment.place = this.segments.length;
     this.segments.push(segment);
@@ -282,7 +282,7 @@ export class Arena {
     return segment;
   }
 
-  #free(segment: Segment, words: Uint32Array, at: number): void {
+  #free(segment: ArenaSegment, words: Uint32Array, at: number): void {
     words[at + LENGTHS] = segment.freeHead;
     segment.freeHead = (at << 2) / segment.slotBytes + 1;
     segment.free++;
@@ -290,7 +290,7 @@ export class Arena {
   }
 
   /** A segment that gained a free slot: gives it back when empty, else lists it. */
-  #afterFree(segment: Segment): void {
+  #afterFree(segment: ArenaSegment): void {
     const sizeClass = this.classes[segment.classIndex];
     if (segment.live === 0 && sizeClass?.current !== segment) {
       this.#close(segment);
@@ -304,7 +304,7 @@ export class Arena {
   }
 
   /** Gives the memory of an empty, unpinned segment back. */
-  #close(segment: Segment): void {
+  #close(segment: ArenaSegment): void {
     // Slots that died while pinned may not have been swept yet.
     this.deadBytes -= segment.dead * segment.slotBytes;
     this.freeBytes -= segment.free * segment.slotBytes;
@@ -328,7 +328,7 @@ export class Arena {
     this.pool.give(segment.memory);
   }
 
-  #unlist(sizeClass: SizeClass, segment: Segment): void {
+  #unlist(sizeClass: SizeClass, segment: ArenaSegment): void {
     if (segment.listedIn !== this.#listing) return;
     segment.listedIn = 0;
     const last = sizeClass.partial.pop()!;
@@ -337,14 +337,14 @@ export class Arena {
     last.listedAt = segment.listedAt;
   }
 
-  #sweepSegment(segment: Segment): void {
+  #sweepSegment(segment: ArenaSegment): void {
     if (segment.dead > 0) this.#freeDead(segment);
     if (segment.live === 0) this.#close(segment);
     else if (segment.free > 0) this.#afterFree(segment);
   }
 
   /** Rebuilds the free list of an unpinned segment from the stamps. */
-  #freeDead(segment: Segment): void {
+  #freeDead(segment: ArenaSegment): void {
     const words = segment.words;
     this.deadBytes -= segment.dead * segment.slotBytes;
     this.freeBytes -= segment.free * segment.slotBytes;

@@ -10,7 +10,7 @@
  */
 import { StoreError } from "../errors.ts";
 import type { Arena } from "./arena.ts";
-import type { Segment, SizeClass } from "./segment.ts";
+import type { ArenaSegment, SizeClass } from "./segment.ts";
 import type { KeySpace } from "./key-space.ts";
 import { DEATH } from "./layout.ts";
 
@@ -43,10 +43,10 @@ export function compact(space: KeySpace): boolean {
   return true;
 }
 
-function chooseVictim(arena: Arena): Segment | null {
+function chooseVictim(arena: Arena): ArenaSegment | null {
   for (const sizeClass of arena.classes) {
     if (!isSparse(sizeClass)) continue;
-    let best: Segment | null = null;
+    let best: ArenaSegment | null = null;
     for (const segment of sizeClass.partial) {
       if (segment.closed || segment.created < arena.pin) continue;
       if (best === null || segment.live < best.live) best = segment;
@@ -62,7 +62,7 @@ function isSparse(sizeClass: SizeClass): boolean {
   return spare >= 2 * perSegment && spare * 5 > sizeClass.slots;
 }
 
-function empty(space: KeySpace, victim: Segment): void {
+function empty(space: KeySpace, victim: ArenaSegment): void {
   const arena = space.arena;
   const words = victim.words;
   const records = Math.min(RECORDS_MAX, Math.ceil(BYTES_MAX / victim.slotBytes));

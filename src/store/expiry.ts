@@ -7,7 +7,7 @@
  * Tested in: test/unit/store/memory.test.ts.
  */
 import type { Arena } from "./arena.ts";
-import type { Segment } from "./segment.ts";
+import type { ArenaSegment } from "./segment.ts";
 import { DEATH, expireAtOf, hasExpiry, LENGTHS } from "./layout.ts";
 
 /** Slots looked at in one call: about 50 us. */
@@ -21,7 +21,7 @@ export class ExpirySearch {
   #slot = 0;
   /** Earliest expiry seen in the segment that is being searched. */
   #earliest = Number.POSITIVE_INFINITY;
-  #inside: Segment | null = null;
+  #inside: ArenaSegment | null = null;
 
   /**
    * Visits up to `limit` records that expired at or before `nowMs`; goes on where it stopped.
@@ -58,7 +58,7 @@ export class ExpirySearch {
   }
 
   /** The segment to go on in, or null when the next one has nothing to find. */
-  #enter(arena: Arena, nowMs: number): Segment | null {
+  #enter(arena: Arena, nowMs: number): ArenaSegment | null {
     const inside = this.#inside;
     // The arena may have been replaced as a whole.
     if (inside !== null && arena.segments[inside.place] === inside) return inside;
@@ -75,12 +75,12 @@ export class ExpirySearch {
     return segment;
   }
 
-  #leave(segment: Segment): void {
+  #leave(segment: ArenaSegment): void {
     segment.expireAtMin = Math.min(segment.expireAtMin, this.#earliest);
     this.#inside = null;
   }
 
-  #expiryOf(segment: Segment, at: number): number {
+  #expiryOf(segment: ArenaSegment, at: number): number {
     const words = segment.words;
     if (words[at + DEATH] !== 0 || !hasExpiry(words[at + LENGTHS]!)) return 0;
     return expireAtOf(words, at);

@@ -10,7 +10,7 @@ import type { SegmentMemory } from "./segment-memory.ts";
 export const OWN_CLASS = -1;
 
 /** One arena segment in use. */
-export class Segment {
+export class ArenaSegment {
   /** The address of its first slot. */
   readonly base: number;
   readonly memory: SegmentMemory;
@@ -70,9 +70,9 @@ export class Segment {
 export interface SizeClass {
   readonly slotBytes: number;
   readonly slotsPerSegment: number;
-  current: Segment | null;
+  current: ArenaSegment | null;
   /** Segments with free slots, none of them gone: a reference would keep its memory. */
-  partial: Segment[];
+  partial: ArenaSegment[];
   /** Slots of all its segments, and live records in them. */
   slots: number;
   live: number;

@@ -28,7 +28,7 @@
  */
 import assert from "node:assert/strict";
 import { ChunkMap } from "./chunk-map.ts";
-import type { Segment } from "./segment.ts";
+import type { ArenaSegment } from "./segment.ts";
 
 /** One arena segment as a snapshot sees it. */
 export interface FrozenSegment {
@@ -41,8 +41,8 @@ export interface FrozenSegment {
 
 /** What a snapshot needs of the arena that it pins. */
 export interface PinnedArena {
-  readonly segments: readonly Segment[];
-  readonly classes: readonly { readonly current: Segment | null }[];
+  readonly segments: readonly ArenaSegment[];
+  readonly classes: readonly { readonly current: ArenaSegment | null }[];
   readonly records: number;
   readonly liveBytes: number;
   /** The snapshot's last reader is gone. */
@@ -60,7 +60,7 @@ export class Snapshot {
   readonly chunkMaps: Map<number, ChunkMap> = new Map<number, ChunkMap>();
   readonly #arena: PinnedArena;
   /** Slots in use at the freeze, of the segments that were not full. */
-  readonly #partlyUsed = new Map<Segment, number>();
+  readonly #partlyUsed = new Map<ArenaSegment, number>();
   #segments: FrozenSegment[] | null = null;
   #readers = 0;
   #closed = false;

@@ -71,7 +71,7 @@ const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {
 
 const ACK_MODE: Readonly<Record<m.Ack["mode"], number>> = { streaming: 1, restoring: 2 };
 
-const ROLE: Readonly<Record<m.State["role"], number>> = { primary: 0, replica: 1 };
+const ROLE: Readonly<Record<m.StateAnswer["role"], number>> = { primary: 0, replica: 1 };
 
 const positionAt = (offset: Field<number>): Field<m.Position> =>
   f.struct<m.Position>({ history: f.id, offset, chain: f.u32 });
@@ -219,14 +219,14 @@ const ask = f.struct<m.Ask>({
   proof: f.maybeHex(PROOF_BYTES),
 });
 
-const state = f.struct<m.State>({
+const state = f.struct<m.StateAnswer>({
   type: f.constant("state"),
   proof: f.maybeHex(PROOF_BYTES),
   nodeId: f.id,
   role: f.choice(ROLE),
   hasData: f.flag,
   rootLives: f.flag,
-  upstream: f.struct<m.State["upstream"]>({ host: f.text, port: f.u16 }),
+  upstream: f.struct<m.StateAnswer["upstream"]>({ host: f.text, port: f.u16 }),
   path: f.list(f.id, LIMITS.pathNodesMax),
   position,
   lineage,

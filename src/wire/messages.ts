@@ -287,7 +287,7 @@ export interface Ask {
 }
 
 /** What a node has and whom it follows. */
-export interface State {
+export interface StateAnswer {
   readonly type: "state";
   /** As in WELCOME. */
   readonly proof: string;
@@ -320,4 +320,4 @@ export type Control =
   | Verify
   | DigestAnswer
   | Ask
-  | State;
+  | StateAnswer;

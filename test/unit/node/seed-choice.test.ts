@@ -6,12 +6,12 @@ import {
   type SeedChoice,
   type SeedSelf,
 } from "../../../src/node/seed-choice.ts";
-import type { State } from "../../../src/wire/messages.ts";
+import type { StateAnswer } from "../../../src/wire/messages.ts";
 
 const id = (name: string): string => Buffer.from(name.padEnd(16, "_")).toString("hex");
 
 /** "A:150 of H1, left H0 at 100". */
-interface Said extends Partial<Omit<State, "position" | "lineage">> {
+interface Said extends Partial<Omit<StateAnswer, "position" | "lineage">> {
   readonly history?: string;
   readonly offset?: number;
   /** Histories that were left, each with where. */
@@ -22,7 +22,7 @@ function answer(name: string, said: Said | null): SeedAnswer {
   const source = { host: name, port: 1 };
   if (said === null) return { source, state: null, error: "connection refused" };
   const { history = "H0", offset = 0, left = {}, ...rest } = said;
-  const state: State = {
+  const state: StateAnswer = {
     type: "state",
     proof: "",
     nodeId: id(name),

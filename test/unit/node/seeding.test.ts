@@ -1,7 +1,7 @@
 /** How a node that seeds waits for its source: told when it has caught up, or after it was away. */
 import { expect, test } from "vitest";
-import { Seeding } from "../../../src/node/seeding.ts";
-import type { State } from "../../../src/wire/messages.ts";
+import { SeedRun } from "../../../src/node/seeding.ts";
+import type { StateAnswer } from "../../../src/wire/messages.ts";
 
 const SOURCE = { host: "192.0.2.1", port: 1 };
 const id = (n: number): string => n.toString(16).padStart(32, "0");
@@ -22,7 +22,7 @@ function syncing() {
     stayBelow: () => undefined,
   };
   let asked = 0;
-  const state: State = {
+  const state: StateAnswer = {
     type: "state",
     proof: "",
     nodeId: id(3),
@@ -34,7 +34,7 @@ function syncing() {
     position: { history: id(4), offset: 100, chain: 1 },
     lineage: [],
   };
-  const seeding = new Seeding(node, {
+  const seeding = new SeedRun(node, {
     sources: [SOURCE],
     ask: (_, done) => {
       asked += 1;

@@ -5,7 +5,7 @@ import { promoted, type HistoryState } from "../../../src/log/history.ts";
 import {
   ANSWER,
   decideResume,
-  type FeederView,
+  type FeederSelf,
   type ReplicaClaim,
   type ResumeCase,
 } from "../../../src/primary/resume.ts";
@@ -27,7 +27,7 @@ interface Feeder {
 }
 
 /** A primary in H1 that holds [100, 1000) with a batch boundary every 10 bytes. */
-function feeder(given: Feeder = {}): FeederView {
+function feeder(given: Feeder = {}): FeederSelf {
   const first = given.first ?? 100;
   const next = given.next ?? 1000;
   return {

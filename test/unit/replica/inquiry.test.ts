@@ -3,7 +3,12 @@ import { describe, expect, test } from "vitest";
 import type { SessionShell } from "../../../src/replica/deps.ts";
 import { Inquiry } from "../../../src/replica/inquiry.ts";
 import { encode } from "../../../src/wire/codec.ts";
-import { PROTOCOL, type Control, type Greeting, type State } from "../../../src/wire/messages.ts";
+import {
+  PROTOCOL,
+  type Control,
+  type Greeting,
+  type StateAnswer,
+} from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
 import { decodeFrame } from "../wire/tools.ts";
 
@@ -18,7 +23,7 @@ const GREETING: Greeting = {
   authRequired: false,
 };
 
-const STATE: State = {
+const STATE: StateAnswer = {
   type: "state",
   proof: "",
   nodeId: "01".repeat(16),
@@ -33,7 +38,7 @@ const STATE: State = {
 
 class Asked {
   readonly sent: Control[] = [];
-  readonly answers: { readonly state: State | null; readonly error: string }[] = [];
+  readonly answers: { readonly state: StateAnswer | null; readonly error: string }[] = [];
   dialled = 0;
   destroyed = 0;
   readonly inquiry: Inquiry;

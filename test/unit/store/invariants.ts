@@ -1,7 +1,7 @@
 /** Walks all of a store and compares what it counts with what is there. */
 import assert from "node:assert/strict";
 import type { Arena } from "../../../src/store/arena.ts";
-import { OWN_CLASS, type Segment } from "../../../src/store/segment.ts";
+import { OWN_CLASS, type ArenaSegment } from "../../../src/store/segment.ts";
 import { DEATH, hasExpiry, LENGTHS } from "../../../src/store/layout.ts";
 import type { Store } from "../../../src/store/store.ts";
 
@@ -55,7 +55,10 @@ function checkArena(arena: Arena): Set<number> {
   return live;
 }
 
-function checkSegment(segment: Segment, addresses: Set<number>): { live: number; expires: number } {
+function checkSegment(
+  segment: ArenaSegment,
+  addresses: Set<number>,
+): { live: number; expires: number } {
   const words = segment.memory.words;
   let live = 0;
   let expires = 0;

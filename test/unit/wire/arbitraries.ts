@@ -20,7 +20,7 @@ import type {
   RejectCode,
   SnapshotBegin,
   SnapshotEnd,
-  State,
+  StateAnswer,
   Verify,
   Welcome,
 } from "../../../src/wire/messages.ts";
@@ -197,7 +197,7 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   proof,
 });
 
-const state: fc.Arbitrary<State> = fc.record({
+const state: fc.Arbitrary<StateAnswer> = fc.record({
   type: fc.constant("state" as const),
   proof,
   nodeId: id,
