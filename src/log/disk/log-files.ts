@@ -1,0 +1,173 @@
+/**
+ * The log as one piece over its files, for links that are behind memory: bytes from any offset on, and
+ * the chain at a boundary.
+ *
+ *   files     3 [ ..... ]  4 [ ..... ]  5 [ ....       a new one shows when it is looked for
+ *   readers   each link reads on where it was: a reader stays open where the last block ended
+ *
+ * A file that does not begin where the one before ended is damage, as is a batch whose chain is wrong:
+ * then the log begins behind it.
+ *
+ * Owns: files by offset, open readers. Does not own: reading one file (log-reader.ts), which files there
+ * are (retention.ts), the thread.
+ */
+import { DiskError, WireError } from "../../errors.ts";
+import type { Id } from "../../wire/messages.ts";
+import type { DiskFile, DiskFolder } from "./files.ts";
+import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "./frames.ts";
+import { logFileName, logFileNumber } from "./log-file-writer.ts";
+import { LogReader } from "./log-reader.ts";
+
+/** Readers that stay open; more links than that seek again. */
+const READERS_MAX = 16;
+
+interface KnownFile {
+  readonly number: number;
+  readonly start: number;
+}
+
+interface OpenReader {
+  readonly number: number;
+  readonly file: DiskFile;
+  readonly reader: LogReader;
+}
+
+export interface LogFilesOptions {
+  readonly folder: DiskFolder;
+  readonly directoryId: Id;
+  readonly generation: number;
+  /** Number of the first file that counts. */
+  readonly first: number;
+}
+
+export class LogFiles {
+  readonly #options: LogFilesOptions;
+  /** By number. */
+  #files: KnownFile[] = [];
+  /** The one that was used last is the last. */
+  readonly #readers: OpenReader[] = [];
+
+  constructor(options: LogFilesOptions) {
+    this.#options = options;
+  }
+
+  /** Files before this number are gone. */
+  dropBefore(number: number): void {
+    this.#files = this.#files.filter((file) => file.number >= number);
+    for (const open of [...this.#readers]) if (open.number < number) this.#close(open);
+  }
+
+  /**
+   * Fills `into` with the log from `offset` on, up to `end`, which is written. @returns bytes, at least
+   * one; 0 when no file has it: it is gone
+   * @throws {DiskError} ERR_DISK_DAMAGED, ERR_DISK_READ
+   */
+  read(into: Buffer, offset: number, end: number): number {
+    for (let open = this.#readerAt(offset); open !== null; open = this.#after(open, offset)) {
+      const count = open.reader.read(into, end);
+      if (count > 0) return count;
+    }
+    return 0;
+  }
+
+  /** The chain at `offset`, -1 when that is no boundary, or gone. @throws {DiskError} as read() */
+  chainAt(offset: number): number {
+    const open = this.#open(this.#fileWith(offset));
+    if (open === null) return -1;
+    return open.reader.seek(offset) === offset ? open.reader.chain : -1;
+  }
+
+  close(): void {
+    for (const open of [...this.#readers]) this.#close(open);
+  }
+
+  // --- readers ------------------------------------------------------------------------------------
+
+  #readerAt(offset: number): OpenReader | null {
+    const there = this.#readers.find(({ reader }) => reader.offset === offset);
+    if (there !== undefined) {
+      this.#readers.splice(this.#readers.indexOf(there), 1);
+      this.#readers.push(there);
+      return there;
+    }
+    const open = this.#open(this.#fileWith(offset));
+    if (open?.reader.seekInside(offset) === false)
+      damaged(`log file ${open.number} ends before offset ${offset}`);
+    return open;
+  }
+
+  /** The file behind one that is used up: what was written goes on there. */
+  #after(used: OpenReader, offset: number): OpenReader | null {
+    this.#close(used);
+    this.#lookForNew();
+    const next = this.#files.find(({ number }) => number > used.number);
+    if (next?.start !== offset) damaged(`log file ${used.number} ends at offset ${offset}`);
+    return this.#open(next);
+  }
+
+  #open(known: KnownFile | null): OpenReader | null {
+    if (known === null) return null;
+    const { number } = known;
+    const file = this.#options.folder.open(logFileName(number));
+    const start = this.#headOf(file, number);
+    if (start === null) {
+      file.close();
+      damaged(`the head of log file ${number}`);
+    }
+    const open = { number, file, reader: new LogReader(file, start.head, start.bytes) };
+    this.#readers.push(open);
+    if (this.#readers.length > READERS_MAX) this.#close(this.#readers[0]!);
+    return open;
+  }
+
+  #close(open: OpenReader): void {
+    const at = this.#readers.indexOf(open);
+    if (at < 0) return;
+    this.#readers.splice(at, 1);
+    open.file.close();
+  }
+
+  // --- files --------------------------------------------------------------------------------------
+
+  /** The file that has `offset`, as far as heads say. */
+  #fileWith(offset: number): KnownFile | null {
+    // Why looked for each time that it could be in a newer one: that has begun since.
+    if (offset >= (this.#files.at(-1)?.start ?? 0)) this.#lookForNew();
+    return this.#files.findLast(({ start }) => start <= offset) ?? null;
+  }
+
+  #lookForNew(): void {
+    const { folder, first } = this.#options;
+    const known = this.#files.at(-1)?.number ?? first - 1;
+    const numbers = folder
+      .list()
+      .map(logFileNumber)
+      .filter((number) => number > known)
+      .sort((a, b) => a - b);
+    for (const number of numbers) {
+      const file = folder.open(logFileName(number));
+      const start = this.#headOf(file, number);
+      file.close();
+      if (start === null) return;
+      this.#files.push({ number, start: start.head.start.offset });
+    }
+  }
+
+  #headOf(file: DiskFile, number: number): ReturnType<typeof decodeLogHead> | null {
+    const { directoryId, generation } = this.#options;
+    const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
+    try {
+      const start = decodeLogHead(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)));
+      const { head } = start;
+      const isOurs = head.directoryId === directoryId && head.generation === generation;
+      return isOurs && head.number === number ? start : null;
+    } catch (error) {
+      if (error instanceof WireError) return null;
+      throw error;
+    }
+  }
+}
+
+function damaged(what: string): never {
+  throw new DiskError("ERR_DISK_DAMAGED", `${what}, which is not what was written`);
+}
