@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import * as record from "../../../src/store/record.ts";
 import type { Snapshot } from "../../../src/store/snapshot.ts";
-import { applyToModel, type Entry, type Model } from "../../../tools/map-model.ts";
+import { applyToModel, type Model } from "../../../tools/map-model.ts";
 import { Store, type StoreOptions } from "../../../src/store/store.ts";
 import { ChunkTally } from "../../../src/wire/chunk-tally.ts";
 import { payloadOf } from "./reading.ts";
 
-export { applyToModel, type Entry, type Model };
+export { applyToModel, type Model };
 
 /** Tiny sizes, so that every boundary is hit. */
 export const TINY: StoreOptions = {
