@@ -1,6 +1,6 @@
 /**
  * A primary inside your process: keys in memory, every change in the log, replicas fed from it.
- * Tested in: test/unit/index.test.ts.
+ * Tested in: test/unit/index.test.ts, test/unit/embed/ready.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Keyspace } from "../node/keyspace.ts";

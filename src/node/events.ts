@@ -9,7 +9,7 @@
  * The parts tell what happened once, as a line; FROM_LINE says which line is which event. Listeners are
  * called when the turn is over (emitter.ts).
  * Owns: the events, which line is which. Does not own: the lines (who writes them), listeners.
- * Tested in: test/unit/embed/events.test.ts.
+ * Tested in: test/unit/embed/events.test.ts, test/unit/embed/lag.test.ts.
  */
 import type { Fields, Level } from "../primary/journal.ts";
 import type { Id, Position } from "../wire/messages.ts";

@@ -1,7 +1,7 @@
 /**
  * Early warnings of links without a hold: at 50 % and at 80 % of the backlog, with the time that is
  * left; and forgiveness for those that keep up.
- * Tested in: test/e2e/lag.test.ts.
+ * Tested in: test/unit/embed/lag.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { Counters, Journal } from "./journal.ts";
