@@ -146,7 +146,8 @@ export class Primary {
   /**
    * Calls `listener` whenever it happens, from now on: `link`, `resync`, `lag`, `refused`, `role`, `error`
    * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
-   * and may use this object. What it throws is logged, told as an `error` event, and changes nothing.
+   * and may use this object. What it throws, or rejects with, is
+   * logged, told as an `error` event, and changes nothing.
    */
   on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
     this.node.emitter.on(event, listener);

@@ -1,6 +1,6 @@
 /**
  * Who listens to a node's events, and when they are told: at the end of the turn, so that they may write,
- * read and close. What a listener throws is logged and told as an `error` event, and the node goes on.
+ * read and close. What a listener throws, or rejects with, is logged and told as an `error` event, and the node goes on.
  *
  * Owns: listeners, what is to be told, when a replica has come to be synced. Does not own: which events
  * there are (events.ts), when a turn ends (turn.ts).
@@ -108,7 +108,9 @@ export class NodeEmitter {
   #tell<Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]): void {
     for (const listener of [...(this.#listeners[name] ?? [])])
       try {
-        listener(happened);
+        const told = listener(happened);
+        // Why: a rejection that nobody hears of ends the process.
+        if (told instanceof Promise) told.catch((error: unknown) => this.#failed(name, error));
       } catch (error) {
         this.#failed(name, error);
       }

@@ -57,7 +57,8 @@ export interface NodeEvents {
 
 export type NodeEventName = keyof NodeEvents;
 
-export type NodeListener<Name extends NodeEventName> = (happened: NodeEvents[Name]) => void;
+/** What it returns means nothing; a promise that rejects counts as a throw. */
+export type NodeListener<Name extends NodeEventName> = (happened: NodeEvents[Name]) => unknown;
 
 export type Emit = <Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]) => void;
 

@@ -125,3 +125,17 @@ test("a listener that throws => logged and told as an error; others are told, th
     "and another",
   ]);
 });
+
+test("a listener that rejects => logged and told as one that throws", async () => {
+  const lines: string[] = [];
+  const primary = keep(await Primary.open({ log: (line) => lines.push(line) }));
+  primary.on("link", async () => {
+    await sleep(1);
+    throw new Error("of mine, later");
+  });
+  const failed = next(primary, "error");
+  const replica = keep(await Replica.open({ of: `127.0.0.1:${primary.replPort}` }));
+  expect(await replica.synced(10_000)).toBe(true);
+  expect(await failed).toMatchObject({ what: "listener of link" });
+  expect(lines.join("")).toContain("of mine, later");
+});
