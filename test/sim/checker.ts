@@ -60,6 +60,8 @@ interface Seen {
 
 export class Checker {
   readonly truth: Truth = new Truth();
+  /** Whether a hold asked for a pace when its link was last seen. */
+  readonly #paced = new WeakMap<Hold, boolean>();
   private readonly sim: Simulation;
   private readonly seen = new Map<SimNode, Seen>();
   /** What a DIGEST must say, by verify id. */
@@ -193,10 +195,12 @@ export class Checker {
     const { feeder, backlog } = node;
     const cap = feeder.pacing.holdCapBytes;
     const roomIn = (hold: Hold): number => hold.offset + cap - backlog.tail;
-    const parked = feeder.parking.list().flatMap(({ hold, sinceMs }) => {
+    const cut = feeder.parking.list().flatMap(({ hold, snapshot, sinceMs }) => {
       const isShort = node.now() - sinceMs < SHORT_CUT_MS;
-      return hold !== null && feeder.holds.has(hold) && isShort ? [hold] : [];
+      if (hold === null || !feeder.holds.has(hold) || !isShort) return [];
+      return [{ hold, isShip: snapshot !== null }];
     });
+    const parked = cut.map(({ hold }) => hold);
     if (!mayWrite) {
       const fits = bytes <= feeder.holds.lowest() + cap - backlog.tail;
       if (!fits) this.sim.mark("writer waits for room");
@@ -209,9 +213,14 @@ export class Checker {
     const advancing = feeder.links.flatMap(({ hold, progressMs }) =>
       hold !== null && node.now() - progressMs < SHORT_CUT_MS ? [hold] : [],
     );
+    // One that asks for no pace has stood still, or was not behind, when it was last looked at. A ship
+    // that was cut goes on asking for what it asked before: that is why the hold is not believed then.
+    const isPaced = (hold: Hold): boolean => {
+      const isShip = cut.some((each) => each.hold === hold && each.isShip);
+      return isShip ? this.#paced.get(hold) === true : Number.isFinite(hold.pace);
+    };
     for (const hold of [...advancing, ...parked])
-      // One that asks for no pace has stood still, or was not behind, when it was last looked at.
-      if (Number.isFinite(hold.pace) && roomIn(hold) < bytes)
+      if (isPaced(hold) && roomIn(hold) < bytes)
         this.fail(node, `a write of ${bytes} runs through a hold's cap, ${roomIn(hold)} are left`);
   }
 
@@ -358,6 +367,7 @@ export class Checker {
     const { settings } = this.sim;
     const { outputCapBytes, windowBytes, shipWindowBytes, holdBytes } = settings.feeder;
     for (const link of feeder.links) {
+      if (link.hold !== null) this.#paced.set(link.hold, Number.isFinite(link.hold.pace));
       const most = outputCapBytes / 2 + settings.slotBytes + 16_384;
       if (link.output.bytes > most) this.fail(node, `an output holds ${link.output.bytes} bytes`);
       if (link.state.kind === "streaming") this.checkWindow(node, link, windowBytes);
