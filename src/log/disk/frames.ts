@@ -11,7 +11,7 @@
  * mark in a record are no mark, and those of another file prove nothing about this one.
  *
  * Owns: bytes of these two. Does not own: where they stand (log-file-writer.ts), what they prove
- * (proof.ts).
+ * (verdict.ts).
  * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import { WireError } from "../../errors.ts";

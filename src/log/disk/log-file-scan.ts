@@ -15,7 +15,7 @@
  *   a mark that is not whole, or not of this file,   damage "mark"
  *   or names what the file does not have
  *
- * Whether damage is a tail that a crash tore, or something worse, is not decided here (proof.ts). For
+ * Whether damage is a tail that a crash tore, or something worse, is not decided here (verdict.ts). For
  * that, marks are looked for behind the damage too.
  *
  * Works in steps of a block, so that a loop can do something else between them. What it tells of a
@@ -42,7 +42,7 @@ const PEEK_BYTES = Math.max(BATCH_HEAD_BYTES, MARK_BYTES);
 
 export type DamageKind = "hole" | "torn" | "head" | "chain" | "order" | "mark" | "unreadable";
 
-export interface Damage {
+export interface LogDamage {
   readonly kind: DamageKind;
   /** Byte in the file where the frame begins that is damaged. */
   readonly fileAt: number;
@@ -60,7 +60,7 @@ const DAMAGE: Readonly<Partial<Record<WireErrorCode, DamageKind>>> = {
 
 export class LogFileScan {
   /** The first damage, null as long as there is none. */
-  damage: Damage | null = null;
+  damage: LogDamage | null = null;
   /** The newest mark, those behind the damage too; null for none. */
   mark: SyncMark | null = null;
   /**

@@ -9,7 +9,7 @@
  * then the log begins behind it.
  *
  * Owns: files by offset, open readers. Does not own: reading one file (log-reader.ts), which files there
- * are (retention.ts), the thread.
+ * are (file-retention.ts), the thread.
  */
 import { DiskError, WireError } from "../../errors.ts";
 import type { Id } from "../../wire/messages.ts";

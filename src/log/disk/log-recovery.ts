@@ -9,7 +9,7 @@
  *   done
  *
  * In steps of a block, for progress and for a loop that goes on meanwhile.
- * Owns: order of reading. Does not own: proof (proof.ts), repairs (log-repair.ts), checkpoints.
+ * Owns: order of reading. Does not own: proof (verdict.ts), repairs (log-repair.ts), checkpoints.
  */
 import assert from "node:assert/strict";
 import { DiskError, WireError } from "../../errors.ts";
@@ -19,7 +19,7 @@ import { LOG_HEAD_BYTES_MAX, decodeLogHead, type LogHead } from "./frames.ts";
 import { LogFileScan, type BatchSink } from "./log-file-scan.ts";
 import { logFileName, logFileNumber } from "./log-file-writer.ts";
 import { repairLog, type Repair, type RepairOptions } from "./log-repair.ts";
-import { judge, type Claims, type FileReport, type LogStart, type Verdict } from "./proof.ts";
+import { judge, type Claims, type FileReport, type LogStart, type Verdict } from "./verdict.ts";
 
 export interface RecoveryOptions extends RepairOptions {
   readonly directoryId: Id;

@@ -15,7 +15,7 @@
  * A crash at any step leaves a log that gets the same verdict: what 3 takes away no longer has to prove
  * anything, since 1 has it.
  *
- * Pure but for folders. Owns: the order. Does not own: the verdict (proof.ts), when copies and files
+ * Pure but for folders. Owns: the order. Does not own: the verdict (verdict.ts), when copies and files
  * that were set aside go.
  * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
@@ -23,7 +23,7 @@ import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";
 import { logFileName } from "./log-file-writer.ts";
 import type { Missing } from "./manifest.ts";
-import type { FileReport, Verdict } from "./proof.ts";
+import type { FileReport, Verdict } from "./verdict.ts";
 
 /** Bytes that are copied, or written again, at a time. */
 const COPY_BYTES = 1024 * 1024;

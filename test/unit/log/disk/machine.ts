@@ -5,7 +5,7 @@ import { LogFileScan } from "../../../../src/log/disk/log-file-scan.ts";
 import { LogFileWriter, logFileName } from "../../../../src/log/disk/log-file-writer.ts";
 import { LogRecovery, type Recovered } from "../../../../src/log/disk/log-recovery.ts";
 import type { Missing } from "../../../../src/log/disk/manifest.ts";
-import type { Verdict } from "../../../../src/log/disk/proof.ts";
+import type { Verdict } from "../../../../src/log/disk/verdict.ts";
 import { DiskError } from "../../../../src/errors.ts";
 import { BATCH_HEAD_BYTES, chainStart } from "../../../../src/wire/frame.ts";
 import { Crash, VirtualDisk, type VirtualFolder } from "../../../sim/virtual-disk.ts";

@@ -31,7 +31,7 @@
  * Pure. Owns: the verdict. Does not own: reading (log-file-scan.ts), repairs (log-repair.ts).
  * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
-import type { Damage } from "./log-file-scan.ts";
+import type { LogDamage } from "./log-file-scan.ts";
 import type { LogHead } from "./frames.ts";
 
 /** What was found in one log file. */
@@ -45,7 +45,7 @@ export interface FileReport {
   /** Byte in the file after the last whole frame. */
   readonly endAt: number;
   readonly sizeBytes: number;
-  readonly damage: Damage | null;
+  readonly damage: LogDamage | null;
   /** The highest offset that a mark in it names, -1 for none. */
   readonly marked: number;
   /** The newest mark says that the process was told to stop there. */
@@ -78,7 +78,7 @@ export interface Verdict {
   /** Index in the reports of the file that E is in, -1 when there is none. */
   readonly last: number;
   /** What stopped the log: a kind of damage; a file, or the end of one, that is not there; its end. */
-  readonly reason: Damage["kind"] | "missing" | "damaged_head" | "end";
+  readonly reason: LogDamage["kind"] | "missing" | "damaged_head" | "end";
   /** The log ends with the mark of a stop that was told. */
   readonly clean: boolean;
 }

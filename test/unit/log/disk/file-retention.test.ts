@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { firstToKeep, type RetentionNeeds } from "../../../../src/log/disk/retention.ts";
+import { firstToKeep, type RetentionNeeds } from "../../../../src/log/disk/file-retention.ts";
 
 /** Files 3 to 8 begin at 300, 400 ... 800; the log ends at 850. */
 const NEEDS: RetentionNeeds = {
