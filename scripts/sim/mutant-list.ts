@@ -34,11 +34,6 @@ export const MUTANTS: readonly Mutant[] = [
     "nowMs - sinceMs > PATIENCE_MS) {",
     "nowMs - sinceMs > 0) {",
   ]),
-  mutant("a write waits for the pace however long it takes", [
-    "primary/pace.ts",
-    "Math.min(tokensMs, turn.sinceMs + WAIT_MS_MAX - nowMs)",
-    "tokensMs",
-  ]),
   mutant("a cut batch is resumed off by one byte", [
     "log/cursor.ts",
     "    this.at += held;",

@@ -227,9 +227,8 @@ export class Simulation implements World {
       node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
       const { length, change } = node.draft;
       const { pacing } = node.feeder;
-      const waitedMs = node.turn.sinceMs < 0 ? 0 : node.now() - node.turn.sinceMs;
       const mayWrite = pacing.mayWrite(node.turn, length, node.now());
-      this.checker.onAsked(node, length, mayWrite, waitedMs);
+      this.checker.onAsked(node, length, mayWrite);
       if (!mayWrite) {
         this.mark("writer waits");
         // Why an event of its own: what is checked of a turn is how it left things, not its writers.
