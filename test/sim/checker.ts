@@ -156,6 +156,8 @@ export class Checker {
     const seen = this.seen.get(node)!;
     seen.consent = consent;
     seen.consentNode = "";
+    // Whoever is told to follow anew tries the log first, whatever came of it before.
+    seen.damages = 0;
   }
 
   /** One of the clients' connections to `node`. */
@@ -360,7 +362,9 @@ export class Checker {
       this.fail(node, "lost its data to an unrelated state without consent");
     if (seen.consentNode !== seen.upstreamId)
       this.fail(node, "lost its data to another node than consent was given for");
-    if (seen.consent === "replicaof" && at.digest.startsWith("0:"))
+    // Beyond the swap's own position it may have applied that all is deleted.
+    const isSwapped = node.backlog.first === node.backlog.next;
+    if (seen.consent === "replicaof" && at.digest.startsWith("0:") && isSwapped)
       this.fail(node, "lost its data to an empty state by REPLICAOF alone");
     this.sim.mark("reset by consent");
   }
@@ -529,9 +533,12 @@ export class Checker {
     if (this.sim.peace && event === "upstream_lost" && String(fields["why"]).includes("unrelated"))
       this.sim.operatorConsents(node);
     if (event === "upstream_refused" && String(fields["why"]).startsWith("ERR_")) {
-      const full = String(fields["why"]).startsWith("ERR_STORE_FULL") && node.memoryLimited;
-      const failed = String(fields["why"]).startsWith("ERR_STORE_FAILED") && node.failing;
-      if (!full && !failed) this.fail(node, `stopped for good: ${String(fields["why"])}`);
+      const why = String(fields["why"]);
+      const isLimited = node.memoryLimited || node.failures.has("full");
+      const isFailing = node.failing || node.failures.has("failed");
+      const full = why.startsWith("ERR_STORE_FULL") && isLimited;
+      const failed = why.startsWith("ERR_STORE_FAILED") && isFailing;
+      if (!full && !failed) this.fail(node, `stopped for good: ${why}`);
       this.seen.get(node)!.failed = true;
     }
   }

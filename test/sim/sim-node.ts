@@ -144,6 +144,8 @@ export class SimNode implements Host, TurnShell {
   refusesAfter = Number.POSITIVE_INFINITY;
   /** Its state has failed at something that is no refusal. */
   failing = false;
+  /** What its state was made to fail at in this life: an answer may come after that is over. */
+  readonly failures = new Set<"full" | "failed">();
   /** Only such a record is refused as is not the first of its batch. */
   refusesInside = true;
   /** Added to the wall clock. */
@@ -498,6 +500,7 @@ export class SimNode implements Host, TurnShell {
   /** The store gets at most so many bytes more; without a number as many as it wants. */
   limitMemory(more = Number.POSITIVE_INFINITY): void {
     this.held.limit(more);
+    if (this.hasMap && Number.isFinite(more)) this.failures.add("full");
     this.refusesAfter = Number.POSITIVE_INFINITY;
   }
 
@@ -546,6 +549,7 @@ export class SimNode implements Host, TurnShell {
     if (world.peace || this.role === "primary" || world.stateRandom.fraction() > STATE_FAILS)
       return false;
     this.failing = true;
+    this.failures.add("failed");
     world.mark("state failed");
     this.after(world.stateRandom.fraction() * 3_000 + 200, () => world.onFailed(this));
     return true;
