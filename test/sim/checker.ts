@@ -57,6 +57,7 @@ interface Seen {
   /** Since when its client's next write has room, if it waits, ms. */
   roomSinceMs: number;
   hadRoom: boolean;
+  lookedAtMs: number;
   /** Where it was before each resync: what it once held. */
   readonly past: Boundary[];
 }
@@ -115,6 +116,7 @@ export class Checker {
       overCapTicks: 0,
       roomSinceMs: 0,
       hadRoom: false,
+      lookedAtMs: 0,
       past: [],
     });
   }
@@ -432,7 +434,11 @@ export class Checker {
     const { turn, feeder, backlog } = node;
     const seen = this.seen.get(node)!;
     const fits = turn.bytes <= feeder.holds.lowest() + feeder.pacing.holdCapBytes - backlog.tail;
-    if (turn.sinceMs < 0 || node.role !== "primary" || !fits || !seen.hadRoom) {
+    // A loop that stood still, or had nothing to do, was not looked at: nobody knows what was then.
+    const wasLookedAt = node.now() - seen.lookedAtMs <= LOOK_GAP_MS;
+    seen.lookedAtMs = node.now();
+    const known = wasLookedAt && seen.hadRoom;
+    if (turn.sinceMs < 0 || node.role !== "primary" || !fits || !known) {
       seen.hadRoom = fits;
       seen.roomSinceMs = node.now();
       return;
@@ -831,6 +837,8 @@ export class Checker {
 
 /** Longest wait of a write for which there is room: what is promised. */
 const WRITE_WAIT_MS_MAX = 300;
+/** Turns that are further apart say nothing of the time between them; ticks come every 100 ms. */
+const LOOK_GAP_MS = 150;
 /** Writers give way to a sync that is cut for less than 3 s. */
 const SHORT_CUT_MS = 2_900;
 

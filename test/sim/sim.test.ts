@@ -24,7 +24,7 @@ test(`sim: ${SEEDS} random schedules => equal in the end, nothing left over, eve
     coverage.add(sim.marks);
   }
   expect(coverage.missing()).toEqual([]);
-}, 300_000);
+}, 600_000);
 
 test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, () => {
   const coverage = new Coverage();
