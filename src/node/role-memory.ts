@@ -15,6 +15,7 @@
  * Pure. Owns: the decision, the text of role.json. Does not own: the file (directory.ts).
  */
 import { LIMITS } from "../limits.ts";
+import { objectOf } from "../wire/json-fields.ts";
 import type { Address } from "../net/address.ts";
 
 /** The file in --dir. */
@@ -111,12 +112,6 @@ function parse(text: string): unknown {
   } catch {
     throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
   }
-}
-
-function objectOf(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new Error(`${name} is no object`);
-  return value as Record<string, unknown>;
 }
 
 function shown(value: unknown): string {

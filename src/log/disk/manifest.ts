@@ -24,11 +24,17 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "../../limits.ts";
 import { crc32 } from "../../wire/crc.ts";
-import { isId } from "../../wire/id.ts";
+import {
+  idOf,
+  numberOf,
+  objectOf,
+  positionOf,
+  u32Of,
+  versionedOf,
+} from "../../wire/json-fields.ts";
 import type { Id, Position } from "../../wire/messages.ts";
 
 const VERSION = 1;
-const U32_MAX = 0xffff_ffff;
 /** A generation keeps two: when the newer one is damaged, the older one and a longer log are used. */
 export const CHECKPOINTS_MAX = 2;
 
@@ -75,13 +81,12 @@ export function decodeManifest(text: string): Manifest {
   const end = text.indexOf("\n") + 1;
   const line = text.slice(0, end);
   if (end === 0 || text.slice(end) !== `${sumOf(line)}\n`) throw new Error("its crc32 is wrong");
-  const root = objectOf(JSON.parse(line), "the manifest");
-  if (root["version"] !== VERSION) throw new Error(`version ${String(root["version"])}`);
+  const root = versionedOf(JSON.parse(line), "the manifest", VERSION);
   return {
     directoryId: idOf(root["directoryId"], "directoryId"),
-    generation: numberOf(root["generation"], "generation", U32_MAX),
-    firstLog: numberOf(root["firstLog"], "firstLog", U32_MAX),
-    lastLog: numberOf(root["lastLog"], "lastLog", U32_MAX),
+    generation: u32Of(root["generation"], "generation"),
+    firstLog: u32Of(root["firstLog"], "firstLog"),
+    lastLog: u32Of(root["lastLog"], "lastLog"),
     checkpoints: checkpointsOf(root["checkpoints"]),
     incompleteTo: incompleteOf(root["incompleteTo"]),
   };
@@ -97,14 +102,9 @@ function checkpointsOf(value: unknown): readonly CheckpointEntry[] {
     throw new Error(`checkpoints is no list of at most ${CHECKPOINTS_MAX}`);
   return value.map((each: unknown) => {
     const entry = objectOf(each, "a checkpoint");
-    const position = objectOf(entry["position"], "position");
     return {
-      position: {
-        history: idOf(position["history"], "history"),
-        offset: numberOf(position["offset"], "offset", LIMITS.offsetMax),
-        chain: numberOf(position["chain"], "chain", U32_MAX),
-      },
-      log: numberOf(entry["log"], "log", U32_MAX),
+      position: positionOf(entry["position"], LIMITS.offsetMax),
+      log: u32Of(entry["log"], "log"),
       records: numberOf(entry["records"], "records", Number.MAX_SAFE_INTEGER),
       bytes: numberOf(entry["bytes"], "bytes", Number.MAX_SAFE_INTEGER),
       clockMs: numberOf(entry["clockMs"], "clockMs", LIMITS.timeMsMax),
@@ -115,23 +115,4 @@ function checkpointsOf(value: unknown): readonly CheckpointEntry[] {
 function incompleteOf(value: unknown): Missing | null {
   if (value === null || value === "unknown") return value;
   return numberOf(value, "incompleteTo", Number.MAX_SAFE_INTEGER);
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-function objectOf(value: unknown, name: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new Error(`${name} is no object`);
-  return value as Json;
-}
-
-function numberOf(value: unknown, name: string, most: number): number {
-  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most)
-    return value;
-  throw new Error(`${name} is no whole number from 0 to ${most}`);
-}
-
-function idOf(value: unknown, name: string): Id {
-  if (typeof value === "string" && isId(value)) return value;
-  throw new Error(`${name} is no id of 32 hex digits`);
 }

@@ -1,0 +1,63 @@
+/**
+ * Fields of a JSON text that was read from a disk: a disk is a peer too, so every one is checked.
+ *
+ * Owns: single values, errors that name the field. Does not own: which fields a file has.
+ * Tested in: test/unit/log/disk/manifest.test.ts, test/unit/replica/part-checkpoint.test.ts.
+ */
+import { isId } from "./id.ts";
+import { LIMITS } from "../limits.ts";
+import type { Id, Position } from "./messages.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+const U32_MAX = 0xffff_ffff;
+
+/** @throws {Error} naming it */
+export function objectOf(value: unknown, name: string): Json {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error(`${name} is no object`);
+  return value as Json;
+}
+
+/** The outermost object of a file, of this version of its format. @throws {Error} naming what is wrong */
+export function versionedOf(value: unknown, name: string, version: number): Json {
+  if (typeof value !== "object" || value === null) throw new Error(`${name} is no object`);
+  // A list from JSON has no version.
+  const root = value as Json;
+  if (root["version"] !== version) throw new Error(`version ${String(root["version"])}`);
+  return root;
+}
+
+/** A whole number from 0 to `most`. @throws {Error} naming it */
+export function numberOf(value: unknown, name: string, most: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= most)
+    return value;
+  throw new Error(`${name} is no whole number from 0 to ${most}`);
+}
+
+/** @throws {Error} naming it */
+export function u32Of(value: unknown, name: string): number {
+  return numberOf(value, name, U32_MAX);
+}
+
+/** A text of at most LIMITS.textBytesMax characters. @throws {Error} naming it */
+export function textOf(value: unknown, name: string): string {
+  if (typeof value === "string" && value.length <= LIMITS.textBytesMax) return value;
+  throw new Error(`${name} is no short text`);
+}
+
+/** @throws {Error} naming it */
+export function idOf(value: unknown, name: string): Id {
+  if (typeof value === "string" && isId(value)) return value;
+  throw new Error(`${name} is no id of 32 hex digits`);
+}
+
+/** A position whose offset is at most `offsetMax`. @throws {Error} naming the field */
+export function positionOf(value: unknown, offsetMax: number): Position {
+  const position = objectOf(value, "position");
+  return {
+    history: idOf(position["history"], "history"),
+    offset: numberOf(position["offset"], "offset", offsetMax),
+    chain: u32Of(position["chain"], "chain"),
+  };
+}
