@@ -93,7 +93,8 @@ export function removeSmall(dir: string, name: string): void {
   syncDirectory(dir);
 }
 
-function syncDirectory(dir: string): void {
+/** Names in `dir` survive a crash of the machine then. @throws the system's error */
+export function syncDirectory(dir: string): void {
   const directory = openSync(dir, "r");
   try {
     fsyncSync(directory);

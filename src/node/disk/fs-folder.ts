@@ -15,7 +15,6 @@ import {
   closeSync,
   fdatasyncSync,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -27,6 +26,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { DiskError, type DiskErrorCode } from "../../errors.ts";
+import { syncDirectory } from "../directory.ts";
 import type { DiskFile, DiskFolder } from "../../log/disk/files.ts";
 
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
@@ -84,12 +84,7 @@ export class FsFolder implements DiskFolder {
 
   sync(): void {
     attempt("ERR_DISK_SYNC", this.path, () => {
-      const folder = openSync(this.path, "r");
-      try {
-        fsyncSync(folder);
-      } finally {
-        closeSync(folder);
-      }
+      syncDirectory(this.path);
     });
   }
 }
