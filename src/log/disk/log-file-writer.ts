@@ -41,6 +41,7 @@ import {
   type Rank,
   type RankedEntry,
 } from "./frames.ts";
+import { logFileName } from "./log-file-names.ts";
 
 /** Bytes that one call writes, but for a longer batch. */
 const WRITE_BYTES_MAX = 4 * 1024 * 1024;
@@ -342,14 +343,4 @@ function lastChain(bytes: Buffer, from: number, to: number): number {
   let at = from;
   while (at + batchLength(bytes, at) < to) at += batchLength(bytes, at);
   return batchChain(bytes, at);
-}
-
-/** `00000007.log` */
-export function logFileName(number: number): string {
-  return `${String(number).padStart(8, "0")}.log`;
-}
-
-/** The number in a log file's name, -1 for any other name. */
-export function logFileNumber(name: string): number {
-  return /^\d{8,15}\.log$/.test(name) ? Number(name.slice(0, -4)) : -1;
 }

@@ -11,11 +11,10 @@
  * Owns: files by offset, open readers. Does not own: reading one file (log-reader.ts), which files there
  * are (file-retention.ts), the thread.
  */
-import { DiskError, WireError } from "../../errors.ts";
-import type { Id } from "../../wire/messages.ts";
+import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";
-import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "./frames.ts";
-import { logFileName, logFileNumber } from "./log-file-writer.ts";
+import { logFileName, logFileNumbers } from "./log-file-names.ts";
+import { readLogHead, type LogPlace } from "./log-head.ts";
 import { LogReader } from "./log-reader.ts";
 
 /** Readers that stay open; more links than that seek again. */
@@ -32,10 +31,8 @@ interface OpenReader {
   readonly reader: LogReader;
 }
 
-export interface LogFilesOptions {
+export interface LogFilesOptions extends LogPlace {
   readonly folder: DiskFolder;
-  readonly directoryId: Id;
-  readonly generation: number;
   /** Number of the first file that counts. */
   readonly first: number;
 }
@@ -109,7 +106,7 @@ export class LogFiles {
     if (known === null) return null;
     const { number } = known;
     const file = this.#options.folder.open(logFileName(number));
-    const start = this.#headOf(file, number);
+    const start = readLogHead(file, number, this.#options);
     if (start === null) {
       file.close();
       damaged(`the head of log file ${number}`);
@@ -139,31 +136,12 @@ export class LogFiles {
   #lookForNew(): void {
     const { folder, first } = this.#options;
     const known = this.#files.at(-1)?.number ?? first - 1;
-    const numbers = folder
-      .list()
-      .map(logFileNumber)
-      .filter((number) => number > known)
-      .sort((a, b) => a - b);
-    for (const number of numbers) {
+    for (const number of logFileNumbers(folder, known + 1)) {
       const file = folder.open(logFileName(number));
-      const start = this.#headOf(file, number);
+      const start = readLogHead(file, number, this.#options);
       file.close();
       if (start === null) return;
       this.#files.push({ number, start: start.head.start.offset });
-    }
-  }
-
-  #headOf(file: DiskFile, number: number): ReturnType<typeof decodeLogHead> | null {
-    const { directoryId, generation } = this.#options;
-    const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
-    try {
-      const start = decodeLogHead(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)));
-      const { head } = start;
-      const isOurs = head.directoryId === directoryId && head.generation === generation;
-      return isOurs && head.number === number ? start : null;
-    } catch (error) {
-      if (error instanceof WireError) return null;
-      throw error;
     }
   }
 }

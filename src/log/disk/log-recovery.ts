@@ -12,18 +12,16 @@
  * Owns: order of reading. Does not own: proof (verdict.ts), repairs (log-repair.ts), checkpoints.
  */
 import assert from "node:assert/strict";
-import { DiskError, WireError } from "../../errors.ts";
-import type { Id } from "../../wire/messages.ts";
+import { DiskError } from "../../errors.ts";
 import type { DiskFile } from "./files.ts";
-import { LOG_HEAD_BYTES_MAX, decodeLogHead, type LogHead } from "./frames.ts";
+import type { LogHead } from "./frames.ts";
 import { LogFileScan, type BatchSink } from "./log-file-scan.ts";
-import { logFileName, logFileNumber } from "./log-file-writer.ts";
+import { logFileName, logFileNumbers } from "./log-file-names.ts";
+import { readLogHead, type LogPlace, type ReadHead } from "./log-head.ts";
 import { repairLog, type Repair, type RepairOptions } from "./log-repair.ts";
 import { judge, type Claims, type FileReport, type LogStart, type Verdict } from "./verdict.ts";
 
-export interface RecoveryOptions extends RepairOptions {
-  readonly directoryId: Id;
-  readonly generation: number;
+export interface RecoveryOptions extends RepairOptions, LogPlace {
   readonly start: LogStart;
   readonly claims: Claims;
   readonly sink: BatchSink;
@@ -64,11 +62,7 @@ export class LogRecovery {
     const { folder, claims, start } = options;
     this.#options = options;
     this.#next = start;
-    this.#numbers = folder
-      .list()
-      .map(logFileNumber)
-      .filter((number) => number >= claims.first)
-      .sort((a, b) => a - b);
+    this.#numbers = logFileNumbers(folder, claims.first);
   }
 
   /** Files that are to be read, and how many of them were. */
@@ -152,24 +146,18 @@ function unreadable(number: number, sizeBytes: number): FileReport {
   return { number, head: null, ...end, sizeBytes, damage: null, marked: -1, clean: false };
 }
 
-/** A log file of this directory; its head is null when it is damaged, or not where it belongs. */
-function openLog(number: number, { folder, directoryId, generation }: RecoveryOptions): Opened {
-  const file = folder.open(logFileName(number));
-  const start = readHead(file);
-  const isOurs =
-    start !== null &&
-    start.head.number === number &&
-    start.head.directoryId === directoryId &&
-    start.head.generation === generation;
-  return { file, head: isOurs ? start.head : null, headBytes: start?.bytes ?? 0 };
+/** A log file; its head is null when it is damaged, cannot be read, or is not where it belongs. */
+function openLog(number: number, options: RecoveryOptions): Opened {
+  const file = options.folder.open(logFileName(number));
+  const start = headOf(file, number, options);
+  return { file, head: start?.head ?? null, headBytes: start?.bytes ?? 0 };
 }
 
-function readHead(file: DiskFile): { readonly head: LogHead; readonly bytes: number } | null {
-  const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
+function headOf(file: DiskFile, number: number, place: LogPlace): ReadHead | null {
   try {
-    return decodeLogHead(bytes.subarray(0, file.read(bytes, 0, bytes.length, 0)));
+    return readLogHead(file, number, place);
   } catch (error) {
-    if (error instanceof WireError || isReadError(error)) return null;
+    if (isReadError(error)) return null;
     throw error;
   }
 }

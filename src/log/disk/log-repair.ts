@@ -21,7 +21,7 @@
  */
 import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";
-import { logFileName } from "./log-file-writer.ts";
+import { logFileName } from "./log-file-names.ts";
 import type { Missing } from "./manifest.ts";
 import type { FileReport, Verdict } from "./verdict.ts";
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DiskError } from "../../../../src/errors.ts";
 import { LogFiles } from "../../../../src/log/disk/log-files.ts";
-import { logFileName } from "../../../../src/log/disk/log-file-writer.ts";
+import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { DIRECTORY, Machine, Model, START } from "./machine.ts";
 
 function made(seed: number, batches: number) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DiskError } from "../../../../src/errors.ts";
 import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "../../../../src/log/disk/frames.ts";
-import { logFileName } from "../../../../src/log/disk/log-file-writer.ts";
+import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { LogReader } from "../../../../src/log/disk/log-reader.ts";
 import { Machine, Model, START } from "./machine.ts";
 

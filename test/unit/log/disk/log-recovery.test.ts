@@ -3,7 +3,7 @@
  * has all that was promised to be durable, or the node knows that something is missing.
  */
 import { describe, expect, test } from "vitest";
-import { logFileName } from "../../../../src/log/disk/log-file-writer.ts";
+import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { MARK_BYTES } from "../../../../src/log/disk/frames.ts";
 import { SECTOR_BYTES, type VirtualFolder } from "../../../sim/virtual-disk.ts";
 import {

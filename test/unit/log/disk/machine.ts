@@ -2,7 +2,8 @@
 import { expect } from "vitest";
 import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "../../../../src/log/disk/frames.ts";
 import { LogFileScan } from "../../../../src/log/disk/log-file-scan.ts";
-import { LogFileWriter, logFileName } from "../../../../src/log/disk/log-file-writer.ts";
+import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
+import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import { LogRecovery, type Recovered } from "../../../../src/log/disk/log-recovery.ts";
 import type { Missing } from "../../../../src/log/disk/manifest.ts";
 import type { Verdict } from "../../../../src/log/disk/verdict.ts";
