@@ -79,7 +79,7 @@ export class ReplyWriter {
     this.#at = 0;
     this.#gone = false;
     this.#holding = false;
-    this.#held = [];
+    if (this.#held.length > 0) this.#held = [];
   }
 
   /** Remembers this place for rollback(). */
