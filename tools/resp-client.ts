@@ -5,6 +5,7 @@
  *   call()      one command; an error reply rejects
  *   ask()       one command; an error reply is a value
  *   pipeline()  many commands in one write; error replies are values
+ *   send()      the same, with a promise for each reply
  *
  * Owns: one socket, the order of its replies. Does not own: reconnecting (tests see every cut).
  */
@@ -74,9 +75,14 @@ export class RespClient {
 
   /** All commands in one write, all replies in order. */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    return Promise.all(this.send(commands));
+  }
+
+  /** The same, each reply by itself: a connection that is cut has answered some of them. */
+  send(commands: readonly Command[]): Promise<Reply>[] {
     const replies = commands.map(() => this.#expect());
     this.#socket.write(encode(commands));
-    return Promise.all(replies);
+    return replies;
   }
 
   /** Bytes as they are; resolves to the next `replies` replies. */
