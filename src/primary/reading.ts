@@ -100,6 +100,8 @@ export class Reading<S extends Sharer> {
   #seenSinceMs = 0;
   /** A sharer has left; its socket may still have chunks that it was sent. */
   #someLeft = false;
+  /** The last chunk that was asked for was not ready. */
+  #isStarved = false;
   #closed = false;
 
   /** Begins to read at `fromChunk`. Throws StoreError when the snapshot is closed. */
@@ -123,6 +125,11 @@ export class Reading<S extends Sharer> {
 
   get isClosed(): boolean {
     return this.#closed;
+  }
+
+  /** A sharer could take a chunk that is not read yet. */
+  get isStarved(): boolean {
+    return this.#isStarved && this.#reader.totals === null;
   }
 
   /** First chunk that was not produced yet. */
@@ -163,6 +170,7 @@ export class Reading<S extends Sharer> {
     if (held !== undefined) return held;
     if (index > this.#held.length) return null;
     const chunk = this.#reader.take();
+    this.#isStarved = chunk === null;
     if (chunk === null) return null;
     assert(chunk.number === sharer.nextChunk, "chunks out of order");
     this.snapshot.tally.note(chunk.number, chunk.to - chunk.from, chunk.sum);

@@ -11,6 +11,7 @@
  * Owns: snapshots, readings, the queue, the egress limit. Does not own: bytes on links (link-feed.ts).
  */
 import type { Id } from "../wire/messages.ts";
+import { ByteRate } from "./byte-rate.ts";
 import { OpenSnapshot } from "./open-snapshot.ts";
 import type { FeederOptions } from "./options.ts";
 import { Reading } from "./reading.ts";
@@ -41,11 +42,11 @@ export class Shipping {
   readonly #owner: ShippingOwner;
   readonly #queue: Ship[] = [];
   readonly #readings = new Set<Reading<Ship>>();
-  #tokens = 0;
-  #tokensAtMs = -1;
+  readonly #rate: ByteRate;
 
   constructor(owner: ShippingOwner) {
     this.#owner = owner;
+    this.#rate = new ByteRate(() => owner.options.shipRate);
   }
 
   get queued(): number {
@@ -54,6 +55,13 @@ export class Shipping {
 
   get activeReadings(): number {
     return this.#readings.size;
+  }
+
+  /** A ship waits for a place, or for its state to be read: what is less urgent rests meanwhile. */
+  get isWaiting(): boolean {
+    if (this.#queue.length > 0) return true;
+    for (const reading of this.#readings) if (reading.isStarved) return true;
+    return false;
   }
 
   /** A ship from chunk 0: joins what is still at its beginning, else queues. */
@@ -98,9 +106,8 @@ export class Shipping {
         oldest.queuedAtMs + this.#owner.options.shipGatherMs,
         this.#placeFreeMs(oldest),
       );
-    const rate = this.#owner.options.shipRate;
-    if (rate > 0 && this.#tokens <= 0 && this.#readings.size > 0)
-      wake = Math.min(wake, nowMs + Math.max(1, Math.ceil((-this.#tokens / rate) * 1000)));
+    const { waitMs } = this.#rate;
+    if (waitMs > 0 && this.#readings.size > 0) wake = Math.min(wake, nowMs + waitMs);
     return wake;
   }
 
@@ -183,17 +190,10 @@ export class Shipping {
 
   /** Bytes that may go now; a chunk may overdraw. Infinity without a limit. */
   tokensNow(nowMs: number): number {
-    const rate = this.#owner.options.shipRate;
-    if (rate === 0) return Number.POSITIVE_INFINITY;
-    if (this.#tokensAtMs < 0) this.#tokensAtMs = nowMs;
-    const earned = ((nowMs - this.#tokensAtMs) * rate) / 1000;
-    this.#tokensAtMs = nowMs;
-    // A tenth of a second may be saved up: an idle limit does not turn into a burst.
-    this.#tokens = Math.min(this.#tokens + earned, rate / 10);
-    return this.#tokens;
+    return this.#rate.now(nowMs);
   }
 
   takeTokens(bytes: number): void {
-    if (this.#owner.options.shipRate > 0) this.#tokens -= bytes;
+    this.#rate.take(bytes);
   }
 }

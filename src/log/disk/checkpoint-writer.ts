@@ -20,6 +20,8 @@ import type { DiskFile, DiskFolder } from "./files.ts";
 
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 1024 * 1024;
+/** It is synced each time that so many are written: one sync of all would hold up those of the log. */
+const SYNC_BYTES = 16 * 1024 * 1024;
 
 export class CheckpointWriter {
   readonly #folder: DiskFolder;
@@ -28,6 +30,7 @@ export class CheckpointWriter {
   readonly #gathered: Buffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #gatheredBytes = 0;
   #at = 0;
+  #syncedTo = 0;
   #state: "open" | "whole" | "closed" = "open";
 
   /** `log` is the number of the log file that begins at `begin.position`. @throws {DiskError} */
@@ -89,6 +92,9 @@ export class CheckpointWriter {
   #put(bytes: Buffer): void {
     this.#file.write([bytes], this.#at);
     this.#at += bytes.length;
+    if (this.#at - this.#syncedTo < SYNC_BYTES) return;
+    this.#file.sync();
+    this.#syncedTo = this.#at;
   }
 }
 

@@ -9,7 +9,11 @@ import { exists, filesUnder, readText } from "./documents.ts";
 const sources = filesUnder("src").filter((path) => path.endsWith(".ts"));
 const tests = filesUnder("test").filter((path) => path.endsWith(".test.ts"));
 
-const STARTED = new Set(["src/node/disk/log-worker.ts", "src/store/serializer-worker.ts"]);
+const STARTED = new Set([
+  "src/node/disk/checkpoint-worker.ts",
+  "src/node/disk/log-worker.ts",
+  "src/store/serializer-worker.ts",
+]);
 
 function mirrorOf(source: string): string {
   return source.replace(/^src\//, "test/unit/").replace(/\.ts$/, ".test.ts");

@@ -1,0 +1,308 @@
+/**
+ * When a node writes a checkpoint, and how fast.
+ *
+ *   cause        when
+ *   asked        SAVE, BGSAVE, REPL.CHECKPOINT: at once
+ *   generation   the state and its log were replaced: at once, and only then the disk has them
+ *   log          the log since the last one is longer than the live data, and than 256 MiB: a restart
+ *                reads at most about twice the data
+ *   stop         see stopsWithCheckpoint()
+ *
+ *   it rests       while a full sync waits for chunks or a place: replicas come first
+ *   it is slowed   to --checkpoint-rate
+ *   it is left     when snapshots pin more memory than they may and it has a share in that, when the log
+ *                  is replaced, at a stop, and after an error. Then the next try is later, and later again
+ *
+ * One at a time. Pure core: moved by step(), which asks for the next one.
+ * Owns: causes, pace, retries, what is told of checkpoints. Does not own: one checkpoint
+ * (checkpoint-run.ts), which of them are kept (log/disk/catalog.ts).
+ */
+import type { CheckpointEntry } from "../log/disk/manifest.ts";
+import { ByteRate } from "../primary/byte-rate.ts";
+import type { Pinned } from "../primary/deps.ts";
+import type { Journal } from "../primary/journal.ts";
+import type { FrozenState } from "../store/state.ts";
+import { CheckpointRun, type RunDeps, type RunResult } from "./checkpoint-run.ts";
+
+/** So much log is worth no checkpoint, however small the data is. */
+export const LOG_BYTES_MIN: number = 256 * 1024 * 1024;
+/** Nothing happens by itself between two looks, ms. */
+const LOOK_MS = 1_000;
+/** A look at whether replicas still wait, ms. */
+const REST_MS = 20;
+/** After a failure, ms: doubled at each further one, up to the second. */
+const RETRY_MS = 5_000;
+const RETRY_MS_MAX = 300_000;
+/** Chunks of so many bytes are handed on in one step. */
+const STEP_BYTES = 4 * 1024 * 1024;
+
+const REPLACED = "the log was replaced";
+
+export type CheckpointCause = "asked" | "generation" | "log" | "stop";
+
+/** Why none begins: one is under way, the node stops, or its state is not whole. */
+export type CheckpointRefusal = "busy" | "stopping" | "no_state";
+
+/** How a request ends: "" or why there is no checkpoint. */
+export type CheckpointDone = (why: string, entry: CheckpointEntry | null) => void;
+
+export interface CheckpointerDeps extends Omit<RunDeps, "moved"> {
+  /** Bytes per second, 0 for as fast as it can. */
+  readonly rate: () => number;
+  /** Live data, bytes. */
+  readonly dataBytes: () => number;
+  /** End of the log that links see. */
+  readonly next: () => number;
+  /** The node has a whole state. */
+  readonly hasState: () => boolean;
+  /** A full sync waits for what a checkpoint takes as well. */
+  readonly replicasWait: () => boolean;
+  readonly pinned: () => Pinned;
+  readonly reclaimableBytes: (frozen: readonly FrozenState[]) => number;
+  readonly later: (ms: number, run: () => void) => void;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly journal: Journal;
+}
+
+/** What status and INFO tell. Times in ms since 1970, 0 for never. */
+export interface CheckpointStatus {
+  /** Null while none is written. */
+  readonly present: {
+    readonly startedAtMs: number;
+    readonly bytes: number;
+    /** Estimate. */
+    readonly bytesTotal: number;
+  } | null;
+  /** The newest that the manifest names; null before the first. */
+  readonly newest: CheckpointEntry | null;
+  /** How long the last one took that was completed by this process, ms; -1 before. */
+  readonly lastMs: number;
+  /** Why the last try failed, "" when it did not. */
+  readonly lastError: string;
+  /** Bytes of log since the newest one. */
+  readonly logBytes: number;
+}
+
+interface Present {
+  readonly run: CheckpointRun;
+  readonly cause: CheckpointCause;
+  readonly startedMs: number;
+  readonly startedAtMs: number;
+  /** Its beginning was told. */
+  isTold: boolean;
+  /** The log that it belongs to was replaced meanwhile: it counts for nothing. */
+  isLeft: boolean;
+}
+
+export class Checkpointer {
+  readonly #deps: CheckpointerDeps;
+  readonly #rate: ByteRate;
+  readonly #waiting: CheckpointDone[] = [];
+  #present: Present | null = null;
+  #newest: CheckpointEntry | null;
+  /** Where the log began that a restart would read, if there were no checkpoint. */
+  #since: number;
+  /** What is to be written next, null for nothing yet. */
+  #due: CheckpointCause | null = null;
+  #lastMs = -1;
+  #lastError = "";
+  #failures = 0;
+  #retryAtMs = 0;
+  /** When the next step() is due that was asked for. */
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #isStopped = false;
+
+  /**
+   * @param newest what the manifest names
+   * @param since  the log on disk begins here when there is none
+   */
+  constructor(deps: CheckpointerDeps, newest: CheckpointEntry | null, since: number) {
+    this.#deps = deps;
+    this.#rate = new ByteRate(deps.rate);
+    this.#newest = newest;
+    this.#since = newest?.position.offset ?? since;
+  }
+
+  /** From now on it looks by itself. */
+  start(): void {
+    this.#wakeIn(LOOK_MS);
+  }
+
+  get status(): CheckpointStatus {
+    const { run, startedAtMs } = this.#present ?? {};
+    return {
+      present:
+        run === undefined
+          ? null
+          : {
+              startedAtMs: startedAtMs!,
+              bytes: run.movedBytes,
+              bytesTotal: run.estimate.bytes,
+            },
+      newest: this.#newest,
+      lastMs: this.#lastMs,
+      lastError: this.#lastError,
+      logBytes: this.#logBytes,
+    };
+  }
+
+  get isBusy(): boolean {
+    return this.#present !== null;
+  }
+
+  /** Somebody asks for one now. @returns why there will be none, with no call of `done`; else null */
+  ask(done: CheckpointDone, cause: "asked" | "stop" = "asked"): CheckpointRefusal | null {
+    if (this.isBusy) return "busy";
+    if (this.#isStopped) return "stopping";
+    if (!this.#deps.hasState()) return "no_state";
+    this.#waiting.push(done);
+    this.#begin(cause);
+    return null;
+  }
+
+  /** The state and its log were replaced: the disk has the old ones until there is a checkpoint. */
+  replaced(offset: number): void {
+    this.#newest = null;
+    this.#since = offset;
+    this.#due = "generation";
+    this.#failures = 0;
+    this.#retryAtMs = 0;
+    if (this.#present !== null) {
+      this.#present.isLeft = true;
+      this.#present.run.abandon(REPLACED);
+    }
+    this.#wakeIn(0);
+  }
+
+  /** What is under way is left, if that gives memory back. @returns whether it was */
+  relieve(): boolean {
+    const frozen = this.#present?.run.pinning ?? null;
+    if (frozen === null || this.#deps.reclaimableBytes([frozen]) === 0) return false;
+    this.#present!.run.abandon("its snapshot pins memory that is needed");
+    return true;
+  }
+
+  /** Nothing begins any more, and what is under way is left. */
+  stop(why: string): void {
+    this.#isStopped = true;
+    this.#present?.run.abandon(why);
+  }
+
+  // --- steps --------------------------------------------------------------------------------------
+
+  /** Does what is due, and asks for the next time. */
+  readonly step = (): void => {
+    const nowMs = this.#deps.now();
+    if (this.#present?.run.result != null) this.#ended(this.#present, this.#present.run.result);
+    if (this.#present !== null) this.#drive(this.#present, nowMs);
+    else if (!this.#isStopped) {
+      const cause = this.#causeAt(nowMs);
+      if (cause !== null) this.#begin(cause);
+    }
+    if (!this.#isStopped) this.#wakeIn(LOOK_MS);
+  };
+
+  #causeAt(nowMs: number): CheckpointCause | null {
+    if (nowMs < this.#retryAtMs || !this.#deps.hasState()) return null;
+    if (this.#due !== null) return this.#due;
+    return this.#logBytes > Math.max(LOG_BYTES_MIN, this.#deps.dataBytes()) ? "log" : null;
+  }
+
+  get #logBytes(): number {
+    return Math.max(0, this.#deps.next() - this.#since);
+  }
+
+  #begin(cause: CheckpointCause): void {
+    const run = new CheckpointRun({ ...this.#deps, moved: this.#moved });
+    const startedAtMs = this.#deps.wallClock();
+    this.#present = {
+      run,
+      cause,
+      startedMs: this.#deps.now(),
+      startedAtMs,
+      isTold: false,
+      isLeft: false,
+    };
+  }
+
+  /** Why in a later turn: what moved may be in the middle of a step of somebody's. */
+  readonly #moved = (): void => {
+    this.#wakeIn(0);
+  };
+
+  #drive(present: Present, nowMs: number): void {
+    this.#tellBegin(present);
+    if (present.run.state !== "writing") return;
+    const { bytes, capBytes } = this.#deps.pinned();
+    if (bytes > capBytes && this.relieve()) return;
+    if (this.#deps.replicasWait()) {
+      this.#wakeIn(REST_MS);
+      return;
+    }
+    const mayMove = Math.min(STEP_BYTES, this.#rate.now(nowMs));
+    if (mayMove > 0) {
+      const moved = present.run.move(mayMove);
+      this.#rate.take(moved);
+      if (moved >= STEP_BYTES) this.#wakeIn(0);
+    }
+    const { waitMs } = this.#rate;
+    if (waitMs > 0) this.#wakeIn(waitMs);
+  }
+
+  #wakeIn(ms: number): void {
+    const atMs = this.#deps.now() + ms;
+    if (atMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = atMs;
+    this.#deps.later(ms, () => {
+      // Why: an earlier one was asked for since, and came.
+      if (this.#wakeAtMs !== atMs) return;
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.step();
+    });
+  }
+
+  // --- what it came to ----------------------------------------------------------------------------
+
+  #tellBegin(present: Present): void {
+    const { position, estimate } = present.run;
+    if (present.isTold || position === null) return;
+    present.isTold = true;
+    this.#deps.journal("info", "checkpoint_begins", {
+      cause: present.cause,
+      offset: position.offset,
+      records: estimate.records,
+      bytes: estimate.bytes,
+      log_bytes: this.#logBytes,
+    });
+  }
+
+  #ended(present: Present, result: RunResult): void {
+    this.#present = null;
+    const { why, entry } = present.isLeft ? { why: REPLACED, entry: null } : result;
+    const ms = Math.round(this.#deps.now() - present.startedMs);
+    if (entry === null) this.#failed(present, why, ms);
+    else this.#done(entry, ms);
+    for (const done of this.#waiting.splice(0)) done(why, entry);
+  }
+
+  #done(entry: CheckpointEntry, ms: number): void {
+    const { position, records, bytes } = entry;
+    this.#newest = entry;
+    this.#since = position.offset;
+    this.#due = null;
+    this.#lastMs = ms;
+    this.#lastError = "";
+    this.#failures = 0;
+    this.#deps.journal("info", "checkpoint_done", { offset: position.offset, records, bytes, ms });
+  }
+
+  #failed({ cause, isLeft }: Present, why: string, ms: number): void {
+    this.#deps.journal(this.#isStopped ? "info" : "warn", "checkpoint_failed", { cause, why, ms });
+    // Nothing was wrong with it: the next one may come at once.
+    if (isLeft) return;
+    this.#retryAtMs = this.#deps.now() + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#lastError = why;
+  }
+}
