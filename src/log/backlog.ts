@@ -23,6 +23,7 @@
 import assert from "node:assert/strict";
 import { chainAt, segmentAt } from "./boundaries.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
+import { LogMemory } from "./log-memory.ts";
 import type { LogSegment } from "./log-segment.ts";
 import { type LogStore, MEMORY_ONLY, type Watermarks } from "./log-store.ts";
 import { OpenBatch } from "./open-batch.ts";
@@ -54,7 +55,8 @@ export class Backlog {
     this.#clock = options.clock;
     this.store = options.store ?? MEMORY_ONLY;
     const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.sizeBytes);
-    this.#segments = new Segments(offset, chain, segmentBytes);
+    const memory = new LogMemory(segmentBytes, this.store.wantsSharedMemory);
+    this.#segments = new Segments(offset, chain, memory);
     this.#open = new OpenBatch(this.#segments, options.clock);
     this.#incoming = new IncomingBatch(this.#segments);
   }
@@ -169,6 +171,12 @@ export class Backlog {
     this.store.persist(this);
   }
 
+  /** What follows is of another history, which is the node's by now. */
+  rename(): void {
+    assert(this.#open.bytes === 0, "another history inside a batch");
+    this.store.rename(this.next);
+  }
+
   // --- growing as a replica -------------------------------------------------------------------
 
   /** A batch of `length` bytes begins; head[at, at + 36) is its verified head. */
@@ -251,7 +259,10 @@ export class Backlog {
     return trim(this.#segments, this.limits, end, this.#clock);
   }
 
-  /** Forgets everything and goes on at another position: a snapshot was swapped in. */
+  /**
+   * Forgets everything and goes on at another position: a snapshot was swapped in, and its history is
+   * the node's by now.
+   */
   reset(offset: number, chain: number): void {
     assert(this.#open.bytes === 0, "reset with an open batch");
     this.#incoming.forget();

@@ -18,7 +18,6 @@ import {
   batchLength,
 } from "../wire/frame.ts";
 import { segmentAt } from "./boundaries.ts";
-import { logMemory } from "./log-memory.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { Segments } from "./segments.ts";
 
@@ -87,9 +86,7 @@ export class IncomingBatch {
   /** Doubles the log segment of a batch that is larger than one; nobody else reads it yet. */
   #grow(segment: LogSegment, need: number): void {
     const whole = this.#at + this.#length;
-    const grown = logMemory(Math.min(whole, Math.max(need, segment.bytes.length * 2)));
-    segment.bytes.copy(grown, 0, 0, segment.used);
-    segment.refit(grown);
+    this.#segments.grow(segment, Math.min(whole, Math.max(need, segment.bytes.length * 2)));
   }
 
   /** It is complete and its chain verified; it waits for commit(). */

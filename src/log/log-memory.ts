@@ -15,8 +15,16 @@ const FREE_MAX = 32;
  * @throws {LogError} ERR_LOG_FULL when there is none
  */
 export function logMemory(bytes: number): Buffer {
+  return orFull(bytes, () => Buffer.allocUnsafeSlow(bytes));
+}
+
+function sharedMemory(bytes: number): Buffer {
+  return orFull(bytes, () => Buffer.from(new SharedArrayBuffer(bytes)));
+}
+
+function orFull(bytes: number, make: () => Buffer): Buffer {
   try {
-    return Buffer.allocUnsafeSlow(bytes);
+    return make();
   } catch (cause) {
     throw new LogError("ERR_LOG_FULL", `no memory for ${bytes} more bytes`, { cause });
   }
@@ -25,16 +33,24 @@ export function logMemory(bytes: number): Buffer {
 /** Blocks of one usual size are used again, others are not. */
 export class LogMemory {
   readonly usualBytes: number;
+  readonly #isShared: boolean;
   readonly #free: Buffer[] = [];
 
-  constructor(usualBytes: number) {
+  /** `isShared`: other threads can be given it. */
+  constructor(usualBytes: number, isShared = false) {
     this.usualBytes = usualBytes;
+    this.#isShared = isShared;
   }
 
   /** @throws {LogError} ERR_LOG_FULL */
   take(bytes: number): Buffer {
     const free = bytes === this.usualBytes ? this.#free.pop() : undefined;
-    return free ?? logMemory(bytes);
+    return free ?? this.make(bytes);
+  }
+
+  /** New memory. @throws {LogError} ERR_LOG_FULL */
+  make(bytes: number): Buffer {
+    return this.#isShared ? sharedMemory(bytes) : logMemory(bytes);
   }
 
   /** Nobody reads `block` any more. */

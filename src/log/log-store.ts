@@ -31,8 +31,12 @@ export const BLOCK_BYTES_MAX: number = 1024 * 1024;
 
 /** The log in memory, as a store takes bytes out of it. */
 export interface SealedLog {
+  /** Start of what is in memory. */
+  readonly first: number;
   /** End of what is sealed. */
   readonly next: number;
+  /** The chain at `next`. */
+  readonly chain: number;
   /**
    * The log segment that an offset in memory is in; `next` of it is the one after it. Whoever reads
    * it later retains it, until it is released.
@@ -50,6 +54,8 @@ export type ReadAnswer =
   | { readonly kind: "damaged"; readonly offset: number };
 
 export interface LogStore {
+  /** It reads the log's memory in a thread of its own: that memory must be shared. */
+  readonly wantsSharedMemory: boolean;
   /** From here on it has the log, up to `written`; a batch boundary. Infinity: it gives nothing back. */
   readonly first: number;
   /** Infinity: it owes nothing, memory may let go of what it likes. */
@@ -57,13 +63,20 @@ export interface LogStore {
   readonly durable: number;
   /** The end of a turn: takes what is sealed and was not taken yet. */
   persist(log: SealedLog): void;
+  /** Somebody waits until the log is durable up to `offset`, which was handed over. */
+  want(offset: number): void;
+  /**
+   * From `offset`, the sealed end, the log goes on under another history, a promotion's or an adopted
+   * one: no byte from there on is kept under the name before. The node's name is the new one by now.
+   */
+  rename(offset: number): void;
   /** Reads a block that begins at `offset`, in [first, written), and ends inside no head. Answers once. */
   read(offset: number, done: (answer: ReadAnswer) => void): void;
   /** The chain at `offset`, or -1 when that is no boundary between two batches, or gone. Answers once. */
   chainAt(offset: number, done: (chain: number) => void): void;
   /**
-   * What it has is of no log any more; the next batch begins at `offset`. Questions that are open are
-   * answered "gone", and -1.
+   * What it has is of no log any more; the next batch begins at `offset`, in the history that is the
+   * node's name by now. Questions that are open are answered "gone", and -1.
    */
   restart(offset: number, chain: number): void;
   /** Calls `moved` whenever `first`, `written` or `durable` has moved. */
@@ -75,7 +88,10 @@ export const MEMORY_ONLY: LogStore = {
   first: Number.POSITIVE_INFINITY,
   written: Number.POSITIVE_INFINITY,
   durable: Number.POSITIVE_INFINITY,
+  wantsSharedMemory: false,
   persist: () => undefined,
+  want: () => undefined,
+  rename: () => undefined,
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
   restart: () => undefined,

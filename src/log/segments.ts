@@ -13,7 +13,7 @@
  * incoming-batch.ts), what is dropped (retention.ts), places in the log (boundaries.ts).
  */
 import { LogError } from "../errors.ts";
-import { LogMemory } from "./log-memory.ts";
+import type { LogMemory } from "./log-memory.ts";
 import { LogSegment, type Recycler } from "./log-segment.ts";
 
 export class Segments implements Recycler {
@@ -25,12 +25,12 @@ export class Segments implements Recycler {
   /** Those that were dropped while somebody read them. */
   readonly #detached = new Set<LogSegment>();
 
-  /** An empty log at `offset`; `usualBytes` of a log segment. */
-  constructor(offset: number, chain: number, usualBytes: number) {
-    this.#memory = new LogMemory(usualBytes);
+  /** An empty log at `offset`; log segments have the usual size of `memory`. */
+  constructor(offset: number, chain: number, memory: LogMemory) {
+    this.#memory = memory;
     this.#next = offset;
     this.#chain = chain;
-    this.#newest = this.#push(offset, chain, usualBytes);
+    this.#newest = this.#push(offset, chain, memory.usualBytes);
   }
 
   get usualBytes(): number {
@@ -96,6 +96,16 @@ export class Segments implements Recycler {
     // Why not a log segment behind it: one that stays empty stops readers and trimming for ever.
     this.#memory.giveBack(newest.refit(this.#memory.take(bytes)));
     return newest;
+  }
+
+  /**
+   * `segment`, which nobody else reads yet, goes on in memory of `bytes` bytes.
+   * @throws {LogError} ERR_LOG_FULL
+   */
+  grow(segment: LogSegment, bytes: number): void {
+    const grown = this.#memory.make(bytes);
+    segment.bytes.copy(grown, 0, 0, segment.used);
+    segment.refit(grown);
   }
 
   #push(start: number, chain: number, bytes: number): LogSegment {

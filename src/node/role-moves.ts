@@ -37,7 +37,12 @@ const SUPERSEDED_REST_MS = 60_000;
 /** The parts of the node that a move acts on, in full: core.ts. */
 export interface RoleParts {
   readonly identity: Identity;
-  readonly backlog: { readonly next: number; seal(): boolean; dropReceived(): void };
+  readonly backlog: {
+    readonly next: number;
+    seal(): boolean;
+    dropReceived(): void;
+    rename(): void;
+  };
   readonly session: {
     start(nowMs: number): void;
     stop(why: string, nowMs: number, keep?: boolean): void;
@@ -207,6 +212,7 @@ export class RoleMoves {
     backlog.dropReceived();
     session.resetToLog();
     identity.promote(backlog.next);
+    backlog.rename();
     this.#become(roles.toLeading(before));
     this.#deps.journal("info", "role_changed", {
       role: "primary",
@@ -261,8 +267,11 @@ export class RoleMoves {
 
   /** Our log is a part of the upstream's: its history is ours. */
   adopted(history: Id, lineage: Lineage): void {
-    if (this.#parts.identity.adopt(history, lineage))
+    const { identity, backlog } = this.#parts;
+    if (identity.adopt(history, lineage)) {
+      backlog.rename();
       this.#dropLinks("the upstream's history changed");
+    }
     this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
   }
 
@@ -271,7 +280,10 @@ export class RoleMoves {
     this.#role = roles.withoutConsent(this.#role);
   }
 
-  /** The upstream's snapshot is our state. Consent that was given since is for somebody else. */
+  /**
+   * The upstream's snapshot is our state, and the log begins anew next. Consent that was given since is
+   * for somebody else.
+   */
   swapped(history: Id, lineage: Lineage): void {
     const { identity, feeder } = this.#parts;
     identity.adopt(history, lineage);

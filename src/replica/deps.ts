@@ -52,7 +52,7 @@ export interface ReplicaNode {
   onSwapping(): void;
   /** The upstream's history is ours from now on: the log up to here is a part of it. */
   adopt(history: Id, lineage: Lineage): void;
-  /** A snapshot was swapped in; the log was reset to it. */
+  /** A snapshot was swapped in; the log is reset to it next. */
   onSwapped(history: Id, lineage: Lineage): void;
   /** The upstream is the node `nodeId`; `path` are the node ids from the root to us. */
   onWelcome(nodeId: Id, path: readonly Id[]): void;

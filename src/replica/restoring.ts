@@ -164,6 +164,8 @@ export class Restoring {
     // The connection may be over by now, if the state answered later.
     const isFed = life.state.kind === "restoring" || life.state.kind === "swapping";
     this.end = null;
+    // Why first: what stands behind the log writes the name of the history where it begins.
+    node.onSwapped(position.history, lineage);
     log.reset(position.offset, position.chain);
     this.streaming.swapped(position.offset);
     life.gotOn();
@@ -172,7 +174,6 @@ export class Restoring {
     this.owesSnapshot = false;
     if (isFed) life.move({ kind: "streaming" });
     reportRestored(life.deps, restore, end, life.nowMs);
-    node.onSwapped(position.history, lineage);
     life.wantAck();
     life.resumeInput();
   }

@@ -38,6 +38,7 @@ export interface SimLogStoreDeps {
 }
 
 export class SimLogStore implements LogStore {
+  readonly wantsSharedMemory = true;
   written = 0;
   durable = 0;
   /** Blocks that nobody has given back. */
@@ -92,6 +93,14 @@ export class SimLogStore implements LogStore {
   /** The oldest `count` batches. */
   #drop(count: number): void {
     this.#chain = this.#batches.splice(0, count).at(-1)!.chain;
+  }
+
+  want(): void {
+    // What it has written is durable.
+  }
+
+  rename(): void {
+    this.#deps.mark("log store: renamed");
   }
 
   read(offset: number, done: (answer: ReadAnswer) => void): void {

@@ -20,6 +20,10 @@ interface FakeStoreOptions {
 }
 
 export class FakeStore implements LogStore {
+  readonly wantsSharedMemory = false;
+  /** Where the log went on under another history. */
+  readonly renamedAt: number[] = [];
+  readonly wantedTo: number[] = [];
   first: number;
   written: number;
   durable: number;
@@ -54,6 +58,14 @@ export class FakeStore implements LogStore {
     }
     if (pieces.length > 1) this.#bytes = Buffer.concat(pieces);
     if (!this.#isLate) this.settle();
+  }
+
+  want(offset: number): void {
+    this.wantedTo.push(offset);
+  }
+
+  rename(offset: number): void {
+    this.renamedAt.push(offset);
   }
 
   read(offset: number, done: (answer: ReadAnswer) => void): void {

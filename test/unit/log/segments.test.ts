@@ -1,6 +1,7 @@
 /** The list of log segments: memory is used again, nothing stays behind. */
 import { expect, test } from "vitest";
 import { Cursor } from "../../../src/log/cursor.ts";
+import { LogMemory } from "../../../src/log/log-memory.ts";
 import { OpenBatch } from "../../../src/log/open-batch.ts";
 import { Segments } from "../../../src/log/segments.ts";
 import { append, available, batch, BATCH_EXTRA, CHAIN_0, makeBacklog } from "./tools.ts";
@@ -50,7 +51,7 @@ test("an oversize segment's memory is not recycled as one of the usual size", ()
 });
 
 test("no segment object stays behind once dropped and left, though nobody asks for pinnedBytes", () => {
-  const segments = new Segments(0, CHAIN_0, 256);
+  const segments = new Segments(0, CHAIN_0, new LogMemory(256));
   const open = new OpenBatch(segments, () => 1);
   for (let n = 0; n < 50; n++) {
     const read = segments.newest;

@@ -48,6 +48,7 @@ class FakeNode {
           next: 7,
           seal: () => did.push("seal") > 0,
           dropReceived: () => did.push("drop rest"),
+          rename: () => did.push("rename log"),
         },
         session: {
           start: () => did.push("dial"),
@@ -215,6 +216,7 @@ describe("promote", () => {
       "apply",
       "drop rest",
       "session at the log",
+      "rename log",
       "role_changed primary",
       "drop links: this node was promoted",
       "OK",
@@ -428,7 +430,7 @@ describe("what the session found out", () => {
     node.moves.adopted(H2, []);
     expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
     expect([node.identity.history, node.moves.swaps]).toEqual([H2, 0]);
-    expect(node.done()).toEqual(["drop links: the upstream's history changed"]);
+    expect(node.done()).toEqual(["rename log", "drop links: the upstream's history changed"]);
   });
 
   test("its snapshot is our state => one swap more, torn or not, consent is used up", () => {
