@@ -27,7 +27,12 @@ export type StoreErrorCode =
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type DiskErrorCode =
-  "ERR_DISK_FULL" | "ERR_DISK_WRITE" | "ERR_DISK_READ" | "ERR_DISK_SYNC" | "ERR_DISK_DAMAGED";
+  | "ERR_DISK_FULL"
+  | "ERR_DISK_WRITE"
+  | "ERR_DISK_READ"
+  | "ERR_DISK_SYNC"
+  | "ERR_DISK_DAMAGED"
+  | "ERR_DISK_LOCKED";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
 export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED";
@@ -70,6 +75,7 @@ export const ERRORS: Readonly<
   ERR_DISK_READ: { remedy: "stop", meaning: "a file cannot be read" },
   ERR_DISK_SYNC: { remedy: "stop", meaning: "nobody knows any more what of a file is on the disk" },
   ERR_DISK_DAMAGED: { remedy: "stop", meaning: "a file is not what was written to it" },
+  ERR_DISK_LOCKED: { remedy: "refuse", meaning: "another process has the data directory open" },
   ERR_USAGE: { remedy: "refuse", meaning: "an option that does not exist or is not allowed" },
   ERR_ARGUMENT: { remedy: "refuse", meaning: "an argument that is not allowed" },
 };

@@ -17,6 +17,7 @@ import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
 import { LogStream } from "./log-stream.ts";
 import { createLogger, type Logger } from "../node/logger.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
+import { DiskError } from "../errors.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
@@ -106,14 +107,14 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   if (process.stderr.isTTY) terminal.follow(node);
 }
 
-/** A --dir that cannot be used is a wrong command line. */
+/** A --dir that cannot be used is a wrong command line; one that another process has is not. */
 function openNode(options: NodeOptions, log: Logger): DaemonNode {
   try {
     return createNode(options, log);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
+    if (!(error instanceof UsageError || error instanceof DiskError)) throw error;
     process.stderr.write(`hawser: ${error.message}\n`);
-    process.exit(EXIT.usage);
+    process.exit(error instanceof UsageError ? EXIT.usage : EXIT.failed);
   }
 }
 

@@ -27,6 +27,7 @@ import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
 import { readBucket } from "./bucket.ts";
 import { openDirectory } from "./directory.ts";
+import { DirectoryLock } from "./disk/directory-lock.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
@@ -55,9 +56,22 @@ const SERIALIZERS = 4;
  */
 type Life = "built" | "opening" | "open" | "listening" | "stopped";
 
-/** Builds a node; nobody can talk to it before open() and listen(). @throws {UsageError} about --dir */
+/**
+ * Builds a node; nobody can talk to it before open() and listen(). It has --dir for itself until stop().
+ * @throws {UsageError} about --dir
+ * @throws {DiskError} ERR_DISK_LOCKED, saying who has it
+ */
 export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
-  return new DaemonNode(options, logger);
+  const { dir } = options;
+  if (dir === "") return new DaemonNode(options, logger, null);
+  openDirectory(dir);
+  const lock = new DirectoryLock(dir);
+  try {
+    return new DaemonNode(options, logger, lock);
+  } catch (error) {
+    lock.free();
+    throw error;
+  }
 }
 
 export class DaemonNode implements HawserNode {
@@ -75,11 +89,14 @@ export class DaemonNode implements HawserNode {
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
+  /** Null without --dir. */
+  private readonly lock: DirectoryLock | null;
   private clientPort: number;
   private replPort = 0;
   #life: Life = "built";
 
-  constructor(options: NodeOptions, logger: Logger) {
+  constructor(options: NodeOptions, logger: Logger, lock: DirectoryLock | null) {
+    this.lock = lock;
     // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
     this.settings = {
       ...FEEDER_DEFAULTS,
@@ -89,7 +106,6 @@ export class DaemonNode implements HawserNode {
     };
     this.logger = logger;
     this.emitter = new NodeEmitter(this, logger);
-    if (options.dir !== "") openDirectory(options.dir);
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
@@ -259,6 +275,7 @@ export class DaemonNode implements HawserNode {
     this.feeder.cutWaiters();
     await this.pool.close();
     await this.partFile?.close();
+    this.lock?.free();
     return lacking.length === 0;
   }
 

@@ -12,7 +12,7 @@
  */
 import assert from "node:assert/strict";
 import { DiskError, type DiskErrorCode } from "../../src/errors.ts";
-import type { DiskFile, DiskFolder } from "../../src/log/disk/files.ts";
+import type { DiskFile, DiskFolder, DiskTree } from "../../src/log/disk/files.ts";
 import type { Random } from "../../tools/random.ts";
 
 /** What a disk writes whole, or cannot read. */
@@ -248,6 +248,44 @@ export class VirtualFolder implements DiskFolder {
   #change(change: Rename): void {
     change(this.now);
     this.#pending.push(change);
+  }
+}
+
+/** A folder with folders in it. Why an entry for each: their names are as lasting as those of files. */
+export class VirtualTree implements DiskTree {
+  readonly root: VirtualFolder;
+  readonly #disk: VirtualDisk;
+  readonly #name: string;
+
+  constructor(disk: VirtualDisk, name: string) {
+    this.#disk = disk;
+    this.#name = name;
+    this.root = disk.folder(name);
+  }
+
+  folders(): readonly string[] {
+    return this.root
+      .list()
+      .filter((name) => name.endsWith("/"))
+      .map((name) => name.slice(0, -1));
+  }
+
+  folder(name: string): VirtualFolder {
+    return this.#disk.folder(`${this.#name}/${name}`);
+  }
+
+  make(name: string): VirtualFolder {
+    if (!this.folders().includes(name)) {
+      this.root.create(`${name}/`).close();
+      this.root.sync();
+    }
+    return this.folder(name);
+  }
+
+  removeFolder(name: string): void {
+    const folder = this.folder(name);
+    for (const file of folder.list()) folder.remove(file);
+    this.root.remove(`${name}/`);
   }
 }
 

@@ -48,5 +48,19 @@ export interface DiskFolder {
   sync(): void;
 }
 
+/** A folder with folders in it: a data directory. */
+export interface DiskTree {
+  /** Its own files. */
+  readonly root: DiskFolder;
+  /** Names of the folders in it. */
+  folders(): readonly string[];
+  /** One that is there. */
+  folder(name: string): DiskFolder;
+  /** Makes one if it is not there, its name synced. @throws {DiskError} */
+  make(name: string): DiskFolder;
+  /** Removes one and all that is in it; a crash may leave some. @throws {DiskError} ERR_DISK_WRITE */
+  removeFolder(name: string): void;
+}
+
 /** Makes an id that was never used before. */
 export type MintId = () => Id;

@@ -20,15 +20,22 @@ export interface LogPlace {
   readonly generation: number;
 }
 
-/** Null when it is no head of log file `number` there. @throws {DiskError} ERR_DISK_READ */
-export function readLogHead(file: DiskFile, number: number, place: LogPlace): ReadHead | null {
+/**
+ * Null when it is no head of log file `number` there; before a directory has an id, its id is null.
+ * @throws {DiskError} ERR_DISK_READ
+ */
+export function readLogHead(
+  file: DiskFile,
+  number: number,
+  place: { readonly directoryId: Id | null; readonly generation: number },
+): ReadHead | null {
   const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
   const count = file.read(bytes, 0, bytes.length, 0);
   try {
     const read = decodeLogHead(bytes.subarray(0, count));
     const { directoryId, generation, number: own } = read.head;
-    const isOurs = directoryId === place.directoryId && generation === place.generation;
-    return isOurs && own === number ? read : null;
+    const isOurs = directoryId === (place.directoryId ?? directoryId);
+    return isOurs && generation === place.generation && own === number ? read : null;
   } catch (error) {
     if (error instanceof WireError) return null;
     throw error;

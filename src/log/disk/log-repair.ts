@@ -21,6 +21,7 @@
  */
 import { DiskError } from "../../errors.ts";
 import type { DiskFile, DiskFolder } from "./files.ts";
+import { generationName } from "./generation-names.ts";
 import { logFileName } from "./log-file-names.ts";
 import type { Missing } from "./manifest.ts";
 import type { FileReport, Verdict } from "./verdict.ts";
@@ -34,6 +35,8 @@ export const ASIDE = ".cut";
 export interface RepairOptions {
   readonly folder: DiskFolder;
   readonly quarantine: DiskFolder;
+  /** Number of the generation that `folder` is. */
+  readonly generation: number;
   /** Bytes that one repair may copy there. */
   readonly quarantineBytesMax: number;
   /**
@@ -101,10 +104,11 @@ function copyTail(kept: FileReport | undefined, options: RepairOptions): number 
 function copyToQuarantine(
   { number, endAt }: FileReport,
   bytes: number,
-  { folder, quarantine }: RepairOptions,
+  { folder, quarantine, generation }: RepairOptions,
 ): void {
   const source = folder.open(logFileName(number));
-  const target = quarantine.create(`${logFileName(number)}.at-${endAt}`);
+  const name = `${generationName(generation)}-${logFileName(number)}.at-${endAt}`;
+  const target = quarantine.create(name);
   try {
     copyRange(source, endAt, endAt + bytes, target, 0);
     target.sync();

@@ -27,7 +27,7 @@ import {
 import { dirname, join } from "node:path";
 import { DiskError, type DiskErrorCode } from "../../errors.ts";
 import { syncDirectory } from "../directory.ts";
-import type { DiskFile, DiskFolder } from "../../log/disk/files.ts";
+import type { DiskFile, DiskFolder, DiskTree } from "../../log/disk/files.ts";
 
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
 
@@ -85,6 +85,40 @@ export class FsFolder implements DiskFolder {
   sync(): void {
     attempt("ERR_DISK_SYNC", this.path, () => {
       syncDirectory(this.path);
+    });
+  }
+}
+
+/** A folder of the file system with folders in it. */
+export class FsTree implements DiskTree {
+  readonly root: FsFolder;
+
+  /** `path` is a folder that is there. */
+  constructor(path: string) {
+    this.root = new FsFolder(path);
+  }
+
+  folders(): readonly string[] {
+    const { path } = this.root;
+    return attempt("ERR_DISK_READ", path, () =>
+      readdirSync(path, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => entry.name),
+    );
+  }
+
+  folder(name: string): FsFolder {
+    return new FsFolder(join(this.root.path, name));
+  }
+
+  make(name: string): FsFolder {
+    return FsFolder.make(join(this.root.path, name));
+  }
+
+  removeFolder(name: string): void {
+    const path = join(this.root.path, name);
+    attempt("ERR_DISK_WRITE", path, () => {
+      rmSync(path, { recursive: true, force: true });
     });
   }
 }
