@@ -11,6 +11,10 @@ const dist = join(root, "dist");
 const src = join(root, "src");
 
 const memory = ".tsbuildinfo";
+// A checkout that was copied by hard links (cp -al) shares these files with the original, and the compiler
+// writes into them: begin anew, in files of our own.
+if (statSync(join(dist, memory), { throwIfNoEntry: false })?.nlink > 1)
+  rmSync(dist, { recursive: true });
 const tsc = join(root, "node_modules/typescript/bin/tsc");
 execFileSync(
   process.execPath,
