@@ -4,10 +4,10 @@
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../lib/free-port.ts";
 import { type Started, start } from "../lib/process.ts";
 
 const BACKLOG = "512mb";
@@ -70,16 +70,3 @@ export function hawserPeer(version: string): Peer {
 
 /** Replication ports of started primaries by client port: no time is spent on asking. */
 const replPorts = new Map<number, number>();
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === "object" && address !== null ? address.port : 0),
-      );
-    });
-  });
-}
