@@ -128,6 +128,11 @@ export class VirtualDisk {
     return found;
   }
 
+  /** A folder is gone for good. */
+  forget(name: string): void {
+    this.#folders.delete(name);
+  }
+
   get usedBytes(): number {
     let sum = 0;
     for (const folder of this.#folders.values())
@@ -276,6 +281,8 @@ export class VirtualTree implements DiskTree {
 
   make(name: string): VirtualFolder {
     if (!this.folders().includes(name)) {
+      // One that is made anew has nothing of an older one of its name.
+      this.#disk.forget(`${this.#name}/${name}`);
       this.root.create(`${name}/`).close();
       this.root.sync();
     }

@@ -1,13 +1,11 @@
 /**
  * Writes a checkpoint: the state where a log file begins, as it would be sent to a replica.
  *
- *   [ SNAPSHOT | CHUNK 0 | CHUNK 1 | ... | END ]      aside, until publish()
+ *   [ SNAPSHOT | CHUNK 0 | CHUNK 1 | ... | END ]      aside: it counts when it is published (catalog.ts)
  *
  *   begin     file aside: SNAPSHOT
  *   chunk     frames, gathered to writes of a MiB
  *   finish    END, sync: the file is whole
- *   publish   rename, sync the folder. Not before the log is durable up to its position: what is behind
- *             it would be missing, and its position counts as proof that it is not
  *   abandon   what was written goes
  *
  * Pure but for a DiskFolder. Owns: one file. Does not own: where chunks come from, the rate, the manifest.
@@ -60,14 +58,6 @@ export class CheckpointWriter {
     this.#file.sync();
     this.#file.close();
     this.#state = "whole";
-  }
-
-  /** It has its name for good. The log is durable up to its position. @throws {DiskError} */
-  publish(): void {
-    assert.equal(this.#state, "whole");
-    this.#folder.rename(`${this.#name}.tmp`, this.#name);
-    this.#folder.sync();
-    this.#state = "closed";
   }
 
   /** It is of no use. @throws {DiskError} when it cannot be removed: the next start does */
