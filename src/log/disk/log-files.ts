@@ -39,6 +39,8 @@ export interface LogFilesOptions extends LogPlace {
 
 export class LogFiles {
   readonly #options: LogFilesOptions;
+  /** Files before this number do not count. */
+  #first: number;
   /** By number. */
   #files: KnownFile[] = [];
   /** The one that was used last is the last. */
@@ -46,10 +48,24 @@ export class LogFiles {
 
   constructor(options: LogFilesOptions) {
     this.#options = options;
+    this.#first = options.first;
+  }
+
+  /** Where the log begins, Infinity without a file. @throws {DiskError} ERR_DISK_READ */
+  get start(): number {
+    if (this.#files.length === 0) this.#lookForNew();
+    return this.#files[0]?.start ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The file that has `offset` is of no use, nor are those before it: the log begins behind it. */
+  dropDamaged(offset: number): void {
+    const known = this.#files.findLast(({ start }) => start <= offset);
+    if (known !== undefined) this.dropBefore(known.number + 1);
   }
 
   /** Files before this number are gone. */
   dropBefore(number: number): void {
+    this.#first = Math.max(this.#first, number);
     this.#files = this.#files.filter((file) => file.number >= number);
     for (const open of [...this.#readers]) if (open.number < number) this.#close(open);
   }
@@ -105,7 +121,8 @@ export class LogFiles {
   #open(known: KnownFile | null): OpenReader | null {
     if (known === null) return null;
     const { number } = known;
-    const file = this.#options.folder.open(logFileName(number));
+    const file = this.#openFile(number);
+    if (file === null) return null;
     const start = readLogHead(file, number, this.#options);
     if (start === null) {
       file.close();
@@ -115,6 +132,21 @@ export class LogFiles {
     this.#readers.push(open);
     if (this.#readers.length > READERS_MAX) this.#close(this.#readers[0]!);
     return open;
+  }
+
+  /** Null when it was dropped, and nobody has said so yet. */
+  #openFile(number: number): DiskFile | null {
+    try {
+      return this.#options.folder.open(logFileName(number));
+    } catch (error) {
+      if (
+        !(error instanceof DiskError) ||
+        logFileNumbers(this.#options.folder, number)[0] === number
+      )
+        throw error;
+      this.dropBefore(number + 1);
+      return null;
+    }
   }
 
   #close(open: OpenReader): void {
@@ -134,14 +166,15 @@ export class LogFiles {
   }
 
   #lookForNew(): void {
-    const { folder, first } = this.#options;
-    const known = this.#files.at(-1)?.number ?? first - 1;
+    const { folder } = this.#options;
+    const known = this.#files.at(-1)?.number ?? this.#first - 1;
     for (const number of logFileNumbers(folder, known + 1)) {
-      const file = folder.open(logFileName(number));
-      const start = readLogHead(file, number, this.#options);
-      file.close();
-      if (start === null) return;
-      this.#files.push({ number, start: start.head.start.offset });
+      const file = this.#openFile(number);
+      const start = file === null ? null : readLogHead(file, number, this.#options);
+      file?.close();
+      // Why not passed over: nobody knows where the log before it ended.
+      if (start === null) this.dropBefore(number + 1);
+      else this.#files.push({ number, start: start.head.start.offset });
     }
   }
 }

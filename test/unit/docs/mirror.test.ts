@@ -12,6 +12,7 @@ const tests = filesUnder("test").filter((path) => path.endsWith(".test.ts"));
 const STARTED = new Set([
   "src/node/disk/checkpoint-worker.ts",
   "src/node/disk/log-worker.ts",
+  "src/node/disk/log-reader-worker.ts",
   "src/store/serializer-worker.ts",
 ]);
 

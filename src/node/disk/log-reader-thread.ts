@@ -1,0 +1,86 @@
+/**
+ * The thread that reads log files, and the loop's end of it.
+ *
+ * It begins with the first question: a node whose links all follow in memory has no such thread. What
+ * it was told before is told to it then.
+ *
+ * Owns: the thread. Does not own: questions and blocks (log/disk/log-reads.ts), files
+ * (log/disk/stored-log.ts).
+ */
+import { Worker } from "node:worker_threads";
+import { LogReads, type LogReadsDeps } from "../../log/disk/log-reads.ts";
+import type { FromStoredLog, ToStoredLog } from "../../log/disk/stored-log.ts";
+
+export interface LogReaderOptions extends Omit<LogReadsDeps, "post" | "later"> {
+  /** The thread has ended by itself. */
+  readonly failed: (reason: string) => void;
+}
+
+export class LogReaderThread {
+  readonly reads: LogReads;
+  readonly #options: LogReaderOptions;
+  #worker: Worker | null = null;
+  #isStopping = false;
+  /** What it has to know first: the log's files, and which of them are dropped. */
+  #untold: ToStoredLog[] = [];
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+    this.reads = new LogReads({
+      ...options,
+      later: setImmediate,
+      post: (message) => this.#post(message),
+    });
+  }
+
+  /** Resolves when the thread has ended; what was asked is answered "gone". */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.reads.die();
+    const worker = this.#worker;
+    if (worker === null) return;
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    worker.postMessage({ kind: "stop" });
+    await ended;
+  }
+
+  #post(message: ToStoredLog): void {
+    if (this.#worker !== null) this.#worker.postMessage(message);
+    else if (message.kind === "begin") this.#untold = [message];
+    else if (message.kind === "files") this.#untold = [this.#untold[0] ?? message, message];
+    else this.#start(message);
+  }
+
+  #start(question: ToStoredLog): void {
+    const worker = new Worker(workerUrl());
+    this.#worker = worker;
+    worker.on("message", (message: FromStoredLog) => {
+      this.reads.hear(message);
+    });
+    worker.on("error", (error) => {
+      this.#ended(String(error));
+    });
+    worker.on("exit", (code) => {
+      if (!this.#isStopping) this.#ended(`it ended with code ${code}`);
+    });
+    for (const message of this.#untold.splice(0)) worker.postMessage(message);
+    worker.postMessage(question);
+  }
+
+  #ended(reason: string): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.reads.die();
+    this.#options.failed(reason);
+  }
+}
+
+/** Workers run compiled code: from sources (tests, tsx) it is the one in dist/. */
+function workerUrl(): URL {
+  const here = import.meta.url;
+  const isSource = here.endsWith(".ts");
+  return new URL(
+    isSource ? "../../../dist/node/disk/log-reader-worker.js" : "./log-reader-worker.js",
+    here,
+  );
+}
