@@ -109,8 +109,7 @@ export class Backlog {
 
   /** Wall clock of the newest visible batch, ms; 0 before the first. */
   get newestClockMs(): number {
-    const { newest, list } = this.#segments;
-    return newest.clockMs || (list.at(-2)?.clockMs ?? 0);
+    return this.#segments.newestClockMs;
   }
 
   /** Log offset where the newest log segment starts. */
@@ -257,6 +256,17 @@ export class Backlog {
   trim(hold: number): boolean {
     const end = Math.min(hold, this.store.written);
     return trim(this.#segments, this.limits, end, this.#clock);
+  }
+
+  /** Where a recovery begins: what is received from here on is in the store already. */
+  begin(offset: number, chain: number): void {
+    this.#incoming.forget();
+    this.#segments.restart(offset, chain);
+  }
+
+  /** While what the store has is recovered: drops what memory need not have. @returns as trim() */
+  trimStored(): boolean {
+    return trim(this.#segments, this.limits, Number.POSITIVE_INFINITY, this.#clock);
   }
 
   /**

@@ -74,8 +74,9 @@ export class OpenBatch {
     const segment = segments.newest;
     const at = this.#at;
     const length = segment.used - at;
-    const clockMs = this.#clock();
-    const { next, chain } = segments;
+    const { next, chain, newestClockMs } = segments;
+    // Why never less: who replays the log up to a time cuts before the first batch that is later.
+    const clockMs = Math.max(this.#clock(), newestClockMs);
     const after = sealBatchHead(segment.bytes, at, length, this.#count, next, clockMs, chain);
     this.#at = -1;
     segments.sealed(segment, length, after, clockMs);

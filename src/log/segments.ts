@@ -22,6 +22,8 @@ export class Segments implements Recycler {
   #newest: LogSegment;
   #next: number;
   #chain: number;
+  /** Wall clock of the newest sealed batch, ms; 0 before the first. */
+  newestClockMs = 0;
   /** Those that were dropped while somebody read them. */
   readonly #detached = new Set<LogSegment>();
 
@@ -82,6 +84,7 @@ export class Segments implements Recycler {
   sealed(segment: LogSegment, length: number, chain: number, clockMs: number): void {
     segment.sealed += length;
     segment.clockMs = clockMs;
+    this.newestClockMs = clockMs;
     this.#next += length;
     this.#chain = chain;
   }
@@ -150,6 +153,7 @@ export class Segments implements Recycler {
     this.#list = [];
     this.#next = offset;
     this.#chain = chain;
+    this.newestClockMs = 0;
     this.#push(offset, chain, this.usualBytes);
   }
 

@@ -1,0 +1,319 @@
+/**
+ * What a data directory has becomes the state of a node: the newest checkpoint that is whole, then the log
+ * from there, through the receiving and applying of a replica; then the log is judged and repaired.
+ *
+ *   checkpoint ---- damaged: the older one, or the log from its start ----+
+ *       |                                                                 |
+ *       v   <-------------------------------------------------------------+
+ *    replay --all files are read--> repair --> done
+ *
+ * In steps of a block or a slice, so that the loop is answerable meanwhile. A state that answers later
+ * makes it wait; `onFree` is called when it can go on.
+ *
+ * Expiry is what it is on a replica: a key goes when the log says so. The clock of the newest batch comes
+ * back with it (Backlog.newestClockMs).
+ *
+ * Pure but for DiskFolders. Owns: which checkpoint is used, what is written to the manifest meanwhile.
+ * Does not own: the verdict and repairs (log/disk/), the role that comes next (node/role-moves.ts).
+ */
+import { DiskError } from "../../errors.ts";
+import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
+import type { DiskFile, DiskFolder } from "../../log/disk/files.ts";
+import type { LogHead, Rank, RankedEntry } from "../../log/disk/frames.ts";
+import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
+import { readLogHead } from "../../log/disk/log-head.ts";
+import { LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
+import type { Repair } from "../../log/disk/log-repair.ts";
+import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest.ts";
+import { writeManifest } from "../../log/disk/manifest-file.ts";
+import type { Verdict } from "../../log/disk/verdict.ts";
+import { StateCalls } from "../../replica/calls.ts";
+import type { StateFormat, StateTarget } from "../../store/state.ts";
+import type { Id, Position } from "../../wire/messages.ts";
+import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
+import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
+import { LogReplay, type RecoveringLog } from "./log-replay.ts";
+
+export interface DiskRecoveryParts {
+  /** Where the manifest is. */
+  readonly root: DiskFolder;
+  readonly directory: DataDirectory;
+  readonly state: StateTarget & StateFormat;
+  readonly log: RecoveringLog;
+  /** A state that answers later has: step() can go on. */
+  readonly onFree: () => void;
+}
+
+/** What came back. */
+export interface RecoveredNode {
+  /** There is a state; else this node never had one. */
+  readonly hasState: boolean;
+  /** Where the log ends. */
+  readonly position: Position;
+  /** With which rank its history was led. */
+  readonly rank: Rank;
+  readonly lineage: readonly RankedEntry[];
+  /** Of the file to begin at the position. */
+  readonly nextNumber: number;
+  /** As it is on the disk now. */
+  readonly manifest: Manifest;
+  /** Up to where the log was proven, and is no more; null when nothing is missing. */
+  readonly incompleteTo: Missing | null;
+  readonly verdict: Verdict;
+  readonly repair: Repair;
+  /** Number of the log file that the log ends in; 0 for none. */
+  readonly lastLog: number;
+  /** The checkpoint that was used; null for the log from its start. */
+  readonly checkpoint: CheckpointEntry | null;
+  /** Checkpoints that are damaged, and why. */
+  readonly damaged: readonly string[];
+  /** In the checkpoint, and applied from the log. */
+  readonly records: number;
+}
+
+export interface RecoveryProgress {
+  readonly totalBytes: number;
+  readonly loadedBytes: number;
+  readonly records: number;
+}
+
+/** A history that nobody has led: the node that has it never had a state. */
+const NO_RANK: Rank = { term: 0, run: 0 };
+/** Who led a history whose file is gone: some leader. */
+const SOME_RANK: Rank = { term: 1, run: 0 };
+
+export class DiskRecovery {
+  result: RecoveredNode | null = null;
+  readonly #parts: DiskRecoveryParts;
+  readonly #calls: StateCalls | null;
+  readonly #replay: LogReplay;
+  /** Checkpoints that were not tried, newest first. */
+  readonly #left: CheckpointEntry[];
+  readonly #damaged: { readonly log: number; readonly why: string }[] = [];
+  #manifest: Manifest;
+  #load: CheckpointLoad | null = null;
+  #used: CheckpointEntry | null = null;
+  #log: LogRecovery | null = null;
+  #isRead = false;
+  #totalBytes = 0;
+  /** Of checkpoints that are over with. */
+  #loadedBytes = 0;
+  readonly #formerAnswer: ((error: Error | null) => void) | null;
+
+  constructor(parts: DiskRecoveryParts) {
+    const { state, log, onFree, directory } = parts;
+    this.#parts = parts;
+    this.#manifest = directory.manifest;
+    this.#left = [...this.#manifest.checkpoints];
+    this.#formerAnswer = state.answers === "later" ? state.onAnswer : null;
+    // Nothing is frozen meanwhile: no rest between two calls.
+    this.#calls =
+      state.answers === "at once" ? null : new StateCalls(state, (run) => run(), onFree);
+    this.#replay = new LogReplay(log, state, this.#calls);
+  }
+
+  get progress(): RecoveryProgress {
+    const loading = (this.#load?.readBytes ?? 0) + (this.#log?.readBytes ?? 0);
+    return {
+      totalBytes: this.#totalBytes,
+      loadedBytes: Math.min(this.#totalBytes, this.#loadedBytes + loading),
+      records: (this.#used?.records ?? 0) + this.#replay.records,
+    };
+  }
+
+  /**
+   * Does the next bit of it. @throws {DiskError} what cannot be recovered, naming the file; then it can be
+   * tried again, with the same outcome
+   * @throws {HawserError} what the state failed with
+   */
+  step(): Step {
+    if (this.result !== null) return "done";
+    if (this.#log === null) return this.#stepCheckpoint();
+    const applied = this.#replay.step();
+    if (applied !== "done") return applied;
+    if (!this.#isRead) {
+      this.#isRead = !this.#log.step();
+      return "more";
+    }
+    this.#replay.end();
+    this.result = this.#finish(this.#log, this.#log.finish());
+    return "done";
+  }
+
+  /** For one that is not done. */
+  abandon(): void {
+    this.#load?.abandon();
+    this.#log?.abandon();
+  }
+
+  // --- the checkpoint -----------------------------------------------------------------------------
+
+  #stepCheckpoint(): Step {
+    const load = this.#load;
+    if (load === null) {
+      this.#chooseStart();
+      return "more";
+    }
+    const step = load.step();
+    if (step !== "done") return step;
+    this.#loadedBytes += load.readBytes;
+    this.#load = null;
+    const entry = this.#left.shift()!;
+    if (load.failure === null) this.#begin(entry);
+    else this.#damaged.push({ log: entry.log, why: load.failure.message });
+    return "more";
+  }
+
+  #chooseStart(): void {
+    const { folder } = this.#parts.directory;
+    const { state } = this.#parts;
+    const [entry] = this.#left;
+    if (entry === undefined) {
+      this.#begin(null);
+      return;
+    }
+    this.#totalBytes = this.#loadedBytes + sizesFrom(folder, entry);
+    try {
+      this.#load = new CheckpointLoad(folder, entry, state, this.#calls);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#damaged.push({ log: entry.log, why: error.message });
+      this.#left.shift();
+    }
+  }
+
+  // --- the log ------------------------------------------------------------------------------------
+
+  /** From a checkpoint on, or from where the log begins. */
+  #begin(entry: CheckpointEntry | null): void {
+    const { directory, log } = this.#parts;
+    const { folder, quarantine } = directory;
+    const { directoryId, generation, lastLog, firstLog, checkpoints, incompleteTo } =
+      this.#manifest;
+    const start = entry?.position ?? this.#startOfLog();
+    if (entry === null) this.#totalBytes = this.#loadedBytes + sizesFrom(folder, null, firstLog);
+    this.#used = entry;
+    log.begin(start.offset, start.chain);
+    const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
+    const proven = checkpoints.reduce(
+      (most, { position }) => Math.max(most, position.offset),
+      missing,
+    );
+    this.#log = new LogRecovery({
+      folder,
+      quarantine,
+      quarantineBytesMax: QUARANTINE_BYTES_MAX / 2,
+      directoryId,
+      generation,
+      start,
+      claims: { first: entry?.log ?? firstLog, last: lastLog, proven },
+      sink: this.#replay,
+      rememberIncomplete: (to, end, last) => {
+        const left = checkpoints.filter(({ position }) => position.offset <= end);
+        this.#write({ ...this.#manifest, incompleteTo: to, lastLog: last, checkpoints: left });
+      },
+    });
+  }
+
+  /** Where the log begins that is the state from nothing. @throws {DiskError} when it is not there */
+  #startOfLog(): { readonly offset: number; readonly chain: number } {
+    const { firstLog } = this.#manifest;
+    const head = this.#headOf(firstLog);
+    if (head !== null && head.start.offset === 0) return head.start;
+    const damaged = this.#damaged.map(({ why }) => why.replace(/^\w+: /, ""));
+    const name = logFileName(firstLog);
+    const why =
+      head === null ? `${name} is missing, or its head is damaged` : `${name} is not the beginning`;
+    throw new DiskError(
+      "ERR_DISK_DAMAGED",
+      `--dir: no whole checkpoint, and no log from its beginning (${[...damaged, why].join("; ")}); nothing was changed. Put the files back, or start with another --dir and take the state from a replica (--seed-from) or a backup`,
+    );
+  }
+
+  #headOf(number: number): LogHead | null {
+    const { folder } = this.#parts.directory;
+    if (!folder.list().includes(logFileName(number))) return null;
+    return withFile(folder, logFileName(number), (file) => {
+      try {
+        return readLogHead(file, number, this.#manifest)?.head ?? null;
+      } catch (error) {
+        if (error instanceof DiskError) return null;
+        throw error;
+      }
+    });
+  }
+
+  // --- the end ------------------------------------------------------------------------------------
+
+  #finish(log: LogRecovery, { verdict, repair, nextNumber }: Recovered): RecoveredNode {
+    const isWhole = verdict.kind !== "incomplete";
+    this.#tidyManifest(isWhole);
+    if (this.#formerAnswer !== null && this.#parts.state.answers === "later")
+      this.#parts.state.onAnswer = this.#formerAnswer;
+    const { head } = log;
+    const used = this.#used;
+    const rank = head?.rank ?? (used === null ? NO_RANK : SOME_RANK);
+    const history: Id = head?.start.history ?? used!.position.history;
+    return {
+      hasState: rank.term > 0,
+      position: { history, offset: verdict.end, chain: verdict.chain },
+      rank,
+      lineage: head?.lineage ?? [],
+      nextNumber,
+      manifest: this.#manifest,
+      incompleteTo: this.#manifest.incompleteTo,
+      verdict,
+      repair,
+      lastLog: verdict.last < 0 ? 0 : (used?.log ?? this.#manifest.firstLog) + verdict.last,
+      checkpoint: used,
+      damaged: this.#damaged.map(({ why }) => why),
+      records: this.progress.records,
+    };
+  }
+
+  /** What is whole again is not missing any more, and a damaged checkpoint is none. */
+  #tidyManifest(isWhole: boolean): void {
+    const before = this.#manifest;
+    const damaged = new Set(this.#damaged.map((each) => each.log));
+    const checkpoints = before.checkpoints.filter((entry) => !damaged.has(entry.log));
+    const incompleteTo = isWhole ? null : before.incompleteTo;
+    if (checkpoints.length === before.checkpoints.length && incompleteTo === before.incompleteTo)
+      return;
+    this.#write({ ...before, checkpoints, incompleteTo });
+    for (const number of damaged) this.#removeCheckpoint(number);
+  }
+
+  #removeCheckpoint(number: number): void {
+    try {
+      this.#parts.directory.folder.remove(checkpointName(number));
+    } catch (error) {
+      // The next start removes what the manifest does not name.
+      if (!(error instanceof DiskError)) throw error;
+    }
+  }
+
+  #write(manifest: Manifest): void {
+    writeManifest(this.#parts.root, manifest);
+    this.#manifest = manifest;
+  }
+}
+
+/** Bytes that a recovery from a checkpoint, or from the log's beginning, reads. */
+function sizesFrom(folder: DiskFolder, entry: CheckpointEntry | null, first = 0): number {
+  const names = logFileNumbers(folder, entry?.log ?? first).map(logFileName);
+  const sum = names.reduce((bytes, name) => bytes + withFile(folder, name, sizeOf), 0);
+  return sum + (entry?.bytes ?? 0);
+}
+
+function sizeOf(file: DiskFile): number {
+  return file.sizeBytes;
+}
+
+function withFile<T>(folder: DiskFolder, name: string, use: (file: DiskFile) => T): T {
+  const file = folder.open(name);
+  try {
+    return use(file);
+  } finally {
+    file.close();
+  }
+}
