@@ -1,7 +1,7 @@
 /** A data directory for tests of recovery: a log of short texts, checkpoints of them, and what comes back. */
 import { DiskError, StoreError } from "../../../../src/errors.ts";
 import { Backlog } from "../../../../src/log/backlog.ts";
-import { CheckpointWriter } from "../../../../src/log/disk/checkpoint-writer.ts";
+import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import type { RankedEntry } from "../../../../src/log/disk/frames.ts";
 import { generationName } from "../../../../src/log/disk/generation-names.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
@@ -237,7 +237,7 @@ export class RecoveryMachine {
     });
     const { chunks: count, bytes, digest } = tally;
     writer.finish({ type: "end", snapshotId, chunks: count, records, bytes, digest });
-    writer.publish();
+    this.folder.rename(`${checkpointName(number)}.tmp`, checkpointName(number));
     const entry = { position, log: number, records, bytes: writer.bytes, clockMs: CLOCK_MS };
     this.write({ checkpoints: [entry, ...this.manifest.checkpoints].slice(0, 2) });
     return this;
