@@ -170,6 +170,11 @@ export class LogFileWriter {
     this.#file.close();
   }
 
+  /** A file begins at `written`, unless the open one does. @throws {DiskError} as append() */
+  startFile(): void {
+    if (!this.#isNew) this.#roll(this.#name);
+  }
+
   /** All from `written` on is of another history: it begins a file. @throws {DiskError} as append() */
   startHistory(name: LogName): void {
     this.#roll(name);

@@ -7,6 +7,8 @@
  *    resting <----------------------+---------------------------------------+
  *      |       nothing new            100 ms without anything new: MARK, sync, zeros ahead
  *      |
+ *   cut       a file begins at an offset that was asked for: nothing from there on gets into the one
+ *             before, however far the log was sealed by then
  *   trouble   a write failed: nothing is written for a while, then the same again
  *   dead      a sync failed: never again
  *
@@ -16,23 +18,39 @@
  * Pure but for a writer: the thread and the simulator call run() at the times it asks for.
  * Owns: the order, the moments. Does not own: bytes and files (log-file-writer.ts), the thread.
  */
+import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
-import type { LogFileWriter } from "./log-file-writer.ts";
+import type { LogFileWriter, LogName } from "./log-file-writer.ts";
 import { syncAtMs, type FsyncPolicy } from "./sync-policy.ts";
 
 /** Without anything new for so long, the log rests, ms. */
 const REST_MS = 100;
 /** After a write that failed, ms: an operator makes room, or a replica's log goes. */
-const RETRY_MS = 250;
+export const RETRY_MS = 250;
 /** Zeros that are written ahead of the log, bytes. */
 const ZERO_BYTES = 8 * 1024 * 1024;
 
+/** Whole batches, `bytes[from, to)`. */
+export interface SealedRange {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Where sealed bytes come from. */
 export interface SealedBytes {
-  /** Whole batches that follow what was taken, `bytes[from, to)`; null when there is nothing new. */
-  next(): { readonly bytes: Buffer; readonly from: number; readonly to: number } | null;
+  /** Those that follow what was taken, before offset `limit`; null when there is nothing new. */
+  next(limit: number): SealedRange | null;
   /** So many of them are written. */
   took(count: number): void;
+}
+
+/** A log file begins at an offset, whatever was sealed behind it by then. */
+interface Cut {
+  readonly offset: number;
+  /** Null for the name of the log until there. */
+  readonly name: LogName | null;
+  readonly done: (number: number) => void;
 }
 
 export interface TaskOptions {
@@ -57,6 +75,8 @@ export class LogTask {
   #newestMs = 0;
   #isResting = false;
   #retryAtMs = 0;
+  /** In the order of their offsets. */
+  readonly #cuts: Cut[] = [];
 
   constructor(writer: LogFileWriter, options: TaskOptions) {
     this.#writer = writer;
@@ -75,6 +95,15 @@ export class LogTask {
   /** A sync failed: nothing will ever be durable again. */
   get isDead(): boolean {
     return this.#writer.isDead;
+  }
+
+  /**
+   * A log file begins at `offset`, which nothing was sealed beyond when it was asked for; `done` is told
+   * its number.
+   */
+  cut(offset: number, name: LogName | null, done: (number: number) => void): void {
+    assert(offset >= this.written, "a cut below what is written");
+    this.#cuts.push({ offset, name, done });
   }
 
   /** Does what is due. @returns when to call it again, ms; Infinity for when something is new */
@@ -103,20 +132,38 @@ export class LogTask {
   }
 
   #write(): void {
-    const { sealed, now } = this.#options;
-    for (let range = sealed.next(); range !== null; range = sealed.next()) {
-      const before = this.written;
-      if (this.durable === before) this.#dirtySinceMs = now();
-      try {
-        this.#writer.append(range.bytes, range.from, range.to);
-      } finally {
-        // Also what a write that failed has written before.
-        sealed.took(this.written - before);
-        this.#newestMs = now();
-        this.#isResting = false;
-        this.#options.moved();
-      }
+    const { sealed } = this.#options;
+    for (;;) {
+      const [cut] = this.#cuts;
+      const limit = cut?.offset ?? Number.POSITIVE_INFINITY;
+      const range = sealed.next(limit);
+      if (range !== null) this.#append(range);
+      else if (cut !== undefined && this.written === limit) this.#begin(cut);
+      else return;
     }
+  }
+
+  #append({ bytes, from, to }: SealedRange): void {
+    const { sealed, now, moved } = this.#options;
+    const before = this.written;
+    if (this.durable === before) this.#dirtySinceMs = now();
+    try {
+      this.#writer.append(bytes, from, to);
+    } finally {
+      // Also what a write that failed has written before.
+      sealed.took(this.written - before);
+      this.#newestMs = now();
+      this.#isResting = false;
+      moved();
+    }
+  }
+
+  #begin({ name, done }: Cut): void {
+    if (name === null) this.#writer.startFile();
+    else this.#writer.startHistory(name);
+    this.#cuts.shift();
+    done(this.#writer.number);
+    this.#options.moved();
   }
 
   #sync(): void {

@@ -1,36 +1,31 @@
 /**
- * The words that the loop and the log thread share. Each word has one writer.
+ * The words that the loop and the log thread share (log/disk/disk-log-messages.ts), and how they sleep.
  *
- *   loop -> thread   sealed, wanted       offsets; wake is counted up when the thread should look
- *   thread -> loop   written, durable     offsets; moved is counted up when the loop should look
- *                    asleep               1: nothing but wake makes the thread look
- *                    trouble              0 none, else an index into TROUBLES
+ *   loop -> thread   sealed, wanted, awaited   wake is counted up when the thread should look
+ *   thread -> loop   written, durable, life    moved is counted up when the loop should look
+ *                    asleep                    1: nothing but wake makes the thread look
  *
  * An offset needs more than 32 bits: it is a float64 between two counts of a version word. The version
  * is odd while it is written, so a reader that sees it odd, or changed, reads again.
  * Owns: the layout. Does not own: who sleeps when (log-thread.ts, log-worker.ts).
  * Tested in: test/unit/node/disk/log-thread.test.ts.
  */
-import type { DiskErrorCode } from "../../errors.ts";
+import type { DiskWord, DiskWords } from "../../log/disk/disk-log-messages.ts";
 
-const WORD = { wake: 0, moved: 1, asleep: 2, trouble: 3, version: 4 } as const;
-const OFFSET = { sealed: 0, wanted: 1, written: 2, durable: 3 } as const;
-const OFFSETS = 4;
-/** Int32 words before the offsets: those above, and a version for each offset. */
-const WORDS = WORD.version + OFFSETS;
+const WORD = { wake: 0, moved: 1, asleep: 2, version: 3 } as const;
+const OFFSET: Readonly<Record<DiskWord, number>> = {
+  sealed: 0,
+  wanted: 1,
+  awaited: 2,
+  written: 3,
+  durable: 4,
+  life: 5,
+};
+const OFFSETS = 6;
+/** Int32 words before the offsets: those above, a version for each offset, and one to align them. */
+const WORDS = 10;
 
-export type OffsetName = keyof typeof OFFSET;
-
-/** By number. */
-const TROUBLES: readonly (DiskErrorCode | null)[] = [
-  null,
-  "ERR_DISK_FULL",
-  "ERR_DISK_WRITE",
-  "ERR_DISK_SYNC",
-  "ERR_DISK_READ",
-];
-
-export class LogControl {
+export class LogControl implements DiskWords {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #offsets: Float64Array;
@@ -41,7 +36,7 @@ export class LogControl {
     this.#offsets = new Float64Array(memory, 4 * WORDS, OFFSETS);
   }
 
-  read(name: OffsetName): number {
+  read(name: DiskWord): number {
     const version = WORD.version + OFFSET[name];
     for (;;) {
       const before = Atomics.load(this.#words, version);
@@ -51,19 +46,11 @@ export class LogControl {
   }
 
   /** By the one who owns it. */
-  write(name: OffsetName, value: number): void {
+  write(name: DiskWord, value: number): void {
     const version = WORD.version + OFFSET[name];
     Atomics.add(this.#words, version, 1);
     this.#offsets[OFFSET[name]] = value;
     Atomics.add(this.#words, version, 1);
-  }
-
-  get trouble(): DiskErrorCode | null {
-    return TROUBLES[Atomics.load(this.#words, WORD.trouble)] ?? null;
-  }
-
-  set trouble(code: DiskErrorCode | null) {
-    Atomics.store(this.#words, WORD.trouble, Math.max(0, TROUBLES.indexOf(code)));
   }
 
   // --- the thread sleeps --------------------------------------------------------------------------
@@ -72,11 +59,16 @@ export class LogControl {
     return Atomics.load(this.#words, WORD.wake);
   }
 
-  /** Sleeps until woken since `wakes` was read, at most `ms`. With `soundly`, sleepers are woken alone. */
-  sleep(wakes: number, ms: number, soundly: boolean): void {
-    if (soundly) Atomics.store(this.#words, WORD.asleep, 1);
-    // What was sealed before `asleep` was seen counted a wake up, or is seen at the next look.
+  /** Sleeps until woken since `wakes` was read, at most `ms`. */
+  nap(wakes: number, ms: number): void {
     Atomics.wait(this.#words, WORD.wake, wakes, ms);
+  }
+
+  /** As nap(), and says so: who would not wake a thread that looks by itself does now. */
+  sleep(wakes: number, ms: number, sealed: number): void {
+    Atomics.store(this.#words, WORD.asleep, 1);
+    // Why again: who sealed more since `sealed` was read, and saw nobody asleep, woke nobody.
+    if (this.read("sealed") === sealed) this.nap(wakes, ms);
     Atomics.store(this.#words, WORD.asleep, 0);
   }
 

@@ -1,35 +1,18 @@
 /**
- * What the loop tells the log thread besides the shared words, and what it hears.
- *
- *   loop -> thread   LogWorkerData    once, at the start
- *                    segment          memory of the log that begins at an offset
- *                    policy           from now on
- *                    stop             write all, sync, and end
- *   thread -> loop   stopped | failed the last word
+ * What the log thread is started with, and what it says when it cannot go on. All else is messages of
+ * log/disk/disk-log-messages.ts.
  * Tested in: test/unit/node/disk/log-thread.test.ts.
  */
-import type { LogName } from "../../log/disk/log-file-writer.ts";
-import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
-import type { Id, Position } from "../../wire/messages.ts";
+import type { DiskErrorCode } from "../../errors.ts";
+import type { DiskLogStart, FromDiskLog } from "../../log/disk/disk-log-messages.ts";
 
-export interface LogWorkerData {
+export interface LogWorkerData extends DiskLogStart {
   readonly control: SharedArrayBuffer;
-  /** The folder of the generation. */
+  /** The data directory. */
   readonly path: string;
-  readonly directoryId: Id;
-  readonly generation: number;
-  readonly fileBytes: number;
-  readonly policy: FsyncPolicy;
-  /** The file to begin, and where. */
-  readonly number: number;
-  readonly start: Position;
-  readonly name: LogName;
 }
 
-export type ToLogWorker =
-  | { readonly kind: "segment"; readonly start: number; readonly memory: SharedArrayBuffer }
-  | { readonly kind: "policy"; readonly policy: FsyncPolicy }
-  | { readonly kind: "stop" };
-
 export type FromLogWorker =
-  { readonly kind: "stopped" } | { readonly kind: "failed"; readonly reason: string };
+  | FromDiskLog
+  /** The last word: it did not begin, or fell. */
+  | { readonly kind: "failed"; readonly code: DiskErrorCode; readonly reason: string };

@@ -18,10 +18,10 @@ function made(policy: FsyncPolicy) {
   const writer = machine.writer(1, 0, START.chain);
   let taken = 0;
   const sealed: SealedBytes = {
-    next: () =>
-      taken === model.bytes.length
-        ? null
-        : { bytes: model.bytes, from: taken, to: model.bytes.length },
+    next: (limit) => {
+      const to = Math.min(limit, model.bytes.length);
+      return taken === to ? null : { bytes: model.bytes, from: taken, to };
+    },
     took: (count) => {
       taken += count;
     },

@@ -1,15 +1,19 @@
 /** The real thread on a real folder: what is handed over is in files, and what was wanted is durable. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Backlog } from "../../../../src/log/backlog.ts";
+import { DiskStore } from "../../../../src/log/disk/disk-store.ts";
+import type { DiskTrouble } from "../../../../src/log/disk/disk-log-messages.ts";
 import { LogRecovery } from "../../../../src/log/disk/log-recovery.ts";
 import type { FsyncPolicy } from "../../../../src/log/disk/sync-policy.ts";
 import { FsFolder } from "../../../../src/node/disk/fs-folder.ts";
-import { LogThread, type SharedSegment } from "../../../../src/node/disk/log-thread.ts";
+import { LogThread } from "../../../../src/node/disk/log-thread.ts";
 import { Random } from "../../../../tools/random.ts";
-import { DIRECTORY, HISTORY, Model, START } from "../../log/disk/machine.ts";
+import { DIRECTORY, HISTORY, START } from "../../log/disk/machine.ts";
 
+const NAME = { history: HISTORY, rank: { term: 1, run: 0 }, lineage: [] };
 let dir = "";
 
 beforeEach(() => {
@@ -20,54 +24,91 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-function start(policy: FsyncPolicy, moved: () => void): LogThread {
-  return new LogThread(
-    {
-      path: dir,
-      directoryId: DIRECTORY,
-      generation: 1,
+/** A log in shared memory with a thread behind it, and the bytes that it had. */
+class Rig {
+  readonly troubles: (DiskTrouble | null)[] = [];
+  readonly store = new DiskStore({
+    name: () => NAME,
+    onTrouble: (trouble) => this.troubles.push(trouble),
+  });
+  readonly log = new Backlog(0, START.chain, {
+    sizeBytes: 10_000,
+    segmentBytes: 8192,
+    clock: () => 1,
+    store: this.store,
+  });
+  readonly thread: LogThread;
+  readonly random = new Random(7);
+  bytes: Buffer = Buffer.alloc(0);
+  #waiting: (() => void)[] = [];
+
+  constructor(policy: FsyncPolicy) {
+    const start = {
+      manifest: {
+        directoryId: DIRECTORY,
+        generation: 1,
+        firstLog: 1,
+        lastLog: 0,
+        checkpoints: [],
+        incompleteTo: null,
+      },
       fileBytes: 20_000,
       policy,
       number: 1,
-      start: START,
-      name: { history: HISTORY, rank: { term: 1, run: 0 }, lineage: [] },
-    },
-    moved,
-  );
-}
-
-/** A log in segments of shared memory, as a backlog has it. */
-class Segments {
-  readonly model = new Model();
-  readonly random = new Random(7);
-  #all: { start: number; bytes: Buffer; next: SharedSegment | null }[] = [];
-  #used = 0;
-
-  append(): void {
-    const at = this.model.bytes.length;
-    const batch = this.model.append(this.random);
-    const last = this.#all.at(-1);
-    if (last === undefined || this.#used + batch.length > last.bytes.length) {
-      const memory = new SharedArrayBuffer(Math.max(8192, batch.length));
-      const segment = { start: at, bytes: Buffer.from(memory).fill(0xff), next: null };
-      if (last !== undefined) last.next = segment;
-      this.#all.push(segment);
-      this.#used = 0;
-    }
-    batch.copy(this.#all.at(-1)!.bytes, this.#used);
-    this.#used += batch.length;
+      position: START,
+      name: NAME,
+    };
+    this.store.onMoved(() => {
+      for (const resume of this.#waiting.splice(0)) resume();
+    });
+    this.thread = new LogThread(dir, start, {
+      heard: (message) => {
+        this.store.hear(message);
+      },
+      looked: () => {
+        this.store.looked();
+      },
+    });
+    this.store.begin(this.thread, 0);
   }
 
-  handTo(thread: LogThread): void {
-    const { handedOver } = thread;
-    const segment = this.#all.findLast(({ start }) => start <= handedOver)!;
-    thread.persist(segment, this.model.bytes.length);
+  append(): void {
+    const before = this.log.next;
+    for (let count = this.random.between(1, 6); count > 0; count--) {
+      const length = this.random.between(0, this.random.fraction() < 0.05 ? 9000 : 300);
+      const at = this.log.append(length);
+      this.random.bytes(length).copy(this.log.bytes, at);
+    }
+    this.log.seal();
+    this.log.persist();
+    for (let at = before; at < this.log.next;) {
+      const { bytes, start, end } = this.log.segmentAt(at);
+      this.bytes = Buffer.concat([this.bytes, bytes.subarray(at - start, end - start)]);
+      at = end;
+    }
+    this.log.trim(Number.POSITIVE_INFINITY);
+  }
+
+  async untilDurable(): Promise<void> {
+    const { next } = this.log;
+    this.store.want(next);
+    while (this.store.durable < next)
+      await new Promise<void>((resume) => {
+        this.#waiting.push(resume);
+      });
+  }
+
+  async stop(): Promise<string | null> {
+    const error = await new Promise<Error | null>((done) => {
+      this.store.stop(done);
+    });
+    return error?.message ?? null;
   }
 }
 
 function recovered(): { end: number; bytes: Buffer; clean: boolean } {
   const parts: Buffer[] = [];
-  const folder = new FsFolder(dir);
+  const folder = new FsFolder(join(dir, "generation-00000001"));
   const recovery = new LogRecovery({
     folder,
     quarantine: folder,
@@ -92,51 +133,43 @@ describe("LogThread", () => {
   test.each<FsyncPolicy>(["always", "everysec", "no"])(
     "%s: what is wanted becomes durable, and a stop leaves all of it",
     async (policy) => {
-      const log = new Segments();
-      let told = 0;
-      const waiting: (() => void)[] = [];
-      const thread = start(policy, () => {
-        told += 1;
-        for (const resume of waiting.splice(0)) resume();
-      });
+      const rig = new Rig(policy);
+      await rig.thread.begun;
       for (let round = 0; round < 50; round++) {
-        for (let count = log.random.between(1, 6); count > 0; count--) log.append();
-        log.handTo(thread);
-        const end = log.model.bytes.length;
+        rig.append();
         if (round % 5 !== 0) continue;
-        thread.want(end);
-        while (thread.durable < end)
-          await new Promise<void>((resume) => {
-            waiting.push(resume);
-          });
-        expect(thread.written).toBeGreaterThanOrEqual(end);
+        await rig.untilDurable();
+        expect(rig.store.written).toBeGreaterThanOrEqual(rig.store.durable);
       }
-      expect(told).toBeGreaterThan(0);
-      expect(thread.trouble).toBe(null);
-      await thread.stop();
-      expect(thread.durable).toBe(log.model.bytes.length);
+      expect(await rig.stop()).toBe(null);
+      expect(rig.troubles).toEqual([]);
+      expect(rig.store.durable).toBe(rig.log.next);
       const { end, bytes, clean } = recovered();
-      expect([end, clean]).toEqual([log.model.bytes.length, true]);
-      expect(bytes.equals(log.model.bytes)).toBe(true);
+      expect([end, clean]).toEqual([rig.log.next, true]);
+      expect(bytes.equals(rig.bytes)).toBe(true);
     },
   );
 
-  test("a folder that is not there is an error, and not silence", async () => {
-    rmSync(dir, { recursive: true });
-    const { promise, told } = untilTold();
-    const thread = start("always", told);
-    await promise;
-    expect(thread.failure).toContain("ENOENT");
-    expect(thread.trouble).toBe("ERR_DISK_WRITE");
-    await expect(thread.stop()).rejects.toThrow("ENOENT");
-    dir = mkdtempSync(join(tmpdir(), "hawser-thread-"));
+  test("memory that was written is used again, and no other", async () => {
+    const rig = new Rig("no");
+    for (let round = 0; round < 400; round++) rig.append();
+    // Nothing can have been written within one turn of the loop that the thread was not given.
+    expect(rig.log.first).toBeLessThanOrEqual(rig.store.written);
+    await rig.untilDurable();
+    for (let round = 0; round < 200; round++) {
+      rig.append();
+      if (round % 20 === 0) await rig.untilDurable();
+    }
+    expect(rig.log.first).toBeGreaterThan(0);
+    expect(await rig.stop()).toBe(null);
+    expect(recovered().bytes.equals(rig.bytes)).toBe(true);
+  });
+
+  test("a folder that cannot be made is an error, and not silence", async () => {
+    writeFileSync(join(dir, "generation-00000001"), "");
+    const rig = new Rig("always");
+    await expect(rig.thread.begun).rejects.toThrow("EEXIST");
+    expect(rig.store.trouble).toMatchObject({ isFatal: true });
+    expect(await rig.stop()).toContain("EEXIST");
   });
 });
-
-function untilTold(): { promise: Promise<void>; told: () => void } {
-  let told: () => void = () => {};
-  const promise = new Promise<void>((resolve) => {
-    told = resolve;
-  });
-  return { promise, told };
-}

@@ -1,0 +1,298 @@
+/**
+ * The log store on a disk: the loop's end. It hands over what is sealed and says what has come of it.
+ *
+ *   idle      before begin(): a log is being recovered, which is on the disk already. It owes nothing
+ *   begun     persist(): names new log segments, then how far they are sealed
+ *             want(): somebody waits, so the other end is woken at once
+ *             cut(), rename(), restart(): in the order of the log
+ *   dead      a sync failed, or the other end is gone: it promises nothing new
+ *
+ * Log segments that were handed over are retained until they are written, or the other end has begun
+ * another log: it reads their memory.
+ *
+ * Pure: the other end (disk-log.ts) is behind a DiskPort, a thread or the simulator.
+ * Owns: what was handed over, who waits for a cut. Does not own: reading back, what is done about a disk
+ * that fails (node/).
+ */
+import assert from "node:assert/strict";
+import { DiskError } from "../../errors.ts";
+import type { LogSegment } from "../log-segment.ts";
+import type { LogStore, ReadAnswer, SealedLog } from "../log-store.ts";
+import type { DiskTrouble, DiskWords, FromDiskLog, ToDiskLog } from "./disk-log-messages.ts";
+import type { LogName } from "./log-file-writer.ts";
+import type { FsyncPolicy } from "./sync-policy.ts";
+
+/** The way to the other end. What comes back is given to DiskStore.hear(). */
+export interface DiskPort {
+  readonly words: DiskWords;
+  tell(message: ToDiskLog): void;
+  /** It looks at once. */
+  wake(): void;
+  /** It looks, if nothing but wake() made it look. */
+  wakeSleeper(): void;
+}
+
+export interface DiskStoreDeps {
+  /** How the present log is called. */
+  readonly name: () => LogName;
+  /** A trouble began, changed, or is over (null). */
+  readonly onTrouble: (trouble: DiskTrouble | null) => void;
+}
+
+/** Where a life of the log is kept. */
+export interface Generation {
+  readonly generation: number;
+  /** Its first log file in this process. */
+  readonly number: number;
+}
+
+/** A log file that somebody asked for; null when the log is another one by now. */
+type CutDone = (number: number | null) => void;
+
+const NOBODY = Number.POSITIVE_INFINITY;
+
+export class DiskStore implements LogStore {
+  readonly wantsSharedMemory = true;
+  /** Why nothing is written, or nothing is durable any more; null when all is well. */
+  trouble: DiskTrouble | null = null;
+  readonly #deps: DiskStoreDeps;
+  #port: DiskPort | null = null;
+  /** Counts begin() and restarts, and what makes offsets of this life grow on from those before. */
+  #life = 0;
+  #shift = 0;
+  /** Where the log of this life begins, and how far it was handed over. */
+  #start = 0;
+  #handedOver = 0;
+  #wanted = 0;
+  #awaited = NOBODY;
+  /** The newest log segment that the other end knows. */
+  #newest: LogSegment | null = null;
+  /** Retained, oldest first. */
+  readonly #given: { readonly life: number; readonly segment: LogSegment }[] = [];
+  readonly #cuts = new Map<number, CutDone>();
+  #nextCut = 1;
+  #generation: Generation | null = null;
+  #stopped: ((error: DiskError | null) => void) | null = null;
+  readonly #moved: (() => void)[] = [];
+
+  constructor(deps: DiskStoreDeps) {
+    this.#deps = deps;
+  }
+
+  /** From here on the log is kept: it ends at `offset`, and a log file begins there. */
+  begin(port: DiskPort, offset: number): void {
+    assert(this.#port === null, "a store begins once");
+    this.#port = port;
+    this.#life = 1;
+    this.#start = this.#handedOver = this.#wanted = offset;
+    port.words.write("awaited", NOBODY);
+  }
+
+  /** A log file was begun: what was sealed is kept. */
+  get isBegun(): boolean {
+    return this.#port !== null;
+  }
+
+  /** The generation that the log goes into; null until its first file has begun. */
+  get generation(): Generation | null {
+    return this.#generation;
+  }
+
+  /** The other end knows of all up to here. */
+  get handedOver(): number {
+    return this.#handedOver;
+  }
+
+  // --- as LogStore -------------------------------------------------------------------------------
+
+  get first(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  get written(): number {
+    if (this.#port === null) return Number.POSITIVE_INFINITY;
+    return this.#isHeard ? this.#port.words.read("written") : this.#start;
+  }
+
+  get durable(): number {
+    if (this.#port === null || !this.#isHeard) return 0;
+    return this.#port.words.read("durable");
+  }
+
+  persist(log: SealedLog): void {
+    const port = this.#port;
+    if (port === null || log.next === this.#handedOver) return;
+    this.#name(log, port);
+    this.#handedOver = log.next;
+    port.words.write("sealed", log.next + this.#shift);
+    port.wakeSleeper();
+    this.#release();
+  }
+
+  want(offset: number): void {
+    const port = this.#port;
+    if (port === null || offset <= this.#wanted) return;
+    assert(offset <= this.#handedOver, "wanted before it was handed over");
+    this.#wanted = offset;
+    port.words.write("wanted", offset + this.#shift);
+    port.wake();
+  }
+
+  /** Calls what onMoved() was given once it is written up to `offset`; Infinity for nobody waits. */
+  awaitWritten(offset: number): void {
+    const port = this.#port;
+    if (port === null || offset === this.#awaited) return;
+    this.#awaited = offset;
+    port.words.write("awaited", offset + this.#shift);
+    port.wakeSleeper();
+  }
+
+  rename(offset: number): void {
+    this.#cut(offset, this.#deps.name(), () => undefined);
+  }
+
+  /** A log file begins at `offset`, the sealed end; `done` is told its number when it is on the disk. */
+  cut(offset: number, done: CutDone): void {
+    this.#cut(offset, null, done);
+  }
+
+  restart(offset: number, chain: number): void {
+    const port = this.#port;
+    if (port === null) return;
+    this.#life += 1;
+    this.#shift += this.#handedOver - offset;
+    this.#start = this.#handedOver = this.#wanted = offset;
+    this.#newest = null;
+    this.#generation = null;
+    this.awaitWritten(NOBODY);
+    const name = this.#deps.name();
+    const position = { history: name.history, offset, chain };
+    port.tell({ kind: "restart", life: this.#life, shift: this.#shift, position, name });
+    port.wake();
+    for (const done of this.#takeCuts()) done(null);
+  }
+
+  read(_offset: number, done: (answer: ReadAnswer) => void): void {
+    queueMicrotask(() => done({ kind: "gone" }));
+  }
+
+  chainAt(_offset: number, done: (chain: number) => void): void {
+    queueMicrotask(() => done(-1));
+  }
+
+  onMoved(moved: () => void): void {
+    this.#moved.push(moved);
+  }
+
+  // --- the other end -----------------------------------------------------------------------------
+
+  setPolicy(policy: FsyncPolicy): void {
+    this.#port?.tell({ kind: "policy", policy });
+    this.#port?.wake();
+  }
+
+  /** All that was handed over is synced; `done` is told why it is not, if so. */
+  stop(done: (error: DiskError | null) => void): void {
+    const port = this.#port;
+    if (port === null || this.trouble?.isFatal === true) {
+      done(this.#error());
+      return;
+    }
+    this.#stopped = done;
+    port.tell({ kind: "stop" });
+    port.wake();
+  }
+
+  hear(message: FromDiskLog): void {
+    if (message.kind === "trouble") this.#hearTrouble(message.trouble);
+    else if (message.kind === "stopped") this.#hearStopped(message.error);
+    else if (message.kind === "begun") {
+      if (message.life === this.#life) this.#generation = message;
+    } else {
+      const done = this.#cuts.get(message.id);
+      this.#cuts.delete(message.id);
+      done?.(message.number);
+    }
+    this.looked();
+  }
+
+  /** The words may say something new. */
+  looked(): void {
+    this.#release();
+    for (const moved of this.#moved) moved();
+  }
+
+  #hearTrouble(trouble: DiskTrouble | null): void {
+    this.trouble = trouble;
+    this.#deps.onTrouble(trouble);
+    if (trouble?.isFatal === true) {
+      for (const done of this.#takeCuts()) done(null);
+      this.#hearStopped(trouble.message);
+    }
+  }
+
+  #hearStopped(error: string | null): void {
+    const done = this.#stopped;
+    this.#stopped = null;
+    done?.(error === null ? null : new DiskError("ERR_DISK_WRITE", error));
+  }
+
+  #error(): DiskError | null {
+    return this.trouble === null ? null : new DiskError(this.trouble.code, this.trouble.message);
+  }
+
+  // --- inside ------------------------------------------------------------------------------------
+
+  /** What the words say is of this life. */
+  get #isHeard(): boolean {
+    return this.#port!.words.read("life") === this.#life;
+  }
+
+  #cut(offset: number, name: LogName | null, done: CutDone): void {
+    const port = this.#port;
+    if (port === null || this.trouble?.isFatal === true) {
+      queueMicrotask(() => done(null));
+      return;
+    }
+    assert(offset >= this.#handedOver, "a cut in what was handed over");
+    const id = this.#nextCut++;
+    this.#cuts.set(id, done);
+    port.tell({ kind: "cut", id, offset, name });
+    port.wake();
+  }
+
+  #takeCuts(): CutDone[] {
+    const cuts = [...this.#cuts.values()];
+    this.#cuts.clear();
+    return cuts;
+  }
+
+  /** Log segments that the other end does not know yet. */
+  #name(log: SealedLog, port: DiskPort): void {
+    let segment = this.#newest === null ? log.segmentAt(this.#start) : this.#newest.next;
+    for (; segment !== null && segment.start < log.next; segment = segment.next) {
+      const { buffer, byteOffset } = segment.bytes;
+      assert(byteOffset === 0, "a part of a log segment's memory");
+      segment.retain();
+      this.#given.push({ life: this.#life, segment });
+      this.#newest = segment;
+      port.tell({ kind: "segment", start: segment.start, memory: buffer });
+    }
+  }
+
+  /** Lets go of log segments that nobody reads any more. */
+  #release(): void {
+    const [oldest] = this.#given;
+    if (oldest === undefined || this.#port === null) return;
+    const life = this.#port.words.read("life");
+    const written = life === this.#life ? this.#port.words.read("written") : -1;
+    for (let next = this.#given[0]; next !== undefined; next = this.#given[0]) {
+      const { segment } = next;
+      const isOver = next.life < life || (next.life === life && segment.end <= written);
+      // Why the newest stays: more will be sealed in it.
+      if (!isOver || segment === this.#newest) return;
+      this.#given.shift();
+      segment.release();
+    }
+  }
+}
