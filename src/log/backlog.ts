@@ -30,6 +30,8 @@ import { OpenBatch } from "./open-batch.ts";
 import { type BacklogLimits, trim } from "./retention.ts";
 import { Segments } from "./segments.ts";
 
+/** What is kept of a log that nobody wants. */
+const UNWANTED: BacklogLimits = { sizeBytes: 0 };
 const KIB = 1024;
 const MIB = 1024 * 1024;
 
@@ -250,12 +252,12 @@ export class Backlog {
 
   /**
    * Drops the oldest log segments beyond the size (and age), but nothing at or after `hold`, and
-   * nothing that the store has not written.
+   * nothing that the store has not written. Of a log that nobody wants only the newest log segment stays.
    * @returns true when there is more to drop in a later call
    */
-  trim(hold: number): boolean {
+  trim(hold: number, isWanted = true): boolean {
     const end = Math.min(hold, this.store.written);
-    return trim(this.#segments, this.limits, end, this.#clock);
+    return trim(this.#segments, isWanted ? this.limits : UNWANTED, end, this.#clock);
   }
 
   /** Where a recovery begins: what is received from here on is in the store already. */

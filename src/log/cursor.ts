@@ -75,6 +75,11 @@ export class Cursor {
     return this.at < this.segment.sealed ? "bytes" : this.#goOn();
   }
 
+  /** It is fed by the store of the log, block after block. */
+  get isBehindMemory(): boolean {
+    return this.#reader !== null;
+  }
+
   /** Bytes that can be sent from this log segment. */
   get bytesHere(): number {
     return this.segment.sealed - this.at;

@@ -219,6 +219,10 @@ export interface NodeStatus {
     readonly sizeBytes: number;
     readonly first: number;
     readonly next: number;
+    /** From here on links can be fed: `first`, or where the log on disk begins. */
+    readonly oldest: number;
+    /** Links that are fed from the log on disk. */
+    readonly linksBehind: number;
     /** What holds of syncing or parked replicas pin, 0 when nothing is held. */
     readonly heldBytes: number;
     readonly pinnedBytes: number;

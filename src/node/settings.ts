@@ -197,6 +197,16 @@ const TABLE = {
     of: "both",
     help: "log kept for a syncing replica; 0 is 4 x backlog",
   },
+  "log-keep": {
+    key: "logKeepBytes",
+    kind: "size",
+    fallback: "0",
+    range: "0, or 16kb to 1048576gb",
+    of: "both",
+    live: true,
+    embedded: "both",
+    help: "log kept on disk for replicas that come back; 0 is 4 x backlog",
+  },
   "throttle-max": {
     key: "throttleMaxMs",
     kind: "time",

@@ -39,6 +39,8 @@ export function nodeStatus(
       sizeBytes: backlog.sizeBytes,
       first: backlog.first,
       next: backlog.next,
+      oldest: backlog.oldest,
+      linksBehind: feeder.linksBehind.length,
       heldBytes: heldBytes(feeder),
       pinnedBytes: backlog.pinnedBytes,
       segments: backlog.segmentCount,

@@ -53,6 +53,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   readonly ahead: Ahead = new Ahead();
   private readonly pump: Pump = new Pump(this);
   private nextLinkId = 1;
+  /** A replica was linked once. */
+  private isFollowed = false;
   private stopping = false;
 
   constructor(deps: FeederDeps) {
@@ -88,6 +90,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   judge(link: Link, hello: Hello, stored: StoredChain | null, nowMs: number): void {
     admit(this, link, hello, stored, nowMs);
+    if (link.welcomed) this.isFollowed = true;
     // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
     // could go from here to its cap.
     if (link.hold !== null) this.pacing.review(nowMs);
@@ -142,7 +145,30 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   /** Holds move, then the backlog is trimmed to them. @returns true when there is more to trim */
   trim(nowMs: number): boolean {
     this.pacing.moveHolds(nowMs);
-    return this.backlog.trim(this.holds.lowest());
+    return this.backlog.trim(this.holds.lowest(), this.isLogWanted);
+  }
+
+  /**
+   * Somebody may come back to log that is in memory. Nobody will as long as no replica was ever linked,
+   * when the store has all of it, or when the history began here, so that nobody has a place in it.
+   */
+  private get isLogWanted(): boolean {
+    if (this.isFollowed) return true;
+    const { node } = this.deps;
+    const isOurs = node.role === "primary" && node.lineage.length === 0;
+    return !isOurs && this.backlog.store.first > this.backlog.first;
+  }
+
+  /** Links that the store of the log feeds. */
+  get linksBehind(): readonly Link[] {
+    return this.links.filter(
+      ({ state }) => state.kind === "streaming" && state.cursor.isBehindMemory,
+    );
+  }
+
+  /** The store must keep the log from here on for those; Infinity for nobody. */
+  get readingFrom(): number {
+    return Math.min(...this.linksBehind.map(({ sent }) => sent));
   }
 
   /** When feed() or tell() could do more by themselves, ms; Infinity for never. */

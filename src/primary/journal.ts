@@ -48,4 +48,5 @@ export const FEEDER_COUNTERS = [
   "links_accepted",
   "links_rejected",
   "stream_bytes_sent",
+  "stream_bytes_from_store",
 ] as const;

@@ -30,7 +30,13 @@ export interface FeedContext {
   readLogStore(cursor: Cursor): void;
   /** The stream goes on where the log does not reach back any more. */
   fellBehind(link: Link): void;
-  readonly counters: { streamBytes: number; chunkBytes: number; chunks: number };
+  readonly counters: {
+    streamBytes: number;
+    /** Of those, what the store of the log had to read. */
+    storedBytes: number;
+    chunkBytes: number;
+    chunks: number;
+  };
 }
 
 /** Sends up to `budget` bytes; returns how many. One flush at the end. */
@@ -70,6 +76,7 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
     }
     const slice = sliceBytes(link, cursor, Math.min(cursor.bytesHere, left));
     if (slice <= 0) break;
+    if (cursor.isBehindMemory) context.counters.storedBytes += slice;
     sendSlice(link, cursor, slice, context.nowMs);
     bytes += slice;
     left -= slice;

@@ -23,7 +23,7 @@ export interface PumpOwner extends ShipOwner {
 
 export class Pump implements FeedContext {
   nowMs = 0;
-  readonly counters = { streamBytes: 0, chunkBytes: 0, chunks: 0 };
+  readonly counters = { streamBytes: 0, storedBytes: 0, chunkBytes: 0, chunks: 0 };
   private readonly owner: PumpOwner;
   /** Where the next run begins, for near links and for far ones. */
   private readonly rotation = { near: 0, far: 0 };
@@ -92,11 +92,14 @@ export class Pump implements FeedContext {
   private count(): void {
     const { counters, owner } = this;
     if (counters.streamBytes > 0) owner.counters.bump("stream_bytes_sent", counters.streamBytes);
+    if (counters.storedBytes > 0)
+      owner.counters.bump("stream_bytes_from_store", counters.storedBytes);
     if (counters.chunks > 0) {
       owner.counters.bump("snapshot_bytes_sent", counters.chunkBytes);
       owner.counters.bump("snapshot_chunks_sent", counters.chunks);
     }
     counters.streamBytes = 0;
+    counters.storedBytes = 0;
     counters.chunkBytes = 0;
     counters.chunks = 0;
   }

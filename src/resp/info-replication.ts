@@ -41,6 +41,8 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ["backlog_held_bytes", backlog.heldBytes],
     ["backlog_pinned_bytes", backlog.pinnedBytes],
     ["backlog_segments", backlog.segments],
+    ["backlog_oldest_offset", backlog.oldest],
+    ["backlog_links_behind", backlog.linksBehind],
     ["repl_backlog_seconds", Math.round(backlog.seconds)],
     ["ships_queued", status.shipsQueued],
     ["replicas_quarantined", status.quarantined],

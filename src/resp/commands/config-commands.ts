@@ -58,6 +58,7 @@ const ACTUAL: Partial<Record<SettingName, (port: PortContext) => SettingValue>> 
   port: (port) => port.port,
   "repl-port": (port) => port.node.status().replPort,
   hold: ({ settings }) => settings.holdBytes || 4 * settings.backlogBytes,
+  "log-keep": ({ settings }) => settings.logKeepBytes || 4 * settings.backlogBytes,
   of: (port) => port.node.status().upstream,
 };
 

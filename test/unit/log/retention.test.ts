@@ -91,3 +91,16 @@ test("a smaller sizeBytes at runtime => takes effect at the next trim", () => {
   log.trim(FREE);
   expect(log.first).toBe(6 * 256);
 });
+
+test("a log that nobody wants => the newest log segment stays, but for what is held", () => {
+  const log = makeBacklog({ sizeBytes: 100_000 });
+  for (let n = 0; n < 20; n++) batch(log, 128);
+  log.trim(FREE);
+  expect(log.first).toBe(0);
+  log.trim(600, false);
+  expect(log.first).toBeLessThanOrEqual(600);
+  expect(log.first).toBeGreaterThan(600 - 256 - 1);
+  while (log.trim(FREE, false));
+  expect(log.segmentCount).toBeLessThanOrEqual(2);
+  expect(log.next - log.first).toBeLessThanOrEqual(512);
+});

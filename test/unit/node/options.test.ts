@@ -20,6 +20,7 @@ describe("options: values", () => {
       of: null,
       backlogBytes: 256 * 1024 * 1024,
       holdBytes: 0,
+      logKeepBytes: 0,
       shipGatherMs: 200,
       throttleMaxMs: 60_000,
       windowBytes: 64 * 1024 * 1024,

@@ -205,6 +205,8 @@ export class FakeNode implements HawserNode {
         sizeBytes: this.log.sizeBytes,
         first: this.log.first,
         next: this.log.next,
+        oldest: this.log.first,
+        linksBehind: 0,
         heldBytes: 0,
         pinnedBytes: 0,
         segments: 1,

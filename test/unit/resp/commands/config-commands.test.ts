@@ -78,11 +78,12 @@ test("every setting => shown by its own name as the flag takes it, but the passw
     {},
     () => "{}",
   );
-  // What hold is not given as, it follows the backlog.
+  // Not given, these follow the backlog.
   expect(options).toEqual({
     ...port.node.settings,
     replPort: 16380,
     holdBytes: 4 * options.backlogBytes,
+    logKeepBytes: 4 * options.backlogBytes,
   });
 });
 
