@@ -11,15 +11,19 @@
  * another log: it reads their memory.
  *
  * Pure: the other end (disk-log.ts) is behind a DiskPort, a thread or the simulator.
+ * What was written is read back by another thread (log-reads.ts), which is told here which files there are.
+ *
  * Owns: what was handed over, who waits for a cut. Does not own: reading back, what is done about a disk
  * that fails (node/).
  */
 import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
 import type { LogSegment } from "../log-segment.ts";
+import type { Id } from "../../wire/messages.ts";
 import type { LogStore, ReadAnswer, SealedLog } from "../log-store.ts";
 import type { DiskTrouble, DiskWords, FromDiskLog, ToDiskLog } from "./disk-log-messages.ts";
 import type { LogName } from "./log-file-writer.ts";
+import type { LogReads } from "./log-reads.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
 /** The way to the other end. What comes back is given to DiskStore.hear(). */
@@ -46,6 +50,16 @@ export interface Generation {
   readonly number: number;
 }
 
+/** What was written is read back. */
+export interface ReadBack {
+  readonly reads: LogReads;
+  readonly directoryId: Id;
+  /** The folder of a generation. */
+  readonly pathOf: (generation: number) => string;
+  /** The oldest log file that there is at the start, and where it begins. */
+  readonly oldest: Generation & { readonly offset: number };
+}
+
 /** A log file that somebody asked for; null when the log is another one by now. */
 type CutDone = (number: number | null) => void;
 
@@ -56,6 +70,7 @@ export class DiskStore implements LogStore {
   /** Why nothing is written, or nothing is durable any more; null when all is well. */
   trouble: DiskTrouble | null = null;
   readonly #deps: DiskStoreDeps;
+  #back: ReadBack | null = null;
   #port: DiskPort | null = null;
   /** Counts begin() and restarts, and what makes offsets of this life grow on from those before. */
   #life = 0;
@@ -80,9 +95,11 @@ export class DiskStore implements LogStore {
   }
 
   /** From here on the log is kept: it ends at `offset`, and a log file begins there. */
-  begin(port: DiskPort, offset: number): void {
+  begin(port: DiskPort, offset: number, back: ReadBack | null = null): void {
     assert(this.#port === null, "a store begins once");
     this.#port = port;
+    this.#back = back;
+    if (back !== null) this.#readBack(back, back.oldest, back.oldest.offset);
     this.#life = 1;
     this.#start = this.#handedOver = this.#wanted = offset;
     port.words.write("awaited", NOBODY);
@@ -106,7 +123,7 @@ export class DiskStore implements LogStore {
   // --- as LogStore -------------------------------------------------------------------------------
 
   get first(): number {
-    return Number.POSITIVE_INFINITY;
+    return this.#back?.reads.first ?? Number.POSITIVE_INFINITY;
   }
 
   get written(): number {
@@ -164,6 +181,7 @@ export class DiskStore implements LogStore {
     this.#start = this.#handedOver = this.#wanted = offset;
     this.#newest = null;
     this.#generation = null;
+    this.#back?.reads.end();
     this.awaitWritten(NOBODY);
     const name = this.#deps.name();
     const position = { history: name.history, offset, chain };
@@ -172,12 +190,19 @@ export class DiskStore implements LogStore {
     for (const done of this.#takeCuts()) done(null);
   }
 
-  read(_offset: number, done: (answer: ReadAnswer) => void): void {
-    queueMicrotask(() => done({ kind: "gone" }));
+  read(offset: number, done: (answer: ReadAnswer) => void): void {
+    if (this.#back === null) queueMicrotask(() => done({ kind: "gone" }));
+    else this.#back.reads.read(offset, done);
   }
 
-  chainAt(_offset: number, done: (chain: number) => void): void {
-    queueMicrotask(() => done(-1));
+  chainAt(offset: number, done: (chain: number) => void): void {
+    if (this.#back === null) queueMicrotask(() => done(-1));
+    else this.#back.reads.chainAt(offset, done);
+  }
+
+  /** Log files before number `first` are gone, which begins at `offset`. */
+  dropped(first: number, offset: number): void {
+    this.#back?.reads.filesMoved(first, offset);
   }
 
   onMoved(moved: () => void): void {
@@ -207,7 +232,7 @@ export class DiskStore implements LogStore {
     if (message.kind === "trouble") this.#hearTrouble(message.trouble);
     else if (message.kind === "stopped") this.#hearStopped(message.error);
     else if (message.kind === "begun") {
-      if (message.life === this.#life) this.#generation = message;
+      if (message.life === this.#life) this.#begun(message);
     } else {
       const done = this.#cuts.get(message.id);
       this.#cuts.delete(message.id);
@@ -220,6 +245,17 @@ export class DiskStore implements LogStore {
   looked(): void {
     this.#release();
     for (const moved of this.#moved) moved();
+  }
+
+  #begun(generation: Generation): void {
+    this.#generation = generation;
+    // In its first life it has the files of before as well.
+    if (this.#back !== null && this.#life > 1) this.#readBack(this.#back, generation, this.#start);
+  }
+
+  #readBack(back: ReadBack, { generation, number }: Generation, offset: number): void {
+    const { reads, directoryId, pathOf } = back;
+    reads.begin({ path: pathOf(generation), directoryId, generation, first: number }, offset);
   }
 
   #hearTrouble(trouble: DiskTrouble | null): void {

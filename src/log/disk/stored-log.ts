@@ -16,7 +16,7 @@
  * Pure but for folders: the thread and the simulator give it messages.
  * Owns: answers, where the log begins. Does not own: files by offset (log-files.ts), which questions
  * are open, memory of blocks (log-reads.ts).
- * Tested in: test/unit/log/disk/log-reads.test.ts.
+ * Tested in: test/unit/log/disk/log-reads.test.ts, test/unit/log/disk/read-back.test.ts.
  */
 import { DiskError } from "../../errors.ts";
 import type { Id } from "../../wire/messages.ts";
