@@ -1,5 +1,5 @@
 /**
- * What `hawser status` and `hawser verify` believe of a node's answer.
+ * What `hawser status`, `verify` and `checkpoint` believe of a node's answer.
  *
  * The node that is asked may be another program, another version, or somebody's trap. So an answer is
  * read whole before a word of it is used: every field that is shown or reckoned with has its type and
@@ -14,6 +14,15 @@ import type { BucketKeys } from "../node/bucket.ts";
 import type { KeptEvent } from "../node/event-log.ts";
 import { escapeJson } from "../node/logger.ts";
 import type { VerifyReport } from "../node/verifier.ts";
+import type { Position } from "../wire/messages.ts";
+
+/** What REPL.CHECKPOINT answers. */
+export interface CheckpointReport {
+  readonly position: Position;
+  readonly records: number;
+  readonly bytes: number;
+  readonly ms: number;
+}
 
 /** Where a value is none of the wanted shape: "" for itself, ".field" or "[i]..." inside; null when it is. */
 type Shape = (value: unknown) => string | null;
@@ -193,7 +202,9 @@ const BUCKET = object({
   keys: list(tuple(matching(/^[0-9a-f]{16}$/), matching(/^[A-Za-z0-9+/=]{0,256}$/), sum)),
 });
 
-/** @throws Error that says in one line which field is wrong, as all four do */
+const CHECKPOINT = object({ position, records: count, bytes: count, ms: count });
+
+/** @throws Error that says in one line which field is wrong, as all of them do */
 export function readStatus(answer: string): NodeStatus {
   return read(answer, STATUS) as NodeStatus;
 }
@@ -208,6 +219,10 @@ export function readReport(answer: string): VerifyReport {
 
 export function readBucketKeys(answer: string): BucketKeys {
   return read(answer, BUCKET) as BucketKeys;
+}
+
+export function readCheckpointReport(answer: string): CheckpointReport {
+  return read(answer, CHECKPOINT) as CheckpointReport;
 }
 
 /** One line of JSON that is safe on a terminal, whoever made the value. */

@@ -1,5 +1,5 @@
 /**
- * The command lines of `hawser status` and `hawser verify`: commands that ask a running node.
+ * The command lines of `hawser status`, `verify` and `checkpoint`: commands that ask a running node.
  *
  * Owns: their flags. Does not own: options of nodes (node/options.ts), the form of flags
  * (node/flag-words.ts), how a value is read (node/setting-text.ts).
@@ -29,16 +29,31 @@ export interface VerifyOptions {
   readonly timeoutMs: number;
 }
 
+export interface CheckpointOptions {
+  readonly target: Address;
+  readonly json: boolean;
+  readonly password: string;
+  /** How long it may take. */
+  readonly timeoutMs: number;
+}
+
 type Variables = Readonly<Record<string, string | undefined>>;
+
+type AskCommand = "status" | "verify" | "checkpoint";
+
+const ALL: readonly AskCommand[] = ["status", "verify", "checkpoint"];
 
 /** Their flags, read as a node's settings are; "" is unset. */
 const FLAGS = {
-  watch: { kind: "switch", of: "status", fallback: "false" },
-  json: { kind: "switch", of: "both", fallback: "false" },
-  events: { kind: "switch", of: "status", fallback: "false" },
-  password: { kind: "secret", of: "both", fallback: "" },
-  timeout: { kind: "time", of: "verify", fallback: "30s" },
+  watch: { kind: "switch", of: ["status"], fallback: "false" },
+  json: { kind: "switch", of: ALL, fallback: "false" },
+  events: { kind: "switch", of: ["status"], fallback: "false" },
+  password: { kind: "secret", of: ALL, fallback: "" },
+  timeout: { kind: "time", of: ["verify", "checkpoint"], fallback: "30s" },
 } as const;
+
+/** Where it is longer: a large state takes minutes. */
+const CHECKPOINT_TIMEOUT = "10m";
 
 type FlagName = keyof typeof FLAGS;
 type Values = { readonly [Name in FlagName]: ValueOfKind[(typeof FLAGS)[Name]["kind"]] };
@@ -62,14 +77,23 @@ export function readVerifyOptions(argv: readonly string[], variables: Variables)
   return { target, json, password, timeoutMs };
 }
 
+export function readCheckpointOptions(
+  argv: readonly string[],
+  variables: Variables,
+): CheckpointOptions {
+  const { target, values } = readWords("checkpoint", argv, variables);
+  const { json, password, timeout: timeoutMs } = values;
+  return { target, json, password, timeoutMs };
+}
+
 /** [HOST:PORT], and flags. */
 function readWords(
-  command: "status" | "verify",
+  command: AskCommand,
   argv: readonly string[],
   variables: Variables,
 ): { readonly target: Address; readonly values: Values } {
-  const names = (Object.keys(FLAGS) as FlagName[]).filter(
-    (name) => FLAGS[name].of === "both" || FLAGS[name].of === command,
+  const names = (Object.keys(FLAGS) as FlagName[]).filter((name) =>
+    (FLAGS[name].of as readonly AskCommand[]).includes(command),
   );
   const texts = new Map<FlagName, string>();
   let target: Address = { host: "127.0.0.1", port: 6380 };
@@ -87,12 +111,16 @@ function readWords(
   const password = variables[variableOf("requirepass")];
   if (password !== undefined && !texts.has("password")) texts.set("password", password);
   const read = (name: FlagName): SettingValue =>
-    readValue(name, texts.get(name) ?? FLAGS[name].fallback);
+    readValue(name, texts.get(name) ?? fallbackOf(name, command));
   // What was read for a flag is of the flag's kind.
   const values = Object.fromEntries(
     (Object.keys(FLAGS) as FlagName[]).map((name) => [name, read(name)]),
   ) as unknown as Values;
   return { target, values };
+}
+
+function fallbackOf(name: FlagName, command: AskCommand): string {
+  return name === "timeout" && command === "checkpoint" ? CHECKPOINT_TIMEOUT : FLAGS[name].fallback;
 }
 
 function unknownFlag(word: string, names: readonly FlagName[]): UsageError {

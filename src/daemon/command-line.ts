@@ -1,5 +1,5 @@
 /**
- * The command line: `hawser primary|replica|status|verify|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts), the help texts (help.ts).
@@ -8,8 +8,10 @@
 import { readNodeOptions, type NodeOptions, type Variables } from "../node/options.ts";
 import { UsageError } from "../node/option-values.ts";
 import {
+  readCheckpointOptions,
   readStatusOptions,
   readVerifyOptions,
+  type CheckpointOptions,
   type StatusOptions,
   type VerifyOptions,
 } from "./ask-options.ts";
@@ -18,10 +20,11 @@ export type CommandLine =
   | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
   | { readonly kind: "status"; readonly options: StatusOptions }
   | { readonly kind: "verify"; readonly options: VerifyOptions }
+  | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
   | { readonly kind: "help"; readonly topic: HelpTopic }
   | { readonly kind: "version" };
 
-export type HelpTopic = "" | "primary" | "replica" | "status" | "verify";
+export type HelpTopic = "" | "primary" | "replica" | "status" | "verify" | "checkpoint";
 
 /**
  * Reads a command line.
@@ -50,6 +53,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "verify", options: readVerifyOptions(rest, variables) };
+    case "checkpoint":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "checkpoint", options: readCheckpointOptions(rest, variables) };
     case "help":
     case "--help":
     case "-h":
@@ -60,12 +67,12 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, help or version`,
       );
   }
 }
 
-const HELP_TOPICS: readonly HelpTopic[] = ["primary", "replica", "status", "verify"];
+const HELP_TOPICS: readonly HelpTopic[] = ["primary", "replica", "status", "verify", "checkpoint"];
 
 function helpTopic(word: string | undefined): HelpTopic {
   return HELP_TOPICS.find((topic) => topic === word) ?? "";

@@ -17,7 +17,8 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
   hawser status [HOST:PORT] --events [--json]
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
-  hawser help [primary|replica|status|verify]
+  hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
+  hawser help [primary|replica|status|verify|checkpoint]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
@@ -49,10 +50,24 @@ Of a replica that differs up to 20 keys are named, if its client port takes the 
 Exit codes: 0 every replica answered and is equal; 1 not; 2 wrong command line.
 `;
 
+const CHECKPOINT = `hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
+
+Asks a node that has a log on disk (--dir), on its client port (127.0.0.1:6380), to write its state
+there now, while it goes on, and waits for it: the next start reads that, and the log behind it. The
+node does so by itself as its log grows.
+
+  --timeout    how long to wait for it; the node goes on
+  --json       where and how much as one JSON object
+  --password   the node's --requirepass (or HAWSER_REQUIREPASS)
+
+Exit codes: 0 written; 1 not; 2 wrong command line.
+`;
+
 export function helpText(topic: HelpTopic): string {
   if (topic === "") return USAGE;
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
+  if (topic === "checkpoint") return CHECKPOINT;
   const rows = settingsOf(topic);
   const usage =
     topic === "primary"

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status
- * or to verify its replicas.
+ * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status,
+ * to verify its replicas, or for a checkpoint.
  *
  * Exit codes: 0 stopped (status: all right, verify: all equal), 1 failed, 2 wrong command line,
  * 3 status: degraded.
@@ -10,6 +10,7 @@
  */
 import { readFileSync } from "node:fs";
 import { ClientServer } from "../resp/client-server.ts";
+import { runCheckpoint } from "./checkpoint.ts";
 import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
@@ -47,6 +48,9 @@ async function main(): Promise<void> {
       return;
     case "verify":
       endAtLeisure(await runVerify(line.options));
+      return;
+    case "checkpoint":
+      endAtLeisure(await runCheckpoint(line.options));
       return;
     case "node":
       await runNode(line.options, line.warnings);

@@ -91,6 +91,11 @@ export class Backlog {
     return this.#segments.chain;
   }
 
+  /** Records that were sealed since the start of the process, whatever log they are of. */
+  get records(): number {
+    return this.#segments.records;
+  }
+
   /** End of all that was appended or received: inside the open batch when there is one. */
   get tail(): number {
     return this.#segments.tail;

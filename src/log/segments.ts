@@ -15,6 +15,7 @@
 import { LogError } from "../errors.ts";
 import type { LogMemory } from "./log-memory.ts";
 import { LogSegment, type Recycler } from "./log-segment.ts";
+import { batchCount } from "../wire/frame.ts";
 
 export class Segments implements Recycler {
   readonly #memory: LogMemory;
@@ -24,6 +25,7 @@ export class Segments implements Recycler {
   #chain: number;
   /** Wall clock of the newest sealed batch, ms; 0 before the first. */
   newestClockMs = 0;
+  #records = 0;
   /** Those that were dropped while somebody read them. */
   readonly #detached = new Set<LogSegment>();
 
@@ -63,6 +65,11 @@ export class Segments implements Recycler {
     return this.#chain;
   }
 
+  /** Records that were sealed since the start of the process, whatever log they are of. */
+  get records(): number {
+    return this.#records;
+  }
+
   /** End of all that is in memory. */
   get tail(): number {
     return this.#newest.start + this.#newest.used;
@@ -82,6 +89,7 @@ export class Segments implements Recycler {
 
   /** The next `length` bytes of `segment` are a batch that is final: `chain` is the one at its end. */
   sealed(segment: LogSegment, length: number, chain: number, clockMs: number): void {
+    this.#records += batchCount(segment.bytes, segment.sealed);
     segment.sealed += length;
     segment.clockMs = clockMs;
     this.newestClockMs = clockMs;

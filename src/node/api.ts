@@ -11,6 +11,7 @@ import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
 import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
@@ -92,6 +93,8 @@ export interface HawserNode {
    */
   promote(force: boolean, done: Promoted): string | null;
   readonly inspection: StateInspection;
+  /** Null on a node that keeps no log on disk. */
+  readonly checkpoints: Pick<Checkpointer, "ask" | "status"> | null;
   status(): NodeStatus;
   /** The newest events worth remembering, oldest first. */
   events(): readonly KeptEvent[];

@@ -66,6 +66,8 @@ export interface RunDeps {
   readonly atBoundary: (run: () => void) => () => void;
   /** Seals the open batch; the newest position of the log. */
   readonly sealedPosition: () => Position;
+  /** Records in the log before that position, counted from anywhere. */
+  readonly records: () => number;
   readonly lineage: () => Lineage;
   readonly randomId: () => Id;
   /** ms since 1970. */
@@ -93,6 +95,8 @@ export class CheckpointRun implements Sharer {
   nextChunk = 0;
   /** Set once it is done. */
   result: RunResult | null = null;
+  /** Records in the log before it, counted as deps.records(). */
+  records = 0;
   /** Bytes of frames that were put. */
   movedBytes = 0;
   readonly #deps: RunDeps;
@@ -102,7 +106,7 @@ export class CheckpointRun implements Sharer {
   #frozen: Frozen | null = null;
   #file: CheckpointFile | null = null;
   #log = -1;
-  #records = 0;
+  #stateRecords = 0;
 
   constructor(deps: RunDeps) {
     this.#deps = deps;
@@ -167,6 +171,7 @@ export class CheckpointRun implements Sharer {
     const { disk, source, sealedPosition, lineage, randomId } = this.#deps;
     // Why in this order: the checkpoint is the state at a batch boundary, and the file begins there.
     const position = sealedPosition();
+    this.records = this.#deps.records();
     this.#state = "cutting";
     disk.cut(position.offset, (log) => {
       this.#begin(log);
@@ -224,7 +229,7 @@ export class CheckpointRun implements Sharer {
     const { totals } = reading;
     if (totals === null) return;
     this.#state = "syncing";
-    this.#records = totals.records;
+    this.#stateRecords = totals.records;
     this.#file!.finish({ type: "end", snapshotId: snapshot.id, ...totals });
   }
 
@@ -235,7 +240,7 @@ export class CheckpointRun implements Sharer {
     const entry: CheckpointEntry = {
       position: this.#frozen!.begin.position,
       log: this.#log,
-      records: this.#records,
+      records: this.#stateRecords,
       bytes,
       clockMs: Math.max(0, this.#deps.wallClock()),
     };

@@ -65,11 +65,11 @@ export interface CheckpointerDeps extends Omit<RunDeps, "moved"> {
   readonly journal: Journal;
 }
 
-/** What status and INFO tell. Times in ms since 1970, 0 for never. */
+/** What status and INFO tell. */
 export interface CheckpointStatus {
   /** Null while none is written. */
   readonly present: {
-    readonly startedAtMs: number;
+    readonly ms: number;
     readonly bytes: number;
     /** Estimate. */
     readonly bytesTotal: number;
@@ -82,13 +82,14 @@ export interface CheckpointStatus {
   readonly lastError: string;
   /** Bytes of log since the newest one. */
   readonly logBytes: number;
+  /** Records since the newest one, as far as this process wrote or applied them. */
+  readonly records: number;
 }
 
 interface Present {
   readonly run: CheckpointRun;
   readonly cause: CheckpointCause;
   readonly startedMs: number;
-  readonly startedAtMs: number;
   /** Its beginning was told. */
   isTold: boolean;
   /** The log that it belongs to was replaced meanwhile: it counts for nothing. */
@@ -105,6 +106,8 @@ export class Checkpointer {
   #since: number;
   /** What is to be written next, null for nothing yet. */
   #due: CheckpointCause | null = null;
+  /** Records before the newest one. */
+  #recordsBefore = 0;
   #lastMs = -1;
   #lastError = "";
   #failures = 0;
@@ -130,13 +133,13 @@ export class Checkpointer {
   }
 
   get status(): CheckpointStatus {
-    const { run, startedAtMs } = this.#present ?? {};
+    const { run, startedMs } = this.#present ?? {};
     return {
       present:
         run === undefined
           ? null
           : {
-              startedAtMs: startedAtMs!,
+              ms: this.#deps.now() - startedMs!,
               bytes: run.movedBytes,
               bytesTotal: run.estimate.bytes,
             },
@@ -144,6 +147,7 @@ export class Checkpointer {
       lastMs: this.#lastMs,
       lastError: this.#lastError,
       logBytes: this.#logBytes,
+      records: this.#deps.records() - this.#recordsBefore,
     };
   }
 
@@ -215,15 +219,7 @@ export class Checkpointer {
 
   #begin(cause: CheckpointCause): void {
     const run = new CheckpointRun({ ...this.#deps, moved: this.#moved });
-    const startedAtMs = this.#deps.wallClock();
-    this.#present = {
-      run,
-      cause,
-      startedMs: this.#deps.now(),
-      startedAtMs,
-      isTold: false,
-      isLeft: false,
-    };
+    this.#present = { run, cause, startedMs: this.#deps.now(), isTold: false, isLeft: false };
   }
 
   /** Why in a later turn: what moved may be in the middle of a step of somebody's. */
@@ -282,14 +278,15 @@ export class Checkpointer {
     const { why, entry } = present.isLeft ? { why: REPLACED, entry: null } : result;
     const ms = Math.round(this.#deps.now() - present.startedMs);
     if (entry === null) this.#failed(present, why, ms);
-    else this.#done(entry, ms);
+    else this.#done(entry, present.run.records, ms);
     for (const done of this.#waiting.splice(0)) done(why, entry);
   }
 
-  #done(entry: CheckpointEntry, ms: number): void {
+  #done(entry: CheckpointEntry, recordsBefore: number, ms: number): void {
     const { position, records, bytes } = entry;
     this.#newest = entry;
     this.#since = position.offset;
+    this.#recordsBefore = recordsBefore;
     this.#due = null;
     this.#lastMs = ms;
     this.#lastError = "";

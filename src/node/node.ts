@@ -26,6 +26,7 @@ import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
 import { readBucket } from "./bucket.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
@@ -86,6 +87,7 @@ export class DaemonNode implements HawserNode {
   private readonly logger: Logger;
   private readonly pool: SerializerPool;
   readonly inspection: Inspection;
+  readonly checkpoints: Checkpointer | null = null;
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;

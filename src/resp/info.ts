@@ -110,11 +110,32 @@ function persistence(port: PortContext): InfoFields {
     ["loading", port.node.isLoading() ? 1 : 0],
     ["async_loading", 0],
     ...loadingFields(port),
-    ["rdb_changes_since_last_save", 0],
-    ["rdb_bgsave_in_progress", 0],
-    ["rdb_last_save_time", 0],
+    ...checkpointFields(port),
     ["aof_enabled", 0],
     ["aof_rewrite_in_progress", 0],
+  ];
+}
+
+/** redis's fields of a save are those of checkpoints. */
+function checkpointFields(port: PortContext): InfoFields {
+  const status = port.node.checkpoints?.status ?? null;
+  if (status === null)
+    return [
+      ["rdb_changes_since_last_save", 0],
+      ["rdb_bgsave_in_progress", 0],
+      ["rdb_last_save_time", 0],
+    ];
+  const { present, newest, lastMs, lastError, records, logBytes } = status;
+  const seconds = (ms: number): number => (ms < 0 ? -1 : Math.floor(ms / 1000));
+  return [
+    ["rdb_changes_since_last_save", records],
+    ["rdb_bgsave_in_progress", present === null ? 0 : 1],
+    ["rdb_last_save_time", seconds(newest?.clockMs ?? 0)],
+    ["rdb_last_bgsave_status", lastError === "" ? "ok" : "err"],
+    ["rdb_last_bgsave_time_sec", seconds(lastMs)],
+    ["rdb_current_bgsave_time_sec", present === null ? -1 : seconds(present.ms)],
+    ["checkpoint_last_error", lastError],
+    ["checkpoint_log_bytes", logBytes],
   ];
 }
 

@@ -142,6 +142,14 @@ export const COMMAND_DOCS: Readonly<Record<string, CommandDoc>> = {
   "repl.digest": ["0.1.0", "server", "hawser: digest of the whole state at its position"],
   "repl.events": ["0.1.0", "server", "hawser: the newest events of this node, as JSON"],
   "repl.verify": ["0.1.0", "server", "hawser: compares the replicas' state with this node's"],
+  "repl.checkpoint": [
+    "0.1.0",
+    "server",
+    "hawser: saves the state to disk, and says where, as JSON",
+  ],
+  save: ["1.0.0", "server", "Synchronously save the dataset to disk"],
+  bgsave: ["1.0.0", "server", "Asynchronously save the dataset to disk"],
+  lastsave: ["1.0.0", "server", "Get the UNIX time stamp of the last successful save to disk"],
   "repl.bucket": ["0.1.0", "server", "hawser: keys of one bucket of a verification, as JSON"],
   "repl.status": ["0.1.0", "server", "hawser: everything about replication, as JSON"],
 };

@@ -7,6 +7,7 @@
  * Tested in: test/unit/resp/one-reply.test.ts, test/e2e/beside-redis/connection.test.ts.
  */
 import type { Args } from "../args.ts";
+import { CHECKPOINT_COMMANDS } from "./checkpoints.ts";
 import { CLIENT_COMMANDS } from "./client-commands.ts";
 import { NAME_BYTES_MAX, type Command } from "./command.ts";
 import { commandCommands } from "./command-commands.ts";
@@ -37,6 +38,7 @@ const ALL: readonly Command[] = [
   ...commandCommands({ all: allCommands, byName: findByName }),
   ...CONFIG_COMMANDS,
   ...SERVER_COMMANDS,
+  ...CHECKPOINT_COMMANDS,
   ...REPLICATION_COMMANDS,
 ];
 

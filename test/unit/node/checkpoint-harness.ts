@@ -130,6 +130,7 @@ export class Harness {
   readonly state = new FakeState();
   readonly lines: string[] = [];
   next = 1_000;
+  records = 0;
   nowMs = 0;
   rate = 0;
   dataBytes = 0;
@@ -152,6 +153,7 @@ export class Harness {
         return () => void (this.#boundary = this.#boundary.filter((other) => other !== wait));
       },
       sealedPosition: () => ({ history: HISTORY, offset: this.next, chain: 9 }),
+      records: () => this.records,
       lineage: () => [],
       randomId: () => "0a".repeat(16),
       wallClock: () => 1_000_000 + this.nowMs,

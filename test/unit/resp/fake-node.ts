@@ -157,6 +157,7 @@ export class FakeNode implements HawserNode {
     this.promoted.push(done);
     return null;
   }
+  checkpoints: HawserNode["checkpoints"] = null;
   readonly inspection: StateInspection = {
     digest: () =>
       new Promise((resolve) => {

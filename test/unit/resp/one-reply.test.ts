@@ -100,6 +100,10 @@ const CALLS: Readonly<Record<string, readonly string[][]>> = {
   "repl.status": [[]],
   "repl.events": [[]],
   "repl.verify": [[]],
+  "repl.checkpoint": [[]],
+  save: [[]],
+  bgsave: [[], ["SCHEDULE"]],
+  lastsave: [[]],
   "repl.bucket": [[SEED, "512", "5"]],
 };
 /** They end the connection or the process without a reply. */
