@@ -14,7 +14,7 @@ export const LIMITS = {
   /** Bytes of one batch with its header: the largest record, its length prefix and the header fit. */
   batchBytesMax: 1_073_741_888,
   /** Bytes a feeder reads from a peer that it has not welcomed yet. A HELLO with 64 lineage entries
-   * (24 bytes each) and all its texts needs 2.2 KiB. */
+   * (36 bytes each) and all its texts needs 3 KiB. */
   handshakeBytesMax: 4_096,
   /** Bytes of the body of any control frame but CHUNK. Threat: a frame announcing 4 GiB. */
   controlBytesMax: 4_096,
@@ -24,8 +24,12 @@ export const LIMITS = {
   pendingHandshakesMax: 100,
   /** Connected replicas. */
   linksMax: 1000,
-  /** Histories a lineage keeps; older ones are forgotten and then count as unrelated. */
+  /** Histories a lineage keeps; of more, the shortest are forgotten and then count as unrelated. */
   lineageEntriesMax: 64,
+  /** The term of a rank: half of what the field holds. Threat: one that no promotion can be above. */
+  termMax: 4_503_599_627_370_496,
+  /** Stores that a node batch names. */
+  nodeBatchMembersMax: 32,
   /** Key buckets in one DIGEST: as many u32 as a control frame holds. */
   digestBucketsMax: 512,
   /** Nodes between a replica and the root. Threat: cycles, unbounded HELLO. */

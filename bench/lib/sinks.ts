@@ -99,6 +99,7 @@ class Sink {
         mode: "streaming",
         received: offset,
         applied: offset,
+        durable: 0,
         room: ROOM_BYTES,
         echo: 0,
       }),

@@ -9,6 +9,7 @@ const ACK = {
   mode: "streaming",
   received: 123_456_789,
   applied: 123_456_789,
+  durable: 0,
   room: 67_108_864,
   echo: 987_654_321,
 } as const;

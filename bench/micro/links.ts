@@ -83,6 +83,7 @@ export async function fed(replicas: number): Promise<Fed> {
           mode: "streaming",
           received: sent,
           applied: sent,
+          durable: 0,
           room: 64 * 1024 * 1024,
           echo: 0,
         });
@@ -106,7 +107,11 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     },
     node: {
       history: HISTORY,
+      rank: { term: 1, run: 0 },
       lineage: [],
+      storeId: NODE_ID,
+      clusterId: null,
+      complete: true,
       nodeId: NODE_ID,
       role: "primary",
       path: [NODE_ID],

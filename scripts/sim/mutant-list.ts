@@ -56,8 +56,8 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("an ACK counts what was received as applied", [
     "replica/ack-clock.ts",
-    "received: log.tail, applied: log.next, room",
-    "received: log.tail, applied: log.tail, room",
+    "const { tail: received, next: applied, durable } = log;",
+    "const { tail: received, tail: applied, durable } = log;",
   ]),
   mutant("the swap comes before the verification", [
     "replica/restore.ts",

@@ -21,6 +21,8 @@
  * reads it (cursor.ts), holds (primary/holds.ts), which history it is (history.ts).
  */
 import assert from "node:assert/strict";
+import { BATCH_FLAG } from "../wire/frame.ts";
+import { encodeNodeRecord, type NodeRecord } from "../wire/node-record.ts";
 import { chainAt, segmentAt } from "./boundaries.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
 import { LogMemory } from "./log-memory.ts";
@@ -109,6 +111,12 @@ export class Backlog {
     return { appended, sealed, visible: sealed, written, durable };
   }
 
+  /** As in watermarks; 0 when no store stands behind it. */
+  get durable(): number {
+    const { durable } = this.store;
+    return durable === Number.POSITIVE_INFINITY ? 0 : Math.min(this.next, durable);
+  }
+
   /** Memory of the newest log segment; append() may replace it. */
   get bytes(): Buffer {
     return this.#segments.newest.bytes;
@@ -170,6 +178,15 @@ export class Backlog {
   /** Closes the open batch and makes it visible. False when there was none. */
   seal(): boolean {
     return this.#open.seal();
+  }
+
+  /** A history begins here: its node batch, visible at once. */
+  appendNode(record: NodeRecord): void {
+    this.seal();
+    const bytes = encodeNodeRecord(record);
+    const at = this.append(bytes.length);
+    bytes.copy(this.bytes, at);
+    this.#open.seal(BATCH_FLAG.node);
   }
 
   /** Hands what is sealed to the store. */

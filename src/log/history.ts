@@ -8,7 +8,9 @@
  * Pure values. Owns: promotion and adoption. Does not own: what to do at a resume (resume.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Id, Lineage, LineageEntry } from "../wire/messages.ts";
+import type { Id, Lineage, LineageEntry, Rank } from "../wire/messages.ts";
+
+const RUN_MAX = 0xffff_ffff;
 
 export interface HistoryState {
   readonly history: Id;
@@ -16,18 +18,61 @@ export interface HistoryState {
   readonly lineage: Lineage;
 }
 
+/** Which log it is: a history, the rank that it is led with, and what led to it. */
+export interface LogName extends HistoryState {
+  readonly rank: Rank;
+}
+
+/** Before any leader was heard of. */
+export const NO_RANK: Rank = { term: 0, run: 0 };
+
+/** 0 when equal, below 0 when `a` is lower. */
+export function compareRanks(a: Rank, b: Rank): number {
+  return a.term - b.term || a.run - b.run;
+}
+
+/** The rank of a promotion: the highest term seen + 1. At the limit terms stay equal, and ids decide. */
+export function nextTerm(highest: Rank): Rank {
+  return { term: Math.min(highest.term + 1, LIMITS.termMax), run: 0 };
+}
+
+/** The rank of a term's own leader that was started again. */
+export function nextRun({ term, run }: Rank): Rank {
+  return run < RUN_MAX ? { term, run: run + 1 } : nextTerm({ term, run });
+}
+
 /**
  * The history of a node that is promoted at `offset`: every older history counts as left no later
  * than here, the present one as left here. Worked example: (H1 left 300), current H2, promoted at
  * 280 (it had not even got to 300, its upstream told it of H2) gives H1 left 280, H2 left 280.
  */
-export function promoted(state: HistoryState, offset: number, fresh: Id): HistoryState {
+export function promoted(state: LogName, offset: number, fresh: Id, rank: Rank): LogName {
   const lowered: LineageEntry[] = state.lineage.map((entry) => ({
-    history: entry.history,
+    ...entry,
     left: Math.min(entry.left, offset),
   }));
-  lowered.push({ history: state.history, left: offset });
-  return { history: fresh, lineage: lowered.slice(-LIMITS.lineageEntriesMax) };
+  lowered.push({ history: state.history, left: offset, ...state.rank });
+  return { history: fresh, rank, lineage: withoutShortest(lowered) };
+}
+
+/**
+ * What fits a lineage: of more entries those go that were the shortest, of equal ones the older, since
+ * few can be in them. The oldest stays, which tells relatives from strangers, and so does the newest,
+ * which all replicas are in.
+ */
+function withoutShortest(lineage: LineageEntry[]): Lineage {
+  while (lineage.length > LIMITS.lineageEntriesMax) {
+    let shortest = 1;
+    for (let i = 2; i < lineage.length - 1; i++)
+      if (lengthOf(lineage, i) < lengthOf(lineage, shortest)) shortest = i;
+    lineage.splice(shortest, 1);
+  }
+  return lineage;
+}
+
+/** Bytes of the log that were written in history `i`, or in those forgotten before it. */
+function lengthOf(lineage: Lineage, i: number): number {
+  return lineage[i]!.left - lineage[i - 1]!.left;
 }
 
 /** Where `state` left `history`: Infinity for the current one, -1 when it never lived in it. */

@@ -9,7 +9,7 @@
  */
 import { LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import { BATCH_HEAD_BYTES, RECORD_LENGTH_BYTES, sealBatchHead } from "../wire/frame.ts";
+import { BATCH_FLAG, BATCH_HEAD_BYTES, RECORD_LENGTH_BYTES, sealBatchHead } from "../wire/frame.ts";
 import type { Segments } from "./segments.ts";
 
 export class OpenBatch {
@@ -67,17 +67,18 @@ export class OpenBatch {
     return at;
   }
 
-  /** See Backlog.seal. */
-  seal(): boolean {
+  /** See Backlog.seal; `flags` of BATCH_FLAG. */
+  seal(flags: number = BATCH_FLAG.none): boolean {
     if (this.#at < 0) return false;
     const segments = this.#segments;
     const segment = segments.newest;
     const at = this.#at;
     const length = segment.used - at;
     const { next, chain, newestClockMs } = segments;
+    const { bytes } = segment;
     // Why never less: who replays the log up to a time cuts before the first batch that is later.
     const clockMs = Math.max(this.#clock(), newestClockMs);
-    const after = sealBatchHead(segment.bytes, at, length, this.#count, next, clockMs, chain);
+    const after = sealBatchHead(bytes, at, length, this.#count, next, clockMs, chain, flags);
     this.#at = -1;
     segments.sealed(segment, length, after, clockMs);
     return true;

@@ -14,11 +14,12 @@
  * threads and files (CheckpointDisk), chunks and their frames (primary/reading.ts).
  */
 import assert from "node:assert/strict";
+import type { LogName } from "../log/history.ts";
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import { OpenSnapshot } from "../primary/open-snapshot.ts";
 import { Reading, type HeldChunk, type Sharer } from "../primary/reading.ts";
 import type { FrozenState, StateFormat, StateSource } from "../store/state.ts";
-import type { Id, Lineage, Position, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { Id, Position, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
 
 /** Frames of chunks: `bytes[from, to)` of each, in order. */
 export type ChunkFrame = Pick<HeldChunk, "bytes" | "from" | "to">;
@@ -68,7 +69,8 @@ export interface RunDeps {
   readonly sealedPosition: () => Position;
   /** Records in the log before that position, counted from anywhere. */
   readonly records: () => number;
-  readonly lineage: () => Lineage;
+  /** Which log it is. */
+  readonly name: () => LogName;
   readonly randomId: () => Id;
   /** ms since 1970. */
   readonly wallClock: () => number;
@@ -168,7 +170,7 @@ export class CheckpointRun implements Sharer {
 
   #freeze(): void {
     assert(this.#state === "waiting");
-    const { disk, source, sealedPosition, lineage, randomId } = this.#deps;
+    const { disk, source, sealedPosition, name, randomId } = this.#deps;
     // Why in this order: the checkpoint is the state at a batch boundary, and the file begins there.
     const position = sealedPosition();
     this.records = this.#deps.records();
@@ -190,7 +192,8 @@ export class CheckpointRun implements Sharer {
       type: "snapshot",
       snapshotId: snapshot.id,
       position,
-      lineage: lineage(),
+      rank: name().rank,
+      lineage: name().lineage,
       format: source.format,
       firstChunk: 0,
       records: frozen.records,

@@ -109,7 +109,10 @@ export class NodeCore implements ViewedNode {
     const { role, upstream, sources, allowReset } = this.deps;
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     const consent = allowReset ? "reset" : "none";
-    if (role === "primary") return startLeading(consent);
+    if (role === "primary") {
+      this.identity.found();
+      return startLeading(consent);
+    }
     assert(upstream !== null, "a replica of nobody");
     return startFollowing(upstream, consent);
   }

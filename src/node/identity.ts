@@ -6,17 +6,24 @@
  * Tested in: test/unit/node/directory.test.ts.
  */
 import { join } from "node:path";
-import { promoted, type HistoryState } from "../log/history.ts";
+import { type LogName, NO_RANK, nextTerm, promoted } from "../log/history.ts";
 import { isId, randomId } from "../wire/id.ts";
-import type { Id, Lineage } from "../wire/messages.ts";
+import type { Id, Lineage, Rank } from "../wire/messages.ts";
 import { readSmall, wordsOf, writeSmall } from "./directory.ts";
 import { UsageError } from "./option-values.ts";
 
-export class Identity implements HistoryState {
+export class Identity implements LogName {
   readonly nodeId: Id;
   readonly instanceId: Id;
-  readonly replicaId: Id;
+  /** Of the copy, as it is named to feeders: replicaId in status. */
+  readonly storeId: Id;
+  /** Counts the starts of this store. */
+  readonly incarnation: number = 1;
+  /** Of all nodes that follow one leader; null before it led or followed. */
+  clusterId: Id | null = null;
   history: Id;
+  /** Of `history`. */
+  rank: Rank = NO_RANK;
   lineage: Lineage = [];
   /** Node ids from the root to this node, this node last. */
   path: readonly Id[];
@@ -33,24 +40,34 @@ export class Identity implements HistoryState {
     this.instanceId = mint();
     this.history = mint();
     this.path = [this.nodeId];
-    this.replicaId = dir === "" ? mint() : keptReplicaId(dir);
+    this.storeId = dir === "" ? mint() : keptReplicaId(dir);
+  }
+
+  /** It leads from its first start on: a cluster of its own. */
+  found(): void {
+    this.rank = nextTerm(this.rank);
+    this.clusterId = this.mint();
   }
 
   /** A new history begins at `offset`. */
   promote(offset: number): void {
-    const { history, lineage } = promoted(this, offset, this.mint());
+    const { history, rank, lineage } = promoted(this, offset, this.mint(), nextTerm(this.rank));
     this.history = history;
+    this.rank = rank;
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.supersededBy = "";
+    this.clusterId ??= this.mint();
   }
 
-  /** The upstream's history is ours. @returns whether that is news */
-  adopt(history: Id, lineage: Lineage): boolean {
+  /** The upstream's log is ours. @returns whether its history is news */
+  adopt({ history, rank, lineage }: LogName, clusterId: Id | null): boolean {
     const news = history !== this.history;
     this.history = history;
+    this.rank = rank;
     this.lineage = lineage;
     this.supersededBy = "";
+    this.clusterId = clusterId ?? this.clusterId;
     return news;
   }
 

@@ -23,7 +23,8 @@
  * what follows from a role (roles.ts), when a session moves (replica/), the file (role-file.ts).
  */
 import type { Journal } from "../primary/journal.ts";
-import type { Consent, Id, Lineage } from "../wire/messages.ts";
+import type { LogName } from "../log/history.ts";
+import type { Consent, Id } from "../wire/messages.ts";
 import type { Promoted } from "./api.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
@@ -266,9 +267,9 @@ export class RoleMoves {
   }
 
   /** Our log is a part of the upstream's: its history is ours. */
-  adopted(history: Id, lineage: Lineage): void {
+  adopted(log: LogName, clusterId: Id | null): void {
     const { identity, backlog } = this.#parts;
-    if (identity.adopt(history, lineage)) {
+    if (identity.adopt(log, clusterId)) {
       backlog.rename();
       this.#dropLinks("the upstream's history changed");
     }
@@ -284,9 +285,9 @@ export class RoleMoves {
    * The upstream's snapshot is our state, and the log begins anew next. Consent that was given since is
    * for somebody else.
    */
-  swapped(history: Id, lineage: Lineage): void {
+  swapped(log: LogName, clusterId: Id | null): void {
     const { identity, feeder } = this.#parts;
-    identity.adopt(history, lineage);
+    identity.adopt(log, clusterId);
     this.swaps += 1;
     feeder.upstreamResync();
     this.#role = roles.withHolding(this.#role, "whole");

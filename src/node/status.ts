@@ -28,7 +28,7 @@ export function nodeStatus(
   return {
     role,
     nodeId: identity.nodeId,
-    replicaId: identity.replicaId,
+    replicaId: identity.storeId,
     position: core.position,
     lineage: identity.lineage,
     supersededBy: identity.supersededBy,
@@ -63,7 +63,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
   const applied = Math.max(0, link.confirmed);
   const lagBytes = linkOwedBytes(feeder, link);
   return {
-    replicaId: hello?.replicaId ?? "",
+    replicaId: hello?.storeId ?? "",
     nodeId: hello?.nodeId ?? "",
     remote: link.remote,
     host: printable(hello?.address.host ?? "") || hostOf(link.remote),

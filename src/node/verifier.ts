@@ -135,7 +135,7 @@ function verdictOf(
 ): Omit<ReplicaVerdict, "authenticated"> {
   const { hello } = link;
   const who = {
-    replicaId: hello?.replicaId ?? "",
+    replicaId: hello?.storeId ?? "",
     remote: link.remote,
     host: printable(hello?.address.host ?? "") || hostOf(link.remote),
     clientPort: hello?.address.clientPort ?? 0,

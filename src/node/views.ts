@@ -6,11 +6,12 @@
  * Owns: the three views, clocks against the root. Does not own: roles (roles.ts, role-moves.ts).
  * Tested in: test/sim/sim.test.ts.
  */
+import type { LogName } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
-import type { Consent, Format, Id, Lineage, NodeAddress } from "../wire/messages.ts";
+import type { Consent, Format, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
 import { consentFor } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
@@ -51,8 +52,20 @@ class IdentityView {
   get history(): Id {
     return this.owner.identity.history;
   }
+  get rank(): Rank {
+    return this.owner.identity.rank;
+  }
   get lineage(): Lineage {
     return this.owner.identity.lineage;
+  }
+  get storeId(): Id {
+    return this.owner.identity.storeId;
+  }
+  get clusterId(): Id | null {
+    return this.owner.identity.clusterId;
+  }
+  get complete(): boolean {
+    return hasState(this.owner.roles.now);
   }
 }
 
@@ -106,11 +119,11 @@ export class FeederView extends IdentityView implements NodeView {
 }
 
 export class SessionView extends IdentityView implements ReplicaNode {
-  get replicaId(): Id {
-    return this.owner.identity.replicaId;
-  }
   get instanceId(): Id {
     return this.owner.identity.instanceId;
+  }
+  get incarnation(): number {
+    return this.owner.identity.incarnation;
   }
 
   address(): NodeAddress {
@@ -130,14 +143,14 @@ export class SessionView extends IdentityView implements ReplicaNode {
   onRefused(): void {
     this.owner.roles.refused();
   }
-  adopt(history: Id, lineage: Lineage): void {
-    this.owner.roles.adopted(history, lineage);
+  adopt(log: LogName, clusterId: Id | null): void {
+    this.owner.roles.adopted(log, clusterId);
   }
   onSwapping(): void {
     this.owner.roles.swapping();
   }
-  onSwapped(history: Id, lineage: Lineage): void {
-    this.owner.roles.swapped(history, lineage);
+  onSwapped(log: LogName, clusterId: Id | null): void {
+    this.owner.roles.swapped(log, clusterId);
   }
 }
 

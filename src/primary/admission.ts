@@ -70,7 +70,7 @@ export function admit(
     link.refuse(outcome.reject, rejectText(decision.case), nowMs);
     return;
   }
-  const quarantineMs = owner.quarantine.waitMs(hello.replicaId, nowMs);
+  const quarantineMs = owner.quarantine.waitMs(hello.storeId, nowMs);
   if (quarantineMs > 0 && SHIPS.has(decision.case)) {
     const text = "its last sync failed; the next may start later";
     link.refuse("quarantined", text, nowMs, Math.ceil(quarantineMs));
@@ -132,7 +132,7 @@ function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: Resum
   owner.deps.journal(LOUD.has(decision.case) ? "warn" : "info", "resume", {
     case: decision.case,
     remote: link.remote,
-    replica: hello.replicaId,
+    replica: hello.storeId,
     replica_history: hello.position.history,
     replica_offset: hello.position.offset,
     replica_chain: hello.position.chain,

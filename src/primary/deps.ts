@@ -6,7 +6,7 @@
  * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
-import type { HistoryState } from "../log/history.ts";
+import type { LogName } from "../log/history.ts";
 import type { DigestAnswer, Id } from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
@@ -23,8 +23,12 @@ export interface RootWord {
 }
 
 /** What the feeder knows of the node it is part of; read at every use, never kept. */
-export interface NodeView extends HistoryState {
+export interface NodeView extends LogName {
   readonly nodeId: Id;
+  readonly storeId: Id;
+  readonly clusterId: Id | null;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
   readonly role: "primary" | "replica";
   /** Node ids from the root to this node. */
   readonly path: readonly Id[];

@@ -79,7 +79,7 @@ export function checkDuplicate(
   nowMs: number,
 ): Refusal | null {
   const older = owner.links.find(
-    (other) => other !== link && other.welcomed && other.hello?.replicaId === hello.replicaId,
+    (other) => other !== link && other.welcomed && other.hello?.storeId === hello.storeId,
   );
   if (older === undefined) return null;
   const silentMs = nowMs - older.movement.receivedMs;
@@ -87,7 +87,7 @@ export function checkDuplicate(
   if (!sameProcess && silentMs < owner.options.duplicateSilenceMs)
     return refusal(
       "duplicate_id",
-      `replica ${hello.replicaId} is connected from ${older.remote}`,
+      `replica ${hello.storeId} is connected from ${older.remote}`,
       owner.options.duplicateSilenceMs,
     );
   older.close("superseded", `by ${link.remote}`);

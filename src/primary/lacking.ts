@@ -47,7 +47,7 @@ function lackOf(feeder: LackingOwner, link: Link): Lacking {
   const has = snapshot === null ? link.received : snapshot.offset;
   const unloaded = snapshot === null ? 0 : snapshot.frozen.bytes - (ship?.bytesAcked ?? 0);
   return {
-    replica: link.hello?.replicaId ?? "",
+    replica: link.hello?.storeId ?? "",
     remote: link.remote,
     state: ship === null ? "streaming" : "full sync",
     logBytes: Math.max(0, feeder.backlog.next - has),

@@ -44,7 +44,7 @@ export class LagWarnings {
     watch.applied.observe(link.confirmed, nowMs);
     const lag = backlog.next - link.confirmed;
     const share = lag / backlog.sizeBytes;
-    const replica = link.hello?.replicaId ?? "";
+    const replica = link.hello?.storeId ?? "";
     if (share < WELL_BELOW) {
       if (watch.warned > 0)
         owner.deps.journal("info", "replica_caught_up", { replica, lag_bytes: lag });

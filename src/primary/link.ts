@@ -254,7 +254,7 @@ export class Link extends ControlSink {
     switch (message.type) {
       case "hello":
         if (this.saidHello) throw new WireError("ERR_WIRE_STATE", "a second HELLO");
-        this.#claimedId = message.replicaId;
+        this.#claimedId = message.storeId;
         this.owner.onHello(this, message, this.movement.receivedMs);
         return;
       case "ask":

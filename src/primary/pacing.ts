@@ -166,7 +166,7 @@ export class Pacing {
       const fields = { offset: hold.offset, next: backlog.next, cap: this.holdCapBytes };
       deps.journal("warn", "hold_dropped", {
         ...fields,
-        replica: link?.hello?.replicaId ?? "parked",
+        replica: link?.hello?.storeId ?? "parked",
       });
       if (link === undefined) continue;
       link.sync.releaseHold();
@@ -181,7 +181,7 @@ export class Pacing {
    */
   giveUp(link: Link, why: string, nowMs: number, isItsFault = true): void {
     const { quarantine } = this.owner;
-    const replica = link.hello?.replicaId ?? "";
+    const replica = link.hello?.storeId ?? "";
     const from = Math.max(link.confirmed, link.hold?.offset ?? 0);
     const waitMs = isItsFault ? quarantine.fail(replica, nowMs) : 0;
     this.tellGivenUp(replica, why, from, shipBytesLeft(link), waitMs);
@@ -331,7 +331,7 @@ export class Pacing {
     const { links, parking } = this.owner;
     const link = links.find((other) => other.hold === hold);
     const place = parking.list().find((other) => other.hold === hold);
-    return link?.hello?.replicaId ?? place?.replicaId ?? "";
+    return link?.hello?.storeId ?? place?.replicaId ?? "";
   }
 }
 

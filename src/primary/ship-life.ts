@@ -44,7 +44,7 @@ export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numbe
   owner.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
   owner.deps.journal("info", "ship_begins", {
     remote: link.remote,
-    replica: link.hello?.replicaId ?? "",
+    replica: link.hello?.storeId ?? "",
     snapshot: snapshot.id,
     offset: snapshot.offset,
     chunk: ship.firstChunk,
@@ -56,6 +56,7 @@ export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numbe
       type: "snapshot",
       snapshotId: snapshot.id,
       position: { history: node.history, offset: snapshot.offset, chain: snapshot.chain },
+      rank: node.rank,
       lineage: node.lineage,
       format: node.format,
       firstChunk: ship.firstChunk,
@@ -88,7 +89,7 @@ export function shipDone(owner: ShipOwner, link: Link): void {
   ship.swapped();
   owner.deps.journal("info", "ship_done", {
     remote: link.remote,
-    replica: link.hello?.replicaId ?? "",
+    replica: link.hello?.storeId ?? "",
     bytes: ship.bytesSent,
   });
 }
@@ -98,7 +99,7 @@ export function fellBehind(owner: ShipOwner, link: Link, nowMs: number): void {
   owner.counters.bump("sync_partial_err");
   owner.deps.journal("warn", "fell_behind", {
     remote: link.remote,
-    replica: link.hello?.replicaId ?? "",
+    replica: link.hello?.storeId ?? "",
     offset: link.sent,
     first: owner.backlog.oldest,
     next: owner.backlog.next,
@@ -132,7 +133,7 @@ export function park(
   }
   const sinceMs = owner.deps.now();
   const untilMs = sinceMs + owner.options.parkMs;
-  const { replicaId } = hello;
+  const { storeId: replicaId } = hello;
   owner.parking.put({ replicaId, snapshot, hold, shippedAtMs, caughtUp, sinceMs, untilMs });
 }
 

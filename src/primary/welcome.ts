@@ -51,7 +51,7 @@ export function welcome(
   owner.crowd.welcomed(link.remote);
   // What the replica knows of the root's clock is as old as its last connection.
   link.heartbeat.ask();
-  const parked = owner.parking.take(hello.replicaId);
+  const parked = owner.parking.take(hello.storeId);
   link.sync.keep(
     parked !== null && parked.hold !== null && owner.holds.has(parked.hold) ? parked.hold : null,
   );
@@ -131,15 +131,17 @@ function sayWelcome(
   const { replPassword: password } = owner.options;
   const { next: offset, chain } = owner.backlog;
   const { remote } = link;
-  journal("debug", "link_welcomed", { remote, replica: hello.replicaId, decision });
+  journal("debug", "link_welcomed", { remote, replica: hello.storeId, decision });
   link.say(
     {
       type: "welcome",
       decision,
       proof: password === "" ? "" : hmacProof(password, "feeder", link.nonce, hello.nonce),
       nodeId: node.nodeId,
+      clusterId: node.clusterId,
       path: node.path,
       position: { history: node.history, offset, chain },
+      rank: node.rank,
       lineage: node.lineage,
       skipBytes,
       discardBytes,

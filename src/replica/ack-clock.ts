@@ -50,8 +50,9 @@ export class AckClock {
     this.said(nowMs);
     this.received = log.tail;
     this.applied = log.next;
+    const { tail: received, next: applied, durable } = log;
     const { windowBytes: room } = this.options;
-    return { type: "ack", mode: "streaming", received: log.tail, applied: log.next, room, echo };
+    return { type: "ack", mode: "streaming", received, applied, durable, room, echo };
   }
 
   restoring(nowMs: number): Ack {

@@ -12,8 +12,9 @@
  * Owns: the place in the batch being applied. Does not own: the log, the state.
  */
 import { StoreError } from "../errors.ts";
-import { BATCH_HEAD_BYTES, batchLength } from "../wire/frame.ts";
+import { BATCH_HEAD_BYTES, batchLength, isNodeBatch } from "../wire/frame.ts";
 import type { ReceivingLog } from "./deps.ts";
+import { checkNodeBatch } from "./node-batch.ts";
 import type { SessionOptions } from "./options.ts";
 import type { PromptTarget } from "../store/state.ts";
 import type { Applying } from "./applying.ts";
@@ -85,6 +86,10 @@ export class Applier implements Applying {
       if (budget <= 0) return true;
       const { bytes } = found.segment;
       const end = found.at + batchLength(bytes, found.at);
+      if (isNodeBatch(bytes, found.at)) {
+        this.passNodeBatch(bytes, found.at);
+        continue;
+      }
       const from = found.at + Math.max(this.done, BATCH_HEAD_BYTES);
       const to = this.applySlice(bytes, from, end, budget);
       budget -= to - from;
@@ -93,6 +98,17 @@ export class Applier implements Applying {
         this.log.commit();
       } else this.done = to - found.at;
     }
+  }
+
+  /** No state is given it: it only becomes visible. */
+  private passNodeBatch(bytes: Buffer, at: number): void {
+    try {
+      checkNodeBatch(bytes, at);
+    } catch (error) {
+      this.stuck = true;
+      throw error;
+    }
+    this.log.commit();
   }
 
   /** Applies records from `from` on, up to about `budget` bytes. @returns where the rest starts */

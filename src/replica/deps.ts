@@ -3,7 +3,8 @@
  * the shell that does what it says.
  * Tested in: test/unit/replica/session.test.ts.
  */
-import type { Format, Consent, Id, Lineage, NodeAddress, Verify } from "../wire/messages.ts";
+import type { LogName } from "../log/history.ts";
+import type { Format, Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { StateTarget } from "../store/state.ts";
@@ -13,6 +14,8 @@ export interface ReceivingLog {
   /** End of the visible, applied log, and the chain there. */
   readonly next: number;
   readonly chain: number;
+  /** End of what outlives a crash of the machine; 0 without a disk. */
+  readonly durable: number;
   /** End of all that was received. */
   readonly tail: number;
   /** Memory of the newest block, where an incomplete batch is. */
@@ -37,13 +40,15 @@ export interface ReceivingLog {
 }
 
 /** The node; values are read at every use. */
-export interface ReplicaNode {
+export interface ReplicaNode extends LogName {
   readonly nodeId: Id;
-  readonly replicaId: Id;
+  readonly storeId: Id;
   readonly instanceId: Id;
+  readonly clusterId: Id | null;
+  readonly incarnation: number;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
   readonly format: Format;
-  readonly history: Id;
-  readonly lineage: Lineage;
   address(): NodeAddress;
   hasData(): boolean;
   /** Consent to an unrelated state: what there is, or what there is for the node `nodeId`. */
@@ -51,9 +56,9 @@ export interface ReplicaNode {
   /** A snapshot is about to be swapped in, and will be: consent is used up. */
   onSwapping(): void;
   /** The upstream's history is ours from now on: the log up to here is a part of it. */
-  adopt(history: Id, lineage: Lineage): void;
+  adopt(log: LogName, clusterId: Id | null): void;
   /** A snapshot was swapped in; the log is reset to it next. */
-  onSwapped(history: Id, lineage: Lineage): void;
+  onSwapped(log: LogName, clusterId: Id | null): void;
   /** The upstream is the node `nodeId`; `path` are the node ids from the root to us. */
   onWelcome(nodeId: Id, path: readonly Id[]): void;
   /** The upstream and this node do not suit each other: consent is used up. */

@@ -91,11 +91,12 @@ export class Handshaking {
 
   private follow(welcome: m.Welcome): void {
     const { streaming, restoring } = this.parts;
-    const { decision, position, lineage } = welcome;
+    const { decision, clusterId, rank, lineage } = welcome;
+    const { history } = welcome.position;
     const streams = decision === "continue" || decision === "wait";
     restoring.owesSnapshot = !streams;
     if (decision === "continue") {
-      this.life.deps.node.adopt(position.history, lineage);
+      this.life.deps.node.adopt({ history, rank, lineage }, clusterId);
       restoring.drop();
     }
     if (streams) streaming.begin(welcome.skipBytes);

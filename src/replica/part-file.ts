@@ -21,7 +21,7 @@ import { join } from "node:path";
 import { LIMITS } from "../limits.ts";
 import type { SnapshotBegin } from "../wire/messages.ts";
 import type { ChunkKeeper, KeptChunkVisitor, KeptSnapshot } from "./keeper.ts";
-import { type Checkpoint, readCheckpoint } from "./part-checkpoint.ts";
+import { type Checkpoint, PART_VERSION, readCheckpoint } from "./part-checkpoint.ts";
 
 const HEAD_BYTES = 8;
 const NUMBER_BYTES = 4;
@@ -164,7 +164,7 @@ export class PartFile implements ChunkKeeper {
     const aside = `${this.checkpointPath}.tmp`;
     const file = await open(aside, "w");
     try {
-      await file.writeFile(JSON.stringify({ version: 1, begin, chunks, fileBytes }));
+      await file.writeFile(JSON.stringify({ version: PART_VERSION, begin, chunks, fileBytes }));
       await file.sync();
     } finally {
       await file.close();

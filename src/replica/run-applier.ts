@@ -11,11 +11,12 @@
  * Owns: the run that is under way. Does not own: the log, the state, when it may be called (calls.ts).
  */
 import type { HawserError } from "../errors.ts";
-import { batchLength } from "../wire/frame.ts";
+import { batchLength, isNodeBatch } from "../wire/frame.ts";
 import type { LateTarget } from "../store/state.ts";
 import type { Applying } from "./applying.ts";
 import { isSuspect, type StateCalls } from "./calls.ts";
 import type { ReceivingLog } from "./deps.ts";
+import { checkNodeBatch } from "./node-batch.ts";
 import type { SessionOptions } from "./options.ts";
 
 export interface RunEvents {
@@ -86,6 +87,10 @@ export class RunApplier implements Applying {
       this.events.atBatch();
       const found = this.log.pending();
       if (found === null || !this.events.mayApply()) return false;
+      if (isNodeBatch(found.segment.bytes, found.at)) {
+        this.passNodeBatch(found.segment.bytes, found.at);
+        continue;
+      }
       if (budget <= 0) return true;
       this.chooseRun(found.segment, found.at);
       budget -= this.to - this.from;
@@ -94,17 +99,29 @@ export class RunApplier implements Applying {
     return false;
   }
 
-  /** As many whole batches from `at` on as are there, up to about a slice; at least one. */
+  /** As many whole batches from `at` on as are there, up to about a slice or a node batch; at least one. */
   private chooseRun(segment: { readonly bytes: Buffer; readonly used: number }, at: number): void {
     const { log } = this;
     const { bytes, used } = segment;
     const received = log.tail - log.partialBytes - log.next;
     const end = Math.min(used, at + Math.min(received, this.events.stopAt() - log.next));
     let to = at + batchLength(bytes, at);
-    while (to < end && to - at < this.options.sliceBytes) to += batchLength(bytes, to);
+    while (to < end && to - at < this.options.sliceBytes && !isNodeBatch(bytes, to))
+      to += batchLength(bytes, to);
     this.bytes = bytes;
     this.from = at;
     this.to = to;
+  }
+
+  /** No state is given it: it only becomes visible. */
+  private passNodeBatch(bytes: Buffer, at: number): void {
+    try {
+      checkNodeBatch(bytes, at);
+    } catch (error) {
+      this.stuck = true;
+      throw error;
+    }
+    this.log.commit();
   }
 
   private give(): void {

@@ -40,6 +40,8 @@ const DECISION: Readonly<Record<m.Decision, number>> = {
   ship_asked: 9,
 };
 
+const PURPOSE: Readonly<Record<m.Purpose, number>> = { follow: 0, copy: 1 };
+
 const SHIP_WANTED: Readonly<Record<m.ShipWanted, number>> = { no: 0, torn: 1, damaged: 2 };
 
 const REJECT_CODE: Readonly<Record<m.RejectCode, number>> = {
@@ -76,10 +78,14 @@ const ROLE: Readonly<Record<m.StateAnswer["role"], number>> = { primary: 0, repl
 const positionAt = (offset: Field<number>): Field<m.Position> =>
   f.struct<m.Position>({ history: f.id, offset, chain: f.u32 });
 
-const position = positionAt(f.u53);
+export const position: Field<m.Position> = positionAt(f.u53);
 
-const lineage = f.list(
-  f.struct<m.LineageEntry>({ history: f.id, left: f.u53 }),
+const term = f.upTo(LIMITS.termMax);
+
+export const rank: Field<m.Rank> = f.struct<m.Rank>({ term, run: f.u32 });
+
+export const lineage: Field<m.Lineage> = f.list(
+  f.struct<m.LineageEntry>({ history: f.id, left: f.u53, term, run: f.u32 }),
   LIMITS.lineageEntriesMax,
 );
 
@@ -104,11 +110,16 @@ const hello = f.struct<m.Hello>({
   nonce: f.id,
   proof: f.maybeHex(PROOF_BYTES),
   format,
-  replicaId: f.id,
+  storeId: f.id,
   instanceId: f.id,
   nodeId: f.id,
+  clusterId: f.optional(f.id),
+  incarnation: f.u53,
+  purpose: f.choice(PURPOSE),
+  complete: f.flag,
   address,
   position,
+  rank,
   lineage,
   hasData: f.flag,
   consent: f.choice(CONSENT),
@@ -125,8 +136,10 @@ const welcome = f.struct<m.Welcome>({
   decision: f.choice(DECISION),
   proof: f.maybeHex(PROOF_BYTES),
   nodeId: f.id,
+  clusterId: f.optional(f.id),
   path: f.list(f.id, LIMITS.pathNodesMax),
   position,
+  rank,
   lineage,
   skipBytes: f.u32,
   discardBytes: f.u53,
@@ -156,6 +169,7 @@ const ack = f.tagged<m.Ack, "mode">("mode", ACK_MODE, {
     mode: f.constant("streaming"),
     received: f.u53,
     applied: f.u53,
+    durable: f.u53,
     room: f.u53,
     echo: f.u53,
   }),
@@ -174,6 +188,7 @@ const snapshot = f.struct<m.SnapshotBegin>({
   snapshotId: f.id,
   // The receiver's own log goes on from here.
   position: positionAt(f.upTo(LIMITS.offsetMax)),
+  rank,
   lineage,
   format,
   firstChunk: f.u32,
@@ -223,12 +238,17 @@ const state = f.struct<m.StateAnswer>({
   type: f.constant("state"),
   proof: f.maybeHex(PROOF_BYTES),
   nodeId: f.id,
+  storeId: f.id,
+  clusterId: f.optional(f.id),
   role: f.choice(ROLE),
   hasData: f.flag,
   rootLives: f.flag,
   upstream: f.struct<m.StateAnswer["upstream"]>({ host: f.text, port: f.u16 }),
   path: f.list(f.id, LIMITS.pathNodesMax),
   position,
+  durable: f.u53,
+  complete: f.flag,
+  rank,
   lineage,
 });
 

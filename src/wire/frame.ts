@@ -7,7 +7,7 @@
  *     4  u32 check     crc32 of the body            [16, length)
  *                      the chain at the batch's end             D1
  *     8  u8  type      FRAME
- *     9  u8  flags     0
+ *     9  u8  flags     0; of a BATCH 1 when it is a node batch (node-record.ts)
  *    10  u16 zero      0
  *    12  u32 length    bytes of the whole frame, head included
  *
@@ -54,6 +54,9 @@ export const AT = {
   number: 16,
 } as const;
 
+/** Flags of a batch. `node`: its one record is the log's own, and no state's. */
+export const BATCH_FLAG = { none: 0, node: 1 } as const;
+
 const U32 = 0x1_0000_0000;
 
 /** A chunk's number, to be summed. */
@@ -98,6 +101,7 @@ export function chainOf(bytes: Buffer, at: number, length: number, chainBefore: 
  * @param offset      where the batch starts in the log
  * @param clockMs     wall clock of the root, ms since 1970
  * @param chainBefore the chain at `offset`
+ * @param flags       of BATCH_FLAG
  * @returns the chain at `offset + length`
  */
 export function sealBatchHead(
@@ -108,10 +112,12 @@ export function sealBatchHead(
   offset: number,
   clockMs: number,
   chainBefore: number,
+  flags: number = BATCH_FLAG.none,
 ): number {
   assert(count >= 1 && length >= BATCH_HEAD_BYTES + count * RECORD_LENGTH_BYTES);
   assert(Number.isSafeInteger(offset + length) && Number.isSafeInteger(clockMs) && clockMs >= 0);
   writeTypeAndLength(bytes, at, FRAME.batch, length);
+  bytes[at + AT.flags] = flags;
   writeU32(bytes, count, at + AT.count);
   writeU64(bytes, offset, at + AT.offset);
   writeU64(bytes, clockMs, at + AT.clockMs);
@@ -183,6 +189,11 @@ export function batchLength(bytes: Buffer, at: number): number {
 /** Records in the batch. */
 export function batchCount(bytes: Buffer, at: number): number {
   return bytes.readUInt32LE(at + AT.count);
+}
+
+/** Whether no state is given its record. */
+export function isNodeBatch(bytes: Buffer, at: number): boolean {
+  return bytes[at + AT.flags] === BATCH_FLAG.node;
 }
 
 /** Where the batch starts in the log. */

@@ -12,6 +12,7 @@ import { LIMITS } from "../limits.ts";
 import { bodyBytesMax } from "./codec.ts";
 import {
   AT,
+  BATCH_FLAG,
   BATCH_HEAD_BYTES,
   CHUNK_HEAD_BYTES,
   FRAME_HEAD_BYTES,
@@ -21,8 +22,13 @@ import {
   batchLength,
   batchOffset,
   headSum,
+  isNodeBatch,
 } from "./frame.ts";
 import { FRAME } from "./messages.ts";
+import { NODE_BATCH_BYTES_MAX } from "./node-record.ts";
+
+/** The flag of a node batch, in the word that begins with the type. */
+const NODE_FLAG = BATCH_FLAG.node << 8;
 
 /** No batch is expected anywhere. */
 export const NOWHERE = -1;
@@ -72,7 +78,7 @@ export class HeadChecks {
     const lengthMax = this.#lengthMax[type]!;
     if (lengthMax === 0) throw notForThisEnd(type, frameAt);
     const flags = bytes.readUInt32LE(at + AT.type) - type;
-    if (flags !== 0) {
+    if (flags !== 0 && !(type === FRAME.batch && flags === NODE_FLAG)) {
       const text = `type ${type} has flags ${hex(flags)}, expected 0`;
       throw frameError("ERR_WIRE_BODY", text, frameAt);
     }
@@ -98,6 +104,10 @@ export class HeadChecks {
     const count = batchCount(bytes, at);
     if (count === 0 || length < BATCH_HEAD_BYTES + count * RECORD_LENGTH_BYTES) {
       const text = `a batch of ${length} bytes has ${count} records`;
+      throw frameError("ERR_WIRE_BODY", text, frameAt);
+    }
+    if (isNodeBatch(bytes, at) && (count !== 1 || length > NODE_BATCH_BYTES_MAX)) {
+      const text = `a node batch of ${length} bytes has ${count} records`;
       throw frameError("ERR_WIRE_BODY", text, frameAt);
     }
     if (batchClockMs(bytes, at) > LIMITS.timeMsMax) {

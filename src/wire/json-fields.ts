@@ -6,7 +6,7 @@
  */
 import { isId } from "./id.ts";
 import { LIMITS } from "../limits.ts";
-import type { Id, Position } from "./messages.ts";
+import type { Id, Lineage, LineageEntry, Position, Rank } from "./messages.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -60,4 +60,24 @@ export function positionOf(value: unknown, offsetMax: number): Position {
     offset: numberOf(position["offset"], "offset", offsetMax),
     chain: u32Of(position["chain"], "chain"),
   };
+}
+
+/** @throws {Error} naming the field */
+export function rankOf(value: unknown, name: string): Rank {
+  const { term, run } = objectOf(value, name);
+  return { term: numberOf(term, `${name}.term`, LIMITS.termMax), run: u32Of(run, `${name}.run`) };
+}
+
+/** @throws {Error} naming the field */
+export function lineageOf(value: unknown): Lineage {
+  if (!Array.isArray(value) || value.length > LIMITS.lineageEntriesMax)
+    throw new Error(`lineage is not a list of at most ${LIMITS.lineageEntriesMax}`);
+  return value.map((each: unknown): LineageEntry => {
+    const { history, left } = objectOf(each, "lineage");
+    return {
+      history: idOf(history, "lineage.history"),
+      left: numberOf(left, "lineage.left", Number.MAX_SAFE_INTEGER),
+      ...rankOf(each, "lineage"),
+    };
+  });
 }

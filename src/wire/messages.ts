@@ -58,8 +58,16 @@ export interface Position {
   readonly chain: number;
 }
 
-/** One history that led to the current one, and the offset at which it was left. */
-export interface LineageEntry {
+/** Who led when a history began: ordered by term, then run, then the id of the history. */
+export interface Rank {
+  /** Grows by one at every promotion; at most LIMITS.termMax. 0 before any. */
+  readonly term: number;
+  /** Grows by one when the leader of a term is restarted; u32. */
+  readonly run: number;
+}
+
+/** One history that led to the current one, its rank, and the offset at which it was left. */
+export interface LineageEntry extends Rank {
   readonly history: Id;
   readonly left: number;
 }
@@ -89,6 +97,9 @@ export interface Greeting {
   readonly authRequired: boolean;
 }
 
+/** Why it comes: follow, as a replica does; copy, for a copy that counts for nothing. */
+export type Purpose = "follow" | "copy";
+
 /** Why a replica with data would accept the state of an unrelated feeder. Used once. */
 export type Consent = "none" | "replicaof" | "reset";
 
@@ -99,13 +110,22 @@ export interface Hello {
   /** hmacProof(password, "replica", feeder nonce, replica nonce), 32 bytes as hex; "" without. */
   readonly proof: string;
   readonly format: Format;
-  /** Survives restarts when the replica has a directory, else random per process. */
-  readonly replicaId: Id;
+  /** Of the copy: survives restarts when the node has a directory, else random per process. */
+  readonly storeId: Id;
   /** Random per process. */
   readonly instanceId: Id;
   readonly nodeId: Id;
+  /** Of all nodes that follow one leader; null before the first sync. */
+  readonly clusterId: Id | null;
+  /** Counts the starts of this store: no two processes have the same one. */
+  readonly incarnation: number;
+  readonly purpose: Purpose;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
   readonly address: NodeAddress;
   readonly position: Position;
+  /** Of `position.history`. */
+  readonly rank: Rank;
   readonly lineage: Lineage;
   readonly hasData: boolean;
   readonly consent: Consent;
@@ -144,10 +164,14 @@ export interface Welcome {
   /** hmacProof(password, "feeder", feeder nonce, replica nonce) as hex; "" without a password. */
   readonly proof: string;
   readonly nodeId: Id;
+  /** The replica's from here on. */
+  readonly clusterId: Id | null;
   /** Node ids from the root to the feeder, the feeder's own id last. */
   readonly path: readonly Id[];
-  /** The feeder's newest position, for display. */
+  /** The feeder's newest position: a replica that got there is complete. */
   readonly position: Position;
+  /** Of `position.history`. */
+  readonly rank: Rank;
   /** The histories the feeder's current one descends from. */
   readonly lineage: Lineage;
   /** Bytes of the batch at the replica's offset that will not be sent again; 0 or partialBytes. */
@@ -207,6 +231,8 @@ export type Ack =
       readonly received: number;
       /** End of the last applied batch. */
       readonly applied: number;
+      /** End of what a crash of its machine would not lose, not above `applied`; 0 without a disk. */
+      readonly durable: number;
       /** Bytes beyond `applied` that the replica is ready to take; 0 blocks. */
       readonly room: number;
       /** `sentUs` of the newest PING seen, 0 for none. */
@@ -228,6 +254,8 @@ export interface SnapshotBegin {
   readonly snapshotId: Id;
   /** Where the stream goes on after END. */
   readonly position: Position;
+  /** Of `position.history`. */
+  readonly rank: Rank;
   readonly lineage: Lineage;
   readonly format: Format;
   /** First chunk that follows: 0, or what was asked for in HELLO.resume. */
@@ -292,6 +320,9 @@ export interface StateAnswer {
   /** As in WELCOME. */
   readonly proof: string;
   readonly nodeId: Id;
+  readonly storeId: Id;
+  /** Null before the first sync. */
+  readonly clusterId: Id | null;
   readonly role: "primary" | "replica";
   /** Its state is not empty. */
   readonly hasData: boolean;
@@ -303,6 +334,12 @@ export interface StateAnswer {
   readonly path: readonly Id[];
   /** What it has applied. */
   readonly position: Position;
+  /** As in ACK. */
+  readonly durable: number;
+  /** As in HELLO. */
+  readonly complete: boolean;
+  /** Of `position.history`. */
+  readonly rank: Rank;
   readonly lineage: Lineage;
 }
 

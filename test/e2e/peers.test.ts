@@ -218,6 +218,7 @@ describe("e2e: peers: strangers on the replication port", () => {
       mode: "streaming",
       received: ahead,
       applied: ahead,
+      durable: 0,
       room: 1,
       echo: 0,
     });

@@ -465,7 +465,7 @@ export class Checker {
     const fed = new Set<Id>();
     for (const link of node.feeder.links) {
       if (!link.welcomed) continue;
-      const id = link.hello!.replicaId;
+      const id = link.hello!.storeId;
       if (fed.has(id)) this.fail(node, `the replica ${id} is fed twice`);
       fed.add(id);
       const syncing =

@@ -105,7 +105,7 @@ export interface World {
 class KeptIdentity extends Identity {
   constructor(mint: () => Id, replicaId: Id) {
     super("", mint);
-    Object.assign(this, { replicaId });
+    Object.assign(this, { storeId: replicaId });
   }
 }
 

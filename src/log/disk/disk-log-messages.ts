@@ -19,7 +19,7 @@
  */
 import type { DiskErrorCode } from "../../errors.ts";
 import type { Position } from "../../wire/messages.ts";
-import type { LogName } from "./log-file-writer.ts";
+import type { LogName } from "../history.ts";
 import type { Manifest } from "./manifest.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 

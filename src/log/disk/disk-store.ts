@@ -22,7 +22,7 @@ import type { LogSegment } from "../log-segment.ts";
 import type { Id } from "../../wire/messages.ts";
 import type { LogStore, ReadAnswer, SealedLog } from "../log-store.ts";
 import type { DiskTrouble, DiskWords, FromDiskLog, ToDiskLog } from "./disk-log-messages.ts";
-import type { LogName } from "./log-file-writer.ts";
+import type { LogName } from "../history.ts";
 import type { LogReads } from "./log-reads.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 

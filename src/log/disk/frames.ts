@@ -15,12 +15,12 @@
  * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import { WireError } from "../../errors.ts";
-import { LIMITS } from "../../limits.ts";
 import { BodyReader, BodyWriter } from "../../wire/body.ts";
+import { lineage, rank } from "../../wire/codec.ts";
 import { crc32 } from "../../wire/crc.ts";
 import * as f from "../../wire/fields.ts";
 import { AT, FRAME_HEAD_BYTES, headSum, sealControlHead } from "../../wire/frame.ts";
-import type { Id, Position } from "../../wire/messages.ts";
+import type { Id, Lineage, Position, Rank } from "../../wire/messages.ts";
 
 /** Types of frames on disk; no frame of the protocol has them. */
 export const DISK_FRAME = { logHead: 64, mark: 65 } as const;
@@ -30,20 +30,6 @@ export const DISK_FORMAT = 1;
 
 /** Letters that begin the first body, so that `head -c 32` shows what a file is. */
 const LOG_MAGIC = "hawlog";
-
-/** Who led when a history began: totally ordered by term, then run, then the history's id. */
-export interface Rank {
-  /** Grows by one at every promotion. */
-  readonly term: number;
-  /** Grows by one when the leader of a term is restarted. */
-  readonly run: number;
-}
-
-/** A history that led to the present one, where it was left, and the rank that it was led with. */
-export interface RankedEntry extends Rank {
-  readonly history: Id;
-  readonly left: number;
-}
 
 export interface LogHead {
   readonly format: number;
@@ -57,7 +43,7 @@ export interface LogHead {
   readonly start: Position;
   readonly rank: Rank;
   /** Oldest first. */
-  readonly lineage: readonly RankedEntry[];
+  readonly lineage: Lineage;
   /** Wall clock when it was begun, ms. */
   readonly clockMs: number;
 }
@@ -72,8 +58,6 @@ export interface SyncMark {
   readonly clean: boolean;
 }
 
-const rank = f.struct<Rank>({ term: f.u53, run: f.u32 });
-
 const logHead = f.magic(
   LOG_MAGIC,
   f.struct<LogHead>({
@@ -84,10 +68,7 @@ const logHead = f.magic(
     number: f.u32,
     start: f.struct<Position>({ history: f.id, offset: f.u53, chain: f.u32 }),
     rank,
-    lineage: f.list(
-      f.struct<RankedEntry>({ history: f.id, left: f.u53, term: f.u53, run: f.u32 }),
-      LIMITS.lineageEntriesMax,
-    ),
+    lineage,
     clockMs: f.timeMs,
   }),
 );

@@ -32,15 +32,9 @@ import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
 import { BATCH_HEAD_BYTES, batchChain, batchLength } from "../../wire/frame.ts";
 import type { Id, Position } from "../../wire/messages.ts";
+import type { LogName } from "../history.ts";
 import type { DiskFile, DiskFolder, MintId } from "./files.ts";
-import {
-  DISK_FORMAT,
-  MARK_BYTES,
-  encodeLogHead,
-  encodeMark,
-  type Rank,
-  type RankedEntry,
-} from "./frames.ts";
+import { DISK_FORMAT, MARK_BYTES, encodeLogHead, encodeMark } from "./frames.ts";
 import { logFileName } from "./log-file-names.ts";
 
 /** Bytes that one call writes, but for a longer batch. */
@@ -57,13 +51,6 @@ export interface LogFileOptions {
   readonly clock: () => number;
   /** A file has its name: the manifest names it, synced. @throws {DiskError} when it cannot */
   readonly name: (number: number) => void;
-}
-
-/** Which log it is, for the heads of files. */
-export interface LogName {
-  readonly history: Id;
-  readonly rank: Rank;
-  readonly lineage: readonly RankedEntry[];
 }
 
 /** A place in the log: an offset, and the chain there. */

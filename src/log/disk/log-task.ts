@@ -20,7 +20,8 @@
  */
 import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
-import type { LogFileWriter, LogName } from "./log-file-writer.ts";
+import type { LogName } from "../history.ts";
+import type { LogFileWriter } from "./log-file-writer.ts";
 import { syncAtMs, type FsyncPolicy } from "./sync-policy.ts";
 
 /** Without anything new for so long, the log rests, ms. */

@@ -19,7 +19,7 @@
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import type { DiskFile, DiskFolder } from "../../log/disk/files.ts";
-import type { LogHead, Rank, RankedEntry } from "../../log/disk/frames.ts";
+import type { LogHead } from "../../log/disk/frames.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
 import { LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
@@ -29,7 +29,7 @@ import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { Verdict } from "../../log/disk/verdict.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
-import type { Id, Position } from "../../wire/messages.ts";
+import type { Id, Lineage, Position, Rank } from "../../wire/messages.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
 import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
@@ -52,7 +52,7 @@ export interface RecoveredNode {
   readonly position: Position;
   /** With which rank its history was led. */
   readonly rank: Rank;
-  readonly lineage: readonly RankedEntry[];
+  readonly lineage: Lineage;
   /** Of the file to begin at the position. */
   readonly nextNumber: number;
   /** As it is on the disk now. */

@@ -27,6 +27,7 @@ test("the lag crosses 50 % and 80 % of the backlog, comes back, crosses again =>
       mode: "streaming",
       received: offset,
       applied: offset,
+      durable: 0,
       room: 1 << 20,
       echo: 0,
     });

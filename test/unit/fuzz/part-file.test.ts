@@ -18,9 +18,10 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 const begin: SnapshotBegin = {
   type: "snapshot",
+  rank: { term: 1, run: 0 },
   snapshotId: "ab".repeat(16),
   position: { history: "cd".repeat(16), offset: 500, chain: 6 },
-  lineage: [{ history: "ef".repeat(16), left: 3 }],
+  lineage: [{ history: "ef".repeat(16), left: 3, term: 1, run: 0 }],
   format: { name: "f", version: 1 },
   firstChunk: 0,
   records: 10,
@@ -103,7 +104,7 @@ test.each(corpus("checkpoint"))(
 );
 
 test("damaged checkpoints => an Error, or values within their limits", async () => {
-  const text = JSON.stringify({ version: 1, begin, chunks: 8, fileBytes: 1_000 });
+  const text = JSON.stringify({ version: 2, begin, chunks: 8, fileBytes: 1_000 });
   const random = new Random(5);
   for (let round = 0; round < 20_000; round++) {
     const damaged = damage(random, Buffer.from(text), Buffer.from(text)).toString();

@@ -24,6 +24,8 @@ const SNAPSHOT_ID = digits(70);
 
 const welcome = (given: Partial<Welcome>, middle: Middle): Welcome => ({
   type: "welcome",
+  clusterId: null,
+  rank: { term: 1, run: 0 },
   decision: "continue",
   proof: "",
   nodeId: digits(60),
@@ -96,7 +98,7 @@ const childAck = (index: number, share: number, strange: Ack): Step =>
       (link?.applied ?? 0) + share * ((link?.sent ?? 0) - (link?.applied ?? 0)),
     );
     const { room, echo } = strange;
-    return { type: "ack", mode: "streaming", received: applied, applied, room, echo };
+    return { type: "ack", mode: "streaming", received: applied, applied, durable: 0, room, echo };
   });
 
 const index = fc.nat(5);

@@ -19,8 +19,13 @@ describe("write mark", () => {
   test("its history was left later => still part of the log; left earlier, or unknown => gone", () => {
     const mark = new WriteMark();
     mark.set(H0, 100);
-    const left = (at: number) => ({ history: H1, lineage: [{ history: H0, left: at }] });
+    const left = (at: number) => ({
+      history: H1,
+      lineage: [{ history: H0, left: at, term: 1, run: 0 }],
+    });
     expect([101, 100, 99].map((at) => mark.offsetIn(left(at)))).toEqual([100, 100, -1]);
-    expect(mark.offsetIn({ history: H2, lineage: [{ history: H1, left: 500 }] })).toBe(-1);
+    expect(
+      mark.offsetIn({ history: H2, lineage: [{ history: H1, left: 500, term: 1, run: 0 }] }),
+    ).toBe(-1);
   });
 });

@@ -154,7 +154,7 @@ export class Harness {
       },
       sealedPosition: () => ({ history: HISTORY, offset: this.next, chain: 9 }),
       records: () => this.records,
-      lineage: () => [],
+      name: () => ({ history: "", rank: { term: 1, run: 0 }, lineage: [] }),
       randomId: () => "0a".repeat(16),
       wallClock: () => 1_000_000 + this.nowMs,
     };

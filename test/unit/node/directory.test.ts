@@ -83,9 +83,9 @@ describe("replica-id", () => {
   const path = (): string => join(dir, "replica-id");
 
   test("first start => made; every other start => the same", () => {
-    const { replicaId } = new Identity(dir);
-    expect(readFileSync(path(), "utf8")).toBe(`${replicaId}\n`);
-    expect(new Identity(dir).replicaId).toBe(replicaId);
+    const { storeId } = new Identity(dir);
+    expect(readFileSync(path(), "utf8")).toBe(`${storeId}\n`);
+    expect(new Identity(dir).storeId).toBe(storeId);
     expect(readdirSync(dir)).toEqual(["replica-id"]);
   });
 

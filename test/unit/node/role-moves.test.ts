@@ -1,5 +1,6 @@
 /** What happens when a node moves from one role to another, and in which order. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { NO_RANK } from "../../../src/log/history.ts";
 import { Identity } from "../../../src/node/identity.ts";
 import type { RoleMemory } from "../../../src/node/role-memory.ts";
 import { RoleMoves } from "../../../src/node/role-moves.ts";
@@ -18,6 +19,7 @@ const X = { host: "x", port: 1 };
 const Y = { host: "y", port: 2 };
 const H1 = "1".repeat(32);
 const H2 = "2".repeat(32);
+const LOG = { history: H2, rank: { term: 4, run: 0 }, lineage: [] };
 
 /** A node of which only the order of things is real. */
 class FakeNode {
@@ -223,7 +225,7 @@ describe("promote", () => {
       "changed",
     ]);
     expect(node.kind).toBe("leading");
-    expect(node.identity.lineage).toEqual([{ history, left: 7 }]);
+    expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
   });
 
   test("a state that answers later => leads after the answer, not before", () => {
@@ -426,8 +428,8 @@ describe("what the session found out", () => {
 
   test("its log goes on with ours => it has a state, consent is used up", () => {
     node.done();
-    node.moves.adopted(H2, []);
-    node.moves.adopted(H2, []);
+    node.moves.adopted(LOG, null);
+    node.moves.adopted(LOG, null);
     expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
     expect([node.identity.history, node.moves.swaps]).toEqual([H2, 0]);
     expect(node.done()).toEqual(["rename log", "drop links: the upstream's history changed"]);
@@ -437,7 +439,7 @@ describe("what the session found out", () => {
     node.moves.torn();
     node.done();
     node.moves.swapping();
-    node.moves.swapped(H2, []);
+    node.moves.swapped(LOG, null);
     expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
     expect([node.identity.history, node.moves.swaps]).toEqual([H2, 1]);
     expect(node.done()).toEqual(["resync"]);

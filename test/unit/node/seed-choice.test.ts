@@ -24,6 +24,11 @@ function answer(name: string, said: Said | null): SeedAnswer {
   const { history = "H0", offset = 0, left = {}, ...rest } = said;
   const state: StateAnswer = {
     type: "state",
+    storeId: "ab".repeat(16),
+    clusterId: null,
+    durable: 0,
+    complete: true,
+    rank: { term: 1, run: 0 },
     proof: "",
     nodeId: id(name),
     role: "replica",
@@ -32,7 +37,12 @@ function answer(name: string, said: Said | null): SeedAnswer {
     upstream: { host: "old", port: 2 },
     path: [id("old"), id(name)],
     position: { history: id(history), offset, chain: 1 },
-    lineage: Object.entries(left).map(([each, at]) => ({ history: id(each), left: at })),
+    lineage: Object.entries(left).map(([each, at]) => ({
+      history: id(each),
+      left: at,
+      term: 1,
+      run: 0,
+    })),
     ...rest,
   };
   return { source, state, error: "" };

@@ -24,6 +24,11 @@ function syncing() {
   let asked = 0;
   const state: StateAnswer = {
     type: "state",
+    storeId: "ab".repeat(16),
+    clusterId: null,
+    durable: 0,
+    complete: true,
+    rank: { term: 1, run: 0 },
     proof: "",
     nodeId: id(3),
     role: "replica",

@@ -118,5 +118,5 @@ test("a HELLO that is rejected => link_closed names the replica", async () => {
         .find((line) => line["event"] === "link_closed"),
     { what: "the rejection" },
   );
-  expect(closed).toMatchObject({ reason: "rejected", replica: other.identity.replicaId });
+  expect(closed).toMatchObject({ reason: "rejected", replica: other.identity.storeId });
 });

@@ -13,10 +13,10 @@ function setUp() {
     batch(twin.log, 100);
     return { offset: twin.log.next, chain: twin.log.chain };
   });
-  const wait = (at: { offset: number; chain: number }, replicaId: Id): Peer => {
+  const wait = (at: { offset: number; chain: number }, storeId: Id): Peer => {
     const peer = h.connect();
     [peer.offset, peer.chain] = [at.offset, at.chain];
-    peer.hello({ hasData: true, replicaId });
+    peer.hello({ hasData: true, storeId });
     return peer;
   };
   return { h, positions, wait };
@@ -61,7 +61,7 @@ test("one in an older history is sent away, not streamed to", () => {
   const { h, positions, wait } = setUp();
   const peer = wait(positions[0]!, id(100));
   expect(peer.link.state.kind).toBe("waiting");
-  h.lineage = [{ history: HISTORY, left: 300 }];
+  h.lineage = [{ history: HISTORY, left: 300, term: 1, run: 0 }];
   h.history = id(77);
   batch(h.log, 100);
   h.turn.end(h.nowMs);

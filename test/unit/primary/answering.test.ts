@@ -10,12 +10,17 @@ const ASK: Ask = { type: "ask", version: PROTOCOL.max, nonce: id(5), proof: "" }
 
 test("ASK => STATE with position, lineage and path; the link ends and leaves nothing", () => {
   const harness = new Harness();
-  harness.lineage = [{ history: id(77), left: 3 }];
+  harness.lineage = [{ history: id(77), left: 3, term: 1, run: 0 }];
   const peer = harness.connect();
   peer.say(ASK);
   const { next: offset, chain } = harness.log;
   expect(peer.last("state")).toEqual({
     type: "state",
+    storeId: id(2),
+    clusterId: id(3),
+    durable: 0,
+    complete: true,
+    rank: { term: 3, run: 1 },
     proof: "",
     nodeId: id(1),
     role: "primary",

@@ -153,7 +153,7 @@ describe("links that do not say HELLO", () => {
     const newcomer = h.connect();
     expect(silent[0]!.last("reject")).toMatchObject({ code: "too_many_handshakes" });
     expect(silent.slice(1).every((peer) => peer.last("reject") === undefined)).toBe(true);
-    newcomer.hello({ replicaId: id(900) });
+    newcomer.hello({ storeId: id(900) });
     expect(newcomer.last("welcome")).toBeDefined();
   });
 });

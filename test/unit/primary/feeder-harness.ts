@@ -94,13 +94,21 @@ export class Peer implements LinkOut {
 
   hello(given: Partial<Hello> = {}): void {
     const position = { history: HISTORY, offset: this.offset, chain: this.chain };
-    const ids = { nonce: id(5), replicaId: id(100), instanceId: id(101), nodeId: id(102) };
+    const ids = { nonce: id(5), storeId: id(100), instanceId: id(101), nodeId: id(102) };
     const address = { host: "", clientPort: 0, replPort: 0 };
     this.say(helloWith({ ...ids, address, format: FORMAT, position, ...given }));
   }
 
   ack(applied: number, received = applied, room = 1 << 26): void {
-    const ack: Ack = { type: "ack", mode: "streaming", received, applied, room, echo: 0 };
+    const ack: Ack = {
+      type: "ack",
+      mode: "streaming",
+      received,
+      applied,
+      durable: 0,
+      room,
+      echo: 0,
+    };
     this.say(ack);
   }
 
@@ -146,6 +154,10 @@ export class Harness {
       },
       node: {
         nodeId: id(1),
+        storeId: id(2),
+        clusterId: id(3),
+        complete: true,
+        rank: { term: 3, run: 1 },
         path: [id(1)],
         format: FORMAT,
         ready: true,

@@ -33,7 +33,7 @@ describe("what one link is sent", () => {
 
   test("links that are far behind: all of a run, one after the other", () => {
     const h = new Harness({ budgetBytes: 100, runBytes: 250 });
-    const peers = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
+    const peers = [1, 2, 3].map((n) => h.stream({ storeId: id(n), nodeId: id(n + 50) }));
     batch(h.log, 1_000);
     const sent = (): number[] => peers.map(({ link }) => link.sent).sort((x, y) => x - y);
     expect(h.turn.end(0)).toBe(true);
@@ -47,7 +47,7 @@ describe("what one link is sent", () => {
 
   test("links near the end of the log come first, and leave the far ones a budget", () => {
     const h = new Harness({ budgetBytes: 100, runBytes: 250 });
-    const [far, ...near] = [1, 2, 3].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
+    const [far, ...near] = [1, 2, 3].map((n) => h.stream({ storeId: id(n), nodeId: id(n + 50) }));
     far!.ack(0, 0, 0);
     batch(h.log, 1_000);
     for (let n = 0; n < 8; n++) h.turn.end(0);
@@ -67,7 +67,7 @@ describe("what one link is sent", () => {
 
   test("a link whose budget is cut short is first in the next run: none gets only what is left", () => {
     const h = new Harness({ budgetBytes: 100, runBytes: 250 });
-    const peers = [1, 2, 3, 4].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50) }));
+    const peers = [1, 2, 3, 4].map((n) => h.stream({ storeId: id(n), nodeId: id(n + 50) }));
     batch(h.log, 100);
     const lags = (): number[] =>
       peers.map(({ link }) => h.log.next - link.sent).sort((x, y) => x - y);
@@ -216,7 +216,15 @@ describe("what a replica may not say", () => {
     const h = new Harness();
     const peer = h.stream();
     h.nowMs = 50;
-    peer.say({ type: "ack", mode: "streaming", received: 0, applied: 0, room: 1, echo: 2 ** 52 });
+    peer.say({
+      type: "ack",
+      mode: "streaming",
+      received: 0,
+      applied: 0,
+      durable: 0,
+      room: 1,
+      echo: 2 ** 52,
+    });
     expect([peer.link.heartbeat.echoUs, peer.link.heartbeat.roundTripMs]).toEqual([0, -1]);
   });
 
@@ -258,7 +266,7 @@ describe("waiters", () => {
     await h.turns();
     expect(peer.last("ping")?.ackNow).toBe(true);
     const joining = h.stream({
-      replicaId: id(9),
+      storeId: id(9),
       nodeId: id(8),
       position: { history: id(3), offset: 0, chain: 0 },
     });
@@ -271,7 +279,7 @@ describe("replicas that come back, wait, or fall behind", () => {
   test("END waits while a replica that resumes has no room", async () => {
     const h = new Harness();
     const given = {
-      replicaId: id(9),
+      storeId: id(9),
       nodeId: id(8),
       position: { history: id(3), offset: 0, chain: 0 },
     };

@@ -10,7 +10,7 @@ const PINNED = { bytes: 5_000, capBytes: 1_000 };
 /** A replica that gets a snapshot and does not confirm it. */
 async function shipTo(h: Harness, n: number): Promise<Peer> {
   const position = { history: id(3), offset: 0, chain: 0 };
-  const peer = h.stream({ replicaId: id(n), nodeId: id(n + 50), position });
+  const peer = h.stream({ storeId: id(n), nodeId: id(n + 50), position });
   await h.turns();
   expect(peer.last("snapshot")).toBeDefined();
   return peer;
@@ -33,7 +33,7 @@ describe("relief", () => {
   test("what is enough goes, with all that share it, and may come back at once", async () => {
     const h = new Harness({ shipGatherMs: 100 });
     const position = { history: id(3), offset: 0, chain: 0 };
-    const peers = [1, 2].map((n) => h.stream({ replicaId: id(n), nodeId: id(n + 50), position }));
+    const peers = [1, 2].map((n) => h.stream({ storeId: id(n), nodeId: id(n + 50), position }));
     h.nowMs = 100;
     await h.turns();
     h.reclaimable = 5_000;
@@ -44,7 +44,7 @@ describe("relief", () => {
     ]);
     expect(h.feeder.quarantine.count(0)).toBe(0);
     expect(h.feeder.counters.get("snapshots_dropped_for_memory")).toBe(1);
-    const again = h.stream({ replicaId: id(1), nodeId: id(51), position });
+    const again = h.stream({ storeId: id(1), nodeId: id(51), position });
     expect(again.last("welcome")?.decision).toBe("ship_new");
   });
 

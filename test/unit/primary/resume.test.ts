@@ -1,7 +1,7 @@
 /** The resume decision (docs/decisions/D08-lineage.md): every row of the table in src/primary/resume.ts, and topologies. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import { promoted, type HistoryState } from "../../../src/log/history.ts";
+import { type LogName, NO_RANK, promoted } from "../../../src/log/history.ts";
 import {
   ANSWER,
   decideResume,
@@ -133,7 +133,10 @@ describe("same history", () => {
 });
 
 describe("common ancestor", () => {
-  const promotedAt600: Feeder = { history: H2, lineage: [{ history: H1, left: 600 }] };
+  const promotedAt600: Feeder = {
+    history: H2,
+    lineage: [{ history: H1, left: 600, term: 1, run: 0 }],
+  };
   check([
     {
       name: "before the fork => continue",
@@ -179,7 +182,7 @@ describe("common ancestor", () => {
     {
       name: "the replica left the common history first => its own fork counts",
       feeder: { next: 1000 },
-      replica: { history: H2, lineage: [{ history: H1, left: 300 }], offset: 420 },
+      replica: { history: H2, lineage: [{ history: H1, left: 300, term: 1, run: 0 }], offset: 420 },
       case: "diverged",
       common: H1,
       fork: 300,
@@ -187,8 +190,8 @@ describe("common ancestor", () => {
     },
     {
       name: "both left it => the smaller offset is the fork",
-      feeder: { history: H2, lineage: [{ history: H1, left: 600 }] },
-      replica: { history: H3, lineage: [{ history: H1, left: 550 }], offset: 560 },
+      feeder: { history: H2, lineage: [{ history: H1, left: 600, term: 1, run: 0 }] },
+      replica: { history: H3, lineage: [{ history: H1, left: 550, term: 1, run: 0 }], offset: 560 },
       case: "diverged",
       common: H1,
       fork: 550,
@@ -199,16 +202,16 @@ describe("common ancestor", () => {
       feeder: {
         history: H3,
         lineage: [
-          { history: H0, left: 200 },
-          { history: H1, left: 400 },
-          { history: H2, left: 800 },
+          { history: H0, left: 200, term: 1, run: 0 },
+          { history: H1, left: 400, term: 1, run: 0 },
+          { history: H2, left: 800, term: 1, run: 0 },
         ],
       },
       replica: {
         history: H2,
         lineage: [
-          { history: H0, left: 200 },
-          { history: H1, left: 400 },
+          { history: H0, left: 200, term: 1, run: 0 },
+          { history: H1, left: 400, term: 1, run: 0 },
         ],
         offset: 700,
       },
@@ -225,7 +228,11 @@ describe("common ancestor", () => {
     },
     {
       name: "beyond a feeding replica's next but before the fork => ahead_of_replica",
-      feeder: { role: "replica", history: H2, lineage: [{ history: H1, left: 2000 }] },
+      feeder: {
+        role: "replica",
+        history: H2,
+        lineage: [{ history: H1, left: 2000, term: 1, run: 0 }],
+      },
       replica: { offset: 1500 },
       case: "ahead_of_replica",
     },
@@ -342,7 +349,7 @@ describe("unrelated", () => {
     },
     {
       name: "a diverged replica needs no consent: it descends from us",
-      feeder: { history: H2, lineage: [{ history: H1, left: 600 }], empty: true },
+      feeder: { history: H2, lineage: [{ history: H1, left: 600, term: 1, run: 0 }], empty: true },
       replica: { offset: 700 },
       case: "diverged",
       discard: 100,
@@ -353,16 +360,16 @@ describe("unrelated", () => {
 describe("topologies", () => {
   /** A node at `offset` of the shared log, as feeder and as replica. */
   class Node {
-    state: HistoryState;
+    state: LogName;
     role: "primary" | "replica";
     next: number;
     constructor(history: Id, next: number, role: "primary" | "replica", lineage: Lineage = []) {
-      this.state = { history, lineage };
+      this.state = { history, rank: NO_RANK, lineage };
       this.next = next;
       this.role = role;
     }
     promote(fresh: Id): void {
-      this.state = promoted(this.state, this.next, fresh);
+      this.state = promoted(this.state, this.next, fresh, NO_RANK);
       this.role = "primary";
     }
     feeds(other: Node, first = 0): { case: ResumeCase; discardBytes: number } {
@@ -432,11 +439,11 @@ describe("topologies", () => {
 
   test("a middle node that had adopted a newer history, promoted below both => lowered, diverged", () => {
     // The upstream became H2 at 500; the middle heard of it at 300 and is promoted there.
-    const middle = new Node(H2, 300, "replica", [{ history: H1, left: 500 }]);
+    const middle = new Node(H2, 300, "replica", [{ history: H1, left: 500, term: 1, run: 0 }]);
     middle.promote(H3);
     expect(middle.state.lineage).toEqual([
-      { history: H1, left: 300 },
-      { history: H2, left: 300 },
+      { history: H1, left: 300, term: 1, run: 0 },
+      { history: H2, left: 300, ...NO_RANK },
     ]);
     middle.next = 700;
     const leaf = new Node(H1, 450, "replica");
@@ -460,7 +467,7 @@ describe("topologies", () => {
 
   test("follows a new primary, then the old one again before it got to the fork => continue", () => {
     const old = new Node(H1, 600, "primary");
-    const moves = new Node(H2, 300, "replica", [{ history: H1, left: 500 }]);
+    const moves = new Node(H2, 300, "replica", [{ history: H1, left: 500, term: 1, run: 0 }]);
     expect(old.feeds(moves).case).toBe("continue");
     moves.next = 520;
     expect(old.feeds(moves)).toMatchObject({ case: "diverged", discardBytes: 20 });
@@ -468,23 +475,23 @@ describe("topologies", () => {
 });
 
 describe("64 histories and more", () => {
-  test(`promoted ${LIMITS.lineageEntriesMax + 6} times => the oldest are forgotten, the newest known`, () => {
-    let state: HistoryState = { history: id(1), lineage: [] };
+  test(`promoted ${LIMITS.lineageEntriesMax + 6} times => the shortest are forgotten, the newest and the oldest known`, () => {
+    let state: LogName = { history: id(1), rank: NO_RANK, lineage: [] };
     const count = LIMITS.lineageEntriesMax + 6;
-    for (let n = 2; n <= count + 1; n++) state = promoted(state, 100, id(n));
+    for (let n = 2; n <= count + 1; n++) state = promoted(state, 100, id(n), NO_RANK);
     expect(state.lineage).toHaveLength(LIMITS.lineageEntriesMax);
     const newest = feeder({ ...state, next: 100 });
     const known = replica({ history: id(count), offset: 100 });
     expect(decideResume(newest, known).case).toBe("continue");
     const oldestKept = replica({ history: state.lineage[0]!.history, offset: 100 });
     expect(decideResume(newest, oldestKept).case).toBe("continue");
-    const forgotten = replica({ history: id(1), offset: 100 });
+    const forgotten = replica({ history: id(2), offset: 100 });
     expect(decideResume(newest, forgotten).case).toBe("unrelated");
     // The replica still knows: it names the histories it came through.
     const through = replica({
-      history: id(1),
+      history: id(2),
       offset: 100,
-      lineage: [{ history: state.lineage[3]!.history, left: 100 }],
+      lineage: [{ history: state.lineage[3]!.history, left: 100, term: 1, run: 0 }],
     });
     expect(decideResume(newest, through).case).toBe("continue");
   });

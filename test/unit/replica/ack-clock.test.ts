@@ -52,6 +52,7 @@ describe("ack clock", () => {
     restorer.begin(
       {
         type: "snapshot",
+        rank: { term: 1, run: 0 },
         snapshotId: "ab".repeat(16),
         position: { history: "", offset: 0, chain: 0 },
         lineage: [],

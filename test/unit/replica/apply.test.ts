@@ -2,6 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { Applier } from "../../../src/replica/apply.ts";
 import { append, batch, batchesFrom, makeBacklog, receive } from "../log/tools.ts";
+import type { NodeRecord } from "../../../src/wire/node-record.ts";
+import { NODE_BATCH } from "../wire/examples.ts";
 import { recordingTarget } from "./recording-target.ts";
 
 describe("apply", () => {
@@ -44,6 +46,47 @@ describe("apply", () => {
     const all = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined);
     expect([all.step(), log.next]).toEqual([false, 276]);
     expect(state.ranges).toEqual([40, 100, 104]);
+  });
+
+  describe("node batch", () => {
+    function withNode(record: NodeRecord | null) {
+      const source = makeBacklog({ segmentBytes: 4096 });
+      batch(source, 140);
+      source.appendNode(NODE_BATCH.record);
+      batch(source, 60);
+      const log = makeBacklog({ segmentBytes: 4096 });
+      const whole = batchesFrom(source, 0);
+      // Its first field that has not any value: the flag of `parent`.
+      if (record === null) whole[1]![40 + 16 + 12] = 7;
+      for (const each of whole) receive(log, each);
+      return { log, end: source.next };
+    }
+
+    test.each([30, 1 << 20])(
+      "slices of %i bytes => visible, and no state is given it",
+      (sliceBytes) => {
+        const { log, end } = withNode(NODE_BATCH.record);
+        const state = recordingTarget();
+        const boundaries: number[] = [];
+        const applier = new Applier(log, state, { sliceBytes }, () => boundaries.push(log.next));
+        while (applier.step());
+        expect([state.ranges, log.next, applier.atBoundary]).toEqual([[104, 24], end, true]);
+        expect(new Set(boundaries)).toEqual(new Set([0, 140, end - 60, end]));
+      },
+    );
+
+    test("malformed => ERR_STORE_RECORD, nothing torn, nothing applied behind it", () => {
+      const { log } = withNode(null);
+      const state = recordingTarget();
+      const applier = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined);
+      expect(() => applier.step()).toThrow("ERR_STORE_RECORD");
+      expect([state.ranges, log.next, applier.torn, applier.step()]).toEqual([
+        [104],
+        140,
+        false,
+        false,
+      ]);
+    });
   });
 
   test("a record longer than its batch => ERR_STORE_RECORD, nothing of it applied", () => {

@@ -48,6 +48,8 @@ describe("clocks of the upstream", () => {
     made.connect();
     made.upstreamSays(GREETING, {
       type: "welcome",
+      clusterId: null,
+      rank: { term: 1, run: 0 },
       decision: "continue",
       proof: "",
       nodeId: id(60),
@@ -149,6 +151,8 @@ describe("another upstream", () => {
     node.connect();
     node.upstreamSays(GREETING, {
       type: "welcome",
+      clusterId: null,
+      rank: { term: 1, run: 0 },
       decision: "continue",
       proof: "",
       nodeId: id(60),
@@ -210,6 +214,8 @@ describe("floods", () => {
     node.connect();
     node.upstreamSays(GREETING, {
       type: "welcome",
+      clusterId: null,
+      rank: { term: 1, run: 0 },
       decision: "continue",
       proof: "",
       nodeId: id(60),
@@ -260,7 +266,7 @@ describe("HELLO of a descendant", () => {
     const { core } = node;
     expect([core.role, core.roles.expiryRests]).toEqual(["primary", false]);
     node.arrive();
-    const left = { history: core.identity.history, left: core.backlog.next };
+    const left = { history: core.identity.history, left: core.backlog.next, term: 1, run: 0 };
     const position = { history: id(90), offset: core.backlog.next, chain: 0 };
     node.childSays(0, helloWith({ position, lineage: [left] }));
     expect([core.identity.supersededBy, core.roles.expiryRests]).toEqual([id(90), true]);

@@ -25,6 +25,11 @@ const GREETING: Greeting = {
 
 const STATE: StateAnswer = {
   type: "state",
+  storeId: "ab".repeat(16),
+  clusterId: null,
+  durable: 0,
+  complete: true,
+  rank: { term: 1, run: 0 },
   proof: "",
   nodeId: "01".repeat(16),
   role: "replica",

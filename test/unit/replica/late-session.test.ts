@@ -27,7 +27,7 @@ const POSITION = { history: UPSTREAM, offset: 500, chain: 5 };
 
 /** Two chunks of a snapshot at POSITION, and its END. */
 function snapshot(harness: Harness): Buffer {
-  harness.lineage = [{ history: UPSTREAM, left: 0 }];
+  harness.lineage = [{ history: UPSTREAM, left: 0, term: 1, run: 0 }];
   harness.welcome({ decision: "ship_new", position: POSITION });
   harness.snapshot({ position: POSITION });
   const chunks = [chunk(0, Buffer.from("first")), chunk(1, Buffer.from("second"))];

@@ -4,11 +4,12 @@ import { readCheckpoint } from "../../../src/replica/part-checkpoint.ts";
 
 describe("part checkpoint", () => {
   const good = {
-    version: 1,
+    version: 2,
     begin: {
       snapshotId: "ab".repeat(16),
       position: { history: "cd".repeat(16), offset: 5, chain: 6 },
-      lineage: [{ history: "ef".repeat(16), left: 3 }],
+      rank: { term: 2, run: 3 },
+      lineage: [{ history: "ef".repeat(16), left: 3, term: 1, run: 0 }],
       format: { name: "f", version: 1 },
       firstChunk: 0,
       records: 1,
@@ -24,7 +25,7 @@ describe("part checkpoint", () => {
   });
 
   test.each([
-    ["version", { ...good, version: 2 }],
+    ["version", { ...good, version: 1 }],
     ["begin", { ...good, begin: null }],
     ["chunks", { ...good, chunks: -1 }],
     ["chunks", { ...good, chunks: 1.5 }],
@@ -34,6 +35,9 @@ describe("part checkpoint", () => {
       "chain",
       { ...good, begin: { ...good.begin, position: { ...good.begin.position, chain: 2 ** 32 } } },
     ],
+    ["rank", { ...good, begin: { ...good.begin, rank: undefined } }],
+    ["rank.term", { ...good, begin: { ...good.begin, rank: { term: 2 ** 53, run: 0 } } }],
+    ["rank.run", { ...good, begin: { ...good.begin, rank: { term: 0, run: 2 ** 32 } } }],
     ["lineage", { ...good, begin: { ...good.begin, lineage: {} } }],
     [
       "lineage",

@@ -4,12 +4,15 @@ import { StoreError } from "../../../src/errors.ts";
 import { StateCalls } from "../../../src/replica/calls.ts";
 import { RunApplier } from "../../../src/replica/run-applier.ts";
 import { batch, batchesFrom, makeBacklog, receive } from "../log/tools.ts";
+import { NODE_BATCH } from "../wire/examples.ts";
 import { LateRecorder, Turns } from "./late-target.ts";
 
-/** A log that has received batches of these lengths, and an applier in front of a state. */
+/** A log that has received batches of these lengths, 0 for a node batch, and an applier in front of a state. */
 function applying(lengths: readonly number[], sliceBytes = 1000, windowBytes = 1 << 20) {
   const source = makeBacklog({ segmentBytes: 4096 });
-  for (const length of lengths) batch(source, length);
+  for (const length of lengths)
+    if (length === 0) source.appendNode(NODE_BATCH.record);
+    else batch(source, length);
   const log = makeBacklog({ segmentBytes: 4096 });
   const whole = batchesFrom(source, 0);
   const target = new LateRecorder();
@@ -36,7 +39,7 @@ function applying(lengths: readonly number[], sliceBytes = 1000, windowBytes = 1
   const arrive = (n: number): void => {
     for (const bytes of whole.splice(0, n)) receive(log, bytes);
   };
-  return { log, target, turns, told, run, applier, arrive };
+  return { log, target, turns, told, run, applier, arrive, whole, end: source.next };
 }
 
 describe("runs", () => {
@@ -67,6 +70,25 @@ describe("runs", () => {
     applier.step();
     expect(target.asked).toEqual(["apply 0-240", "apply 240-300", "apply 300-440"]);
     expect([log.next, applier.step()]).toEqual([440, false]);
+  });
+
+  test("a node batch ends a run, becomes visible, and is given to no state", () => {
+    const { log, target, applier, arrive, end } = applying([100, 0, 60, 50]);
+    arrive(4);
+    target.atOnce = 9;
+    expect(applier.step()).toBe(false);
+    expect(target.asked).toEqual(["apply 0-100", `apply ${end - 110}-${end}`]);
+    expect([log.next, applier.atBoundary]).toEqual([end, true]);
+  });
+
+  test("a malformed node batch => ERR_STORE_RECORD, nothing behind it is given", () => {
+    const { log, target, applier, arrive, whole } = applying([100, 0, 60]);
+    whole[1]![40 + 16 + 12] = 7;
+    arrive(3);
+    target.atOnce = 9;
+    expect(() => applier.step()).toThrow("ERR_STORE_RECORD");
+    expect([target.asked, log.next, applier.torn]).toEqual([["apply 0-100"], 100, false]);
+    expect(applier.step()).toBe(false);
   });
 
   test("beside a staged state nothing is applied", () => {

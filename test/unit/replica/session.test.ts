@@ -12,6 +12,7 @@ import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 const AT_500 = { history: UPSTREAM, offset: 500, chain: 7 };
 const AT_500_BEGIN = {
   type: "snapshot" as const,
+  rank: { term: 1, run: 0 },
   snapshotId: id(70),
   position: AT_500,
   lineage: [],

@@ -146,8 +146,12 @@ export class Harness {
     const harness = this;
     return {
       nodeId: id(11),
-      replicaId: id(12),
+      storeId: id(12),
       instanceId: id(13),
+      clusterId: null,
+      incarnation: 1,
+      complete: true,
+      rank: { term: 0, run: 0 },
       format: FORMAT,
       get history() {
         return harness.history;
@@ -159,13 +163,13 @@ export class Harness {
       hasData: () => !harness.state.empty,
       consent: (nodeId) =>
         nodeId === undefined ? this.consent.kind : consentFor(this.consent, nodeId),
-      adopt: (history, lineage) => {
+      adopt: ({ history, lineage }) => {
         this.history = history;
         this.lineage = lineage;
         this.events.push("adopted");
       },
       onSwapping: () => undefined,
-      onSwapped: (history, lineage) => {
+      onSwapped: ({ history, lineage }) => {
         this.history = history;
         this.lineage = lineage;
       },
@@ -247,6 +251,8 @@ export class Harness {
   welcome(given: Partial<Welcome> = {}): void {
     this.hear({
       type: "welcome",
+      clusterId: null,
+      rank: { term: 1, run: 0 },
       decision: "continue",
       proof: "",
       nodeId: id(60),
@@ -262,6 +268,7 @@ export class Harness {
   snapshot(given: Partial<SnapshotBegin> & { readonly position: Position }): void {
     this.hear({
       type: "snapshot",
+      rank: { term: 1, run: 0 },
       snapshotId: id(70),
       lineage: [],
       format: FORMAT,

@@ -55,7 +55,7 @@ describe("client: order and blocking", () => {
     const client = new FakeClient(port);
     client.call("SET", "k", "1");
     const written = node.log.tail;
-    const lineage = (left: number) => [{ history: node.identity.history, left }];
+    const lineage = (left: number) => [{ history: node.identity.history, left, term: 1, run: 0 }];
     const kept = { history: "4".repeat(32), lineage: lineage(written) };
     const lost = { history: "4".repeat(32), lineage: lineage(written - 1) };
     node.confirmed = 2;

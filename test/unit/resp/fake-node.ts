@@ -21,6 +21,7 @@ import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { LiveSettings, NodeOptions } from "../../../src/node/options.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { WriterTurn } from "../../../src/primary/pace.ts";
+import type { LineageEntry } from "../../../src/wire/messages.ts";
 import { Store } from "../../../src/store/store.ts";
 
 function nodeOptions(...flags: string[]): NodeOptions {
@@ -78,7 +79,7 @@ export class FakeNode implements HawserNode {
   loading = false;
   stateGeneration = 0;
   paused = false;
-  identity: { history: string; lineage: { history: string; left: number }[] } = {
+  identity: { history: string; lineage: LineageEntry[] } = {
     history: "3".repeat(32),
     lineage: [],
   };

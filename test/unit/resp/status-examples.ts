@@ -37,7 +37,7 @@ export const REPLICA: NodeStatus = {
   ...PRIMARY,
   role: "replica",
   links: [],
-  lineage: [{ history: "4".repeat(32), left: 77 }],
+  lineage: [{ history: "4".repeat(32), left: 77, term: 1, run: 0 }],
   upstream: {
     host: "10.0.0.9",
     port: 16380,

@@ -16,6 +16,7 @@ import type {
   NodeAddress,
   Ping,
   Position,
+  Rank,
   Reject,
   RejectCode,
   SnapshotBegin,
@@ -60,10 +61,13 @@ function text(bytesMax: number): fc.Arbitrary<string> {
 }
 
 const position: fc.Arbitrary<Position> = fc.record({ history: id, offset: u53, chain: u32 });
-const lineage: fc.Arbitrary<Lineage> = fc.array(fc.record({ history: id, left: u53 }), {
-  maxLength: LIMITS.lineageEntriesMax,
-  size: "max",
-});
+const term = upTo(LIMITS.termMax);
+const rank: fc.Arbitrary<Rank> = fc.record({ term, run: u32 });
+const maybeId = fc.option(id);
+const lineage: fc.Arbitrary<Lineage> = fc.array(
+  fc.record({ history: id, left: u53, term, run: u32 }),
+  { maxLength: LIMITS.lineageEntriesMax, size: "max" },
+);
 const format: fc.Arbitrary<Format> = fc.record({ name: text(LIMITS.textBytesMax), version: u32 });
 const address: fc.Arbitrary<NodeAddress> = fc.record({
   host: text(LIMITS.textBytesMax),
@@ -85,11 +89,16 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   nonce: id,
   proof,
   format,
-  replicaId: id,
+  storeId: id,
   instanceId: id,
   nodeId: id,
+  clusterId: maybeId,
+  incarnation: u53,
+  purpose: fc.constantFrom("follow", "copy"),
+  complete: fc.boolean(),
   address,
   position,
+  rank,
   lineage,
   shipWanted: fc.constantFrom("no" as const, "torn" as const, "damaged" as const),
   hasData: fc.boolean(),
@@ -104,8 +113,10 @@ const welcome: fc.Arbitrary<Welcome> = fc.record({
   decision: fc.constantFrom<Decision>("continue", "wait", "ship_too_old", "ship_resume"),
   proof,
   nodeId: id,
+  clusterId: maybeId,
   path: fc.array(id, { maxLength: LIMITS.pathNodesMax, size: "max" }),
   position,
+  rank,
   lineage,
   skipBytes: u32,
   discardBytes: u53,
@@ -135,6 +146,7 @@ const ack: fc.Arbitrary<Ack> = fc.oneof(
     mode: fc.constant("streaming" as const),
     received: u53,
     applied: u53,
+    durable: u53,
     room: u53,
     echo: u53,
   }),
@@ -152,6 +164,7 @@ const snapshot: fc.Arbitrary<SnapshotBegin> = fc.record({
   type: fc.constant("snapshot" as const),
   snapshotId: id,
   position: fc.record({ history: id, offset: upTo(LIMITS.offsetMax), chain: u32 }),
+  rank,
   lineage,
   format,
   firstChunk: u32,
@@ -201,12 +214,17 @@ const state: fc.Arbitrary<StateAnswer> = fc.record({
   type: fc.constant("state" as const),
   proof,
   nodeId: id,
+  storeId: id,
+  clusterId: maybeId,
   role: fc.constantFrom("primary", "replica"),
   hasData: fc.boolean(),
   rootLives: fc.boolean(),
   upstream: fc.record({ host: text(LIMITS.textBytesMax), port: u16 }),
   path: fc.array(id, { maxLength: LIMITS.pathNodesMax, size: "max" }),
   position,
+  durable: u53,
+  complete: fc.boolean(),
+  rank,
   lineage,
 });
 

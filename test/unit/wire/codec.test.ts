@@ -118,7 +118,7 @@ describe("bodies that are cut or too long", () => {
         ...hello,
         format: { name: "n".repeat(255), version: 1 },
         address: { host: "h".repeat(255), clientPort: 1, replPort: 2 },
-        lineage: Array.from({ length: 64 }, () => ({ history: HISTORY, left: 1 })),
+        lineage: Array.from({ length: 64 }, () => ({ history: HISTORY, left: 1, term: 1, run: 0 })),
       },
     ],
     [{ ...bye, message: "m".repeat(1024) }],
@@ -166,10 +166,19 @@ describe("fields: what a peer must not send", () => {
   });
 
   test("lists beyond their limits", () => {
-    expectRefused(patched(welcome, 50, LIMITS.pathNodesMax + 1), "17 items, at most 16");
-    const lineageAt = 50 + 1 + 16 + 28;
+    const pathAt = 50 + 17;
+    expectRefused(patched(welcome, pathAt, LIMITS.pathNodesMax + 1), "17 items, at most 16");
+    const lineageAt = pathAt + 1 + 16 + 28 + 12;
     expectRefused(patched(welcome, lineageAt, 65), "65 items, at most 64");
     expectRefused(patched(digest, 32, 1, 2), "513 items, at most 512");
+  });
+
+  test("a term beyond its limit", () => {
+    const termAt = 50 + 17 + 1 + 16 + 28;
+    expectRefused(
+      patched(welcome, termAt, 1, 0, 0, 0, 0, 0, 0x10, 0),
+      "more than 4503599627370496",
+    );
   });
 
   test("a message beyond its limit", () => {

@@ -4,8 +4,14 @@ import { WireError, type WireErrorCode } from "../../../src/errors.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { bodyBytesMax, encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
-import { BATCH_HEAD_BYTES, CHUNK_HEAD_BYTES, headSum } from "../../../src/wire/frame.ts";
+import {
+  BATCH_FLAG,
+  BATCH_HEAD_BYTES,
+  CHUNK_HEAD_BYTES,
+  headSum,
+} from "../../../src/wire/frame.ts";
 import { FRAME, type Control } from "../../../src/wire/messages.ts";
+import { NODE_BATCH_BYTES_MAX } from "../../../src/wire/node-record.ts";
 import { EXAMPLES, HISTORY } from "./examples.ts";
 import {
   ALL_TYPES,
@@ -288,10 +294,23 @@ describe("heads: right crc, wrong content", () => {
     for (const frame of FRAMES) {
       const headBytes = frame[8] === FRAME.batch ? 36 : 16;
       for (let bit = 72; bit < 96; bit++) {
+        // The bit of a node batch: see below.
+        if (frame[8] === FRAME.batch && bit === 72) continue;
         const flagged = resealed(frame, headBytes, (head) => (head[bit >> 3]! ^= 1 << (bit & 7)));
         expect(codeOf(makeDecoder().decoder, flagged)).toBe("ERR_WIRE_BODY");
       }
     }
+  });
+
+  test("node batch: one record, no longer than one can be", () => {
+    const node = (records: readonly Buffer[]) =>
+      makeBatch(records, 0, START, 1, BATCH_FLAG.node).bytes;
+    const longest = NODE_BATCH_BYTES_MAX - 40;
+    const { decoder, sink } = makeDecoder();
+    pushPieces(decoder, [node([Buffer.alloc(longest)])]);
+    expect(sink.heard).toHaveLength(1);
+    for (const records of [[Buffer.alloc(longest + 1)], [Buffer.alloc(8), Buffer.alloc(8)]])
+      expect(codeOf(makeDecoder().decoder, node(records))).toBe("ERR_WIRE_BODY");
   });
 
   const { bytes } = makeBatch([Buffer.from("a"), Buffer.from("b")], 0, START);

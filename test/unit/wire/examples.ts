@@ -3,8 +3,9 @@
  * of their bytes. golden.test.ts compares the two, so that document and code cannot drift apart.
  */
 import { readFileSync } from "node:fs";
+import type { NodeRecord } from "../../../src/wire/node-record.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
-import type { Control, Format, Lineage, Position } from "../../../src/wire/messages.ts";
+import type { Control, Format, Lineage, Position, Rank } from "../../../src/wire/messages.ts";
 
 export const PASSWORD = "sesame";
 export const FEEDER_NONCE = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
@@ -13,14 +14,16 @@ export const HISTORY = "00112233445566778899aabbccddeeff";
 export const OLDER_HISTORY = "0123456789abcdef0123456789abcdef";
 const FEEDER_ID = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
 const NODE_ID = "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
-const REPLICA_ID = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf";
+const STORE_ID = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf";
 const INSTANCE_ID = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
+const CLUSTER_ID = "101112131415161718191a1b1c1d1e1f";
 const SNAPSHOT_ID = "505152535455565758595a5b5c5d5e5f";
 const VERIFY_ID = "606162636465666768696a6b6c6d6e6f";
 const SEED = "707172737475767778797a7b7c7d7e7f";
 
 const position: Position = { history: HISTORY, offset: 4096, chain: 0x89abcdef };
-const lineage: Lineage = [{ history: OLDER_HISTORY, left: 1024 }];
+const rank: Rank = { term: 3, run: 1 };
+const lineage: Lineage = [{ history: OLDER_HISTORY, left: 1024, term: 2, run: 0 }];
 const format: Format = { name: "hawser-kv", version: 1 };
 
 /** The batch example: the first of the history, with one record. */
@@ -28,6 +31,23 @@ export const BATCH = {
   offset: 0,
   clockMs: 1_767_225_600_000,
   records: [Buffer.from("0100010000006b76", "hex")],
+} as const;
+
+/** The node batch example: the first of the history. */
+export const NODE_BATCH = {
+  offset: 1024,
+  chain: 0x01020304,
+  clockMs: 1_767_225_600_000,
+  record: {
+    history: HISTORY,
+    rank,
+    parent: { history: OLDER_HISTORY, offset: 1024, chain: 0x01020304 },
+    clusterId: CLUSTER_ID,
+    storeId: STORE_ID,
+    copies: 1,
+    level: "durable",
+    members: [STORE_ID, VERIFY_ID],
+  } satisfies NodeRecord,
 } as const;
 
 /** The chunk example. */
@@ -47,11 +67,16 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     nonce: REPLICA_NONCE,
     proof: hmacProof(PASSWORD, "replica", FEEDER_NONCE, REPLICA_NONCE),
     format,
-    replicaId: REPLICA_ID,
+    storeId: STORE_ID,
     instanceId: INSTANCE_ID,
     nodeId: NODE_ID,
+    clusterId: CLUSTER_ID,
+    incarnation: 5,
+    purpose: "follow",
+    complete: true,
     address: { host: "r1", clientPort: 6381, replPort: 16381 },
     position,
+    rank,
     lineage,
     hasData: true,
     shipWanted: "no",
@@ -65,8 +90,10 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     decision: "continue",
     proof: hmacProof(PASSWORD, "feeder", FEEDER_NONCE, REPLICA_NONCE),
     nodeId: FEEDER_ID,
+    clusterId: CLUSTER_ID,
     path: [FEEDER_ID],
     position: { history: HISTORY, offset: 8192, chain: 0x76543210 },
+    rank,
     lineage,
     skipBytes: 50,
     discardBytes: 0,
@@ -92,6 +119,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     mode: "streaming",
     received: 6000,
     applied: 4096,
+    durable: 2000,
     room: 67_106_960,
     echo: 5_000_000,
   },
@@ -107,6 +135,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     type: "snapshot",
     snapshotId: SNAPSHOT_ID,
     position,
+    rank,
     lineage,
     format,
     firstChunk: 0,
@@ -140,12 +169,17 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     type: "state",
     proof: hmacProof(PASSWORD, "feeder", FEEDER_NONCE, REPLICA_NONCE),
     nodeId: NODE_ID,
+    storeId: STORE_ID,
+    clusterId: CLUSTER_ID,
     role: "replica",
     hasData: true,
     rootLives: true,
     upstream: { host: "f1", port: 6380 },
     path: [FEEDER_ID, NODE_ID],
     position,
+    durable: 2000,
+    complete: true,
+    rank,
     lineage,
   },
 };

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ERRORS } from "../../../src/errors.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { bodyBytesMax, encode } from "../../../src/wire/codec.ts";
-import { FRAME_HEAD_BYTES, batchChain } from "../../../src/wire/frame.ts";
+import { BATCH_FLAG, FRAME_HEAD_BYTES, batchChain, isNodeBatch } from "../../../src/wire/frame.ts";
 import {
   FRAME,
   type ByeCode,
@@ -14,7 +14,8 @@ import {
   type Decision,
   type RejectCode,
 } from "../../../src/wire/messages.ts";
-import { BATCH, CHUNK, EXAMPLES, readExamples } from "./examples.ts";
+import { encodeNodeRecord, readNodeBatch } from "../../../src/wire/node-record.ts";
+import { BATCH, CHUNK, EXAMPLES, NODE_BATCH, readExamples } from "./examples.ts";
 import { START, cut, decodeFrame, makeBatch, makeChunk, makeDecoder, pushPieces } from "./tools.ts";
 
 const documented = readExamples();
@@ -29,7 +30,7 @@ describe("golden bytes", () => {
   test("every frame type has a worked example, and every example a value", () => {
     expect(typesOf(documented.keys())).toEqual(new Set(Object.keys(FRAME)));
     expect([...documented.keys()].sort()).toEqual(
-      [...Object.keys(EXAMPLES), "batch", "chunk"].sort(),
+      [...Object.keys(EXAMPLES), "batch", "batch node", "chunk"].sort(),
     );
   });
 
@@ -57,6 +58,24 @@ describe("golden bytes", () => {
         { type: "batch", offset: 0, count: 1, clockMs: BATCH.clockMs, length: bytes.length },
       ]);
       expect([decoder.offset, decoder.chain]).toEqual([bytes.length, made.chain]);
+    }
+  });
+
+  test("batch node: sealing gives the documented bytes, and they are read back", () => {
+    const bytes = documented.get("batch node")!;
+    const { record, offset, chain, clockMs } = NODE_BATCH;
+    const made = makeBatch([encodeNodeRecord(record)], offset, chain, clockMs, BATCH_FLAG.node);
+    expect(made.bytes.toString("hex")).toBe(bytes.toString("hex"));
+    expect(readNodeBatch(bytes, 0)).toEqual(record);
+    expect([isNodeBatch(bytes, 0), isNodeBatch(documented.get("batch")!, 0)]).toEqual([
+      true,
+      false,
+    ]);
+    for (let place = 1; place < bytes.length; place++) {
+      const { decoder, sink } = makeDecoder();
+      decoder.expect(offset, chain);
+      pushPieces(decoder, cut(bytes, place));
+      expect(sink.heard).toMatchObject([{ type: "batch", offset, count: 1, length: bytes.length }]);
     }
   });
 

@@ -2,6 +2,7 @@
 import { decodeBody, encode } from "../../../src/wire/codec.ts";
 import { Decoder, type DecoderSink } from "../../../src/wire/decoder.ts";
 import {
+  BATCH_FLAG,
   BATCH_HEAD_BYTES,
   CHUNK_HEAD_BYTES,
   chunkSum,
@@ -29,6 +30,7 @@ export function makeBatch(
   offset: number,
   chainBefore: number,
   clockMs = 1_767_225_600_000,
+  flags: number = BATCH_FLAG.none,
 ): { readonly bytes: Buffer; readonly chain: number } {
   const parts = records.flatMap((record) => {
     const length = Buffer.alloc(4);
@@ -37,7 +39,7 @@ export function makeBatch(
   });
   const bytes = Buffer.concat([Buffer.alloc(BATCH_HEAD_BYTES), ...parts]);
   const count = records.length;
-  const chain = sealBatchHead(bytes, 0, bytes.length, count, offset, clockMs, chainBefore);
+  const chain = sealBatchHead(bytes, 0, bytes.length, count, offset, clockMs, chainBefore, flags);
   return { bytes, chain };
 }
 

@@ -70,6 +70,7 @@ class Life {
       type: "snapshot",
       snapshotId: DIRECTORY,
       position,
+      rank: { term: 1, run: 0 },
       lineage: [],
       format: { name: "test", version: 1 },
       firstChunk: 0,

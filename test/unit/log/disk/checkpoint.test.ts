@@ -12,6 +12,7 @@ import { DIRECTORY, START } from "./machine.ts";
 
 const BEGIN: SnapshotBegin = {
   type: "snapshot",
+  rank: { term: 1, run: 0 },
   snapshotId: DIRECTORY,
   position: START,
   lineage: [],

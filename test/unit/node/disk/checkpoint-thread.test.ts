@@ -26,6 +26,7 @@ const BEGIN: SnapshotBegin = {
   type: "snapshot",
   snapshotId: DIRECTORY,
   position: START,
+  rank: { term: 1, run: 0 },
   lineage: [],
   format: { name: "test", version: 1 },
   firstChunk: 0,

@@ -2,7 +2,7 @@
 import { DiskError, StoreError } from "../../../../src/errors.ts";
 import { Backlog } from "../../../../src/log/backlog.ts";
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
-import type { RankedEntry } from "../../../../src/log/disk/frames.ts";
+import type { Lineage } from "../../../../src/wire/messages.ts";
 import { generationName } from "../../../../src/log/disk/generation-names.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import type { Manifest } from "../../../../src/log/disk/manifest.ts";
@@ -135,7 +135,7 @@ export class RecoveryMachine {
   chain: number = chainStart(HISTORY);
   history = HISTORY;
   term = 1;
-  lineage: readonly RankedEntry[] = [];
+  lineage: Lineage = [];
   manifest: Manifest;
   writer: LogFileWriter;
   /** All that was written, in order. */
@@ -222,7 +222,14 @@ export class RecoveryMachine {
     const position = { history: this.history, offset: this.offset, chain: this.chain };
     const snapshotId = this.#mint();
     const records = this.texts.length;
-    const begin = { type: "snapshot", snapshotId, position, lineage: [], format: FORMAT } as const;
+    const begin = {
+      type: "snapshot",
+      snapshotId,
+      position,
+      rank: { term: 1, run: 0 },
+      lineage: [],
+      format: FORMAT,
+    } as const;
     const writer = new CheckpointWriter(this.folder, number, {
       ...begin,
       firstChunk: 0,
