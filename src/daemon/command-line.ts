@@ -1,8 +1,8 @@
 /**
- * The command line: `hawser primary|replica|status|verify|checkpoint|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|inspect|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
- * ask a node (ask-options.ts), the help texts (help.ts).
+ * ask a node (ask-options.ts) or work on files (offline-options.ts), the help texts (help.ts).
  * Tested in: test/unit/fuzz/options.test.ts, test/unit/node/profiles.test.ts.
  */
 import { readNodeOptions, type NodeOptions, type Variables } from "../node/options.ts";
@@ -15,16 +15,18 @@ import {
   type StatusOptions,
   type VerifyOptions,
 } from "./ask-options.ts";
+import { readInspectOptions, type InspectOptions } from "./offline-options.ts";
 
 export type CommandLine =
   | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
   | { readonly kind: "status"; readonly options: StatusOptions }
   | { readonly kind: "verify"; readonly options: VerifyOptions }
   | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
+  | { readonly kind: "inspect"; readonly options: InspectOptions }
   | { readonly kind: "help"; readonly topic: HelpTopic }
   | { readonly kind: "version" };
 
-export type HelpTopic = "" | "primary" | "replica" | "status" | "verify" | "checkpoint";
+export type HelpTopic = "" | "primary" | "replica" | "status" | "verify" | "checkpoint" | "inspect";
 
 /**
  * Reads a command line.
@@ -57,6 +59,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "checkpoint", options: readCheckpointOptions(rest, variables) };
+    case "inspect":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "inspect", options: readInspectOptions(rest) };
     case "help":
     case "--help":
     case "-h":
@@ -67,12 +73,19 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, inspect, help or version`,
       );
   }
 }
 
-const HELP_TOPICS: readonly HelpTopic[] = ["primary", "replica", "status", "verify", "checkpoint"];
+const HELP_TOPICS: readonly HelpTopic[] = [
+  "primary",
+  "replica",
+  "status",
+  "verify",
+  "checkpoint",
+  "inspect",
+];
 
 function helpTopic(word: string | undefined): HelpTopic {
   return HELP_TOPICS.find((topic) => topic === word) ?? "";

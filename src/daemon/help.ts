@@ -18,7 +18,8 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser status [HOST:PORT] --events [--json]
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
-  hawser help [primary|replica|status|verify|checkpoint]
+  hawser inspect DIR [--json]
+  hawser help [primary|replica|status|verify|checkpoint|inspect]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
@@ -63,11 +64,25 @@ node does so by itself as its log grows.
 Exit codes: 0 written; 1 not; 2 wrong command line.
 `;
 
+const INSPECT = `hawser inspect DIR [--json]
+
+Reads a data directory (--dir of a node) and changes nothing: its log files, positions and marks,
+its checkpoints, every damage, and what a start would come to: new, whole, torn, incomplete or
+refused. No node is needed. Beside a running one it shows a moment: the newest file may end inside a
+batch that is being written.
+
+  --json       the report as one JSON object
+
+Exit codes: 0 a start would lose nothing that was proven synced; 1 it would, or would be refused,
+or the directory cannot be read; 2 wrong command line.
+`;
+
 export function helpText(topic: HelpTopic): string {
   if (topic === "") return USAGE;
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
   if (topic === "checkpoint") return CHECKPOINT;
+  if (topic === "inspect") return INSPECT;
   const rows = settingsOf(topic);
   const usage =
     topic === "primary"

@@ -13,6 +13,7 @@ import { ClientServer } from "../resp/client-server.ts";
 import { runCheckpoint } from "./checkpoint.ts";
 import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
+import { runInspect } from "./inspect.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
 import { LogStream } from "./log-stream.ts";
@@ -51,6 +52,10 @@ async function main(): Promise<void> {
       return;
     case "checkpoint":
       endAtLeisure(await runCheckpoint(line.options));
+      return;
+    case "inspect":
+      endWithoutReader(EXIT.ok);
+      endAtLeisure(runInspect(line.options));
       return;
     case "node":
       await runNode(line.options, line.warnings);

@@ -65,6 +65,11 @@ export class LogRecovery {
     this.#numbers = logFileNumbers(folder, claims.first);
   }
 
+  /** What was found in the files that were read, in their order. */
+  get reports(): readonly FileReport[] {
+    return this.#reports;
+  }
+
   /** Files that are to be read, and how many of them were. */
   get files(): { readonly total: number; readonly done: number } {
     return { total: this.#numbers.length, done: this.#reports.length };

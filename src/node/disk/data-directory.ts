@@ -47,7 +47,7 @@ export interface DataDirectory {
 /** Decides, and cleans. @throws {DiskError} naming the file, and what to do */
 export function openDataDirectory(tree: DiskTree, mint: MintId): DataDirectory {
   const generations = generationNumbers(tree);
-  const manifest = kept(tree, generations);
+  const manifest = keptManifest(tree, generations);
   if (manifest === null) return makeNew(tree, generations, mint);
   const folder = tree.folder(generationName(manifest.generation));
   attempt(() => {
@@ -59,7 +59,7 @@ export function openDataDirectory(tree: DiskTree, mint: MintId): DataDirectory {
 // --- what there is -------------------------------------------------------------------------------
 
 /** The manifest of a directory that is kept, null of a new one. @throws {DiskError} */
-function kept(tree: DiskTree, generations: readonly number[]): Manifest | null {
+export function keptManifest(tree: DiskTree, generations: readonly number[]): Manifest | null {
   const manifest = readWhole(tree.root);
   if (manifest !== null) {
     const name = generationName(manifest.generation);

@@ -16,6 +16,14 @@ import { DiskError } from "../../errors.ts";
 import { decodeHolder, encodeHolder, isLeft, takenText, type LockHolder } from "./lock-holder.ts";
 
 const LOCK_FILE = "lock";
+
+/** Who has `dir` open; null for nobody. */
+export function holderOf(dir: string): LockHolder | null {
+  const text = readIfThere(join(dir, LOCK_FILE));
+  const holder = text === null ? null : decodeHolder(text);
+  return holder === null || isLeft(holder, thisProcess(), beganOf) ? null : holder;
+}
+
 /** Takers that come and go meanwhile. */
 const TRIES_MAX = 10;
 
