@@ -2,8 +2,7 @@
  * Which files of a data directory count, while a node runs: the manifest, and what is removed by it.
  *
  *   call         in this order
- *   name         the manifest names a log file that has begun; of a new directory it is written with that,
- *                  before anything else is done
+ *   name         the manifest names a log file that has begun. It is the first call
  *   publish      rename the checkpoint; sync the folder; the manifest names it, synced; the third one goes
  *   retain       the manifest names the first log file that is still needed; then older ones are removed
  *   begin        a folder with a number above every other one. Its files do not count yet
@@ -43,21 +42,20 @@ export class Catalog {
   /** What the manifest says, or will once it is written. */
   #manifest: Manifest;
   /** The generation that the manifest on the disk names; 0 before there is one. */
-  #named: number;
+  #named = 0;
   #folder: DiskFolder;
   /** Log files of the generation from `firstLog` on. */
   #files: KeptFile[] = [];
 
   /**
+   * The manifest is written with the first log file that is named.
    * @param manifest of the generation that is written
-   * @param isNew    it is not on the disk yet
    * @throws {DiskError} when the heads of its log files cannot be read
    */
-  constructor(tree: DiskTree, manifest: Manifest, isNew: boolean) {
+  constructor(tree: DiskTree, manifest: Manifest) {
     this.#tree = tree;
     this.#manifest = manifest;
-    this.#named = isNew ? 0 : manifest.generation;
-    this.#folder = tree.folder(generationName(manifest.generation));
+    this.#folder = tree.make(generationName(manifest.generation));
     for (const number of logFileNumbers(this.#folder, manifest.firstLog)) this.#learn(number);
     keepReserve(tree.root);
   }
@@ -119,8 +117,11 @@ export class Catalog {
     for (const { log } of older.slice(CHECKPOINTS_MAX - 1)) this.#remove(checkpointName(log));
   }
 
-  /** A generation that takes the place of this one, with its first checkpoint. @throws {DiskError} */
-  begin(): void {
+  /**
+   * A generation that takes the place of this one with its first checkpoint; its log files begin with
+   * number `firstLog`. @throws {DiskError} then it may be asked for again
+   */
+  begin(firstLog: number): void {
     assert(this.#named > 0, "two generations without a manifest would be nobody's");
     const { generation, directoryId } = this.#manifest;
     const next = Math.max(generation, ...generationNumbers(this.#tree)) + 1;
@@ -131,7 +132,7 @@ export class Catalog {
     this.#manifest = {
       directoryId,
       generation: next,
-      firstLog: 1,
+      firstLog,
       lastLog: 0,
       checkpoints: [],
       incompleteTo: null,

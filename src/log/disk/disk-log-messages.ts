@@ -20,7 +20,7 @@
 import type { DiskErrorCode } from "../../errors.ts";
 import type { Position } from "../../wire/messages.ts";
 import type { LogName } from "../history.ts";
-import type { Manifest } from "./manifest.ts";
+import type { CheckpointEntry, Manifest } from "./manifest.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
 export type DiskWord = "sealed" | "wanted" | "awaited" | "written" | "durable" | "life";
@@ -40,6 +40,14 @@ export interface DiskLogStart {
   readonly name: LogName;
   readonly fileBytes: number;
   readonly policy: FsyncPolicy;
+}
+
+/** Log before this is not needed by replicas. */
+export interface ReplicaNeeds {
+  /** Bytes before the end that they may come back from. */
+  readonly keepBytes: number;
+  /** The lowest offset that a link is reading from the disk; Infinity for none. */
+  readonly reading: number;
 }
 
 export type ToDiskLog =
@@ -63,6 +71,15 @@ export type ToDiskLog =
       readonly position: Position;
       readonly name: LogName;
     }
+  /** A checkpoint of the log of this life is whole, aside. It is answered. */
+  | {
+      readonly kind: "publish";
+      readonly id: number;
+      readonly life: number;
+      readonly entry: CheckpointEntry;
+    }
+  /** What is kept of the log for replicas. */
+  | { readonly kind: "needs"; readonly needs: ReplicaNeeds }
   | { readonly kind: "policy"; readonly policy: FsyncPolicy }
   /** All is written and synced, then it ends. */
   | { readonly kind: "stop" };
@@ -76,6 +93,15 @@ export type FromDiskLog =
       readonly life: number;
       readonly generation: number;
       readonly number: number;
+    }
+  /** Checkpoint `id` counts; else why it does not. */
+  | { readonly kind: "published"; readonly id: number; readonly error: string | null }
+  /** Log files before number `first` are gone, which begins at `offset`. */
+  | {
+      readonly kind: "dropped";
+      readonly life: number;
+      readonly first: number;
+      readonly offset: number;
     }
   /** Why nothing is written, or nothing is durable any more; null: all is well again. */
   | { readonly kind: "trouble"; readonly trouble: DiskTrouble | null }

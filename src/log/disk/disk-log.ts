@@ -2,9 +2,9 @@
  * The log on disk while a node runs: the one who writes log files and the manifest. A thread runs it
  * (node/disk/log-worker.ts), and the simulator without one.
  *
- *   hears     segment, cut, restart, policy, stop     (disk-log-messages.ts)
+ *   hears     segment, cut, restart, publish, needs, policy, stop     (disk-log-messages.ts)
  *   step()    reads `sealed`, hears what was told, then writes, cuts, syncs and rests (log-task.ts)
- *   tells     begun, cut, trouble, stopped
+ *   tells     begun, cut, published, dropped, trouble, stopped
  *
  *   generation    counts when       durable is
  *   kept, new     it begins         as its files are
@@ -13,23 +13,23 @@
  *
  * What fails is tried again every 250 ms, but for a sync: then it is dead, and says so.
  *
- * Pure but for a DiskTree. Owns: the manifest, generations, which log is written. Does not own: files
- * (log-file-writer.ts), moments (log-task.ts), what a checkpoint has in it.
+ * Pure but for a DiskTree. Owns: which log is written, when files go. Does not own: which files
+ * count (catalog.ts), log files (log-file-writer.ts), moments (log-task.ts), what a checkpoint has in it.
  */
+import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
+import { Catalog, type LogNeeds } from "./catalog.ts";
 import type { DiskTree, MintId } from "./files.ts";
 import type {
   DiskLogStart,
   DiskTrouble,
   DiskWords,
   FromDiskLog,
+  ReplicaNeeds,
   ToDiskLog,
 } from "./disk-log-messages.ts";
-import { generationName, generationNumbers } from "./generation-names.ts";
 import { LogFileWriter } from "./log-file-writer.ts";
 import { LogTask, RETRY_MS } from "./log-task.ts";
-import type { Manifest } from "./manifest.ts";
-import { writeManifest } from "./manifest-file.ts";
 import { SealedSegments } from "./sealed-segments.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
@@ -50,9 +50,6 @@ export interface DiskLogDeps {
 interface Life {
   readonly life: number;
   readonly shift: number;
-  readonly generation: number;
-  /** The manifest names its generation. */
-  counts: boolean;
   readonly writer: LogFileWriter;
   readonly sealed: SealedSegments;
   readonly task: LogTask;
@@ -67,13 +64,16 @@ interface Pending {
 export class DiskLog {
   readonly #deps: DiskLogDeps;
   readonly #fileBytes: number;
+  readonly #catalog: Catalog;
   #policy: FsyncPolicy;
-  #manifest: Manifest;
+  #needs: ReplicaNeeds = { keepBytes: 0, reading: Number.POSITIVE_INFINITY };
   #life: Life;
   /** Of the newest log file, in whatever generation. */
   #number: number;
   #pending: Pending | null = null;
   #retryAtMs = 0;
+  /** On a full disk: when room is made the next time; Infinity while it is not full. */
+  #roomAtMs = Number.POSITIVE_INFINITY;
   #isOver = false;
   #trouble: DiskTrouble | null = null;
 
@@ -83,10 +83,10 @@ export class DiskLog {
     this.#deps = deps;
     this.#fileBytes = start.fileBytes;
     this.#policy = start.policy;
-    this.#manifest = manifest;
+    this.#catalog = new Catalog(deps.tree, manifest);
     this.#number = number;
-    this.#life = this.#begin(manifest.generation, number, { life: 1, shift: 0, position, name });
-    this.#saveManifest({ lastLog: number });
+    this.#life = this.#begin(number, { life: 1, shift: 0, position, name });
+    this.#catalog.name(number);
     this.#publish();
     const { generation } = manifest;
     deps.tell({ kind: "begun", life: this.#life.life, generation, number });
@@ -116,6 +116,7 @@ export class DiskLog {
     const atMs = task.run();
     this.#setTrouble(task.trouble);
     if (isThere || this.#isAwaited) this.#deps.moved();
+    this.#tidy(task);
     return atMs;
   }
 
@@ -123,6 +124,8 @@ export class DiskLog {
     if (message.kind === "restart") this.#pending = { restart: message, told: [] };
     else if (message.kind === "policy") this.#policy = this.#life.task.policy = message.policy;
     else if (message.kind === "stop") this.#stop();
+    else if (message.kind === "needs") this.#needs = message.needs;
+    else if (message.kind === "publish") this.#publishCheckpoint(message);
     else if (this.#pending !== null) this.#pending.told.push(message);
     else if (message.kind === "segment") this.#life.sealed.add(message.start, message.memory);
     else this.#cut(message);
@@ -155,8 +158,9 @@ export class DiskLog {
     const { now, tell } = this.#deps;
     if (now() < this.#retryAtMs) return this.#retryAtMs;
     try {
-      this.#abandonLife();
-      this.#life = this.#begin(this.#freshGeneration(), this.#number + 1, restart);
+      if (!this.#life.writer.isDead) this.#life.writer.abandon();
+      this.#catalog.begin(this.#number + 1);
+      this.#life = this.#begin(this.#number + 1, restart);
       this.#number = this.#life.writer.number;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -167,15 +171,14 @@ export class DiskLog {
     this.#pending = null;
     this.#setTrouble(null);
     this.#publish();
-    const { life, generation } = this.#life;
-    tell({ kind: "begun", life, generation, number: this.#number });
+    const { generation } = this.#catalog.manifest;
+    tell({ kind: "begun", life: this.#life.life, generation, number: this.#number });
     for (const message of told) this.#hear(message);
     return now();
   }
 
   /** A folder and its first log file. @throws {DiskError} */
   #begin(
-    generation: number,
     number: number,
     {
       life,
@@ -184,13 +187,14 @@ export class DiskLog {
       name,
     }: Pick<Pending["restart"], "life" | "shift" | "position" | "name">,
   ): Life {
-    const { tree, mint, clock, now } = this.#deps;
+    const { mint, clock, now } = this.#deps;
+    const { folder, manifest } = this.#catalog;
     const writer = new LogFileWriter(
       {
-        folder: tree.make(generationName(generation)),
+        folder,
         fileBytes: this.#fileBytes,
-        directoryId: this.#manifest.directoryId,
-        generation,
+        directoryId: manifest.directoryId,
+        generation: manifest.generation,
         mint,
         clock,
         name: (number) => {
@@ -206,35 +210,72 @@ export class DiskLog {
       this.#publish();
     };
     const task = new LogTask(writer, { policy: this.#policy, sealed, now, moved });
-    const counts = generation === this.#manifest.generation;
-    return { life, shift, generation, counts, sealed, writer, task };
+    return { life, shift, sealed, writer, task };
   }
 
-  /** Why only one that counts is kept: of another one nobody will ever know. */
-  #abandonLife(): void {
-    const { writer, generation, counts } = this.#life;
-    if (!writer.isDead) writer.abandon();
-    if (!counts) this.#deps.tree.removeFolder(generationName(generation));
-  }
-
-  #freshGeneration(): number {
-    return Math.max(this.#manifest.generation, ...generationNumbers(this.#deps.tree)) + 1;
-  }
-
-  // --- the manifest ------------------------------------------------------------------------------
+  // --- which files count ---------------------------------------------------------------------------
 
   /** Before the first byte of a log file counts as written. @throws {DiskError} */
   #nameFile(number: number): void {
     this.#number = number;
-    if (this.#life.counts && this.#manifest.lastLog !== number)
-      this.#saveManifest({ lastLog: number });
+    if (this.#catalog.manifest.lastLog === number) return;
+    this.#catalog.name(number);
+    this.#retain();
   }
 
-  /** @throws {DiskError} then the manifest is as before */
-  #saveManifest(change: Partial<Manifest>): void {
-    const manifest = { ...this.#manifest, ...change };
-    writeManifest(this.#deps.tree.root, manifest);
-    this.#manifest = manifest;
+  #publishCheckpoint({ id, life, entry }: Extract<ToDiskLog, { kind: "publish" }>): void {
+    let error: string | null = null;
+    if (this.#pending !== null || life !== this.#life.life) error = "the log was replaced";
+    else
+      try {
+        assert(entry.position.offset <= this.#life.writer.durable, "a checkpoint ahead of the log");
+        this.#catalog.publish(entry);
+        this.#retain();
+        this.#publish();
+      } catch (thrown) {
+        if (!(thrown instanceof DiskError)) throw thrown;
+        error = thrown.message;
+      }
+    this.#deps.tell({ kind: "published", id, error });
+  }
+
+  /** @throws {DiskError} */
+  #retain(): void {
+    if (this.#catalog.retain(this.#logNeeds)) this.#tellDropped();
+  }
+
+  get #logNeeds(): LogNeeds {
+    return { ...this.#needs, end: this.#life.writer.written };
+  }
+
+  #tellDropped(): void {
+    const { number, start } = this.#catalog.files[0]!;
+    this.#deps.tell({ kind: "dropped", life: this.#life.life, first: number, offset: start });
+  }
+
+  /** What the state of the disk asks for; what cannot be done now is tried again. */
+  #tidy(task: LogTask): void {
+    try {
+      if (this.#catalog.counts) this.#catalog.closeGap(task.durable);
+      if (task.trouble?.code === "ERR_DISK_FULL") this.#makeRoom();
+      else if (this.#roomAtMs !== Number.POSITIVE_INFINITY) {
+        this.#roomAtMs = Number.POSITIVE_INFINITY;
+        this.#catalog.roomAgain();
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+    }
+  }
+
+  /** A step at a time: the write is tried again before more goes. */
+  #makeRoom(): void {
+    const nowMs = this.#deps.now();
+    if (this.#roomAtMs === Number.POSITIVE_INFINITY) this.#roomAtMs = nowMs;
+    if (nowMs < this.#roomAtMs) return;
+    this.#roomAtMs = nowMs + RETRY_MS;
+    const [before] = this.#catalog.files;
+    this.#catalog.makeRoom(this.#logNeeds);
+    if (this.#catalog.files[0] !== before) this.#tellDropped();
   }
 
   // --- what the loop may know --------------------------------------------------------------------
@@ -242,9 +283,9 @@ export class DiskLog {
   /** It is told where it waits for that. */
   #publish(): void {
     const { words, moved } = this.#deps;
-    const { life, shift, counts, task } = this.#life;
+    const { life, shift, task } = this.#life;
     const { written } = task;
-    const durable = counts ? task.durable : 0;
+    const durable = this.#catalog.counts ? task.durable : 0;
     const isOther = words.read("life") !== life;
     const before = words.read("durable");
     const isWanted = durable > before && words.read("wanted") > before + shift;

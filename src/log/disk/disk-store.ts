@@ -21,8 +21,15 @@ import { DiskError } from "../../errors.ts";
 import type { LogSegment } from "../log-segment.ts";
 import type { Id } from "../../wire/messages.ts";
 import type { LogStore, ReadAnswer, SealedLog } from "../log-store.ts";
-import type { DiskTrouble, DiskWords, FromDiskLog, ToDiskLog } from "./disk-log-messages.ts";
+import type {
+  DiskTrouble,
+  DiskWords,
+  FromDiskLog,
+  ReplicaNeeds,
+  ToDiskLog,
+} from "./disk-log-messages.ts";
 import type { LogName } from "../history.ts";
+import type { CheckpointEntry } from "./manifest.ts";
 import type { LogReads } from "./log-reads.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
@@ -85,7 +92,9 @@ export class DiskStore implements LogStore {
   /** Retained, oldest first. */
   readonly #given: { readonly life: number; readonly segment: LogSegment }[] = [];
   readonly #cuts = new Map<number, CutDone>();
-  #nextCut = 1;
+  readonly #publishing = new Map<number, (error: string | null) => void>();
+  /** Of the next cut or checkpoint. */
+  #nextId = 1;
   #generation: Generation | null = null;
   #stopped: ((error: DiskError | null) => void) | null = null;
   readonly #moved: (() => void)[] = [];
@@ -173,6 +182,24 @@ export class DiskStore implements LogStore {
     this.#cut(offset, null, done);
   }
 
+  /** A whole checkpoint of the present log counts from now on; `done` is told null, or why it does not. */
+  publish(entry: CheckpointEntry, done: (error: string | null) => void): void {
+    const port = this.#port;
+    if (port === null || this.trouble?.isFatal === true) {
+      queueMicrotask(() => done(this.trouble?.message ?? "no log is kept"));
+      return;
+    }
+    const id = this.#nextId++;
+    this.#publishing.set(id, done);
+    port.tell({ kind: "publish", id, life: this.#life, entry });
+    port.wake();
+  }
+
+  /** What is kept of the log for replicas, from now on. */
+  keepFor(needs: ReplicaNeeds): void {
+    this.#port?.tell({ kind: "needs", needs });
+  }
+
   restart(offset: number, chain: number): void {
     const port = this.#port;
     if (port === null) return;
@@ -200,11 +227,6 @@ export class DiskStore implements LogStore {
     else this.#back.reads.chainAt(offset, done);
   }
 
-  /** Log files before number `first` are gone, which begins at `offset`. */
-  dropped(first: number, offset: number): void {
-    this.#back?.reads.filesMoved(first, offset);
-  }
-
   onMoved(moved: () => void): void {
     this.#moved.push(moved);
   }
@@ -229,14 +251,27 @@ export class DiskStore implements LogStore {
   }
 
   hear(message: FromDiskLog): void {
-    if (message.kind === "trouble") this.#hearTrouble(message.trouble);
-    else if (message.kind === "stopped") this.#hearStopped(message.error);
-    else if (message.kind === "begun") {
-      if (message.life === this.#life) this.#begun(message);
-    } else {
-      const done = this.#cuts.get(message.id);
-      this.#cuts.delete(message.id);
-      done?.(message.number);
+    switch (message.kind) {
+      case "trouble":
+        this.#hearTrouble(message.trouble);
+        break;
+      case "stopped":
+        this.#hearStopped(message.error);
+        break;
+      case "begun":
+        if (message.life === this.#life) this.#begun(message);
+        break;
+      case "cut":
+        take(this.#cuts, message.id)?.(message.number);
+        break;
+      case "published":
+        take(this.#publishing, message.id)?.(message.error);
+        break;
+      case "dropped":
+        if (message.life === this.#life) this.#dropped(message);
+        break;
+      default:
+        message satisfies never;
     }
     this.looked();
   }
@@ -245,6 +280,10 @@ export class DiskStore implements LogStore {
   looked(): void {
     this.#release();
     for (const moved of this.#moved) moved();
+  }
+
+  #dropped({ first, offset }: { readonly first: number; readonly offset: number }): void {
+    this.#back?.reads.filesMoved(first, offset);
   }
 
   #begun(generation: Generation): void {
@@ -263,6 +302,7 @@ export class DiskStore implements LogStore {
     this.#deps.onTrouble(trouble);
     if (trouble?.isFatal === true) {
       for (const done of this.#takeCuts()) done(null);
+      for (const id of [...this.#publishing.keys()]) take(this.#publishing, id)!(trouble.message);
       this.#hearStopped(trouble.message);
     }
   }
@@ -291,7 +331,7 @@ export class DiskStore implements LogStore {
       return;
     }
     assert(offset >= this.#handedOver, "a cut in what was handed over");
-    const id = this.#nextCut++;
+    const id = this.#nextId++;
     this.#cuts.set(id, done);
     port.tell({ kind: "cut", id, offset, name });
     port.wake();
@@ -331,4 +371,10 @@ export class DiskStore implements LogStore {
       segment.release();
     }
   }
+}
+
+function take<T>(from: Map<number, T>, id: number): T | undefined {
+  const taken = from.get(id);
+  from.delete(id);
+  return taken;
 }

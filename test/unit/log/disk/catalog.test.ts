@@ -39,7 +39,7 @@ class Life {
     const start = isNew
       ? { offset: 0, chain: chainStart(HISTORY), number: 1 }
       : recovered(tree, manifest);
-    this.catalog = new Catalog(tree, manifest, isNew);
+    this.catalog = new Catalog(tree, manifest);
     this.chain = start.chain;
     this.writer = this.#write(start.number, { history: HISTORY, ...start });
     this.catalog.name(start.number);
@@ -111,7 +111,7 @@ class Life {
   /** A swap: the log goes on at another offset, in a generation of its own. */
   restart(): void {
     this.writer.abandon();
-    this.catalog.begin();
+    this.catalog.begin(1);
     this.chain = this.random.between(0, 2 ** 32);
     const offset = this.random.between(0, 100_000);
     this.writer = this.#write(1, { history: HISTORY, offset, chain: this.chain });
@@ -273,7 +273,8 @@ describe("what stays", () => {
   test("what was missing is there again: the manifest says so", () => {
     const { tree, life } = made();
     life.append();
-    const catalog = new Catalog(tree, { ...life.catalog.manifest, incompleteTo: 100 }, false);
+    const catalog = new Catalog(tree, { ...life.catalog.manifest, incompleteTo: 100 });
+    catalog.name(1);
     catalog.closeGap(99);
     expect(catalog.manifest.incompleteTo).toBe(100);
     catalog.closeGap(100);

@@ -202,7 +202,7 @@ test("a swap: a generation that does not count, durable is 0; memory that is rea
   expect(rig.manifest).toMatchObject({ generation: 1, lastLog: 1 });
   rig.log.reset(1, 78);
   rig.step();
-  expect(rig.tree.folders()).toEqual(["generation-00000001", "generation-00000002"]);
+  expect(rig.tree.folders()).toEqual(["generation-00000001", "generation-00000003"]);
 });
 
 test("what is open at a swap is answered: there is no such file", () => {
@@ -254,4 +254,86 @@ test("a sync that fails is the end of it", () => {
   let error = "";
   rig.store.stop((why) => (error = why?.code ?? ""));
   expect(error).toBe("ERR_DISK_SYNC");
+});
+
+/** A checkpoint as a node makes one where the log ends; null when it counts, else why not. */
+function checkpoint(rig: Rig): (string | null)[] {
+  const { next: offset, chain } = rig.log;
+  const heard: (string | null)[] = [];
+  rig.store.cut(offset, (log) => {
+    const { generation } = rig.store.generation!;
+    const folder = rig.tree.folder(`generation-0000000${generation}`);
+    folder.create(`${checkpointName(log!)}.tmp`).close();
+    const position = { history: rig.history, offset, chain };
+    const entry = { position, log: log!, records: 1, bytes: 1, clockMs: 1 };
+    rig.store.publish(entry, (why) => void heard.push(why));
+  });
+  rig.step();
+  rig.step();
+  return heard;
+}
+
+test("checkpoints: log files that nobody needs go, those that a link reads stay", () => {
+  const rig = new Rig();
+  const appendAndCheck = (): void => {
+    rig.append();
+    expect(checkpoint(rig)).toEqual([null]);
+  };
+  rig.store.keepFor({ keepBytes: 0, reading: 0 });
+  for (let n = 0; n < 3; n++) appendAndCheck();
+  expect(rig.manifest).toMatchObject({ firstLog: 1, lastLog: 4 });
+  expect(rig.manifest.checkpoints.map(({ log }) => log)).toEqual([4, 3]);
+  rig.store.keepFor({ keepBytes: 0, reading: Number.POSITIVE_INFINITY });
+  appendAndCheck();
+  expect(rig.manifest.firstLog).toBe(4);
+  const names = [...rig.tree.folder("generation-00000001").list()].sort();
+  expect(names).toEqual([4, 5].flatMap((n) => [checkpointName(n), logFileName(n)]));
+});
+
+test("a generation counts with its first checkpoint, at the swap or later: then it is durable", () => {
+  const rig = new Rig();
+  rig.append();
+  rig.step();
+  rig.history = H2;
+  rig.log.reset(5, 77);
+  rig.step();
+  rig.append();
+  rig.step();
+  expect(rig.store.durable).toBe(0);
+  const heard = checkpoint(rig);
+  expect(heard).toEqual([null]);
+  expect(rig.store.durable).toBe(rig.log.next);
+  expect(rig.tree.folders()).toEqual(["generation-00000002"]);
+  expect(rig.manifest).toMatchObject({ generation: 2, firstLog: 2, lastLog: 3 });
+});
+
+test("a checkpoint does not count while the log that replaces its own has not begun", () => {
+  const rig = new Rig();
+  const heard: (string | null)[] = [];
+  rig.history = H2;
+  rig.log.reset(5, 77);
+  const position = { history: rig.history, offset: 5, chain: 77 };
+  const entry = { position, log: 2, records: 1, bytes: 1, clockMs: 1 };
+  rig.store.publish(entry, (why) => void heard.push(why));
+  rig.step();
+  expect(heard).toEqual(["the log was replaced"]);
+});
+
+test("a full disk: log before the newest checkpoint goes, and writing goes on by itself", () => {
+  const rig = new Rig();
+  rig.store.keepFor({ keepBytes: 1e9, reading: Number.POSITIVE_INFINITY });
+  for (let n = 0; n < 3; n++) {
+    for (let i = 0; i < 30; i++) rig.append();
+    expect(checkpoint(rig)).toEqual([null]);
+  }
+  expect(rig.manifest.firstLog).toBe(1);
+  rig.machine.disk.capacity = rig.machine.disk.usedBytes;
+  rig.append();
+  rig.step();
+  expect(rig.told).toEqual(["ERR_DISK_FULL false"]);
+  expect(rig.manifest.firstLog).toBe(4);
+  rig.nowMs += 1000;
+  rig.step();
+  expect(rig.told).toEqual(["ERR_DISK_FULL false", "well"]);
+  expect(rig.store.written).toBe(rig.log.next);
 });
