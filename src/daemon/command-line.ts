@@ -1,5 +1,5 @@
 /**
- * The command line: `hawser primary|replica|status|verify|checkpoint|inspect|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|inspect|restore|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts) or work on files (offline-options.ts), the help texts (help.ts).
@@ -15,7 +15,12 @@ import {
   type StatusOptions,
   type VerifyOptions,
 } from "./ask-options.ts";
-import { readInspectOptions, type InspectOptions } from "./offline-options.ts";
+import {
+  readInspectOptions,
+  readRestoreOptions,
+  type InspectOptions,
+  type RestoreOptions,
+} from "./offline-options.ts";
 
 export type CommandLine =
   | { readonly kind: "node"; readonly options: NodeOptions; readonly warnings: readonly string[] }
@@ -23,10 +28,12 @@ export type CommandLine =
   | { readonly kind: "verify"; readonly options: VerifyOptions }
   | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
   | { readonly kind: "inspect"; readonly options: InspectOptions }
+  | { readonly kind: "restore"; readonly options: RestoreOptions }
   | { readonly kind: "help"; readonly topic: HelpTopic }
   | { readonly kind: "version" };
 
-export type HelpTopic = "" | "primary" | "replica" | "status" | "verify" | "checkpoint" | "inspect";
+export type HelpTopic =
+  "" | "primary" | "replica" | "status" | "verify" | "checkpoint" | "inspect" | "restore";
 
 /**
  * Reads a command line.
@@ -63,6 +70,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "inspect", options: readInspectOptions(rest) };
+    case "restore":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "restore", options: readRestoreOptions(rest) };
     case "help":
     case "--help":
     case "-h":
@@ -73,7 +84,7 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, inspect, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, inspect, restore, help or version`,
       );
   }
 }
@@ -85,6 +96,7 @@ const HELP_TOPICS: readonly HelpTopic[] = [
   "verify",
   "checkpoint",
   "inspect",
+  "restore",
 ];
 
 function helpTopic(word: string | undefined): HelpTopic {

@@ -19,7 +19,8 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
   hawser inspect DIR [--json]
-  hawser help [primary|replica|status|verify|checkpoint|inspect]
+  hawser restore FILE --dir DIR [--replace]
+  hawser help [primary|replica|status|verify|checkpoint|inspect|restore]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
@@ -77,12 +78,30 @@ Exit codes: 0 a start would lose nothing that was proven synced; 1 it would, or 
 or the directory cannot be read; 2 wrong command line.
 `;
 
+const RESTORE = `hawser restore FILE --dir DIR [--replace]
+
+Makes the data directory DIR, which is new or empty, from the file of a checkpoint: every sum of it
+is checked. Start it with hawser primary --dir DIR. FILE is read, and not changed.
+
+  --dir        the directory to make
+  --replace    keep the file's history and lineage: the node takes the place of the one that the
+               file is of. Replicas of that one which are not ahead of the file continue without a
+               full sync; those that are ahead have data that it lacks, and lose it when they follow.
+               Never start both nodes.
+
+Without --replace the history is new, with no lineage: no replica of the old node takes it for its
+primary, or gives up data for it, unless told to (--allow-reset, REPLICAOF).
+
+Exit codes: 0 made; 1 not; 2 wrong command line, or DIR is not empty.
+`;
+
 export function helpText(topic: HelpTopic): string {
   if (topic === "") return USAGE;
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
   if (topic === "checkpoint") return CHECKPOINT;
   if (topic === "inspect") return INSPECT;
+  if (topic === "restore") return RESTORE;
   const rows = settingsOf(topic);
   const usage =
     topic === "primary"

@@ -25,6 +25,7 @@ import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
 import { endAtLeisure, endNow, poolIdle } from "./process-end.ts";
 import { ProgressTerminal } from "./progress.ts";
+import { runRestore } from "./restore.ts";
 import { runStatus } from "./status.ts";
 import { runVerify } from "./verify.ts";
 import { VERSION } from "../node/version.ts";
@@ -56,6 +57,9 @@ async function main(): Promise<void> {
     case "inspect":
       endWithoutReader(EXIT.ok);
       endAtLeisure(runInspect(line.options));
+      return;
+    case "restore":
+      endAtLeisure(runRestore(line.options));
       return;
     case "node":
       await runNode(line.options, line.warnings);

@@ -39,7 +39,7 @@ export class CheckpointReader {
   #readBytes = 0;
 
   /** @throws {DiskError} ERR_DISK_READ when it is not there */
-  constructor(folder: DiskFolder, log: number, sink: CheckpointSink) {
+  constructor(folder: Pick<DiskFolder, "open">, log: number, sink: CheckpointSink) {
     this.#name = checkpointName(log);
     this.#file = folder.open(this.#name);
     this.#frames = new Frames(sink);

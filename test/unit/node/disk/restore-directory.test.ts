@@ -1,0 +1,111 @@
+/** A checkpoint becomes a directory that a start takes, and a damaged one becomes none. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { runRestore } from "../../../../src/daemon/restore.ts";
+import { CheckpointReader } from "../../../../src/log/disk/checkpoint-reader.ts";
+import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
+import { reportDirectory } from "../../../../src/node/disk/directory-report.ts";
+import { FsFolder, FsTree } from "../../../../src/node/disk/fs-folder.ts";
+import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
+import type { SnapshotBegin } from "../../../../src/wire/messages.ts";
+import { Random } from "../../../../tools/random.ts";
+import { DIRECTORY, HISTORY } from "../../log/disk/machine.ts";
+import { makeChunk } from "../../wire/tools.ts";
+
+const BEGIN: SnapshotBegin = {
+  type: "snapshot",
+  rank: { term: 3, run: 2 },
+  snapshotId: DIRECTORY,
+  position: { history: HISTORY, offset: 5_000, chain: 77 },
+  lineage: [{ history: "22".repeat(16), left: 4_000, term: 2, run: 0 }],
+  format: { name: "test", version: 1 },
+  firstChunk: 0,
+  records: 3,
+  bytes: 100,
+};
+
+let dir = "";
+let file = "";
+let payloads: Buffer[] = [];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "hawser-restore-"));
+  const folder = new FsFolder(dir);
+  const writer = new CheckpointWriter(folder, 9, BEGIN);
+  const tally = new ChunkTally();
+  const random = new Random(1);
+  payloads = [100, 70_000, 5].map((length) => random.bytes(length));
+  payloads.forEach((payload, number) => {
+    const { bytes, digest } = makeChunk(number, payload);
+    tally.note(number, payload.length, digest);
+    writer.chunk(bytes, 0, bytes.length);
+  });
+  const { chunks, bytes, digest } = tally;
+  writer.finish({ type: "end", snapshotId: DIRECTORY, chunks, records: 3, bytes, digest });
+  file = join(dir, "backup");
+  folder.rename(`${checkpointName(9)}.tmp`, "backup");
+  vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  vi.spyOn(process.stderr, "write").mockReturnValue(true);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  rmSync(dir, { recursive: true });
+});
+
+function restored(replace: boolean): { begin: SnapshotBegin; path: string } {
+  const path = join(dir, replace ? "replaced" : "new");
+  expect(runRestore({ file, dir: path, replace })).toBe(0);
+  let begin: SnapshotBegin | null = null;
+  const found: Buffer[] = [];
+  const reader = new CheckpointReader(new FsTree(path).folder("generation-00000001"), 1, {
+    begin: (message) => void (begin = message),
+    chunk: (bytes, from, to) => void found.push(Buffer.from(bytes.subarray(from, to))),
+    end: () => undefined,
+  });
+  while (reader.step());
+  reader.close();
+  expect(found).toEqual(payloads);
+  return { begin: begin!, path };
+}
+
+test("new: the same state at the same offset, in a history without a lineage", () => {
+  const before = readFileSync(file);
+  const { begin, path } = restored(false);
+  expect(begin).toMatchObject({ lineage: [], rank: { term: 1, run: 0 }, records: 3 });
+  expect(begin.position).toMatchObject({ offset: 5_000, chain: 77 });
+  expect(begin.position.history).not.toBe(HISTORY);
+  const { start, checkpoints, logs } = reportDirectory(new FsTree(path));
+  expect(start).toMatchObject({ verdict: "whole", clean: true, end: begin.position });
+  expect(checkpoints[0]).toMatchObject({ damage: "", records: 3, position: begin.position });
+  expect(logs[0]!.head).toMatchObject({ rank: begin.rank, lineage: [], start: begin.position });
+  expect(readFileSync(file).equals(before)).toBe(true);
+});
+
+test("--replace: history, rank and lineage are the file's", () => {
+  const { begin, path } = restored(true);
+  expect(begin).toEqual(BEGIN);
+  const { rank, lineage, position: start } = BEGIN;
+  expect(reportDirectory(new FsTree(path)).logs[0]!.head).toMatchObject({ rank, lineage, start });
+});
+
+test.each([0, 40, 500, 60_000, -3])(
+  "damage at byte %i: no directory that a node starts from",
+  (at) => {
+    const bytes = readFileSync(file);
+    bytes[at < 0 ? bytes.length + at : at]! ^= 8;
+    writeFileSync(file, bytes);
+    const path = join(dir, "bad");
+    expect(runRestore({ file, dir: path, replace: false })).toBe(1);
+    expect(reportDirectory(new FsTree(path)).start.verdict).not.toBe("whole");
+  },
+);
+
+test("what is there is never written over; a file that is not there makes nothing", () => {
+  const { path } = restored(false);
+  expect(runRestore({ file, dir: path, replace: true })).toBe(2);
+  expect(runRestore({ file: join(dir, "none"), dir: join(dir, "other"), replace: false })).toBe(1);
+  expect(() => readFileSync(join(dir, "other"))).toThrow("ENOENT");
+});
