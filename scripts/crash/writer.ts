@@ -30,6 +30,7 @@ export class Writer {
   readonly #style: Style;
   readonly #random: Random;
   readonly #numbers: Numbers;
+  #mayWrite = true;
 
   constructor(name: string, style: Style, random: Random, numbers: Numbers) {
     this.#name = name;
@@ -42,12 +43,13 @@ export class Writer {
     ]);
   }
 
-  /** Writes until the connection ends; then all that was answered is in the ledger. */
+  /** Writes until the connection ends, or stop(); then all that was answered is in the ledger. */
   async run(port: number): Promise<void> {
+    this.#mayWrite = true;
     const client = await RespClient.connect(port);
     const flying: Promise<unknown>[] = [];
     try {
-      while (client.isOpen) {
+      while (this.#goesOn(client)) {
         flying.push(this.#write(client));
         if (flying.length >= this.#style.writes) await flying.shift();
       }
@@ -56,6 +58,15 @@ export class Writer {
     }
     await Promise.allSettled(flying);
     client.close();
+  }
+
+  #goesOn(client: RespClient): boolean {
+    return client.isOpen && this.#mayWrite;
+  }
+
+  /** It writes nothing new. */
+  stop(): void {
+    this.#mayWrite = false;
   }
 
   async #write(client: RespClient): Promise<void> {
