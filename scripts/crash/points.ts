@@ -110,11 +110,13 @@ class Points {
 
   /** How far the log was when how much had been answered. */
   async #note(place: Place, ms: number): Promise<void> {
-    for (const endMs = performance.now() + ms; performance.now() < endMs; await sleep(5)) {
+    const endMs = performance.now() + ms;
+    while (performance.now() < endMs) {
       // Before the position: what was answered by now is in the log below it.
       const count = this.#writer.ledger.answered;
       const { position } = await place.daemon.status();
       this.#milestones.push({ offset: position.offset, count });
+      await sleep(5);
     }
   }
 

@@ -6,11 +6,17 @@ import type { Edit } from "./workbench.ts";
 
 export interface Mutant {
   readonly name: string;
+  /** It is looked for on one node's disk (test/sim/disk-life.ts), not in clusters. */
+  readonly isOfDisk: boolean;
   readonly edits: readonly Edit[];
 }
 
 function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
-  return { name, edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })) };
+  return {
+    name,
+    isOfDisk: false,
+    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
+  };
 }
 
 export const MUTANTS: readonly Mutant[] = [

@@ -1,11 +1,12 @@
 /**
- * npm run sim:mutants -- [--seeds N] [--only PART] [--jobs N]
+ * npm run sim:mutants -- [--seeds N] [--only PART] [--disks] [--jobs N]
  *
  * Puts one deliberate bug after the other into a copy of the sources and runs the simulator on it
  * until a seed fails: a simulator that catches nothing proves nothing. Prints a table with the seeds
- * that were needed; exit code 1 when a bug survives N seeds (default 300).
+ * that were needed; --disks: only bugs of the log on disk. Exit code 1 when a bug survives N seeds (default 300).
  */
 import { parseArgs } from "node:util";
+import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -15,6 +16,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "300" },
     only: { type: "string", default: "" },
+    disks: { type: "boolean", default: false },
     jobs: { type: "string", default: "1" },
   },
 });
@@ -29,7 +31,11 @@ interface Verdict {
 async function judge(mutant: Mutant): Promise<Verdict> {
   const bench = new Workbench(mutant.edits);
   try {
-    const output = await bench.run(Number(values.seeds), LIMIT_MS);
+    const output = await bench.run(
+      Number(values.seeds),
+      LIMIT_MS,
+      mutant.isOfDisk ? ["--disks"] : [],
+    );
     if (output === null) return { mutant, seeds: -1, how: "no answer in time" };
     const found = /^seed (\d+) failed: (.*)$/m.exec(output);
     if (found === null && !/ schedules from seed /.test(output))
@@ -41,7 +47,8 @@ async function judge(mutant: Mutant): Promise<Verdict> {
   }
 }
 
-const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+const all = values.disks ? DISK_MUTANTS : [...MUTANTS, ...DISK_MUTANTS];
+const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];
 const queue = [...chosen];
 

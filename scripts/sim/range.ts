@@ -1,4 +1,5 @@
 /** Runs schedules of consecutive seeds: what they exercised, what failed. */
+import { DiskLife } from "../../test/sim/disk-life.ts";
 import { Simulation } from "../../test/sim/simulation.ts";
 
 export interface RangeOptions {
@@ -9,6 +10,19 @@ export interface RangeOptions {
   readonly quiet: boolean;
   /** Nodes have a store behind their log. */
   readonly logStores: boolean;
+  /** One node's log on a disk that crashes, instead of clusters. */
+  readonly disks: boolean;
+}
+
+/** A run of a seed, whatever is simulated. */
+interface Run {
+  readonly seed: number;
+  readonly lines: readonly string[];
+  readonly marks: ReadonlyMap<string, number>;
+  run(): void;
+  nowMs(): number;
+  /** Where it stands, for a failure. */
+  figures(): string;
 }
 
 export interface RangeResult {
@@ -25,8 +39,7 @@ const TRACE_LINES = 60;
 export function runRange(first: number, count: number, options: RangeOptions): RangeResult {
   const result: RangeResult = { schedules: 0, virtualMs: 0, failed: [], marks: new Map() };
   for (let seed = first; seed < first + count; seed++) {
-    const sim = new Simulation(seed, options.logStores);
-    sim.verbose = options.trace;
+    const sim = options.disks ? diskRun(seed, options) : clusterRun(seed, options);
     try {
       sim.run();
     } catch (error) {
@@ -34,11 +47,32 @@ export function runRange(first: number, count: number, options: RangeOptions): R
       report(sim, error, options);
     }
     result.schedules += 1;
-    result.virtualMs += sim.clock.nowMs;
+    result.virtualMs += sim.nowMs();
     addMarks(result.marks, sim.marks);
     if (result.failed.length > 0 && options.untilFailure) break;
   }
   return result;
+}
+
+function clusterRun(seed: number, { trace, logStores }: RangeOptions): Run {
+  const sim = new Simulation(seed, logStores);
+  sim.verbose = trace;
+  return {
+    seed,
+    lines: sim.lines,
+    marks: sim.marks,
+    run: () => sim.run(),
+    nowMs: () => sim.clock.nowMs,
+    figures: () => sim.figures(),
+  };
+}
+
+function diskRun(seed: number, { trace }: RangeOptions): Run {
+  const life = new DiskLife(seed);
+  life.verbose = trace;
+  const { lines, marks } = life;
+  const figures = (): string => `one, policy ${life.plan.policy}`;
+  return { seed, lines, marks, run: () => life.run(), nowMs: () => life.nowMs, figures };
 }
 
 export function addResult(total: RangeResult, part: RangeResult): void {
@@ -52,16 +86,15 @@ function addMarks(to: Map<string, number>, from: ReadonlyMap<string, number>): v
   for (const [what, count] of from) to.set(what, (to.get(what) ?? 0) + count);
 }
 
-function report(sim: Simulation, error: unknown, options: RangeOptions): void {
+function report(sim: Run, error: unknown, options: RangeOptions): void {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (options.quiet) {
     console.log(`seed ${sim.seed} failed: ${text.split("\n")[0]!}`);
     return;
   }
   if (!options.trace) console.log(sim.lines.slice(-TRACE_LINES).join("\n"));
-  console.log(`\nseed ${sim.seed} failed at ${sim.clock.nowMs.toFixed(3)} ms: ${text}`);
+  console.log(`\nseed ${sim.seed} failed at ${sim.nowMs().toFixed(3)} ms: ${text}`);
   console.log(`  nodes: ${sim.figures()}`);
-  console.log(
-    `  replay: npm run sim -- --seeds 1 --first ${sim.seed}${options.logStores ? " --log-stores" : ""} --trace\n`,
-  );
+  const kind = `${options.logStores ? " --log-stores" : ""}${options.disks ? " --disks" : ""}`;
+  console.log(`  replay: npm run sim -- --seeds 1 --first ${sim.seed}${kind} --trace\n`);
 }

@@ -37,9 +37,10 @@ export class Workbench {
   }
 
   /** Runs the simulator until a seed fails. Resolves with its output, or null after `limitMs`. */
-  run(seeds: number, limitMs: number): Promise<string | null> {
+  run(seeds: number, limitMs: number, flags: readonly string[]): Promise<string | null> {
     const args = ["--import", "tsx", "scripts/sim/main.ts", "--quiet", "--until-failure"];
-    const child = spawn(process.execPath, [...args, "--seeds", String(seeds)], { cwd: this.dir });
+    args.push("--seeds", String(seeds), ...flags);
+    const child = spawn(process.execPath, args, { cwd: this.dir });
     const timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
     let output = "";
     child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));

@@ -1,10 +1,13 @@
 /** The deliberate bugs of the simulator still fit the sources: running them takes minutes. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
-test.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))("%s", (_name, { edits }) => {
+const ALL = [...MUTANTS, ...DISK_MUTANTS].map((mutant) => [mutant.name, mutant] as const);
+
+test.each(ALL)("%s", (_name, { edits }) => {
   for (const edit of edits) {
     const text = readFileSync(new URL(`../../../${edit.file}`, import.meta.url), "utf8");
     expect(edited(text, edit)).not.toBe(text);
