@@ -13,11 +13,19 @@ function mutant(name: string, ...edits: readonly (readonly [string, string, stri
 }
 
 export const DISK_MUTANTS: readonly Mutant[] = [
-  mutant("a mark names what is written, not what is synced", [
-    "disk/log-file-writer.ts",
-    "const { offset, chain } = this.#durable;",
-    "const { offset, chain } = this.#written;",
-  ]),
+  mutant(
+    "a mark names what is written, not what is synced",
+    [
+      "disk/log-file-writer.ts",
+      "return this.#durable.offset > this.#marked;",
+      "return this.#written.offset > this.#marked;",
+    ],
+    [
+      "disk/log-file-writer.ts",
+      "const { offset, chain } = this.#durable;",
+      "const { offset, chain } = this.#written;",
+    ],
+  ),
   mutant("a full log file is not synced before the next begins", [
     "disk/log-file-writer.ts",
     "    this.#cutFile();\n    this.#syncFile();\n    const full",

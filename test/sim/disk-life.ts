@@ -26,7 +26,7 @@ import { Backlog } from "../../src/log/backlog.ts";
 import { DiskLog } from "../../src/log/disk/disk-log.ts";
 import type { DiskWord, FromDiskLog, ToDiskLog } from "../../src/log/disk/disk-log-messages.ts";
 import { DiskStore } from "../../src/log/disk/disk-store.ts";
-import type { LogName } from "../../src/log/disk/log-file-writer.ts";
+import type { LogName } from "../../src/log/history.ts";
 import type { FsyncPolicy } from "../../src/log/disk/sync-policy.ts";
 import { openDataDirectory } from "../../src/node/disk/data-directory.ts";
 import { DiskRecovery, type RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
@@ -235,14 +235,15 @@ export class DiskLife {
     const [name] = tree.folders().filter((each) => each.startsWith("generation-"));
     const folder = random.fraction() < 0.1 ? tree.root : tree.folder(name!);
     const names = folder.list().filter((each) => /\.log$|^manifest$/.test(each));
-    const file = random.pick(names);
+    // Half of the time the newest: nothing behind it says that it was there.
+    const file = random.fraction() < 0.5 ? names.sort().at(-1)! : random.pick(names);
     if (random.fraction() < 0.25) {
       folder.lose(file);
       this.say(`${file} is lost`);
       this.mark("disk: a file was lost");
     } else {
       const bytes = Buffer.from(folder.bytesOf(file));
-      const at = random.between(0, bytes.length);
+      const at = random.between(0, endOf(bytes));
       bytes[at]! ^= 1 << random.between(0, 8);
       folder.overwrite(file, bytes);
       this.say(`a bit rots in ${file} at ${at} of ${bytes.length}`);
@@ -590,4 +591,11 @@ class LifeProcess implements KeyspaceNode {
     if (at?.offset !== offset) throw new SimError(`${offset} is inside a batch`);
     return at;
   }
+}
+
+/** Where the zeros begin that were written ahead of the log. */
+function endOf(bytes: Buffer): number {
+  let end = bytes.length;
+  while (end > 1 && bytes[end - 1] === 0) end -= 1;
+  return end;
 }
