@@ -43,8 +43,8 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("the manifest does not name a new log file", [
     "disk/disk-log.ts",
-    "if (this.#life.counts && this.#manifest.lastLog !== number)",
-    "if (this.#life.counts && this.#manifest.lastLog > number)",
+    "    this.#catalog.name(number);\n    this.#retain();\n",
+    "    this.#retain();\n",
   ]),
   mutant(
     "after a sync that failed it goes on",
@@ -122,7 +122,7 @@ export const DISK_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("durable is what is written", [
     "disk/disk-log.ts",
-    "const durable = counts ? task.durable : 0;",
-    "const durable = counts ? written : 0;",
+    "const durable = this.#catalog.counts ? task.durable : 0;",
+    "const durable = this.#catalog.counts ? written : 0;",
   ]),
 ];
