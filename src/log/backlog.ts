@@ -189,6 +189,11 @@ export class Backlog {
     this.#open.seal(BATCH_FLAG.node);
   }
 
+  /** Somebody waits until all that was handed over is durable. */
+  wantDurable(): void {
+    this.store.want(this.next);
+  }
+
   /** Hands what is sealed to the store. */
   persist(): void {
     this.store.persist(this);

@@ -13,9 +13,11 @@ export interface ReplyOut {
   heldReplies: number;
   /** False when it keeps the bytes. */
   writeNow(bytes: Buffer): boolean;
+  /** Its replies here will never be written: nobody knows what came of what they answer. */
+  drop(): void;
 }
 
-/** More than this does not wait. A socket whose peer does not read keeps a page of it. */
+/** More than this waits only when it must. A socket whose peer does not read keeps a page of it. */
 const PAGE_BYTES = 64 * 1024;
 
 export class ReplyQueue {
@@ -29,11 +31,22 @@ export class ReplyQueue {
   #next = 0;
   #from = 0;
 
-  /** Copies `bytes`, which follow the log up to `offset`; false when they are too many. */
-  hold(out: ReplyOut, bytes: Buffer, offset: number): boolean {
-    const at = this.#outs.length === 0 ? 0 : this.#ends[this.#ends.length - 1]!;
+  /** Replies that wait. */
+  get length(): number {
+    return this.#outs.length - this.#next;
+  }
+
+  /**
+   * Copies `bytes`, which follow the log up to `offset`; false when they are too many, unless they
+   * `must` wait: then whoever asks bounds them, connection by connection.
+   */
+  hold(out: ReplyOut, bytes: Buffer, offset: number, must = false): boolean {
+    let at = this.#outs.length === 0 ? 0 : this.#ends[this.#ends.length - 1]!;
+    if (at + bytes.length > this.#page.length) {
+      if (!must) return false;
+      at = this.#makeRoom(at, bytes.length);
+    }
     const end = at + bytes.length;
-    if (end > PAGE_BYTES) return false;
     bytes.copy(this.#page, at);
     this.#outs.push(out);
     this.#ends.push(end);
@@ -55,13 +68,37 @@ export class ReplyQueue {
     if (outs.length > 0 && this.#next === outs.length) this.#startAgain();
   }
 
+  /** All that waits is for a log that is no more. */
+  drop(): void {
+    const outs = this.#outs.slice(this.#next);
+    this.#startAgain();
+    for (const out of outs) out.heldReplies = 0;
+    for (const out of new Set(outs)) out.drop();
+  }
+
+  /** What waits goes to the front of a page that has room for `more`. @returns where the free part begins */
+  #makeRoom(end: number, more: number): number {
+    const from = this.#from;
+    const held = end - from;
+    const page = Buffer.allocUnsafeSlow(Math.max(PAGE_BYTES, 2 * (held + more)));
+    this.#page.copy(page, 0, from, end);
+    this.#page = page;
+    this.#isFree = true;
+    for (const list of [this.#outs, this.#offsets, this.#ends]) list.splice(0, this.#next);
+    for (let i = 0; i < this.#ends.length; i++) this.#ends[i]! -= from;
+    this.#next = 0;
+    this.#from = 0;
+    return held;
+  }
+
   #startAgain(): void {
     this.#outs.length = 0;
     this.#ends.length = 0;
     this.#offsets.length = 0;
     this.#next = 0;
     this.#from = 0;
-    if (!this.#isFree) this.#page = Buffer.allocUnsafeSlow(PAGE_BYTES);
+    if (!this.#isFree || this.#page.length > PAGE_BYTES)
+      this.#page = Buffer.allocUnsafeSlow(PAGE_BYTES);
     this.#isFree = true;
   }
 }

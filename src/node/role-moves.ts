@@ -60,7 +60,11 @@ export interface RoleParts {
     stateTorn(): void;
   };
   /** Tells who waits for something of the node. */
-  readonly turn: { changed(): void; until(holds: () => boolean, done: () => void): void };
+  readonly turn: {
+    changed(): void;
+    until(holds: () => boolean, done: () => void): void;
+    dropReplies(): void;
+  };
 }
 
 export interface RoleDeps {
@@ -286,9 +290,10 @@ export class RoleMoves {
    * for somebody else.
    */
   swapped(log: LogName, clusterId: Id | null): void {
-    const { identity, feeder } = this.#parts;
+    const { identity, feeder, turn } = this.#parts;
     identity.adopt(log, clusterId);
     this.swaps += 1;
+    turn.dropReplies();
     feeder.upstreamResync();
     this.#role = roles.withHolding(this.#role, "whole");
   }

@@ -357,6 +357,17 @@ const TABLE = {
     of: "both",
     help: "once: start in the role of the flags, whatever --dir remembers of REPLICAOF",
   },
+  fsync: {
+    key: "fsync",
+    kind: "choice",
+    fallback: "everysec",
+    choices: ["always", "everysec", "no"],
+    of: "both",
+    redis: ["appendfsync"],
+    live: true,
+    embedded: "both",
+    help: "the log on disk is synced before replies, each second, or later",
+  },
   "log-level": {
     key: "logLevel",
     kind: "choice",

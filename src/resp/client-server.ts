@@ -15,7 +15,7 @@ import { Args } from "./args.ts";
 import { Client, type ClientTransport } from "./client.ts";
 import { newCounters, type Call, type PortContext } from "./context.ts";
 import { Keyspace } from "../node/keyspace.ts";
-import type { ReplyOut } from "../node/reply-queue.ts";
+import type { TurnReplies } from "../node/turn.ts";
 import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
 import { ReplyWriter } from "./reply-writer.ts";
@@ -88,9 +88,13 @@ export class ClientServer {
 }
 
 /** One client and its socket. */
-class ClientSocket implements SocketEvents, ClientTransport, ReplyOut {
+class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
   isFull = false;
   heldReplies = 0;
+  /** Bytes of those. */
+  #heldBytes = 0;
+  /** It ends once what waits was written. */
+  #ends = false;
   readonly #socket: Socket;
   readonly #port: PortContext;
   readonly #client: Client;
@@ -121,17 +125,25 @@ class ClientSocket implements SocketEvents, ClientTransport, ReplyOut {
   }
 
   get outputBytes(): number {
-    return this.#socket.queued;
+    return this.#socket.queued + this.#heldBytes;
+  }
+
+  get wroteTo(): number {
+    return this.#client.written.offsetIn(this.#port.node.identity);
   }
 
   write(bytes: Buffer, owned: boolean): boolean | "gone" {
     if (this.#socket.isGone) return "gone";
-    if (this.#port.node.turn.holdReply(this, bytes)) return true;
-    return this.writeNow(bytes, owned);
+    if (!this.#port.node.turn.holdReply(this, bytes)) return this.writeNow(bytes, owned);
+    this.#heldBytes += bytes.length;
+    this.isFull ||= this.outputBytes > OUTPUT_PAUSE_BYTES;
+    return true;
   }
 
   writeNow(bytes: Buffer, owned = false): boolean {
     const socket = this.#socket;
+    const wasHeldBack = this.#heldBytes > 0;
+    if (this.heldReplies === 0) this.#heldBytes = 0;
     if (socket.isGone) return true;
     this.#port.counters.writes++;
     // Why a copy: behind others it would keep the whole buffer that it lies in, for five bytes.
@@ -144,6 +156,7 @@ class ClientSocket implements SocketEvents, ClientTransport, ReplyOut {
       this.#port.log.warn("client_dropped", { client: socket.remote, reason: "output_limit" });
       socket.destroy();
     }
+    if (wasHeldBack && this.#heldBytes === 0) this.#released();
     // Nothing queued: the kernel has taken it all.
     return (queued && !owned) || waiting === 0;
   }
@@ -160,10 +173,22 @@ class ClientSocket implements SocketEvents, ClientTransport, ReplyOut {
     this.#socket.resume();
   }
 
+  /** Nothing of it waits for a turn any more. */
+  #released(): void {
+    if (this.#ends) this.#socket.finish();
+    // Else the socket says when it has drained.
+    else if (!this.isFull && this.#socket.queued === 0) setImmediate(() => this.#client.drained());
+  }
+
   end(): void {
-    if (this.heldReplies > 0) this.#port.node.turn.releaseReplies();
     this.#socket.pause();
-    this.#socket.finish();
+    this.#ends = true;
+    if (this.heldReplies === 0) this.#socket.finish();
+  }
+
+  drop(): void {
+    this.#heldBytes = 0;
+    this.destroy();
   }
 
   destroy(): void {

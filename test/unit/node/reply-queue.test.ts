@@ -12,6 +12,10 @@ class Out implements ReplyOut {
     this.written.push(bytes);
     return !this.keeps;
   }
+  drops = 0;
+  drop(): void {
+    this.drops += 1;
+  }
 }
 
 test("writes what waits in order, each to its own connection, once", () => {
@@ -70,4 +74,34 @@ test("a condition on the log releases the front of the queue, and what follows w
     ["1", "3"],
     ["2", "4"],
   ]);
+});
+
+test("what must wait does, however much it is, in order, and on a page that nobody keeps", () => {
+  const [queue, a, b] = [new ReplyQueue(), new Out(), new Out()];
+  a.keeps = true;
+  const sent: string[] = [];
+  for (let n = 1; n <= 300; n++) {
+    const bytes = Buffer.alloc(1000, n);
+    sent.push(String(bytes));
+    expect(queue.hold(n % 2 === 0 ? a : b, bytes, n, true)).toBe(true);
+    if (n % 7 === 0) queue.releaseTo(n - 40);
+  }
+  expect(queue.length).toBe(300 - 254);
+  queue.releaseTo(ALL);
+  const got = Array.from({ length: 300 }, (_, i) =>
+    String((i % 2 === 1 ? a : b).written[Math.floor(i / 2)]),
+  );
+  expect(got).toEqual(sent);
+  expect([queue.length, a.heldReplies, b.heldReplies]).toEqual([0, 0, 0]);
+});
+
+test("what waits for a log that is no more is dropped, once for each connection", () => {
+  const [queue, a, b] = [new ReplyQueue(), new Out(), new Out()];
+  queue.hold(a, Buffer.from("1"), 1);
+  queue.hold(b, Buffer.from("2"), 2);
+  queue.hold(b, Buffer.from("3"), 3);
+  queue.releaseTo(1);
+  queue.drop();
+  queue.releaseTo(ALL);
+  expect([a.written.length, a.drops, b.written, b.drops, b.heldReplies]).toEqual([1, 0, [], 1, 0]);
 });

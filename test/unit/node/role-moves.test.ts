@@ -69,6 +69,7 @@ class FakeNode {
         },
         turn: {
           changed: () => did.push("changed"),
+          dropReplies: () => did.push("drop replies"),
           until: (_holds, done) => this.untils.push(done),
         },
       },
@@ -442,7 +443,7 @@ describe("what the session found out", () => {
     node.moves.swapped(LOG, null);
     expect(node.moves.now).toMatchObject({ holds: "whole", consent: { kind: "none" } });
     expect([node.identity.history, node.moves.swaps]).toEqual([H2, 1]);
-    expect(node.done()).toEqual(["resync"]);
+    expect(node.done()).toEqual(["drop replies", "resync"]);
   });
 
   test("a batch that cannot be applied whole => nobody is fed, who waits is told", () => {

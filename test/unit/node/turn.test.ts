@@ -1,8 +1,7 @@
 /** The order of a turn, when it comes, and the long turn that does not wait for its end. */
 import { expect, test } from "vitest";
 import { awaitTurn } from "../../../src/node/await-turn.ts";
-import type { ReplyOut } from "../../../src/node/reply-queue.ts";
-import { Turn } from "../../../src/node/turn.ts";
+import { Turn, type TurnReplies } from "../../../src/node/turn.ts";
 
 const MIB = 1024 * 1024;
 
@@ -20,6 +19,10 @@ function setUp() {
     },
     persist(): void {
       did.push("persist");
+    },
+    durable: 0,
+    wantDurable(): void {
+      did.push("want");
     },
   };
   const feeder = {
@@ -43,8 +46,12 @@ function setUp() {
     wakeAt: (atMs: number) => void wakes.push(atMs),
   };
   const turn = new Turn({ log, feeder, shell, now: () => 7 });
-  const client: ReplyOut = {
+  const client: TurnReplies = {
     heldReplies: 0,
+    get wroteTo() {
+      return log.tail;
+    },
+    drop: () => void did.push("drop"),
     writeNow: (bytes) => {
       did.push(`answer ${String(bytes)}`);
       return true;
@@ -82,15 +89,55 @@ test("nothing for a replica => a reply does not wait", () => {
   expect(turn.holdReply(client, Buffer.from("a"))).toBe(false);
 });
 
-test("a reply behind one that waits waits, too; a connection that ends writes it", () => {
+test("a reply behind one that waits waits, too; the answer step writes both", () => {
   const { turn, log, client, did, append, endTurn } = setUp();
   append(10);
   turn.holdReply(client, Buffer.from("a"));
   log.tail = 0;
   expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
-  turn.releaseReplies();
-  expect(did).toEqual(["answer a", "answer b"]);
-  expect(endTurn().filter((what) => what.startsWith("answer"))).toHaveLength(2);
+  expect(endTurn().filter((what) => what.startsWith("answer"))).toEqual(["answer a", "answer b"]);
+  expect(did).toEqual([]);
+});
+
+test("--fsync always: a write is answered when it is durable, one wait for all of a turn", () => {
+  const { turn, log, feeder, client, append, endTurn } = setUp();
+  feeder.links.length = 0;
+  turn.confirmsDurable = true;
+  append(10);
+  expect(turn.holdReply(client, Buffer.from("a"))).toBe(true);
+  append(10);
+  expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "want", "trim"]);
+  log.durable = 10;
+  turn.want();
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "answer a", "want", "trim"]);
+  log.durable = 20;
+  turn.want();
+  expect(endTurn()).toEqual(["seal", "persist", "feed", "answer b", "trim"]);
+  expect(turn.holdReply(client, Buffer.from("c"))).toBe(false);
+});
+
+test("--fsync always: a connection that wrote nothing is answered at once", () => {
+  const { turn, client, append } = setUp();
+  turn.confirmsDurable = true;
+  append(10);
+  const reader = { heldReplies: 0, wroteTo: 0, writeNow: () => true, drop: () => undefined };
+  expect(turn.holdReply(client, Buffer.from("a"))).toBe(true);
+  expect(turn.holdReply(reader, Buffer.from("b"))).toBe(false);
+});
+
+test("--fsync always is turned off => what waits is answered; another log => it never is", () => {
+  const { turn, client, append, endTurn } = setUp();
+  turn.confirmsDurable = true;
+  append(10);
+  turn.holdReply(client, Buffer.from("a"));
+  turn.confirmsDurable = false;
+  expect(endTurn()).toContain("answer a");
+  turn.confirmsDurable = true;
+  append(10);
+  turn.holdReply(client, Buffer.from("b"));
+  turn.dropReplies();
+  expect(endTurn()).toEqual(["drop", "seal", "persist", "feed", "trim"]);
 });
 
 test("more than a page of replies => what waits is written, and the rest is the caller's", () => {

@@ -59,7 +59,7 @@ class FakeTurn implements ClientTurn {
   holdReply(out: ReplyOut, bytes: Buffer): boolean {
     if (!this.isDue && out.heldReplies === 0) return false;
     if (this.replies.hold(out, bytes, this.#log.tail)) return true;
-    this.releaseReplies();
+    this.replies.releaseTo(Number.POSITIVE_INFINITY);
     return false;
   }
   releaseReplies(): void {

@@ -66,7 +66,10 @@ describe("the client port", () => {
     await open();
     port.node.turn.isDue = true;
     socket.write(request("SET", "a", "1") + request("QUIT"));
-    await once(socket, "close");
+    await until(() => port.server.context.counters.commands === 2, { what: "both ran" });
+    const closed = once(socket, "close");
+    port.node.turn.releaseReplies();
+    await closed;
     expect(answer).toBe("+OK\r\n+OK\r\n");
   });
 });
