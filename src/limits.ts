@@ -28,6 +28,8 @@ export const LIMITS = {
   lineageEntriesMax: 64,
   /** The term of a rank: half of what the field holds. Threat: one that no promotion can be above. */
   termMax: 4_503_599_627_370_496,
+  /** Peers that a node remembers over restarts. */
+  rememberedPeersMax: 32,
   /** Stores that a node batch names. */
   nodeBatchMembersMax: 32,
   /** Key buckets in one DIGEST: as many u32 as a control frame holds. */

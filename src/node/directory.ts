@@ -23,7 +23,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "./option-values.ts";
 
-/** No file that is read here is longer, bytes. */
+/** No file that is read here is longer unless its reader says so, bytes. */
 const SMALL_BYTES_MAX = 4096;
 
 /** Makes `dir` if it is not there. @throws {UsageError} when files cannot be kept in it */
@@ -55,11 +55,15 @@ function makeDirectory(dir: string): void {
  * The text of `dir`/`name`, null when there is no such file.
  * @throws {UsageError} when it cannot be read, or is no small file
  */
-export function readSmall(dir: string, name: string): string | null {
+export function readSmall(
+  dir: string,
+  name: string,
+  bytesMax: number = SMALL_BYTES_MAX,
+): string | null {
   const path = join(dir, name);
   try {
     const { size } = statSync(path);
-    if (size > SMALL_BYTES_MAX) throw new Error(`it has ${size} bytes`);
+    if (size > bytesMax) throw new Error(`it has ${size} bytes`);
     return readFileSync(path, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;

@@ -3,14 +3,21 @@
  *
  * Owns: values and their changes. Does not own: roles (roles.ts), what else happens when these change
  * (role-moves.ts).
- * Tested in: test/unit/node/directory.test.ts.
+ * Tested in: test/unit/node/node-file.test.ts, test/unit/node/role-moves.test.ts.
  */
-import { join } from "node:path";
-import { type LogName, NO_RANK, nextTerm, promoted } from "../log/history.ts";
-import { isId, randomId } from "../wire/id.ts";
+import {
+  compareRanks,
+  type LogName,
+  NO_RANK,
+  nextRun,
+  nextTerm,
+  promoted,
+} from "../log/history.ts";
+import { randomId } from "../wire/id.ts";
 import type { Id, Lineage, Rank } from "../wire/messages.ts";
-import { readSmall, wordsOf, writeSmall } from "./directory.ts";
-import { UsageError } from "./option-values.ts";
+import { wordsOf } from "./directory.ts";
+import { changeNode, startNode } from "./node-file.ts";
+import { newNode, type NodeMemory } from "./node-memory.ts";
 
 export class Identity implements LogName {
   readonly nodeId: Id;
@@ -18,9 +25,11 @@ export class Identity implements LogName {
   /** Of the copy, as it is named to feeders: replicaId in status. */
   readonly storeId: Id;
   /** Counts the starts of this store. */
-  readonly incarnation: number = 1;
+  readonly incarnation: number;
+  /** The machine was started since this store last was. */
+  readonly rebooted: boolean;
   /** Of all nodes that follow one leader; null before it led or followed. */
-  clusterId: Id | null = null;
+  clusterId: Id | null;
   history: Id;
   /** Of `history`. */
   rank: Rank = NO_RANK;
@@ -31,33 +40,88 @@ export class Identity implements LogName {
   supersededBy: Id = "";
   supersededAtMs = 0;
 
+  /** The highest rank that this store led with, and that it promised to follow. */
+  private led: Rank;
+  private promised: Rank;
   private readonly mint: () => Id;
+  private readonly dir: string;
+  private readonly trouble: (why: string) => void;
 
-  /** `dir` "" keeps nothing: the replica id is then as new as the process. `mint` makes new ids. */
-  constructor(dir: string, mint: () => Id = randomId) {
+  /**
+   * `dir` "" keeps nothing: the store is then as new as the process. `mint` makes new ids, `trouble`
+   * hears when a rank or the cluster cannot be kept: the log's own files have the rank too.
+   * @throws {UsageError} naming the file, when node.json is damaged or cannot be written
+   */
+  constructor(
+    dir: string,
+    mint: () => Id = randomId,
+    trouble: (why: string) => void = () => undefined,
+  ) {
     this.mint = mint;
+    this.dir = dir;
+    this.trouble = trouble;
     this.nodeId = mint();
     this.instanceId = mint();
     this.history = mint();
     this.path = [this.nodeId];
-    this.storeId = dir === "" ? mint() : keptReplicaId(dir);
+    const { memory, rebooted } =
+      dir === ""
+        ? { memory: { ...newNode(mint()), incarnation: 1 }, rebooted: false }
+        : startNode(dir);
+    this.storeId = memory.storeId;
+    this.incarnation = memory.incarnation;
+    this.clusterId = memory.clusterId;
+    this.rebooted = rebooted;
+    this.led = memory.led;
+    this.promised = memory.promised;
   }
 
   /** It leads from its first start on: a cluster of its own. */
   found(): void {
-    this.rank = nextTerm(this.rank);
-    this.clusterId = this.mint();
+    this.clusterId ??= this.mint();
+    this.rank = nextTerm(this.highest);
+    this.keepLed();
   }
 
-  /** A new history begins at `offset`. */
+  /** A promotion: a new history begins at `offset`, in a term above all that were heard of. */
   promote(offset: number): void {
-    const { history, rank, lineage } = promoted(this, offset, this.mint(), nextTerm(this.rank));
+    this.begin(offset, nextTerm(this.highest));
+  }
+
+  /** A restart: a new history begins at `offset`, in its own term when it led last. */
+  reopen(offset: number): void {
+    const leads =
+      compareRanks(this.rank, this.led) === 0 && this.rank === higher(this.rank, this.promised);
+    this.begin(offset, leads ? nextRun(this.rank) : nextTerm(this.highest));
+  }
+
+  private begin(offset: number, rank: Rank): void {
+    const { history, lineage } = promoted(this, offset, this.mint(), rank);
+    this.clusterId ??= this.mint();
     this.history = history;
     this.rank = rank;
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.supersededBy = "";
-    this.clusterId ??= this.mint();
+    this.keepLed();
+  }
+
+  private get highest(): Rank {
+    return higher(this.rank, higher(this.led, this.promised));
+  }
+
+  private keepLed(): void {
+    this.led = this.rank;
+    this.keep({ led: this.led, clusterId: this.clusterId });
+  }
+
+  private keep(change: Partial<NodeMemory>): void {
+    if (this.dir === "") return;
+    try {
+      changeNode(this.dir, change);
+    } catch (error) {
+      this.trouble(wordsOf(error));
+    }
   }
 
   /** The upstream's log is ours. @returns whether its history is news */
@@ -67,7 +131,10 @@ export class Identity implements LogName {
     this.rank = rank;
     this.lineage = lineage;
     this.supersededBy = "";
-    this.clusterId = clusterId ?? this.clusterId;
+    if (clusterId !== null && clusterId !== this.clusterId) {
+      this.clusterId = clusterId;
+      this.keep({ clusterId });
+    }
     return news;
   }
 
@@ -87,28 +154,6 @@ export class Identity implements LogName {
   }
 }
 
-const REPLICA_ID_FILE = "replica-id";
-
-/**
- * The id in `dir`/replica-id, made on the first start.
- * @throws {UsageError} naming the file, when it is damaged or cannot be written
- */
-function keptReplicaId(dir: string): Id {
-  const path = join(dir, REPLICA_ID_FILE);
-  const text = readSmall(dir, REPLICA_ID_FILE);
-  if (text !== null) {
-    const kept = text.trim();
-    if (isId(kept)) return kept;
-    const found = kept === "" ? "nothing" : JSON.stringify(kept.slice(0, 50));
-    throw new UsageError(
-      `--dir: ${path} holds ${found}, expected 32 hex digits; remove it, and this replica gets a new id`,
-    );
-  }
-  const fresh = randomId();
-  try {
-    writeSmall(dir, REPLICA_ID_FILE, `${fresh}\n`);
-  } catch (error) {
-    throw new UsageError(`--dir: ${path} cannot be written (${wordsOf(error)})`);
-  }
-  return fresh;
+function higher(a: Rank, b: Rank): Rank {
+  return compareRanks(a, b) < 0 ? b : a;
 }

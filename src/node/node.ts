@@ -127,7 +127,9 @@ export class DaemonNode implements HawserNode {
 
   private makeCore(): NodeCore {
     const { settings } = this;
-    const identity = new Identity(settings.dir);
+    const identity = new Identity(settings.dir, randomId, (why) =>
+      this.journal("error", "identity_not_kept", { why }),
+    );
     const roleFile = new RoleFile(settings.dir);
     const start = roleFile.recall(settings, this.journal);
     return new NodeCore({

@@ -1,17 +1,12 @@
 /**
- * role.json in a node's --dir: what was decided at runtime about its role, for the next start.
+ * The role in a node's node.json: what was decided at runtime about its role, for the next start.
  *
  * Owns: reading at the start, and what the log says about it; writing before a change takes effect.
- * Does not own: the decision and the text (role-memory.ts), how a file is written (directory.ts).
+ * Does not own: the decision and the text (role-memory.ts), the file (node-file.ts).
  */
-import { join } from "node:path";
 import type { Journal } from "../primary/journal.ts";
-import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";
-import { UsageError } from "./option-values.ts";
+import { changeNode, readNode } from "./node-file.ts";
 import {
-  decodeRole,
-  encodeRole,
-  ROLE_FILE,
   type RoleFlags,
   type RoleMemory,
   roleText,
@@ -29,15 +24,7 @@ export class RoleFile {
 
   /** @throws {UsageError} naming the file, when it is damaged */
   read(): RoleMemory | null {
-    const text = this.dir === "" ? null : readSmall(this.dir, ROLE_FILE);
-    if (text === null) return null;
-    try {
-      return decodeRole(text);
-    } catch (error) {
-      throw new UsageError(
-        `--dir: ${join(this.dir, ROLE_FILE)} is damaged: ${wordsOf(error)}; remove it to start in the role that the flags name`,
-      );
-    }
+    return this.dir === "" ? null : (readNode(this.dir)?.role ?? null);
   }
 
   /**
@@ -63,14 +50,11 @@ export class RoleFile {
   /** Remembers `role`, synced. @throws the system's error, with what was remembered untouched */
   readonly write = (role: RoleMemory): void => {
     if (this.dir === "") return;
-    const text = encodeRole(role);
-    // Why: what the next start cannot read must not be written.
-    decodeRole(text);
-    writeSmall(this.dir, ROLE_FILE, text);
+    changeNode(this.dir, { role });
   };
 
   /** Nothing is remembered any more. */
   forget(): void {
-    if (this.dir !== "") removeSmall(this.dir, ROLE_FILE);
+    if (this.dir !== "") changeNode(this.dir, { role: null });
   }
 }

@@ -12,14 +12,11 @@
  *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
  *
  * Flags that say something else than what they are overruled by, or overrule, are told in the log.
- * Pure. Owns: the decision, the text of role.json. Does not own: the file (directory.ts).
+ * Pure. Owns: the decision, the text of role.json, which node.json replaced. Does not own: the file (directory.ts).
  */
 import { LIMITS } from "../limits.ts";
-import { objectOf } from "../wire/json-fields.ts";
+import { type Json, objectOf } from "../wire/json-fields.ts";
 import type { Address } from "../net/address.ts";
-
-/** The file in --dir. */
-export const ROLE_FILE = "role.json";
 
 const VERSION = 1;
 
@@ -82,17 +79,16 @@ export function roleText(role: "primary" | "replica", upstream: Address | null):
   return upstream === null ? role : `${role} of ${upstream.host}:${upstream.port}`;
 }
 
-/** The text of role.json. */
-export function encodeRole({ role, upstream }: RoleMemory): string {
-  return `${JSON.stringify({ version: VERSION, role, upstream })}\n`;
-}
-
 /** Reads role.json, every field checked. @throws {Error} naming what is wrong */
 export function decodeRole(text: string): RoleMemory {
   const root = objectOf(parse(text), "the text");
   if (root["version"] !== VERSION)
     throw new Error(`version is ${shown(root["version"])}, expected ${VERSION}`);
-  const { role, upstream } = root;
+  return readRole(root);
+}
+
+/** What an object says of a role, every field checked. @throws {Error} naming what is wrong */
+export function readRole({ role, upstream }: Json): RoleMemory {
   if (role === "primary") {
     if (upstream !== null) throw new Error("upstream of a primary is not null");
     return { role, upstream };

@@ -108,8 +108,8 @@ test("e2e: dir: the role cannot be written => REPLICAOF and promotion are refuse
   await fill(primary, { keys: 100 });
   const replica = await fleet.replica(primary, "--dir", dir);
   await converge([primary, replica]);
-  // A file cannot be renamed over a directory: the write fails, whoever runs the test.
-  mkdirSync(join(dir, "role.json", "in-the-way"), { recursive: true });
+  // A directory cannot be opened as a file: the write fails, whoever runs the test.
+  mkdirSync(join(dir, "node.json.tmp", "in-the-way"), { recursive: true });
   for (const words of [
     ["REPLICAOF", "NO", "ONE"],
     ["REPLICAOF", "127.0.0.1", "1"],
@@ -158,6 +158,8 @@ test("e2e: promote: in the first sync => refused and the sync goes on; FORCE mak
 test.each([
   ["replica-id", "", /replica-id holds nothing, expected 32 hex digits; remove it/],
   ["replica-id", "0123", /replica-id holds "0123", expected 32 hex digits/],
+  ["node.json", "", /node\.json is damaged: it is empty; put a copy of it back, or remove it/],
+  ["node.json", '{"version":2}', /node\.json is damaged: version is 2, expected 1/],
   ["role.json", '{"version":1,', /role\.json is damaged: it is no JSON; remove it to start in/],
 ])("e2e: dir: damaged %s %j => one line and exit code 2", async (name, text, error) => {
   const fleet = useFleet();

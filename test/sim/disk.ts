@@ -15,8 +15,8 @@ interface KeptChunk {
 /** What outlives a process. */
 export class Disk {
   readonly replicaId: Id;
-  /** role.json; "" when it is not there. Written whole and synced, as src/node/directory.ts does. */
-  role = "";
+  /** node.json; "" when it is not there. Written whole and synced, as src/node/directory.ts does. */
+  node = "";
   begin: SnapshotBegin | null = null;
   /** Written, in order. */
   chunks: KeptChunk[] = [];

@@ -8,7 +8,8 @@ import { expireKeys } from "../../src/node/housekeeping.ts";
 import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/net/address.ts";
-import { decodeRole, encodeRole, startingRole } from "../../src/node/role-memory.ts";
+import { decodeNode, encodeNode, newNode } from "../../src/node/node-memory.ts";
+import { startingRole } from "../../src/node/role-memory.ts";
 import { seedingOf, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
@@ -236,7 +237,7 @@ export class SimNode implements Host, TurnShell {
         seedFrom: flags.sources.map(addressOf),
         roleFromFlags: false,
       },
-      disk.role === "" ? null : decodeRole(disk.role),
+      disk.node === "" ? null : decodeNode(disk.node).role,
     );
     const { settings } = world;
     const mint = (): Id => world.randomId();
@@ -249,7 +250,7 @@ export class SimNode implements Host, TurnShell {
       ask: (asked, done) => this.ask(asked, done),
       allowReset: false,
       remember: (memory) => {
-        disk.role = encodeRole(memory);
+        disk.node = encodeNode({ ...newNode(disk.replicaId), role: memory });
       },
       identity,
       state: this.held.state,

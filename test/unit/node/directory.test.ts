@@ -1,18 +1,9 @@
 /** The small files of --dir: written whole, and read with an error that names the file. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDirectory, readSmall, removeSmall, writeSmall } from "../../../src/node/directory.ts";
-import { Identity } from "../../../src/node/identity.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 import { RoleFile } from "../../../src/node/role-file.ts";
 
@@ -79,46 +70,13 @@ describe("small files", () => {
   });
 });
 
-describe("replica-id", () => {
-  const path = (): string => join(dir, "replica-id");
-
-  test("first start => made; every other start => the same", () => {
-    const { storeId } = new Identity(dir);
-    expect(readFileSync(path(), "utf8")).toBe(`${storeId}\n`);
-    expect(new Identity(dir).storeId).toBe(storeId);
-    expect(readdirSync(dir)).toEqual(["replica-id"]);
-  });
-
-  test.each([
-    ["", "holds nothing"],
-    ["\n", "holds nothing"],
-    ["0123456789abcdef", 'holds "0123456789abcdef"'],
-    ["x".repeat(4000), 'holds "xxxx'],
-    ["\x1b[31m\n\x07", 'holds "\\u001b[31m'],
-  ])("%j => an error that names the file, and the file stays as it is", (text, found) => {
-    writeFileSync(path(), text);
-    const message = usageError(() => new Identity(dir));
-    expect(message).toContain(path());
-    expect(message).toContain(found);
-    expect(message).toContain("remove it, and this replica gets a new id");
-    expect(message.length).toBeLessThan(400);
-    expect(readFileSync(path(), "utf8")).toBe(text);
-  });
-});
-
-describe("role.json", () => {
+describe("the role in node.json", () => {
   test("written => read by the next process; forgotten => gone", () => {
     const memory = { role: "replica", upstream: { host: "h", port: 7 } } as const;
     new RoleFile(dir).write(memory);
     expect(new RoleFile(dir).read()).toEqual(memory);
     new RoleFile(dir).forget();
     expect(new RoleFile(dir).read()).toBe(null);
-  });
-
-  test("damaged => an error that names the file and the field", () => {
-    writeFileSync(join(dir, "role.json"), '{"version":1,"role":"replica"}');
-    const message = usageError(() => new RoleFile(dir).read());
-    expect(message).toContain(`${join(dir, "role.json")} is damaged: upstream is no object`);
   });
 
   test("without --dir => nothing is remembered", () => {

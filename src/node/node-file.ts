@@ -1,0 +1,104 @@
+/**
+ * node.json in a node's --dir, read and changed: whole, checked and synced each time, since changes are
+ * rare. A directory of an older version has its files taken over, once:
+ *
+ *   replica-id -> storeId     role.json -> role     then node.json is written, then these are removed
+ *
+ * Owns: the file. Does not own: its text (node-memory.ts), how a file is written (directory.ts).
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isId } from "../wire/id.ts";
+import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";
+import { decodeNode, encodeNode, newNode, NODE_FILE, type NodeMemory } from "./node-memory.ts";
+import { UsageError } from "./option-values.ts";
+import { decodeRole } from "./role-memory.ts";
+
+const OLD_ID_FILE = "replica-id";
+const OLD_ROLE_FILE = "role.json";
+
+/** More than a full list of peers with the longest names. */
+const FILE_BYTES_MAX = 65_536;
+
+/**
+ * What `dir` has of a node, null for nothing.
+ * @throws {UsageError} naming the file, when it is damaged or cannot be read
+ */
+export function readNode(dir: string): NodeMemory | null {
+  const text = readSmall(dir, NODE_FILE, FILE_BYTES_MAX);
+  if (text === null) return readOlder(dir);
+  try {
+    return decodeNode(text);
+  } catch (error) {
+    throw new UsageError(
+      `--dir: ${join(dir, NODE_FILE)} is damaged: ${wordsOf(error)}; put a copy of it back, or remove it: ` +
+        "this node then starts in the role that the flags name, as a store that nobody knows",
+    );
+  }
+}
+
+/** Writes what `change` makes of it, synced. @throws the error of reading or writing, with nothing changed */
+export function changeNode(dir: string, change: Partial<NodeMemory>): NodeMemory {
+  const memory = { ...(readNode(dir) ?? newNode()), ...change };
+  const text = encodeNode(memory);
+  // Why: what the next start cannot read must not be written.
+  decodeNode(text);
+  writeSmall(dir, NODE_FILE, text);
+  for (const name of [OLD_ID_FILE, OLD_ROLE_FILE])
+    if (existsSync(join(dir, name))) removeSmall(dir, name);
+  return memory;
+}
+
+/**
+ * A process starts with `dir`: the next incarnation, on the disk before anybody hears of it.
+ * @returns what it is from here on, and whether the machine was started since
+ * @throws {UsageError} naming the file
+ */
+export function startNode(dir: string): {
+  readonly memory: NodeMemory;
+  readonly rebooted: boolean;
+} {
+  const before = readNode(dir) ?? newNode();
+  const bootId = presentBootId();
+  try {
+    const incarnation = before.incarnation + 1;
+    const { storeId, role } = before;
+    const memory = changeNode(dir, { storeId, role, incarnation, bootId });
+    return { memory, rebooted: before.bootId !== "" && bootId !== before.bootId };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`--dir: ${join(dir, NODE_FILE)} cannot be written (${wordsOf(error)})`);
+  }
+}
+
+function readOlder(dir: string): NodeMemory | null {
+  const id = readSmall(dir, OLD_ID_FILE);
+  const role = readSmall(dir, OLD_ROLE_FILE);
+  if (id === null && role === null) return null;
+  const memory = id === null ? newNode() : newNode(idIn(join(dir, OLD_ID_FILE), id.trim()));
+  if (role === null) return memory;
+  try {
+    return { ...memory, role: decodeRole(role) };
+  } catch (error) {
+    throw new UsageError(
+      `--dir: ${join(dir, OLD_ROLE_FILE)} is damaged: ${wordsOf(error)}; remove it to start in the role that the flags name`,
+    );
+  }
+}
+
+function idIn(path: string, kept: string): string {
+  if (isId(kept)) return kept;
+  const found = kept === "" ? "nothing" : JSON.stringify(kept.slice(0, 50));
+  throw new UsageError(
+    `--dir: ${path} holds ${found}, expected 32 hex digits; remove it, and this replica gets a new id`,
+  );
+}
+
+/** Of this start of the machine; "" where the system does not say. */
+function presentBootId(): string {
+  try {
+    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 64);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The text of node.json: who a node is, and what it promised, for its next start.
+ *
+ *   storeId      of the copy; new when there is no file
+ *   clusterId    of all that follow one leader; null before it led or followed
+ *   incarnation  grows by one at every start, synced before anybody hears of it
+ *   bootId       of the machine at the last start: another one tells a reboot
+ *   promised     the highest rank that it said it would follow
+ *   led          the highest rank that it led with
+ *   role         what was decided at runtime (role-memory.ts); null when nothing was
+ *   peers        who followed it when it last led or fed, newest last
+ *
+ * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
+ * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
+ */
+import { NO_RANK } from "../log/history.ts";
+import { idOf, type Json, numberOf, objectOf, rankOf, textOf } from "../wire/json-fields.ts";
+import { randomId } from "../wire/id.ts";
+import { LIMITS } from "../limits.ts";
+import type { Id, Rank } from "../wire/messages.ts";
+import { readRole, type RoleMemory } from "./role-memory.ts";
+
+/** The file in --dir. */
+export const NODE_FILE = "node.json";
+
+const VERSION = 1;
+
+/** A node that followed this one. */
+export interface Peer {
+  readonly storeId: Id;
+  /** Of its replication port. */
+  readonly host: string;
+  readonly port: number;
+  /** What it last acknowledged. */
+  readonly applied: number;
+  readonly durable: number;
+}
+
+export interface NodeMemory {
+  readonly storeId: Id;
+  readonly clusterId: Id | null;
+  readonly incarnation: number;
+  /** "" unknown. */
+  readonly bootId: string;
+  readonly promised: Rank;
+  readonly led: Rank;
+  readonly role: RoleMemory | null;
+  readonly peers: readonly Peer[];
+}
+
+/** A new store, which was never started. */
+export function newNode(storeId: Id = randomId()): NodeMemory {
+  return {
+    storeId,
+    clusterId: null,
+    incarnation: 0,
+    bootId: "",
+    promised: NO_RANK,
+    led: NO_RANK,
+    role: null,
+    peers: [],
+  };
+}
+
+export function encodeNode(memory: NodeMemory): string {
+  return `${JSON.stringify({ version: VERSION, ...memory }, null, 1)}\n`;
+}
+
+/** @throws {Error} naming what is wrong */
+export function decodeNode(text: string): NodeMemory {
+  const root = objectOf(parse(text), "the text");
+  if (root["version"] !== VERSION)
+    throw new Error(`version is ${shown(root["version"])}, expected ${VERSION}`);
+  const { clusterId, role } = root;
+  return {
+    storeId: idOf(root["storeId"], "storeId"),
+    clusterId: clusterId === null ? null : idOf(clusterId, "clusterId"),
+    // Why less: the next start adds one.
+    incarnation: numberOf(root["incarnation"], "incarnation", Number.MAX_SAFE_INTEGER - 1),
+    bootId: textOf(root["bootId"], "bootId"),
+    promised: rankOf(root["promised"], "promised"),
+    led: rankOf(root["led"], "led"),
+    role: role === null ? null : readRole(objectOf(role, "role")),
+    peers: peersOf(root["peers"]),
+  };
+}
+
+function peersOf(value: unknown): readonly Peer[] {
+  if (!Array.isArray(value) || value.length > LIMITS.rememberedPeersMax)
+    throw new Error(`peers is no list of at most ${LIMITS.rememberedPeersMax}`);
+  return value.map((each: unknown) => peerOf(objectOf(each, "peers")));
+}
+
+function peerOf(peer: Json): Peer {
+  return {
+    storeId: idOf(peer["storeId"], "peers.storeId"),
+    host: textOf(peer["host"], "peers.host"),
+    port: numberOf(peer["port"], "peers.port", 0xffff),
+    applied: numberOf(peer["applied"], "peers.applied", Number.MAX_SAFE_INTEGER),
+    durable: numberOf(peer["durable"], "peers.durable", Number.MAX_SAFE_INTEGER),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
+  }
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 50);
+}
