@@ -189,6 +189,11 @@ export class Backlog {
     this.#open.seal(BATCH_FLAG.node);
   }
 
+  /** More may be appended: what stands behind it keeps up. */
+  get takesMore(): boolean {
+    return this.store.takesMore;
+  }
+
   /** Somebody waits until all that was handed over is durable. */
   wantDurable(): void {
     this.store.want(this.next);

@@ -61,6 +61,8 @@ export interface LogStore {
   /** Infinity: it owes nothing, memory may let go of what it likes. */
   readonly written: number;
   readonly durable: number;
+  /** More may be appended: false while it cannot write, or is far behind. onMoved() when that changed. */
+  readonly takesMore: boolean;
   /** The end of a turn: takes what is sealed and was not taken yet. */
   persist(log: SealedLog): void;
   /** Somebody waits until the log is durable up to `offset`, which was handed over. */
@@ -89,6 +91,7 @@ export const MEMORY_ONLY: LogStore = {
   written: Number.POSITIVE_INFINITY,
   durable: Number.POSITIVE_INFINITY,
   wantsSharedMemory: false,
+  takesMore: true,
   persist: () => undefined,
   want: () => undefined,
   rename: () => undefined,

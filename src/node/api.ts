@@ -37,7 +37,7 @@ export interface WritableLog {
 }
 
 /** Where a write is refused, the reply to give; null when writes are welcome. */
-export type WriteRefusal = "readonly" | "seeding" | null;
+export type WriteRefusal = "readonly" | "seeding" | "disk" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";

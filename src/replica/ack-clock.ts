@@ -4,6 +4,7 @@
  *   at the end of a turn that applied all it had received, if anything is new
  *   every ackBytes received while there is more to apply
  *   when the upstream asked (PING with ack-now), at a welcome, after a swap
+ *   when the disk behind the log takes no more (room is 0), and when it does again
  *   every heartbeat
  *
  * Owns: what was acknowledged last. Does not own: the log, the restore, the socket.
@@ -22,6 +23,8 @@ export class AckClock {
   private received = 0;
   private applied = 0;
   private chunk = 0;
+  /** As the newest ACK said by its room. */
+  private tookMore = true;
   private readonly log: ReceivingLog;
   private readonly restorer: Restorer;
   private readonly options: SessionOptions;
@@ -40,6 +43,7 @@ export class AckClock {
   turnDue(more: boolean): boolean {
     const restore = this.restorer.current;
     if (this.due) return true;
+    if (this.log.takesMore !== this.tookMore) return true;
     if (this.log.tail - this.received >= this.options.ackBytes) return true;
     if (restore !== null && restore.nextChunk !== this.chunk) return true;
     return !more && this.log.next !== this.applied;
@@ -51,7 +55,8 @@ export class AckClock {
     this.received = log.tail;
     this.applied = log.next;
     const { tail: received, next: applied, durable } = log;
-    const { windowBytes: room } = this.options;
+    this.tookMore = log.takesMore;
+    const room = log.takesMore ? this.options.windowBytes : 0;
     return { type: "ack", mode: "streaming", received, applied, durable, room, echo };
   }
 

@@ -16,6 +16,8 @@ export interface ReceivingLog {
   readonly chain: number;
   /** End of what outlives a crash of the machine; 0 without a disk. */
   readonly durable: number;
+  /** False while the disk behind it takes nothing, or is far behind. */
+  readonly takesMore: boolean;
   /** End of all that was received. */
   readonly tail: number;
   /** Memory of the newest block, where an incomplete batch is. */

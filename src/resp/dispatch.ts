@@ -19,6 +19,7 @@ const QUOTED_CHARS_MAX = 128;
 const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   readonly: ERR.readonly,
   seeding: ERR.seeding,
+  disk: ERR.disk,
 };
 
 /** Executes the command `call` points at; `found` is its table entry. */

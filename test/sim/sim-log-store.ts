@@ -39,6 +39,7 @@ export interface SimLogStoreDeps {
 
 export class SimLogStore implements LogStore {
   readonly wantsSharedMemory = true;
+  readonly takesMore = true;
   written = 0;
   durable = 0;
   /** Blocks that nobody has given back. */

@@ -70,6 +70,12 @@ export interface ReadBack {
 /** A log file that somebody asked for; null when the log is another one by now. */
 type CutDone = (number: number | null) => void;
 
+/**
+ * So much may be sealed and not written. Why not more: it stays in memory beside the backlog until it is
+ * written; why not less: a disk that is throttled for a second must not stop writers.
+ */
+export const UNWRITTEN_BYTES_MAX: number = 64 * 1024 * 1024;
+
 const NOBODY = Number.POSITIVE_INFINITY;
 
 export class DiskStore implements LogStore {
@@ -141,8 +147,14 @@ export class DiskStore implements LogStore {
   }
 
   get durable(): number {
-    if (this.#port === null || !this.#isHeard) return 0;
+    // Why 0 for good: what the kernel dropped when a sync failed, nobody can say.
+    if (this.#port === null || !this.#isHeard || this.trouble?.isFatal === true) return 0;
     return this.#port.words.read("durable");
+  }
+
+  get takesMore(): boolean {
+    if (this.#port === null) return true;
+    return this.trouble === null && this.#handedOver - this.written <= UNWRITTEN_BYTES_MAX;
   }
 
   persist(log: SealedLog): void {
@@ -153,6 +165,7 @@ export class DiskStore implements LogStore {
     port.words.write("sealed", log.next + this.#shift);
     port.wakeSleeper();
     this.#release();
+    if (!this.takesMore) this.awaitWritten(log.next - UNWRITTEN_BYTES_MAX / 2);
   }
 
   want(offset: number): void {
@@ -279,6 +292,7 @@ export class DiskStore implements LogStore {
   /** The words may say something new. */
   looked(): void {
     this.#release();
+    if (this.written >= this.#awaited) this.awaitWritten(NOBODY);
     for (const moved of this.#moved) moved();
   }
 

@@ -21,6 +21,7 @@ interface FakeStoreOptions {
 
 export class FakeStore implements LogStore {
   readonly wantsSharedMemory = false;
+  takesMore = true;
   /** Where the log went on under another history. */
   readonly renamedAt: number[] = [];
   readonly wantedTo: number[] = [];

@@ -337,3 +337,14 @@ test("a full disk: log before the newest checkpoint goes, and writing goes on by
   expect(rig.told).toEqual(["ERR_DISK_FULL false", "well"]);
   expect(rig.store.written).toBe(rig.log.next);
 });
+
+test("a disk that is far behind takes no more, and says when it does again", () => {
+  const rig = new Rig();
+  const megabyte = 1024 * 1024;
+  for (let i = 0; i < 64; i++) rig.append(megabyte);
+  expect(rig.log.takesMore).toBe(false);
+  const { moves } = rig;
+  rig.step();
+  expect(rig.moves).toBeGreaterThan(moves);
+  expect(rig.log.takesMore).toBe(true);
+});
