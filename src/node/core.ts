@@ -22,6 +22,9 @@ import { Session } from "../replica/session.ts";
 import type { State } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/messages.ts";
+import type { CheckpointEntry } from "../log/disk/manifest.ts";
+import type { CheckpointDisk } from "./checkpoint-run.ts";
+import { Checkpointer } from "./checkpointer.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
@@ -83,6 +86,8 @@ export class NodeCore implements ViewedNode {
   readonly feeder: Feeder;
   readonly turn: Turn;
   readonly session: Session;
+  /** Null on a node that keeps no log on disk. */
+  checkpointer: Checkpointer | null = null;
   readonly now: () => number;
   readonly wallClock: () => number;
   private readonly deps: NodeCoreDeps;
@@ -186,8 +191,51 @@ export class NodeCore implements ViewedNode {
     return { history: this.identity.history, offset, chain };
   }
 
+  /**
+   * Checkpoints of this node on `disk`. Whoever keeps the log tells it of restarts: replaced().
+   * @param rate   bytes per second, 0 for as fast as it can
+   * @param newest what the manifest names; without one the log on disk begins at `since`
+   */
+  makeCheckpointer(
+    disk: CheckpointDisk,
+    rate: () => number,
+    newest: CheckpointEntry | null,
+    since: number,
+  ): Checkpointer {
+    const { deps, backlog, feeder, identity, state, turn, view } = this;
+    const { later, now, wallClock, randomId, journal } = deps;
+    this.checkpointer = new Checkpointer(
+      {
+        disk,
+        rate,
+        source: state,
+        atBoundary: (run) => turn.until(() => view.atBoundary, run),
+        sealedPosition: () => ({ history: identity.history, ...feeder.sealedPosition() }),
+        records: () => backlog.records,
+        name: () => identity,
+        dataBytes: () => state.memory().dataBytes,
+        next: () => backlog.next,
+        hasState: () => view.ready && !view.torn,
+        replicasWait: () => feeder.shipping.isWaiting,
+        pinned: () => this.memory.pinned(),
+        reclaimableBytes: (frozen) => state.reclaimableBytes(frozen),
+        later,
+        now,
+        wallClock,
+        randomId,
+        journal,
+      },
+      newest,
+      since,
+    );
+    return this.checkpointer;
+  }
+
   /** Lets go of a snapshot for clients' memory; see SnapshotMemory. @returns bytes that snapshots pin */
   relieveMemory(overBytes: number): number {
+    // Why first: replicas come before the disk, which has the log.
+    if (this.checkpointer?.isBusy === true && overBytes < this.memory.pinned().bytes)
+      this.checkpointer.relieve();
     return this.memory.relieve(this.feeder, overBytes, this.now());
   }
 

@@ -48,8 +48,11 @@ import type { Turn } from "./turn.ts";
 
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
-/** Serializer threads at most; each starts with its first job. Two ships, and two split off or resumed. */
-const SERIALIZERS = 4;
+/**
+ * Serializer threads at most; each starts with its first job. Two ships, two split off or resumed, and a
+ * checkpoint.
+ */
+const SERIALIZERS = 5;
 
 /**
  * How far a node is: built, opened (it has what an earlier process left it), listening, stopped.
@@ -87,7 +90,6 @@ export class DaemonNode implements HawserNode {
   private readonly logger: Logger;
   private readonly pool: SerializerPool;
   readonly inspection: Inspection;
-  readonly checkpoints: Checkpointer | null = null;
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
@@ -192,6 +194,9 @@ export class DaemonNode implements HawserNode {
   }
   get session(): Session {
     return this.core.session;
+  }
+  get checkpoints(): Checkpointer | null {
+    return this.core.checkpointer;
   }
   get stateGeneration(): number {
     return this.core.roles.swaps;

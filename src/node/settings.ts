@@ -8,50 +8,16 @@
  * to values and back (setting-text.ts), precedence (options.ts).
  */
 import type { Address } from "../net/address.ts";
+import {
+  PROFILES,
+  type KindValues,
+  type Profile,
+  type Row,
+  type SettingKind,
+} from "./setting-kinds.ts";
 
-/** What kinds of settings there are, and the values they have; a choice has one of its choices. */
-interface KindValues {
-  port: number;
-  size: number;
-  count: number;
-  time: number;
-  text: string;
-  host: string;
-  secret: string;
-  switch: boolean;
-  choice: string;
-  address: Address | null;
-  addresses: readonly Address[];
-}
-
-export type SettingKind = keyof KindValues;
-
-interface Row {
-  /** In the typed options, and in an embedder's: with its unit, bytes or ms. */
-  readonly key: string;
-  readonly kind: SettingKind;
-  /** "" is unset. */
-  readonly fallback: string;
-  /** Where the profile says otherwise; `fallback` is that of lan. */
-  readonly profiles?: Readonly<Record<Exclude<Profile, "lan">, string>>;
-  readonly choices?: readonly string[];
-  /** "16kb to 1gb" or "0, or 16kb to 1gb": 0 then has a meaning of its own. Nobody may leave it. */
-  readonly range?: string;
-  readonly of: "both" | "primary" | "replica";
-  /** What redis calls it, where that is another name: CONFIG knows it by both. */
-  readonly redis?: readonly string[];
-  /** CONFIG SET may change it. */
-  readonly live?: true;
-  /** An embedder may give it to a node of this kind. */
-  readonly embedded?: "both" | "replica";
-  readonly help: string;
-}
-
-/** One word for what a network is like: several defaults. Every value can be set alone. */
-export type Profile = "lan" | "wan" | "edge";
-
-/** The first is that of the defaults. */
-export const PROFILES: readonly Profile[] = ["lan", "wan", "edge"];
+export { PROFILES };
+export type { Profile, SettingKind };
 
 /*
  * The profiles. wan: long round trips, so more in flight keeps them full, and pauses of the path are no
@@ -349,6 +315,15 @@ const TABLE = {
     of: "both",
     embedded: "both",
     help: "where the node keeps its replica id, its role and a half received snapshot",
+  },
+  "checkpoint-rate": {
+    key: "checkpointRate",
+    kind: "size",
+    fallback: "0",
+    range: "0, or 16kb to 1048576gb",
+    of: "both",
+    live: true,
+    help: "bytes per second that a checkpoint is written with; 0 is unlimited",
   },
   "role-from-flags": {
     key: "roleFromFlags",

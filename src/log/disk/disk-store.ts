@@ -46,6 +46,8 @@ export interface DiskPort {
 export interface DiskStoreDeps {
   /** How the present log is called. */
   readonly name: () => LogName;
+  /** The log was replaced: it goes on at `offset`, in a generation that needs a checkpoint to count. */
+  readonly onRestart?: (offset: number) => void;
   /** A trouble began, changed, or is over (null). */
   readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
@@ -228,6 +230,7 @@ export class DiskStore implements LogStore {
     port.tell({ kind: "restart", life: this.#life, shift: this.#shift, position, name });
     port.wake();
     for (const done of this.#takeCuts()) done(null);
+    this.#deps.onRestart?.(offset);
   }
 
   read(offset: number, done: (answer: ReadAnswer) => void): void {

@@ -1,0 +1,67 @@
+/**
+ * The disk as checkpoints need it: cuts and publishing by the log on disk, a thread for each file.
+ *
+ * Owns: which folder a file goes to. Does not own: the log on disk (log/disk/disk-store.ts), the thread
+ * (checkpoint-thread.ts), checkpoints (node/checkpoint-run.ts).
+ */
+import type { DiskStore } from "../../log/disk/disk-store.ts";
+import type { CheckpointEntry } from "../../log/disk/manifest.ts";
+import type { SnapshotBegin } from "../../wire/messages.ts";
+import type { CheckpointDisk, CheckpointFile, CheckpointFileEvents } from "../checkpoint-run.ts";
+import { CheckpointThread } from "./checkpoint-thread.ts";
+import type { CheckpointWorkerData } from "./checkpoint-worker-protocol.ts";
+
+/** Begins a file; tests have one without a thread. */
+export type OpenCheckpoint = (
+  data: CheckpointWorkerData,
+  events: CheckpointFileEvents,
+) => CheckpointFile;
+
+const NO_FILE: CheckpointFile = {
+  put: () => undefined,
+  finish: () => undefined,
+  abandon: () => undefined,
+};
+
+export class StoreCheckpoints implements CheckpointDisk {
+  readonly #store: DiskStore;
+  readonly #pathOf: (generation: number) => string;
+  readonly #open: OpenCheckpoint;
+
+  /** @param pathOf the folder of a generation */
+  constructor(
+    store: DiskStore,
+    pathOf: (generation: number) => string,
+    open: OpenCheckpoint = (data, events) => new CheckpointThread(data, events),
+  ) {
+    this.#store = store;
+    this.#pathOf = pathOf;
+    this.#open = open;
+  }
+
+  cut(offset: number, done: (log: number) => void): void {
+    this.#store.cut(offset, (number) => {
+      done(number ?? -1);
+    });
+  }
+
+  begin(log: number, begin: SnapshotBegin, events: CheckpointFileEvents): CheckpointFile {
+    const { generation } = this.#store;
+    try {
+      if (generation === null) throw new Error("the log was replaced");
+      return this.#open({ path: this.#pathOf(generation.generation), log, begin }, events);
+    } catch (error) {
+      // The system gave no thread. Why later: whoever asked hears of nothing from inside its own call.
+      setImmediate(() => {
+        events.failed(`no checkpoint was begun: ${String(error)}`);
+      });
+      return NO_FILE;
+    }
+  }
+
+  publish(entry: CheckpointEntry, done: (why: string) => void): void {
+    this.#store.publish(entry, (error) => {
+      done(error ?? "");
+    });
+  }
+}
