@@ -3,7 +3,8 @@
  *
  * Owns: their form. Does not own: the settings (src/node/settings.ts), words beside them (option-notes.ts).
  */
-import { defaultOf, PROFILES, SETTINGS, type Setting } from "../../src/node/settings.ts";
+import { PROFILES, SETTINGS, type Setting } from "../../src/node/settings.ts";
+import { defaultOf } from "../../src/node/setting-lookup.ts";
 import { DEFAULTS_IN_WORDS, NOTES } from "./option-notes.ts";
 
 const COLUMNS = ["option", "redis's name", "of", "value", "default", "change", "meaning"];

@@ -8,7 +8,7 @@
 import { didYouMean } from "../node/nearest.ts";
 import { flagName, flagText } from "../node/flag-words.ts";
 import { readSetting, type SettingValue } from "../node/setting-text.ts";
-import { variableOf } from "../node/settings.ts";
+import { variableOf } from "../node/setting-lookup.ts";
 import { readAddress, readPort, UsageError } from "../node/option-values.ts";
 import type { Address } from "../net/address.ts";
 

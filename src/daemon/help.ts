@@ -4,7 +4,8 @@
  * Owns: words. Does not own: options and their defaults (node/settings.ts).
  * Tested in: test/unit/node/options.test.ts.
  */
-import { settingsOf, variableOf, type Setting } from "../node/settings.ts";
+import { type Setting } from "../node/settings.ts";
+import { settingsOf, variableOf } from "../node/setting-lookup.ts";
 import type { HelpTopic } from "./command-line.ts";
 
 const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their

@@ -107,13 +107,15 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
     // Replicas and upstreams are told the client port, so it comes first.
     const port = await clients.listen(options.port, options.bind);
     node.announceClientPort(port);
+    if (process.stderr.isTTY) terminal.recovery(node);
     await node.open();
     const replPort = await node.listen();
     log.info("ready", { port, replPort, role: node.role, pid: process.pid, version: VERSION });
   } catch (error) {
     // A signal came first: who stops the node ends the process.
     if (node.isStopped) return;
-    log.error("cannot_listen", { message: error instanceof Error ? error.message : String(error) });
+    const event = error instanceof DiskError ? "cannot_recover" : "cannot_listen";
+    log.error(event, { message: error instanceof Error ? error.message : String(error) });
     process.exit(EXIT.failed);
   }
   housekeeping.start();

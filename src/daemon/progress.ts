@@ -4,6 +4,7 @@
  * Owns: arithmetic and words. Does not own: terminals of other commands (status.ts).
  */
 import type { LinkStatus, NodeStatus } from "../node/api.ts";
+import { recoveryText } from "../node/disk/recovery-text.ts";
 import type { NodeListener } from "../node/events.ts";
 
 const MB = 1024 * 1024;
@@ -67,6 +68,16 @@ export class ProgressTerminal {
     if (line === "" && this.line === "") return;
     this.line = line;
     this.stream.write(`${ERASE}${line}`);
+  }
+
+  /** Shows the recovery of `node` from its disk, until it is over. */
+  recovery(node: ShownNode): void {
+    const clock = setInterval(() => {
+      const nowMs = Date.now();
+      const { recovery } = node.status();
+      this.progress(recovery === null ? "" : `recovering ${recoveryText(recovery, nowMs)}`);
+      if (recovery === null) clearInterval(clock);
+    }, TICK_MS).unref();
   }
 
   /** Shows a full sync that `node` receives, while it does; the process may end meanwhile. */

@@ -10,7 +10,8 @@ import { didYouMean } from "../node/nearest.ts";
 import { UsageError } from "../node/option-values.ts";
 import { assemble, check, type NodeOptions, type Spelling } from "../node/options.ts";
 import { rangeOf, readSetting, type SettingValue } from "../node/setting-text.ts";
-import { SETTINGS, settingsOf, type Setting, type SettingName } from "../node/settings.ts";
+import { SETTINGS, type Setting, type SettingName } from "../node/settings.ts";
+import { settingsOf } from "../node/setting-lookup.ts";
 
 /** What there is in a process with other code: no client port, and the code says the role. */
 const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {

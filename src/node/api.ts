@@ -37,7 +37,7 @@ export interface WritableLog {
 }
 
 /** Where a write is refused, the reply to give; null when writes are welcome. */
-export type WriteRefusal = "readonly" | "seeding" | "disk" | null;
+export type WriteRefusal = "readonly" | "seeding" | "loading" | "disk" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -46,7 +46,10 @@ export interface HawserNode {
   readonly log: WritableLog;
   /** Why a write must be refused now. */
   writeRefusal(): WriteRefusal;
-  /** A replica, or a seeded node, that never had a state: what needs one answers -LOADING. */
+  /**
+   * It recovers its state from the disk, or is a replica, or a seeded node, that never had one: what needs
+   * one answers -LOADING.
+   */
   isLoading(): boolean;
   /** Lets go of a snapshot before a client is refused memory; bytes that snapshots pin. */
   relieveMemory(overBytes: number): number;
@@ -207,8 +210,20 @@ export interface UpstreamStatus {
   } | null;
 }
 
+/** A recovery from the disk under way. */
+export interface RecoveryStatus {
+  readonly startedAtMs: number;
+  /** Of checkpoint and log files that are read. */
+  readonly totalBytes: number;
+  readonly loadedBytes: number;
+  /** In the checkpoint, and applied from the log so far. */
+  readonly records: number;
+}
+
 export interface NodeStatus {
   readonly role: "primary" | "replica";
+  /** Null before and after. */
+  readonly recovery: RecoveryStatus | null;
   readonly nodeId: Id;
   readonly replicaId: Id;
   readonly position: Position;

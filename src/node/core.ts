@@ -29,7 +29,14 @@ import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
-import { type Role, roleName, startFollowing, startLeading, startSeeding } from "./roles.ts";
+import {
+  roleName,
+  startFollowing,
+  startLeading,
+  startRecovering,
+  startSeeding,
+  type Start,
+} from "./roles.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
@@ -45,6 +52,8 @@ export interface NodeCoreDeps {
   readonly ask: AskSources;
   /** --allow-reset: see consent.ts. */
   readonly allowReset: boolean;
+  /** It has a data directory: roles.recovered() and opened() come before roles.start(). */
+  readonly recovers?: boolean;
   /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
   readonly remember: (role: RoleMemory) => void;
   readonly identity: Identity;
@@ -102,7 +111,8 @@ export class NodeCore implements ViewedNode {
     this.wallClock = wallClock;
     this.memory = new SnapshotMemory(state, deps.pinnedBytesMin);
     this.backlog = new Backlog(0, chainStart(identity.history), deps.backlog);
-    this.roles = new RoleMoves(this.startingRole(), this, deps);
+    const start = this.startingRole();
+    this.roles = new RoleMoves(deps.recovers === true ? startRecovering(start) : start, this, deps);
     this.view = new FeederView(this);
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
@@ -110,7 +120,7 @@ export class NodeCore implements ViewedNode {
     this.session = this.makeSession();
   }
 
-  private startingRole(): Role {
+  private startingRole(): Start {
     const { role, upstream, sources, allowReset } = this.deps;
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     const consent = allowReset ? "reset" : "none";

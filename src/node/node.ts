@@ -29,6 +29,7 @@ import { readBucket } from "./bucket.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
+import { NodeDisk } from "./disk/node-disk.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
@@ -93,6 +94,10 @@ export class DaemonNode implements HawserNode {
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
+  /** Null without --dir, and with --persist no. */
+  private readonly disk: NodeDisk | null;
+  /** It was a primary; called when nothing of its state was on the disk. */
+  private tellEmpty: () => void = () => undefined;
   /** Null without --dir. */
   private readonly lock: DirectoryLock | null;
   private clientPort: number;
@@ -115,6 +120,7 @@ export class DaemonNode implements HawserNode {
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
+    this.disk = options.dir !== "" && options.persist === "yes" ? this.makeDisk(options) : null;
     this.core = this.makeCore();
     this.turn = this.core.turn;
     // Of all walks over the key space together one slice runs in a turn.
@@ -127,13 +133,19 @@ export class DaemonNode implements HawserNode {
     this.socket.attach(this.core.session);
   }
 
+  private makeDisk({ dir, acceptLoss }: NodeOptions): NodeDisk {
+    return new NodeDisk({ dir, acceptLoss, policy: "everysec" }, this.journal);
+  }
+
   private makeCore(): NodeCore {
-    const { settings } = this;
+    const { settings, disk } = this;
     const identity = new Identity(settings.dir, randomId, (why) =>
       this.journal("error", "identity_not_kept", { why }),
     );
     const roleFile = new RoleFile(settings.dir);
-    const start = roleFile.recall(settings, this.journal);
+    const start = roleFile.recall({ ...settings, keepsState: disk !== null }, this.journal);
+    if (disk !== null && start.emptied)
+      this.tellEmpty = () => roleFile.tellEmpty(start, this.journal);
     return new NodeCore({
       role: start.role,
       upstream: start.upstream,
@@ -141,6 +153,7 @@ export class DaemonNode implements HawserNode {
       ask: (sources, done) => askSources(sources, settings.replPassword, done),
       allowReset: settings.allowReset,
       remember: roleFile.write,
+      recovers: disk !== null,
       identity,
       state: new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
       backlog: {
@@ -151,6 +164,7 @@ export class DaemonNode implements HawserNode {
           return settings.backlogTtlMs;
         },
         clock: Date.now,
+        ...(disk === null ? {} : { store: disk.store }),
       },
       feederOptions: settings,
       sessionOptions: settings,
@@ -221,6 +235,10 @@ export class DaemonNode implements HawserNode {
   async open(): Promise<void> {
     this.begin("built", "opening");
     await this.partFile?.open();
+    if (this.disk !== null && !this.isStopped) {
+      const found = await this.disk.open(this.core);
+      if (found === "nothing") this.tellEmpty();
+    }
     if (!this.isStopped) this.#life = "open";
   }
 
@@ -284,6 +302,8 @@ export class DaemonNode implements HawserNode {
     this.feeder.cutWaiters();
     await this.pool.close();
     await this.partFile?.close();
+    const failure = (await this.disk?.stop()) ?? null;
+    if (failure !== null) this.journal("error", "disk_trouble", { why: failure.message });
     this.lock?.free();
     return lacking.length === 0;
   }
@@ -377,7 +397,9 @@ export class DaemonNode implements HawserNode {
   }
 
   status(): NodeStatus {
-    return nodeStatus(this.core, this.target, this.address(), this.now(), Date.now());
+    const address = this.address();
+    const status = nodeStatus(this.core, this.target, address, this.now(), Date.now());
+    return { ...status, recovery: this.disk?.status ?? null };
   }
 
   settingsChanged(): void {

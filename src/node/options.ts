@@ -12,16 +12,14 @@ import { didYouMean } from "./nearest.ts";
 import { isLoopback, UsageError } from "./option-values.ts";
 import { OutOfRange, readSetting, type SettingValue } from "./setting-text.ts";
 import {
-  defaultOf,
-  settingsOf,
   SETTINGS,
-  variableOf,
   type ChangingValues,
   type Profile,
   type Setting,
   type SettingName,
   type SettingValues,
 } from "./settings.ts";
+import { defaultOf, settingsOf, variableOf } from "./setting-lookup.ts";
 
 /** What a node is started with: a value for each setting. */
 export interface NodeOptions extends SettingValues {

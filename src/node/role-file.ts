@@ -34,7 +34,7 @@ export class RoleFile {
   recall(flags: RoleFlags, journal: Journal): StartingRole {
     const memory = this.read();
     const start = startingRole(flags, memory);
-    const { conflict, role, upstream, sources, emptied } = start;
+    const { conflict, sources, emptied } = start;
     const told = {
       remembered: memory === null ? "" : roleText(memory.role, memory.upstream),
       flags: roleText(flags.command, flags.of),
@@ -42,9 +42,13 @@ export class RoleFile {
     if (conflict === "memory_won") journal("warn", "role_remembered", told);
     if (conflict === "flags_won") journal("warn", "role_from_flags", told);
     if (memory !== null && flags.roleFromFlags) this.forget();
-    if (emptied && sources.length === 0)
-      journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
+    if (emptied && sources.length === 0 && !flags.keepsState) this.tellEmpty(start, journal);
     return start;
+  }
+
+  /** A node that was a primary, and has no state. */
+  tellEmpty({ role, upstream }: StartingRole, journal: Journal): void {
+    journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
   }
 
   /** Remembers `role`, synced. @throws the system's error, with what was remembered untouched */

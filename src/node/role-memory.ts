@@ -7,8 +7,8 @@
  *   nothing            primary --seed-from S     seeds from S
  *   nothing            replica --of X            replica of X
  *   replica of Y       any                       replica of Y
- *   primary            primary --seed-from S     seeds from S: its state was in memory
- *   primary            any other                 primary, and empty
+ *   primary            primary --seed-from S     seeds from S
+ *   primary            any other                 primary; empty, if its state was in memory
  *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
  *
  * Flags that say something else than what they are overruled by, or overrule, are told in the log.
@@ -31,6 +31,8 @@ export interface RoleFlags {
   readonly of: Address | null;
   readonly seedFrom: readonly Address[];
   readonly roleFromFlags: boolean;
+  /** The state is on the disk too, perhaps. */
+  readonly keepsState: boolean;
 }
 
 export interface StartingRole {
@@ -41,7 +43,7 @@ export interface StartingRole {
   readonly sources: readonly Address[];
   /** Flags and memory differ, and which of the two is followed. */
   readonly conflict: "none" | "memory_won" | "flags_won";
-  /** It was a primary, and its state is gone. */
+  /** It was a primary, and its state is gone unless it is on the disk. */
   readonly emptied: boolean;
 }
 

@@ -2,6 +2,8 @@
  * A node's present role, and what happens when it moves to another.
  *
  *   move                 kept in --dir first   session              log and feeding side
+ *   recovered                                  goes on from the       begins at what was recovered; on a
+ *                                              recovered log          node that leads a new history
  *   start                                      dials, on a replica
  *   follow               replica of X          stops, then dials    sealed; a primary's WAITs end
  *   sync from a source                         stops, then dials    sealed
@@ -98,6 +100,28 @@ export class RoleMoves {
 
   // --- moves that somebody asks for --------------------------------------------------------------
 
+  /**
+   * The log is the recovered one up to `end`, under the history that the identity has. A node that leads
+   * begins a new history there, and who follows it comes back by lineage. It still recovers: its log is
+   * to begin on the disk first.
+   */
+  recovered(end: number): void {
+    this.#parts.session.resetToLog();
+    if (this.#recovering().then.kind === "leading") this.#parts.identity.promote(end);
+  }
+
+  /** The state is there, or there was none, and what comes is kept. */
+  opened(holds: "nothing" | "whole"): void {
+    this.#become(roles.toRecovered(this.#recovering(), holds));
+    this.#parts.turn.changed();
+  }
+
+  #recovering(): roles.Recovering {
+    const role = this.#role;
+    if (role.kind !== "recovering") throw new Error(`a node that is ${role.kind} recovers nothing`);
+    return role;
+  }
+
   /** A replica dials, a node that seeds asks its sources. */
   start(): void {
     const role = this.#role;
@@ -119,6 +143,7 @@ export class RoleMoves {
   follow(consent: Consent, upstream: Address): string | null {
     const role = this.#role;
     if (role.kind === "stopped") return roles.STOPPED;
+    if (role.kind === "recovering") return roles.RECOVERING;
     const refusal = this.#remember({ role: "replica", upstream });
     if (refusal !== null) return refusal;
     this.#dial(roles.toFollowing(role, upstream, consent), upstream);
@@ -134,6 +159,8 @@ export class RoleMoves {
   promote(force: boolean, done: Promoted): string | null {
     const role = this.#role;
     switch (role.kind) {
+      case "recovering":
+        return roles.RECOVERING;
       case "leading":
         done(null);
         return null;

@@ -9,8 +9,10 @@
  *          +---------------------- promoting <-----------------+
  *            all received is applied                promote
  *
+ *       recovering ----> leading, following or seeding: whichever it starts in
  *       stopped <---- stop from every role
  *
+ *   recovering  reads its state from the disk, and answers nothing from it yet
  *   leading     takes writes: the log ends where it last appended
  *   following   applies what its upstream sends, or tries to get there
  *   seeding     is to lead (--seed-from), and gets a state from one of its sources first
@@ -45,6 +47,15 @@ export interface SeedRounds {
   stop(): void;
 }
 
+/** What a node starts in. */
+export type Start = Leading | Following | Seeding;
+
+export interface Recovering {
+  readonly kind: "recovering";
+  /** What it will be, and is called already. */
+  readonly then: Start;
+}
+
 export interface Leading {
   readonly kind: "leading";
   /** --allow-reset: for the first node that it is told to follow, whatever REPLICAOF consents to. */
@@ -77,13 +88,14 @@ export interface Promoting {
 export interface Stopped {
   readonly kind: "stopped";
   /** What it was, and still is to those who ask. */
-  readonly from: Leading | Following | Seeding | Promoting;
+  readonly from: Recovering | Leading | Following | Seeding | Promoting;
 }
 
-export type Role = Leading | Following | Seeding | Promoting | Stopped;
+export type Role = Recovering | Leading | Following | Seeding | Promoting | Stopped;
 
 /** Which role comes after which. */
 export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
+  recovering: ["leading", "following", "seeding", "stopped"],
   leading: ["following", "stopped"],
   following: ["following", "promoting", "stopped"],
   seeding: ["seeding", "following", "promoting", "stopped"],
@@ -111,11 +123,21 @@ export function startSeeding(rounds: SeedRounds): Seeding {
   return { kind: "seeding", rounds, source: null, holds: "nothing" };
 }
 
+/** It has a state on its disk, perhaps, and is `then` once it has read it. */
+export function startRecovering(then: Start): Recovering {
+  return { kind: "recovering", then };
+}
+
 // --- moves ---------------------------------------------------------------------------------------
+
+/** What was on the disk is the state; `holds` is what there was. */
+export function toRecovered({ then }: Recovering, holds: Holding): Start {
+  return then.kind === "leading" ? then : withHolding(then, holds);
+}
 
 /** Told to follow, or that it is a replica after all. Consent to an earlier upstream is void. */
 export function toFollowing(
-  from: Exclude<Role, Stopped>,
+  from: Exclude<Role, Stopped | Recovering>,
   upstream: Address,
   given: Consent,
 ): Following {
@@ -162,6 +184,8 @@ export function withWaiting(role: Promoting, done: Promoted): Promoting {
 export function withHolding<R extends Role>(role: R, holds: Holding): R;
 export function withHolding(role: Role, holds: Holding): Role {
   switch (role.kind) {
+    case "recovering":
+      return assert.fail(`a node that recovers its state has found out that it is ${holds}`);
     case "leading":
       assert(holds === "whole", `a leading node's state is ${holds}`);
       return role;
@@ -193,6 +217,8 @@ export function withoutConsent(role: Role): Role {
 /** What it is called: to peers, in ROLE, INFO and status. */
 export function roleName(role: Role): "primary" | "replica" {
   switch (role.kind) {
+    case "recovering":
+      return roleName(role.then);
     case "leading":
       return "primary";
     case "following":
@@ -207,6 +233,8 @@ export function roleName(role: Role): "primary" | "replica" {
 /** Why a write must be refused now, null when it is welcome. */
 export function writeRefusal(role: Role): WriteRefusal {
   switch (role.kind) {
+    case "recovering":
+      return role.then.kind === "leading" ? "loading" : writeRefusal(role.then);
     case "leading":
       return null;
     case "following":
@@ -221,6 +249,8 @@ export function writeRefusal(role: Role): WriteRefusal {
 
 export function heldBy(role: Role): Holding {
   switch (role.kind) {
+    case "recovering":
+      return "nothing";
     case "leading":
       return "whole";
     case "following":
@@ -240,6 +270,8 @@ export function hasState(role: Role): boolean {
 /** Whom its session dials; null on a node that leads, and before a source is chosen. */
 export function upstreamOf(role: Role): Address | null {
   switch (role.kind) {
+    case "recovering":
+      return upstreamOf(role.then);
     case "leading":
       return null;
     case "following":
@@ -260,6 +292,8 @@ export function consentOf(role: Role): GivenConsent {
 /** It was started to lead, and has not got there: what it is, for people and restarts. */
 export function seedingOf(role: Role): Seeding | null {
   switch (role.kind) {
+    case "recovering":
+      return seedingOf(role.then);
     case "leading":
     case "following":
       return null;
@@ -275,6 +309,8 @@ export const NEVER_SYNCED =
   "this node never had a state, and would be an empty primary; wait for its first sync, or say REPLICAOF NO ONE FORCE";
 export const TORN =
   "the state is inside a batch that could not be applied whole; follow a node that has one (REPLICAOF host port), which sends a snapshot";
+export const RECOVERING =
+  "the state is still being recovered from the disk; say it again when it is (INFO persistence, loading:0)";
 export const STOPPED = "this node was stopped";
 
 /** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */

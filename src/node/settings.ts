@@ -314,7 +314,22 @@ const TABLE = {
     fallback: "",
     of: "both",
     embedded: "both",
-    help: "where the node keeps its replica id, its role and a half received snapshot",
+    help: "where the node keeps its state, its role, its id and a half received snapshot",
+  },
+  persist: {
+    key: "persist",
+    kind: "choice",
+    fallback: "yes",
+    choices: ["yes", "no"],
+    of: "both",
+    help: "keep the state in --dir; no: all but the state and its log",
+  },
+  "accept-loss": {
+    key: "acceptLoss",
+    kind: "switch",
+    fallback: "false",
+    of: "both",
+    help: "once: lead with what is left in --dir, though what was synced is missing",
   },
   "checkpoint-rate": {
     key: "checkpointRate",
@@ -413,18 +428,3 @@ export const SETTINGS: readonly Setting[] = (Object.keys(TABLE) as SettingName[]
   name,
   ...(TABLE[name] satisfies Row),
 }));
-
-/** Those of one command. */
-export function settingsOf(command: "primary" | "replica"): readonly Setting[] {
-  return SETTINGS.filter(({ of }) => of === "both" || of === command);
-}
-
-/** The default of a setting, as it would be written. */
-export function defaultOf({ fallback, profiles }: Setting, profile: Profile): string {
-  return profile === "lan" ? fallback : (profiles?.[profile] ?? fallback);
-}
-
-/** HAWSER_REPL_PORT of repl-port. */
-export function variableOf(name: string): string {
-  return `HAWSER_${name.replaceAll("-", "_").toUpperCase()}`;
-}

@@ -51,6 +51,7 @@ export function nodeStatus(
     parked: parkedStatus(feeder, nowMs),
     writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
     links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
+    recovery: null,
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,
   };

@@ -20,6 +20,7 @@ const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   readonly: ERR.readonly,
   seeding: ERR.seeding,
   disk: ERR.disk,
+  loading: ERR.loading,
 };
 
 /** Executes the command `call` points at; `found` is its table entry. */

@@ -139,12 +139,24 @@ function checkpointFields(port: PortContext): InfoFields {
   ];
 }
 
+/** What is being loaded: from the disk, or from the upstream. */
+function loadOf(port: PortContext): {
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  readonly startedAtMs: number;
+} | null {
+  const { recovery, upstream } = port.node.status();
+  if (recovery === null) return upstream?.restore ?? null;
+  const { loadedBytes: bytes, totalBytes: bytesTotal, startedAtMs } = recovery;
+  return { bytes, bytesTotal, startedAtMs };
+}
+
 /** redis's fields of a load under way; clients wait by the last. */
 function loadingFields(port: PortContext): InfoFields {
   if (!port.node.isLoading()) return [];
-  const restore = port.node.status().upstream?.restore ?? null;
-  if (restore === null) return [["loading_eta_seconds", 1]];
-  const { bytes, bytesTotal, startedAtMs } = restore;
+  const load = loadOf(port);
+  if (load === null) return [["loading_eta_seconds", 1]];
+  const { bytes, bytesTotal, startedAtMs } = load;
   const seconds = Math.max(0, Date.now() - startedAtMs) / 1000;
   const left = Math.max(0, bytesTotal - bytes);
   const eta = bytes === 0 ? 1 : Math.ceil((left * seconds) / bytes);

@@ -65,11 +65,11 @@ test("e2e: dir: a primary that was told to follow => after a restart it still do
   await expect(again.call("SET", "k", "v")).rejects.toThrow(/^READONLY/);
 });
 
-test("e2e: dir: a promoted replica that restarts => an empty primary that says so; nobody loses data", async () => {
+test("e2e: dir: a promoted replica that restarts without its state => an empty primary that says so; nobody loses data", async () => {
   const fleet = useFleet();
   const dir = directory(fleet);
   const old = await fleet.primary();
-  const promoted = await fleet.replica(old, "--dir", dir);
+  const promoted = await fleet.replica(old, "--dir", dir, "--persist", "no");
   const other = await fleet.replica(old);
   await fill(old, { keys: 300 });
   await converge([old, promoted, other]);
@@ -78,7 +78,8 @@ test("e2e: dir: a promoted replica that restarts => an empty primary that says s
   await converge([promoted, other]);
   await promoted.kill();
 
-  const again = await fleet.replica(old, ...portsOf(promoted), "--dir", dir);
+  const flags = [...portsOf(promoted), "--dir", dir, "--persist", "no"];
+  const again = await fleet.replica(old, ...flags);
   expect((await again.status()).role).toBe("primary");
   expect(again.find("primary_starts_empty")?.level).toBe("warn");
   expect(again.find("role_remembered")?.["remembered"]).toBe("primary");

@@ -236,6 +236,7 @@ export class SimNode implements Host, TurnShell {
         of: flags.of === "" ? null : addressOf(flags.of),
         seedFrom: flags.sources.map(addressOf),
         roleFromFlags: false,
+        keepsState: false,
       },
       disk.node === "" ? null : decodeNode(disk.node).role,
     );

@@ -1,7 +1,8 @@
 /** docs/reference/options.md is what the table of settings makes of it: npm run docs writes it. */
 import { expect, test } from "vitest";
 import { optionsPage } from "../../../scripts/docs/options-page.ts";
-import { defaultOf, SETTINGS, type Setting } from "../../../src/node/settings.ts";
+import { SETTINGS, type Setting } from "../../../src/node/settings.ts";
+import { defaultOf } from "../../../src/node/setting-lookup.ts";
 import { document, section, tableRows } from "./documents.ts";
 
 const options = document("docs/reference/options.md").text;

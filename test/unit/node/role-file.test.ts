@@ -17,7 +17,13 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 function recall(flags: Partial<RoleFlags>): readonly unknown[] {
   const told: unknown[] = [];
-  const all = { command: "primary", of: null, seedFrom: [], roleFromFlags: false } as const;
+  const all = {
+    command: "primary",
+    of: null,
+    seedFrom: [],
+    roleFromFlags: false,
+    keepsState: false,
+  } as const;
   const { role, upstream } = new RoleFile(dir).recall(
     { ...all, ...flags },
     (level, event, fields) => told.push([level, event, fields]),
@@ -38,7 +44,7 @@ test("another role remembered => it wins, and the log says over what", () => {
 test("--role-from-flags => the flags win, and what was remembered is forgotten", () => {
   new RoleFile(dir).write({ role: "replica", upstream: Y });
   const fields = { remembered: "replica of y:2", flags: "primary" };
-  expect(recall({ roleFromFlags: true })).toEqual([
+  expect(recall({ roleFromFlags: true, keepsState: false })).toEqual([
     "primary",
     null,
     ["warn", "role_from_flags", fields],

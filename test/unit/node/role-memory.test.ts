@@ -17,7 +17,7 @@ const flags = (
   of: RoleFlags["of"] = null,
   seedFrom: RoleFlags["seedFrom"] = [],
   roleFromFlags = false,
-): RoleFlags => ({ command, of, seedFrom, roleFromFlags });
+): RoleFlags => ({ command, of, seedFrom, roleFromFlags, keepsState: false });
 
 describe("startingRole", () => {
   test.each<[string, RoleFlags, RoleMemory | null, string]>([

@@ -13,11 +13,13 @@ import {
   seedingOf,
   startFollowing,
   startLeading,
+  startRecovering,
   startSeeding,
   toFailed,
   toFollowing,
   toLeading,
   toPromoting,
+  toRecovered,
   toStopped,
   toSyncing,
   TORN,
@@ -44,6 +46,10 @@ const KINDS = Object.keys(ROLE_MOVES) as Role["kind"][];
 
 describe("moves", () => {
   const legal = new Set([
+    "recovering -> leading",
+    "recovering -> following",
+    "recovering -> seeding",
+    "recovering -> stopped",
     "leading -> following",
     "leading -> stopped",
     "following -> following",
@@ -102,6 +108,13 @@ describe("moves", () => {
     expect(() => toFailed(toPromoting(seeding, done))).toThrow("nobody sent");
   });
 
+  test("recovering => what it starts in, with what there was", () => {
+    expect(toRecovered(startRecovering(leading), "whole")).toBe(leading);
+    const never = startFollowing(X, "none");
+    expect(toRecovered(startRecovering(never), "whole")).toMatchObject({ holds: "whole" });
+    expect(toRecovered(startRecovering(never), "nothing")).toEqual(never);
+  });
+
   test("a role is a value: no move changes the one before", () => {
     const before = JSON.stringify(following);
     withHolding(following, "torn");
@@ -137,6 +150,9 @@ describe("within a role", () => {
 
 /** Role, then: its name, why a write is refused, whether there is a state, whom it dials, it seeds. */
 const TABLE: readonly (readonly [string, Role, readonly unknown[]])[] = [
+  ["recovering, to lead", startRecovering(leading), ["primary", "loading", false, null, false]],
+  ["recovering, to follow", startRecovering(following), ["replica", "readonly", false, X, false]],
+  ["recovering, to seed", startRecovering(seeding), ["replica", "seeding", false, null, true]],
   ["leading", leading, ["primary", null, true, null, false]],
   ["following", following, ["replica", "readonly", true, X, false]],
   ["following, never synced", startFollowing(X, "none"), ["replica", "readonly", false, X, false]],

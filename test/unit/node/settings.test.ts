@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import { rangeOf, readSetting, showSetting } from "../../../src/node/setting-text.ts";
-import { defaultOf, SETTINGS, variableOf } from "../../../src/node/settings.ts";
+import { SETTINGS } from "../../../src/node/settings.ts";
+import { defaultOf, variableOf } from "../../../src/node/setting-lookup.ts";
 
 test.each(SETTINGS)("$name: every default is in range, and is written as it is read", (setting) => {
   for (const profile of ["lan", "wan", "edge"] as const) {

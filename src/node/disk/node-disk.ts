@@ -1,0 +1,246 @@
+/**
+ * The data directory of a process's node: recovered into the state in slices of the loop, then the log
+ * goes on in it.
+ *
+ *   open()   what is there -> recovery -> what the node is told -> a log file begins at the end, synced
+ *   stop()   all that was handed over is synced
+ *
+ * Owns: slices, progress, what the log says of a recovery, the thread. Does not own: the lock
+ * (directory-lock.ts), recovery (disk-recovery.ts), what is handed over (log/disk/disk-store.ts).
+ * Tested in: test/e2e/recovery.test.ts.
+ */
+import { performance } from "node:perf_hooks";
+import { DiskError } from "../../errors.ts";
+import { DiskStore } from "../../log/disk/disk-store.ts";
+import type { LogName } from "../../log/history.ts";
+import { logFileName } from "../../log/disk/log-file-names.ts";
+import type { Manifest } from "../../log/disk/manifest.ts";
+import { writeManifest } from "../../log/disk/manifest-file.ts";
+import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
+import type { Journal } from "../../primary/journal.ts";
+import { chainStart } from "../../wire/frame.ts";
+import { randomId } from "../../wire/id.ts";
+import type { RecoveryStatus } from "../api.ts";
+import type { NodeCore } from "../core.ts";
+import { openDataDirectory } from "./data-directory.ts";
+import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
+import { FsTree } from "./fs-folder.ts";
+import { LogThread } from "./log-thread.ts";
+import { incompleteText, recoveryText } from "./recovery-text.ts";
+
+/** The loop is held for so long, ms; then others have a turn. */
+const SLICE_MS = 4;
+/** Between two lines of progress in the log, ms. */
+const TELL_MS = 2_000;
+/** A log file has about so many bytes. */
+const FILE_BYTES = 64 * 1024 * 1024;
+/** A clock that is further back than this is told of, ms. */
+const CLOCK_BACK_MS = 60_000;
+
+export interface NodeDiskOptions {
+  readonly dir: string;
+  readonly policy: FsyncPolicy;
+  /** --accept-loss. */
+  readonly acceptLoss: boolean;
+}
+
+export class NodeDisk {
+  readonly store: DiskStore;
+  /** The recovery under way; null before and after. */
+  recovery: DiskRecovery | null = null;
+  readonly #options: NodeDiskOptions;
+  readonly #journal: Journal;
+  readonly #tree: FsTree;
+  #core: NodeCore | null = null;
+  #startedAtMs = 0;
+  #toldAtMs = 0;
+  #onFree: () => void = () => undefined;
+  #isStopped = false;
+
+  constructor(options: NodeDiskOptions, journal: Journal) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#tree = new FsTree(options.dir);
+    this.store = new DiskStore({
+      name: () => this.#name(),
+      onTrouble: (trouble) => {
+        if (trouble !== null) journal("error", "disk_trouble", { why: trouble.message });
+      },
+    });
+  }
+
+  get status(): RecoveryStatus | null {
+    if (this.recovery === null) return null;
+    return { startedAtMs: this.#startedAtMs, ...this.recovery.progress };
+  }
+
+  /**
+   * The node has what is in the directory, and its log goes on there.
+   * @returns what was in it; null when it was stopped meanwhile
+   * @throws {DiskError} naming the file, and what to do
+   */
+  async open(core: NodeCore): Promise<"nothing" | "whole" | null> {
+    this.#core = core;
+    const directory = openDataDirectory(this.#tree, randomId);
+    const found = directory.isNew ? null : await this.#recover(core, directory);
+    if (this.#wasStopped()) return null;
+    const manifest = found === null ? directory.manifest : this.#judge(found, core);
+    const hasState = found?.hasState === true;
+    if (hasState) {
+      const { rank, lineage } = found;
+      core.identity.adopt({ history: found.position.history, rank, lineage }, null);
+      core.roles.recovered(found.position.offset);
+    } else core.backlog.begin(0, chainStart(core.identity.history));
+    // A leader that lacks what its replicas have takes it from them here.
+    await this.#begin(core, manifest, found?.nextNumber ?? 1);
+    if (this.#wasStopped()) return null;
+    const holds = hasState ? "whole" : "nothing";
+    core.roles.opened(holds);
+    return holds;
+  }
+
+  #wasStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** All that was handed over is on the disk then. @returns why it is not, else null */
+  async stop(): Promise<DiskError | null> {
+    this.#isStopped = true;
+    this.#onFree();
+    return new Promise((resolve) => {
+      this.store.stop(resolve);
+    });
+  }
+
+  /** Term 0 is of a log that nobody has led: its node never had a state. */
+  #name(): LogName {
+    const { history, rank, lineage } = this.#core!.identity;
+    return { history, rank, lineage };
+  }
+
+  // --- recovery -----------------------------------------------------------------------------------
+
+  async #recover(
+    core: NodeCore,
+    directory: ReturnType<typeof openDataDirectory>,
+  ): Promise<RecoveredNode | null> {
+    this.#startedAtMs = Date.now();
+    this.#toldAtMs = this.#startedAtMs;
+    const recovery = new DiskRecovery({
+      root: this.#tree.root,
+      directory,
+      state: core.state,
+      log: core.backlog,
+      onFree: () => this.#onFree(),
+    });
+    this.recovery = recovery;
+    try {
+      while (!(await this.#slice(recovery)));
+    } catch (error) {
+      recovery.abandon();
+      throw error;
+    } finally {
+      this.recovery = null;
+    }
+    const { result } = recovery;
+    if (result !== null) this.#tell(result);
+    return result;
+  }
+
+  /** True when it is done, or nobody wants it any more. */
+  async #slice(recovery: DiskRecovery): Promise<boolean> {
+    if (this.#isStopped) {
+      recovery.abandon();
+      return true;
+    }
+    const untilMs = performance.now() + SLICE_MS;
+    let step = recovery.step();
+    while (step === "more" && performance.now() < untilMs) step = recovery.step();
+    this.#tellProgress();
+    if (step === "done") return true;
+    await new Promise<void>((resolve) => {
+      if (step === "waits") this.#onFree = resolve;
+      else setImmediate(resolve);
+    });
+    return false;
+  }
+
+  /** What of the manifest counts now. @throws {DiskError} when this node is to lead and lacks something */
+  #judge(found: RecoveredNode, core: NodeCore): Manifest {
+    const { incompleteTo, manifest, verdict, lastLog, position } = found;
+    const { now } = core.roles;
+    if (incompleteTo === null) return manifest;
+    const file = logFileName(Math.max(lastLog, 1));
+    const text = incompleteText(file, verdict);
+    this.#journal("error", "log_incomplete", { why: text });
+    if (now.kind !== "recovering" || now.then.kind !== "leading") return manifest;
+    if (!this.#options.acceptLoss) throw new DiskError("ERR_DISK_DAMAGED", text);
+    const whole = { ...manifest, incompleteTo: null };
+    writeManifest(this.#tree.root, whole);
+    this.#journal("warn", "loss_accepted", { offset: position.offset, file });
+    return whole;
+  }
+
+  // --- what the log says --------------------------------------------------------------------------
+
+  #tellProgress(): void {
+    const nowMs = Date.now();
+    const { status } = this;
+    if (status === null || nowMs - this.#toldAtMs < TELL_MS) return;
+    this.#toldAtMs = nowMs;
+    this.#journal("info", "recovering", { progress: recoveryText(status, nowMs) });
+  }
+
+  #tell(found: RecoveredNode): void {
+    const { verdict, repair, records, position, checkpoint, damaged, lastLog } = found;
+    for (const why of damaged) this.#journal("error", "checkpoint_damaged", { why });
+    if (repair.cutBytes > 0)
+      this.#journal("warn", "log_cut", {
+        file: logFileName(lastLog),
+        offset: verdict.end,
+        kind: verdict.reason,
+        verdict: verdict.kind,
+        cut_bytes: repair.cutBytes,
+        copied_bytes: repair.copiedBytes,
+        files_aside: repair.filesAside,
+      });
+    this.#tellClock();
+    this.#journal("info", "recovered", {
+      records,
+      history: position.history,
+      offset: position.offset,
+      checkpoint: checkpoint?.position.offset ?? -1,
+      clean: verdict.clean,
+      ms: Date.now() - this.#startedAtMs,
+    });
+  }
+
+  #tellClock(): void {
+    const aheadMs = this.#core!.backlog.newestClockMs - Date.now();
+    if (aheadMs > CLOCK_BACK_MS) this.#journal("warn", "clock_behind_log", { ms: aheadMs });
+  }
+
+  // --- the log goes on ----------------------------------------------------------------------------
+
+  async #begin(core: NodeCore, manifest: Manifest, number: number): Promise<void> {
+    if (this.#isStopped) return;
+    const { dir, policy } = this.#options;
+    const { store } = this;
+    const { position } = core;
+    const name = this.#name();
+    const thread = new LogThread(
+      dir,
+      { manifest, number, position, name, fileBytes: FILE_BYTES, policy },
+      {
+        heard: (message) => {
+          store.hear(message);
+        },
+        looked: () => {
+          store.looked();
+        },
+      },
+    );
+    store.begin(thread, position.offset);
+    await thread.begun;
+  }
+}
