@@ -8,7 +8,7 @@
  *   promised     the highest rank that it said it would follow
  *   led          the highest rank that it led with
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
- *   peers        who followed it when it last led or fed, newest last
+ *   peers        meant for who followed it, newest last; nothing writes them yet
  *
  * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
  * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
