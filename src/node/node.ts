@@ -134,7 +134,12 @@ export class DaemonNode implements HawserNode {
   }
 
   private makeDisk({ dir, acceptLoss }: NodeOptions): NodeDisk {
-    return new NodeDisk({ dir, acceptLoss, policy: "everysec" }, this.journal);
+    const { settings } = this;
+    const checkpointRate = (): number => settings.checkpointRate;
+    return new NodeDisk(
+      { dir, acceptLoss, policy: "everysec", keep: settings, checkpointRate },
+      this.journal,
+    );
   }
 
   private makeCore(): NodeCore {
@@ -300,6 +305,7 @@ export class DaemonNode implements HawserNode {
         snapshot_bytes: snapshotBytes,
       });
     this.feeder.cutWaiters();
+    this.core.checkpointer?.stop("the node stops");
     await this.pool.close();
     await this.partFile?.close();
     const failure = (await this.disk?.stop()) ?? null;
@@ -403,6 +409,7 @@ export class DaemonNode implements HawserNode {
   }
 
   settingsChanged(): void {
+    if (this.disk?.store.isBegun === true) this.disk.reviewKept();
     this.turn.want();
   }
 }

@@ -26,16 +26,22 @@ const NO_FILE: CheckpointFile = {
 export class StoreCheckpoints implements CheckpointDisk {
   readonly #store: DiskStore;
   readonly #pathOf: (generation: number) => string;
+  readonly #beforePublish: () => void;
   readonly #open: OpenCheckpoint;
 
-  /** @param pathOf the folder of a generation */
+  /**
+   * @param pathOf the folder of a generation
+   * @param beforePublish called before a checkpoint counts, which lets older log files go
+   */
   constructor(
     store: DiskStore,
     pathOf: (generation: number) => string,
+    beforePublish: () => void,
     open: OpenCheckpoint = (data, events) => new CheckpointThread(data, events),
   ) {
     this.#store = store;
     this.#pathOf = pathOf;
+    this.#beforePublish = beforePublish;
     this.#open = open;
   }
 
@@ -60,6 +66,7 @@ export class StoreCheckpoints implements CheckpointDisk {
   }
 
   publish(entry: CheckpointEntry, done: (why: string) => void): void {
+    this.#beforePublish();
     this.#store.publish(entry, (error) => {
       done(error ?? "");
     });

@@ -5,15 +5,18 @@
  *   open()   what is there -> recovery -> what the node is told -> a log file begins at the end, synced
  *   stop()   all that was handed over is synced
  *
- * Owns: slices, progress, what the log says of a recovery, the thread. Does not own: the lock
- * (directory-lock.ts), recovery (disk-recovery.ts), what is handed over (log/disk/disk-store.ts).
+ * Owns: slices, progress, what the log says of a recovery, the threads beside the log. Does not own: the
+ * lock (directory-lock.ts), recovery (disk-recovery.ts), what is handed over (log/disk/disk-store.ts).
  * Tested in: test/e2e/recovery.test.ts.
  */
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { DiskError } from "../../errors.ts";
-import { DiskStore } from "../../log/disk/disk-store.ts";
+import { DiskStore, type Generation } from "../../log/disk/disk-store.ts";
+import { generationName } from "../../log/disk/generation-names.ts";
 import type { LogName } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
+import { readLogHead } from "../../log/disk/log-head.ts";
 import type { Manifest } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
@@ -22,7 +25,9 @@ import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
 import type { RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
+import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { openDataDirectory } from "./data-directory.ts";
+import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
 import { FsTree } from "./fs-folder.ts";
 import { LogThread } from "./log-thread.ts";
@@ -42,6 +47,10 @@ export interface NodeDiskOptions {
   readonly policy: FsyncPolicy;
   /** --accept-loss. */
   readonly acceptLoss: boolean;
+  /** --log-keep and the backlog as they are now. */
+  readonly keep: KeepSettings;
+  /** --checkpoint-rate as it is now. */
+  readonly checkpointRate: () => number;
 }
 
 export class NodeDisk {
@@ -51,6 +60,7 @@ export class NodeDisk {
   readonly #options: NodeDiskOptions;
   readonly #journal: Journal;
   readonly #tree: FsTree;
+  readonly #reading: DiskReading;
   #core: NodeCore | null = null;
   #startedAtMs = 0;
   #toldAtMs = 0;
@@ -63,10 +73,12 @@ export class NodeDisk {
     this.#tree = new FsTree(options.dir);
     this.store = new DiskStore({
       name: () => this.#name(),
+      onRestart: (offset) => this.#core?.checkpointer?.replaced(offset),
       onTrouble: (trouble) => {
         if (trouble !== null) journal("error", "disk_trouble", { why: trouble.message });
       },
     });
+    this.#reading = new DiskReading(this.store, options.dir, journal);
   }
 
   get status(): RecoveryStatus | null {
@@ -107,9 +119,11 @@ export class NodeDisk {
   async stop(): Promise<DiskError | null> {
     this.#isStopped = true;
     this.#onFree();
-    return new Promise((resolve) => {
+    const failure = await new Promise<DiskError | null>((resolve) => {
       this.store.stop(resolve);
     });
+    await this.#reading.stop();
+    return failure;
   }
 
   /** Term 0 is of a log that nobody has led: its node never had a state. */
@@ -240,7 +254,40 @@ export class NodeDisk {
         },
       },
     );
-    store.begin(thread, position.offset);
+    const oldest = this.#oldestLog(manifest, number, position.offset);
+    store.begin(thread, position.offset, this.#reading.back(manifest.directoryId, oldest));
     await thread.begun;
+    if (!this.#wasStopped()) this.#makeCheckpoints(core, manifest, oldest.offset);
+  }
+
+  /** The first log file that there is once `number` has begun at `end`. */
+  #oldestLog(manifest: Manifest, number: number, end: number): Generation & { offset: number } {
+    const { generation, firstLog, directoryId } = manifest;
+    if (firstLog === number) return { generation, number, offset: end };
+    const file = this.#tree.folder(generationName(generation)).open(logFileName(firstLog));
+    try {
+      const head = readLogHead(file, firstLog, { directoryId, generation })?.head;
+      // Why not an error: recovery has read what it needs, and a link finds the rest damaged.
+      return { generation, number: firstLog, offset: head?.start.offset ?? end };
+    } finally {
+      file.close();
+    }
+  }
+
+  // --- checkpoints --------------------------------------------------------------------------------
+
+  #makeCheckpoints(core: NodeCore, manifest: Manifest, since: number): void {
+    const pathOf = (generation: number): string =>
+      join(this.#options.dir, generationName(generation));
+    const disk = new StoreCheckpoints(this.store, pathOf, () => this.reviewKept());
+    const newest = manifest.checkpoints[0] ?? null;
+    this.reviewKept();
+    core.makeCheckpointer(disk, this.#options.checkpointRate, newest, since).start();
+  }
+
+  /** What replicas need of the log is told before log files may go: a checkpoint lets them. */
+  reviewKept(): void {
+    const { feeder } = this.#core!;
+    this.#reading.review(this.#options.keep, feeder.readingFrom);
   }
 }

@@ -26,7 +26,7 @@ function store(generation: number | null): DiskStore {
 }
 
 test("a cut that never comes is -1, a checkpoint that counts is no reason", () => {
-  const disk = new StoreCheckpoints(store(3), String);
+  const disk = new StoreCheckpoints(store(3), String, () => undefined);
   const heard: (number | string)[] = [];
   disk.cut(10, (log) => void heard.push(log));
   disk.cut(0, (log) => void heard.push(log));
@@ -42,8 +42,17 @@ test("a file is begun in the folder of its generation; without one, or a thread,
     paths.push(data.path);
     throw new Error("EAGAIN");
   };
-  new StoreCheckpoints(store(3), (n) => `generation ${n}`, open).begin(7, BEGIN, events(heard));
-  const file = new StoreCheckpoints(store(null), String, open).begin(7, BEGIN, events(heard));
+  new StoreCheckpoints(
+    store(3),
+    (n) => `generation ${n}`,
+    () => undefined,
+    open,
+  ).begin(7, BEGIN, events(heard));
+  const file = new StoreCheckpoints(store(null), String, () => undefined, open).begin(
+    7,
+    BEGIN,
+    events(heard),
+  );
   file.abandon();
   expect(heard).toEqual([]);
   await new Promise((resolve) => setImmediate(resolve));
