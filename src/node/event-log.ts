@@ -35,6 +35,8 @@ const KEPT: ReadonlySet<string> = new Set([
   "fell_behind",
   "ship_begins",
   "ship_done",
+  "copy_begins",
+  "copy_ended",
   "snapshot_frozen",
   "hold_dropped",
   "parked_snapshot_dropped",

@@ -24,7 +24,6 @@ export function nodeStatus(
   wallMs: number,
 ): NodeStatus {
   const { backlog, feeder, identity, role } = core;
-  const welcomed = feeder.links.filter((link) => link.welcomed);
   return {
     role,
     nodeId: identity.nodeId,
@@ -50,7 +49,7 @@ export function nodeStatus(
     quarantined: feeder.quarantine.count(nowMs),
     parked: parkedStatus(feeder, nowMs),
     writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
-    links: welcomed.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
+    links: feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
     recovery: null,
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,

@@ -84,7 +84,7 @@ export class Verifier {
     this.#answers.set(message.verifyId, got);
     const frozen = state.freeze();
     const asked = feeder.verify(message);
-    const connected = feeder.links.filter((link) => link.welcomed);
+    const connected = feeder.replicas;
     try {
       const own = await frozen.digest({ seed: message.seed, buckets: BUCKETS });
       // Why here: a replica that hangs must not pin memory that others' ships then have to give back.

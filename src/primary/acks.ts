@@ -12,7 +12,7 @@ type RestoreAck = Extract<Ack, { mode: "restoring" }>;
 
 /**
  * Applies an ACK to its link. Throws WireError ERR_WIRE_STATE when it claims the impossible.
- * @returns the replica streams after a ship that was not over: it has swapped
+ * @returns the replica streams after a ship that was not over: it has swapped; or a copy is whole
  */
 export function acceptAck(link: Link, ack: Ack, nowMs: number): boolean {
   link.heartbeat.acknowledged(ack.echo, nowMs);
@@ -35,6 +35,8 @@ function acceptRestoring(link: Link, ack: RestoreAck, nowMs: number): void {
 }
 
 function acceptStreaming(link: Link, ack: StreamAck, nowMs: number): boolean {
+  // To a copy END is all there is to acknowledge.
+  if (link.isCopy) return link.ship?.state === "finishing";
   // A ship was begun meanwhile: its old position says nothing any more.
   if (link.state.kind !== "streaming") return false;
   const news = link.flow.acknowledged(ack.received, ack.applied, ack.room);

@@ -24,7 +24,7 @@ import type { Link } from "./link.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { ANSWER, decideResume, type ResumeCase, type ResumeDecision } from "./resume.ts";
 import type { StateSource } from "../store/state.ts";
-import { welcome, type WelcomeOwner } from "./welcome.ts";
+import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
@@ -49,13 +49,19 @@ export function admit(
   stored: StoredChain | null,
   nowMs: number,
 ): void {
+  const isCopy = hello.purpose === "copy";
+  // Why not the format of a copy, nor whose it is: it is kept as it is, and belongs to no replica.
   const refusal =
     checkPeer(owner.options.replPassword, link, hello) ??
-    checkFormat(owner, hello) ??
+    (isCopy ? null : checkFormat(owner, hello)) ??
     checkPlace(owner, hello) ??
-    checkDuplicate(owner, link, hello, nowMs);
+    (isCopy ? null : checkDuplicate(owner, link, hello, nowMs));
   if (refusal !== null) {
     link.refuse(refusal.code, refusal.message, nowMs, refusal.retryAfterMs ?? 0);
+    return;
+  }
+  if (isCopy) {
+    welcomeCopy(owner, link, hello, nowMs);
     return;
   }
   const decision = decide(owner, hello, stored);

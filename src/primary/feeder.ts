@@ -31,7 +31,7 @@ import { Parking } from "./parking.ts";
 import { Pump, type PumpOwner } from "./pump.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Ship } from "./ship.ts";
-import { park, shipDone } from "./ship-life.ts";
+import { park, shipDone, tellCopyEnded } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "../store/state.ts";
 import { Waiters } from "./waiters.ts";
@@ -90,7 +90,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   judge(link: Link, hello: Hello, stored: StoredChain | null, nowMs: number): void {
     admit(this, link, hello, stored, nowMs);
-    if (link.welcomed) this.isFollowed = true;
+    if (link.welcomed && !link.isCopy) this.isFollowed = true;
     // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
     // could go from here to its cap.
     if (link.hold !== null) this.pacing.review(nowMs);
@@ -114,6 +114,14 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const at = this.links.indexOf(link);
     if (at >= 0) this.links.splice(at, 1);
     const reason = link.state.kind === "closed" ? link.state.reason : "peer_closed";
+    if (link.isCopy) tellCopyEnded(this, link, cut, reason, detail);
+    else this.tellLinkClosed(link, reason, detail);
+    park(this, link, cut, reason, this.stopping);
+    this.settleWaiters(this.deps.now());
+    this.deps.onLinkClosed();
+  }
+
+  private tellLinkClosed(link: Link, reason: CloseReason, detail: string): void {
     this.counters.bump(`link_drops_${reason}`);
     if (reason === "rejected") this.counters.bump("links_rejected");
     const { remote, claimedId: replica, sent, applied } = link;
@@ -121,9 +129,6 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const fields = { remote, replica, welcomed, reason, detail, sent, applied };
     if (reason === "answered") this.deps.journal("debug", "link_closed", fields);
     else this.deps.journal(QUIET.has(reason) ? "info" : "warn", "link_closed", fields);
-    park(this, link, cut, reason, this.stopping);
-    this.settleWaiters(this.deps.now());
-    this.deps.onLinkClosed();
   }
 
   wantPump(): void {
@@ -157,6 +162,11 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     const { node } = this.deps;
     const isOurs = node.role === "primary" && node.lineage.length === 0;
     return !isOurs && this.backlog.store.first > this.backlog.first;
+  }
+
+  /** Links of replicas: what is counted, listed and waited for. */
+  get replicas(): readonly Link[] {
+    return this.links.filter((link) => link.welcomed && !link.isCopy);
   }
 
   /** Links that the store of the log feeds. */
@@ -197,7 +207,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     if (link === undefined || snapshot === null) return;
     const nowMs = this.deps.now();
     link.movement.progressed(nowMs);
-    if (link.hold === null)
+    // Why not a copy: no log follows its snapshot, and writers never give way to it.
+    if (link.hold === null && !link.isCopy)
       link.sync.keep(this.holds.add(snapshot.offset, this.options.chunkBytes));
     this.pacing.review(nowMs);
     this.wantPump();

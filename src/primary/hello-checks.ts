@@ -79,7 +79,8 @@ export function checkDuplicate(
   nowMs: number,
 ): Refusal | null {
   const older = owner.links.find(
-    (other) => other !== link && other.welcomed && other.hello?.storeId === hello.storeId,
+    (other) =>
+      other !== link && other.welcomed && !other.isCopy && other.hello?.storeId === hello.storeId,
   );
   if (older === undefined) return null;
   const silentMs = nowMs - older.movement.receivedMs;

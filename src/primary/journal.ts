@@ -30,6 +30,8 @@ export const FEEDER_COUNTERS = [
   "sync_full",
   "sync_partial_ok",
   "sync_partial_err",
+  "copies_begun",
+  "copies_done",
   "snapshot_resumes",
   "snapshot_chunks_sent",
   "snapshot_bytes_sent",

@@ -36,7 +36,7 @@ export function isDrained(feeder: LackingOwner): boolean {
 }
 
 function lacksAny(feeder: LackingOwner, link: Link): boolean {
-  if (!link.welcomed || link.state.kind === "waiting") return false;
+  if (!link.welcomed || link.isCopy || link.state.kind === "waiting") return false;
   if (link.currentShip !== null) return true;
   return link.received < feeder.backlog.next;
 }

@@ -9,6 +9,7 @@
  *              |                     +-------------------+------------------------+
  *              +----> closed <---- from every state, with a reason
  *
+ * A link whose purpose is copy goes from shipping to closed: END is the last that it is sent.
  * A state has what there is only in it; what outlives it is the link's (link.ts).
  * Owns: the union and its legal moves. Does not own: what is sent (link.ts), decisions (resume.ts).
  * Tested in: test/unit/docs/tables.test.ts, test/unit/primary/feeder.test.ts.
@@ -38,6 +39,7 @@ export type CloseReason =
   | "replica_refused"
   | "rejected"
   | "answered"
+  | "copied"
   | "protocol"
   | "handshake_timeout"
   | "silence"

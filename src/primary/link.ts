@@ -165,6 +165,11 @@ export class Link extends ControlSink {
     return this.hello !== null && this.state.kind !== "closed";
   }
 
+  /** It takes one snapshot, and counts for nobody: its purpose is copy. */
+  get isCopy(): boolean {
+    return this.#hello?.purpose === "copy";
+  }
+
   /** Log offset after the last byte given to the socket. */
   get sent(): number {
     return this.flow.sent;

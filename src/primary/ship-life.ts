@@ -5,8 +5,9 @@
  *        ^                                                   |                     |
  *        +---- fellBehind: streamed too slowly               +-- cut: park --------+-- shipDone
  *
+ * To a copy END is the last: acknowledged, the link ends, and nothing is kept of one that is cut.
  * Owns: messages, log lines, parking at the moves of a ship. Does not own: chunks (reading.ts).
- * Tested in: test/unit/primary/feeder.test.ts.
+ * Tested in: test/unit/primary/feeder.test.ts, test/unit/primary/copy.test.ts.
  */
 import { Cursor } from "../log/cursor.ts";
 import type { Backlog } from "../log/backlog.ts";
@@ -41,8 +42,10 @@ export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numbe
   // up to the snapshot is the same, and the stream that follows is the new history's.
   const { node } = owner.deps;
   ship.announced();
-  owner.counters.bump(ship.resumed ? "snapshot_resumes" : "sync_full");
-  owner.deps.journal("info", "ship_begins", {
+  const sync = ship.resumed ? "snapshot_resumes" : "sync_full";
+  owner.counters.bump(link.isCopy ? "copies_begun" : sync);
+  const event = link.isCopy ? "copy_begins" : "ship_begins";
+  owner.deps.journal("info", event, {
     remote: link.remote,
     replica: link.hello?.storeId ?? "",
     snapshot: snapshot.id,
@@ -74,6 +77,7 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
   link.say({ type: "end", snapshotId: ship.snapshotId, ...totals }, nowMs);
   owner.shipping.leave(ship);
   ship.ended();
+  if (link.isCopy) return;
   if (offset < owner.backlog.oldest) {
     link.bye("ship", `the backlog no longer holds ${offset}`, "ship_failed", nowMs);
     return;
@@ -84,6 +88,10 @@ export function finishShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numb
 
 /** The replica's first streaming ACK after a ship: it has swapped, nothing needs the snapshot. */
 export function shipDone(owner: ShipOwner, link: Link): void {
+  if (link.isCopy) {
+    copyDone(owner, link);
+    return;
+  }
   const ship = link.swapped(owner.deps.now());
   if (ship === null) return;
   ship.swapped();
@@ -92,6 +100,26 @@ export function shipDone(owner: ShipOwner, link: Link): void {
     replica: link.hello?.storeId ?? "",
     bytes: ship.bytesSent,
   });
+}
+
+/** A copy has acknowledged END: it has all that it came for. */
+function copyDone(owner: ShipOwner, link: Link): void {
+  link.ship!.swapped();
+  owner.counters.bump("copies_done");
+  link.bye("copied", "the copy is whole", "copied", owner.deps.now());
+}
+
+/** The link of a copy ended: a line of its own, as no replica is gone. */
+export function tellCopyEnded(
+  owner: Pick<ShipOwner, "deps">,
+  { remote }: Link,
+  ship: Ship | null,
+  reason: CloseReason,
+  detail: string,
+): void {
+  const bytes = ship?.bytesSent ?? 0;
+  const level = reason === "copied" ? "info" : "warn";
+  owner.deps.journal(level, "copy_ended", { remote, reason, detail, bytes });
 }
 
 /** The log does not reach back to where this link is. */
@@ -126,7 +154,7 @@ export function park(
   const hold = sync.releaseHold();
   const snapshot = cut?.snapshot ?? null;
   if (hello === null || (snapshot === null && hold === null)) return;
-  if (UNPARKED.has(reason) || stopping) {
+  if (UNPARKED.has(reason) || stopping || link.isCopy) {
     snapshot?.release();
     owner.holds.drop(hold);
     return;

@@ -82,6 +82,15 @@ export function welcome(
   owner.wantPump();
 }
 
+/** A copy gets a snapshot of its own, whatever it has, and nothing is kept for it. */
+export function welcomeCopy(owner: WelcomeOwner, link: Link, hello: Hello, nowMs: number): void {
+  link.welcome(hello);
+  owner.crowd.welcomed(link.remote);
+  sayWelcome(owner, link, hello, "ship_new", 0, 0, nowMs);
+  owner.requestShip(link, nowMs, -1);
+  owner.wantPump();
+}
+
 function welcomeShip(
   owner: WelcomeOwner,
   link: Link,
@@ -131,7 +140,7 @@ function sayWelcome(
   const { replPassword: password } = owner.options;
   const { next: offset, chain } = owner.backlog;
   const { remote } = link;
-  journal("debug", "link_welcomed", { remote, replica: hello.storeId, decision });
+  if (!link.isCopy) journal("debug", "link_welcomed", { remote, replica: hello.storeId, decision });
   link.say(
     {
       type: "welcome",

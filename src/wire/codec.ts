@@ -69,6 +69,7 @@ const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {
   protocol: 4,
   ship: 6,
   not_ready: 7,
+  copied: 8,
 };
 
 const ACK_MODE: Readonly<Record<m.Ack["mode"], number>> = { streaming: 1, restoring: 2 };

@@ -11,7 +11,7 @@
  *   ACK          6     replica  progress, heartbeat (1 s)            -
  *   SNAPSHOT     7     feeder   a ship begins or is resumed          ACK (restoring)
  *   CHUNK        8     feeder   payload of a ship                    ACK (restoring)
- *   END          9     feeder   the ship is complete                 ACK (streaming)
+ *   END          9     feeder   the ship is complete                 ACK (streaming), of a copy BYE follows
  *   BYE         10     either   planned close, with a code           -
  *   VERIFY      11     feeder   marks a position to be digested      DIGEST
  *   DIGEST      12     replica  sums of the state at that position   -
@@ -276,7 +276,7 @@ export interface SnapshotEnd {
   readonly digest: string;
 }
 
-export type ByeCode = "shutdown" | "history_changed" | "protocol" | "ship" | "not_ready";
+export type ByeCode = "shutdown" | "history_changed" | "protocol" | "ship" | "not_ready" | "copied";
 
 export interface Bye {
   readonly type: "bye";

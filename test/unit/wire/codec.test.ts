@@ -155,9 +155,9 @@ describe("fields: what a peer must not send", () => {
   });
 
   test("a number that is no choice", () => {
-    expectRefused(patched(bye, 0, 0), "0, not one of 1 2 4 6 7");
+    expectRefused(patched(bye, 0, 0), "0, not one of 1 2 4 6 7 8");
     expectRefused(patched(bye, 0, 5), "5, not one of"); // Reserved.
-    expectRefused(patched(bye, 0, 8), "8, not one of");
+    expectRefused(patched(bye, 0, 9), "9, not one of");
     expectRefused(patched(welcome, 0, 10), "10, not one of");
   });
 

@@ -145,6 +145,7 @@ const BYES: Readonly<Record<ByeCode, true>> = {
   protocol: true,
   ship: true,
   not_ready: true,
+  copied: true,
 };
 const CONSENTS: Readonly<Record<Consent, string>> = { none: "0", replicaof: "1", reset: "2" };
 
