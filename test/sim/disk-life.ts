@@ -571,12 +571,15 @@ class LifeProcess implements KeyspaceNode {
   }
 
   #check(): void {
-    const { written, durable } = this.#store;
+    const { written, trouble } = this.#store;
+    // A store whose disk failed for good withdraws what it said; what it had said has to be there all the same.
+    const isWithdrawn = trouble?.isFatal === true && this.#store.durable === 0;
+    const durable = isWithdrawn ? this.#durable : this.#store.durable;
     if (durable > written || written > this.#store.handedOver)
       throw new SimError(`durable ${durable}, written ${written}`);
     if (durable < this.#durable || written < this.#written)
       throw new SimError(`durable ${this.#durable} to ${durable}, written went back too`);
-    if (this.#deadAt >= 0 && durable > this.#deadAt)
+    if (this.#deadAt >= 0 && !isWithdrawn && durable > this.#deadAt)
       throw new SimError(`durable ${durable} after a sync had failed at ${this.#deadAt}`);
     this.#durable = durable;
     this.#written = written;
