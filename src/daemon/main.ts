@@ -97,6 +97,11 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   for (const variable of warnings) log.warn("unknown_variable", { variable });
   const node = openNode(options, log);
   let stop = (): void => process.exit(EXIT.ok);
+  node.onDiskFailed = (trouble) => {
+    // Why at once: what was answered before is proven, and nothing after it can be.
+    log.error("stopped", { clean: false, why: trouble.message });
+    endNow(EXIT.failed);
+  };
   const clients = new ClientServer(node, log, () => stop());
   const housekeeping = new Housekeeping(clients.context);
   stop = onceStopped(log, node, clients, housekeeping);

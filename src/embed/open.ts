@@ -6,6 +6,7 @@
  * Tested in: test/unit/index.test.ts.
  */
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
+import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
@@ -31,8 +32,10 @@ export interface NodeSettings extends EmbeddedValues<"primary"> {
   readonly shipRate?: number;
   /** Shared password of replication links. */
   readonly replPassword?: string;
-  /** Where the node keeps its replica id and a half received snapshot. */
+  /** Where the node keeps its state, and who it is. */
   readonly dir?: string;
+  /** When the log in `dir` is synced; default everysec. `await primary.durable()` asks for it at any time. */
+  readonly fsync?: FsyncPolicy;
   /** Takes one line for each event; default: nothing is logged. */
   readonly log?: (line: string) => void;
   readonly logLevel?: LogLevel;

@@ -1,6 +1,6 @@
 /**
  * A primary inside your process: keys in memory, every change in the log, replicas fed from it.
- * Tested in: test/unit/index.test.ts, test/unit/embed/ready.test.ts.
+ * Tested in: test/unit/index.test.ts, test/unit/embed/ready.test.ts, test/unit/embed/durable.test.ts.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Keyspace } from "../node/keyspace.ts";
@@ -8,7 +8,7 @@ import type { DaemonNode } from "../node/node.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
 import type { Position } from "../wire/messages.ts";
-import { NodeError } from "../errors.ts";
+import { DiskError, NodeError } from "../errors.ts";
 import { newWriterTurn } from "../primary/pace.ts";
 import { type Bytes, countOf, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
@@ -58,13 +58,14 @@ export class Primary {
    * ms since 1970; without it, or with 0, the key does not expire.
    * @throws {HawserError} with nothing changed: ERR_ARGUMENT for a value that is not allowed,
    *   ERR_LOG_RECORD_SIZE when key and value do not fit into a record of 1 GiB, ERR_STORE_FULL or
-   *   ERR_LOG_FULL when there is no memory, ERR_CLOSED after close()
+   *   ERR_LOG_FULL when there is no memory, ERR_DISK_... when the disk of `dir` takes nothing,
+   *   ERR_CLOSED after close()
    */
   set(key: Bytes, value: Bytes, options: { readonly expireAt?: number } = {}): void {
     const keyBytes = keyOf(key);
     const valueBytes = valueOf(value);
     const expireAt = expiryOf(options.expireAt);
-    this.needOpen();
+    this.needWritable();
     this.keys.refresh(Date.now());
     this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
     this.node.turn.appended();
@@ -76,7 +77,7 @@ export class Primary {
    */
   delete(key: Bytes): boolean {
     const bytes = keyOf(key);
-    this.needOpen();
+    this.needWritable();
     this.keys.refresh(Date.now());
     if (!this.keys.find(bytes, 0, bytes.length)) return false;
     this.keys.remove(bytes, 0, bytes.length);
@@ -84,7 +85,13 @@ export class Primary {
     return true;
   }
 
-  /** Why: after close() a write would reach nobody. */
+  /** Why: after close() a write would reach nobody, and a disk that takes nothing would never have it. */
+  private needWritable(): void {
+    this.needOpen();
+    const { diskTrouble } = this.node;
+    if (diskTrouble !== null) throw new DiskError(diskTrouble.code, diskTrouble.message);
+  }
+
   private needOpen(): void {
     if (this.closing !== null) throw new NodeError("ERR_CLOSED", "this primary was closed");
   }
@@ -113,6 +120,16 @@ export class Primary {
       cancel();
       this.needOpen();
     }
+  }
+
+  /**
+   * Resolves once all that was written so far outlives a crash of the machine.
+   * @throws {HawserError} ERR_ARGUMENT without `dir`; ERR_DISK_FULL or ERR_DISK_WRITE when the disk takes
+   *   nothing, ERR_DISK_SYNC when nobody can say any more; ERR_CLOSED when the primary is closed first
+   */
+  async durable(): Promise<void> {
+    this.needOpen();
+    return this.node.durable();
   }
 
   /**

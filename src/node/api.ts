@@ -7,6 +7,8 @@
  */
 import type { LiveSettings } from "./options.ts";
 import type { HistoryState } from "../log/history.ts";
+import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
+import type { Watermarks } from "../log/log-store.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientTurn } from "./turn.ts";
@@ -53,6 +55,8 @@ export interface HawserNode {
   isLoading(): boolean;
   /** Lets go of a snapshot before a client is refused memory; bytes that snapshots pin. */
   relieveMemory(overBytes: number): number;
+  /** The log on disk; null without one. */
+  readonly logOnDisk: LogOnDisk | null;
   /** Bumped by every swap and FLUSHALL: WATCH and iterators compare it. */
   readonly stateGeneration: number;
   /** Where what was appended is fed from, and where its replies wait. */
@@ -106,6 +110,16 @@ export interface HawserNode {
   settingsChanged(): void;
   /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
   stop(): Promise<boolean>;
+}
+
+/** How it stands with the log on disk. */
+export interface LogOnDisk {
+  readonly fsync: FsyncPolicy;
+  readonly watermarks: Watermarks;
+  /** Why nothing is written, "" when all is well. */
+  readonly trouble: string;
+  /** How often so much was not written that writers had to wait. */
+  readonly timesBehind: number;
 }
 
 /** What a node says about its whole state. */

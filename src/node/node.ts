@@ -30,12 +30,21 @@ import type { Checkpointer } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
 import { NodeDisk } from "./disk/node-disk.ts";
+import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
+import { ArgumentError, DiskError, NodeError } from "../errors.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
 import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
-import type { HawserNode, NodeStatus, Promoted, WritableLog, WriteRefusal } from "./api.ts";
+import type {
+  HawserNode,
+  LogOnDisk,
+  NodeStatus,
+  Promoted,
+  WritableLog,
+  WriteRefusal,
+} from "./api.ts";
 import { NodeCore } from "./core.ts";
 import { Slices } from "./slices.ts";
 import { nodeStatus } from "./status.ts";
@@ -94,6 +103,8 @@ export class DaemonNode implements HawserNode {
   private readonly server: FeederServer;
   private readonly socket: SessionSocket;
   private readonly partFile: PartFile | null;
+  /** What is written is never durable any more. A process of its own ends then. */
+  onDiskFailed: (trouble: DiskTrouble) => void = () => undefined;
   /** Null without --dir, and with --persist no. */
   private readonly disk: NodeDisk | null;
   /** It was a primary; called when nothing of its state was on the disk. */
@@ -123,6 +134,7 @@ export class DaemonNode implements HawserNode {
     this.disk = options.dir !== "" && options.persist === "yes" ? this.makeDisk(options) : null;
     this.core = this.makeCore();
     this.turn = this.core.turn;
+    this.confirmByPolicy();
     // Of all walks over the key space together one slice runs in a turn.
     const slices = new Slices((run) => setImmediate(run));
     this.inspection = new Inspection(this.core, this.journal, this.until.bind(this), (request) =>
@@ -135,11 +147,25 @@ export class DaemonNode implements HawserNode {
 
   private makeDisk({ dir, acceptLoss }: NodeOptions): NodeDisk {
     const { settings } = this;
-    const checkpointRate = (): number => settings.checkpointRate;
     return new NodeDisk(
-      { dir, acceptLoss, policy: "everysec", keep: settings, checkpointRate },
+      {
+        dir,
+        acceptLoss,
+        policy: () => settings.fsync,
+        keep: settings,
+        checkpointRate: () => settings.checkpointRate,
+        onTrouble: (trouble) => {
+          this.diskTroubled(trouble);
+        },
+      },
       this.journal,
     );
+  }
+
+  /** A disk that takes nothing confirms nothing: who waits for that is cut, as by a crash. */
+  private diskTroubled(trouble: DiskTrouble | null): void {
+    if (trouble !== null) this.turn.dropReplies();
+    if (trouble?.isFatal === true) this.onDiskFailed(trouble);
   }
 
   private makeCore(): NodeCore {
@@ -308,6 +334,8 @@ export class DaemonNode implements HawserNode {
     this.core.checkpointer?.stop("the node stops");
     await this.pool.close();
     await this.partFile?.close();
+    this.backlog.seal();
+    this.backlog.persist();
     const failure = (await this.disk?.stop()) ?? null;
     if (failure !== null) this.journal("error", "disk_trouble", { why: failure.message });
     this.lock?.free();
@@ -321,7 +349,40 @@ export class DaemonNode implements HawserNode {
   }
 
   writeRefusal(): WriteRefusal {
-    return writeRefusal(this.core.roles.now);
+    const refusal = writeRefusal(this.core.roles.now);
+    return refusal === null && this.diskTrouble !== null ? "disk" : refusal;
+  }
+
+  /** Why the disk takes nothing; null when it does, or there is none. */
+  get diskTrouble(): DiskTrouble | null {
+    return this.disk?.store.trouble ?? null;
+  }
+
+  /** So much is not written that writers wait. Of a disk that takes nothing they are refused. */
+  private get isDiskBehind(): boolean {
+    return !this.backlog.takesMore && this.diskTrouble === null;
+  }
+
+  /**
+   * All that was written so far is durable then.
+   * @throws {ArgumentError} without a log on disk
+   * @throws {DiskError} when the disk failed, or takes nothing now
+   */
+  async durable(): Promise<void> {
+    const { backlog, disk } = this;
+    if (disk === null) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
+    backlog.seal();
+    backlog.persist();
+    const { next } = backlog;
+    const swaps = this.stateGeneration;
+    backlog.wantDurable();
+    const isOver = (): boolean =>
+      backlog.durable >= next || this.diskTrouble !== null || this.stateGeneration !== swaps;
+    await this.until(() => isOver() || this.isStopped, Number.POSITIVE_INFINITY);
+    const trouble = this.diskTrouble;
+    if (trouble !== null) throw new DiskError(trouble.code, trouble.message);
+    if (backlog.durable < next)
+      throw new NodeError("ERR_CLOSED", "closed, or another state came, before it was durable");
   }
 
   relieveMemory(overBytes: number): number {
@@ -334,19 +395,20 @@ export class DaemonNode implements HawserNode {
 
   writersPaced(): boolean {
     // A replica refuses writes at once.
-    return this.feeder.pacing.isPacing && this.role === "primary";
+    return (this.feeder.pacing.isPacing || this.isDiskBehind) && this.role === "primary";
   }
 
   mayWrite(turn: WriterTurn, bytes: number): boolean {
-    return this.feeder.pacing.mayWrite(turn, bytes, this.now());
+    return !this.isDiskBehind && this.feeder.pacing.mayWrite(turn, bytes, this.now());
   }
 
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void {
+    if (this.isDiskBehind) return this.turn.until(() => !this.isDiskBehind, resume);
     return this.feeder.pacing.waitToWrite(turn, resume, this.now());
   }
 
   writersPaused(): boolean {
-    return this.feeder.pacing.paused(this.now());
+    return this.isDiskBehind || this.feeder.pacing.paused(this.now());
   }
 
   expiryRests(): boolean {
@@ -408,9 +470,19 @@ export class DaemonNode implements HawserNode {
     return { ...status, recovery: this.disk?.status ?? null };
   }
 
+  get logOnDisk(): LogOnDisk | null {
+    return this.disk?.logOnDisk(this.backlog.watermarks) ?? null;
+  }
+
   settingsChanged(): void {
     if (this.disk?.store.isBegun === true) this.disk.reviewKept();
+    this.disk?.settingsChanged();
+    this.confirmByPolicy();
     this.turn.want();
+  }
+
+  private confirmByPolicy(): void {
+    this.turn.confirmsDurable = this.disk !== null && this.settings.fsync === "always";
   }
 }
 

@@ -111,8 +111,32 @@ function persistence(port: PortContext): InfoFields {
     ["async_loading", 0],
     ...loadingFields(port),
     ...checkpointFields(port),
-    ["aof_enabled", 0],
+    ...logFields(port),
+  ];
+}
+
+/** redis's fields of its append only file are those of the log on disk. */
+function logFields(port: PortContext): InfoFields {
+  const log = port.node.logOnDisk;
+  if (log === null)
+    return [
+      ["aof_enabled", 0],
+      ["aof_rewrite_in_progress", 0],
+    ];
+  const { appended, sealed, written, durable } = log.watermarks;
+  return [
+    ["aof_enabled", 1],
     ["aof_rewrite_in_progress", 0],
+    ["aof_last_write_status", log.trouble === "" ? "ok" : "err"],
+    ["aof_buffer_length", sealed - written],
+    ["aof_pending_bio_fsync", durable < written ? 1 : 0],
+    ["aof_delayed_fsync", log.timesBehind],
+    ["log_fsync", log.fsync],
+    ["log_appended", appended],
+    ["log_sealed", sealed],
+    ["log_written", written],
+    ["log_durable", durable],
+    ["log_trouble", log.trouble],
   ];
 }
 

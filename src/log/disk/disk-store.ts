@@ -84,6 +84,8 @@ export class DiskStore implements LogStore {
   readonly wantsSharedMemory = true;
   /** Why nothing is written, or nothing is durable any more; null when all is well. */
   trouble: DiskTrouble | null = null;
+  /** How often too much was not written. */
+  timesBehind = 0;
   readonly #deps: DiskStoreDeps;
   #back: ReadBack | null = null;
   #port: DiskPort | null = null;
@@ -149,8 +151,13 @@ export class DiskStore implements LogStore {
   }
 
   get durable(): number {
-    // Why 0 for good: what the kernel dropped when a sync failed, nobody can say.
-    if (this.#port === null || !this.#isHeard || this.trouble?.isFatal === true) return 0;
+    // Why 0 for good: a claim that nobody can keep up any more is withdrawn.
+    return this.trouble?.isFatal === true ? 0 : this.proven;
+  }
+
+  /** What is durable, or was when the disk failed. */
+  get proven(): number {
+    if (this.#port === null || !this.#isHeard) return 0;
     return this.#port.words.read("durable");
   }
 
@@ -167,7 +174,7 @@ export class DiskStore implements LogStore {
     port.words.write("sealed", log.next + this.#shift);
     port.wakeSleeper();
     this.#release();
-    if (!this.takesMore) this.awaitWritten(log.next - UNWRITTEN_BYTES_MAX / 2);
+    if (!this.takesMore) this.#fallBehind();
   }
 
   want(offset: number): void {
@@ -332,6 +339,13 @@ export class DiskStore implements LogStore {
 
   #error(): DiskError | null {
     return this.trouble === null ? null : new DiskError(this.trouble.code, this.trouble.message);
+  }
+
+  /** Half of it is to be written before anybody goes on: else writers would stop at every turn. */
+  #fallBehind(): void {
+    if (this.#awaited !== NOBODY) return;
+    this.timesBehind += 1;
+    this.awaitWritten(this.#handedOver - UNWRITTEN_BYTES_MAX / 2);
   }
 
   // --- inside ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { DiskError } from "../../errors.ts";
+import type { DiskTrouble } from "../../log/disk/disk-log-messages.ts";
 import { DiskStore, type Generation } from "../../log/disk/disk-store.ts";
 import { generationName } from "../../log/disk/generation-names.ts";
 import type { LogName } from "../../log/history.ts";
@@ -20,10 +21,11 @@ import { readLogHead } from "../../log/disk/log-head.ts";
 import type { Manifest } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
+import type { Watermarks } from "../../log/log-store.ts";
 import type { Journal } from "../../primary/journal.ts";
 import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
-import type { RecoveryStatus } from "../api.ts";
+import type { LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { openDataDirectory } from "./data-directory.ts";
@@ -44,13 +46,16 @@ const CLOCK_BACK_MS = 60_000;
 
 export interface NodeDiskOptions {
   readonly dir: string;
-  readonly policy: FsyncPolicy;
+  /** --fsync as it is now. */
+  readonly policy: () => FsyncPolicy;
   /** --accept-loss. */
   readonly acceptLoss: boolean;
   /** --log-keep and the backlog as they are now. */
   readonly keep: KeepSettings;
   /** --checkpoint-rate as it is now. */
   readonly checkpointRate: () => number;
+  /** The disk takes nothing, or has failed for good, or (null) is well again. */
+  readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
 
 export class NodeDisk {
@@ -66,19 +71,50 @@ export class NodeDisk {
   #toldAtMs = 0;
   #onFree: () => void = () => undefined;
   #isStopped = false;
+  #policy: FsyncPolicy;
 
   constructor(options: NodeDiskOptions, journal: Journal) {
     this.#options = options;
+    this.#policy = options.policy();
     this.#journal = journal;
     this.#tree = new FsTree(options.dir);
     this.store = new DiskStore({
       name: () => this.#name(),
       onRestart: (offset) => this.#core?.checkpointer?.replaced(offset),
       onTrouble: (trouble) => {
-        if (trouble !== null) journal("error", "disk_trouble", { why: trouble.message });
+        this.#tellTrouble(trouble);
+        options.onTrouble(trouble);
       },
     });
     this.#reading = new DiskReading(this.store, options.dir, journal);
+  }
+
+  #tellTrouble(trouble: DiskTrouble | null): void {
+    const { written, proven: durable } = this.store;
+    if (trouble === null) this.#journal("info", "disk_well_again", { written, durable });
+    else {
+      const event = trouble.isFatal ? "disk_failed" : "disk_trouble";
+      this.#journal("error", event, { why: trouble.message, written, durable });
+    }
+  }
+
+  /** --fsync may be another one. */
+  settingsChanged(): void {
+    const policy = this.#options.policy();
+    if (policy === this.#policy) return;
+    this.#policy = policy;
+    this.store.setPolicy(policy);
+  }
+
+  /** How it stands with the log. */
+  logOnDisk(watermarks: Watermarks): LogOnDisk {
+    const { trouble, timesBehind } = this.store;
+    return {
+      fsync: this.#options.policy(),
+      watermarks,
+      trouble: trouble?.message ?? "",
+      timesBehind,
+    };
   }
 
   get status(): RecoveryStatus | null {
@@ -238,7 +274,8 @@ export class NodeDisk {
 
   async #begin(core: NodeCore, manifest: Manifest, number: number): Promise<void> {
     if (this.#isStopped) return;
-    const { dir, policy } = this.#options;
+    const { dir, policy: policyNow } = this.#options;
+    const policy = (this.#policy = policyNow());
     const { store } = this;
     const { position } = core;
     const name = this.#name();

@@ -15,6 +15,7 @@ import type {
   Promoted,
   StateDigest,
   StateInspection,
+  LogOnDisk,
   WriteRefusal,
 } from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
@@ -74,6 +75,7 @@ export class FakeNode implements HawserNode {
   readonly log: RecordingLog;
   readonly turn: FakeTurn;
   refusal: WriteRefusal = null;
+  logOnDisk: LogOnDisk | null = null;
   /** Why follow() and promote() are refused; null when they are not. */
   roleRefusal: string | null = null;
   loading = false;
