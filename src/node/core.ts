@@ -125,7 +125,8 @@ export class NodeCore implements ViewedNode {
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     const consent = allowReset ? "reset" : "none";
     if (role === "primary") {
-      this.identity.found();
+      // Why not yet: the term goes on that it led in, if its directory knows one.
+      if (this.deps.recovers !== true) this.identity.found();
       return startLeading(consent);
     }
     assert(upstream !== null, "a replica of nobody");

@@ -102,12 +102,17 @@ export class RoleMoves {
 
   /**
    * The log is the recovered one up to `end`, under the history that the identity has. A node that leads
-   * begins a new history there, and who follows it comes back by lineage. It still recovers: its log is
-   * to begin on the disk first.
+   * begins a new history there, in the term that it led in, and who follows it comes back by lineage. It
+   * still recovers: its log is to begin on the disk first.
    */
   recovered(end: number): void {
     this.#parts.session.resetToLog();
-    if (this.#recovering().then.kind === "leading") this.#parts.identity.promote(end);
+    if (this.#recovering().then.kind === "leading") this.#parts.identity.reopen(end);
+  }
+
+  /** There was nothing: a node that leads has a cluster of its own, from here on. */
+  recoveredNothing(): void {
+    if (this.#recovering().then.kind === "leading") this.#parts.identity.found();
   }
 
   /** The state is there, or there was none, and what comes is kept. */

@@ -12,6 +12,7 @@ import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeLogHead, LOG_HEAD_BYTES_MAX } from "../../src/log/disk/frames.ts";
 import { LogFileScan } from "../../src/log/disk/log-file-scan.ts";
+import { readNode } from "../../src/node/node-file.ts";
 import { FsFolder } from "../../src/node/disk/fs-folder.ts";
 import { converge, count } from "../../tools/converge.ts";
 import { Daemon, type Fleet, runHawser } from "../../tools/processes.ts";
@@ -64,7 +65,10 @@ test("e2e: recovery: kill -9 of a primary => all is there, replicas go on by par
   expect(await again.call("DBSIZE")).toBe(3000);
   const after = await again.status();
   expect(after.position.history).not.toBe(before.position.history);
-  expect(after.lineage.at(-1)).toMatchObject({ history: before.position.history });
+  // Its own term goes on: nobody else led meanwhile.
+  const fork = { history: before.position.history, term: 1, run: 0 };
+  expect(after.lineage.at(-1)).toMatchObject(fork);
+  expect(readNode(dir)!.led).toEqual({ term: 1, run: 1 });
   for (const replica of replicas)
     expect(count((await replica.status()).counters, "snapshots_restored")).toBe(1);
   expect(count(after.counters, "sync_full")).toBe(0);

@@ -29,7 +29,7 @@ import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { Verdict } from "../../log/disk/verdict.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
-import type { Id, Lineage, Position, Rank } from "../../wire/messages.ts";
+import type { Id, Lineage, Position, Rank, SnapshotBegin } from "../../wire/messages.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
 import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
@@ -79,8 +79,6 @@ export interface RecoveryProgress {
 
 /** A history that nobody has led: the node that has it never had a state. */
 const NO_RANK: Rank = { term: 0, run: 0 };
-/** Who led a history whose file is gone: some leader. */
-const SOME_RANK: Rank = { term: 1, run: 0 };
 
 export class DiskRecovery {
   result: RecoveredNode | null = null;
@@ -93,6 +91,8 @@ export class DiskRecovery {
   #manifest: Manifest;
   #load: CheckpointLoad | null = null;
   #used: CheckpointEntry | null = null;
+  /** How the one that was used begins. */
+  #begun: SnapshotBegin | null = null;
   #log: LogRecovery | null = null;
   #isRead = false;
   #totalBytes = 0;
@@ -159,8 +159,10 @@ export class DiskRecovery {
     this.#loadedBytes += load.readBytes;
     this.#load = null;
     const entry = this.#left.shift()!;
-    if (load.failure === null) this.#begin(entry);
-    else this.#damaged.push({ log: entry.log, why: load.failure.message });
+    if (load.failure === null) {
+      this.#begun = load.begun;
+      this.#begin(entry);
+    } else this.#damaged.push({ log: entry.log, why: load.failure.message });
     return "more";
   }
 
@@ -252,13 +254,15 @@ export class DiskRecovery {
       this.#parts.state.onAnswer = this.#formerAnswer;
     const { head } = log;
     const used = this.#used;
-    const rank = head?.rank ?? (used === null ? NO_RANK : SOME_RANK);
+    const begun = this.#begun;
+    // Why the checkpoint's: the log files behind it may be gone.
+    const { rank, lineage } = head ?? begun ?? { rank: NO_RANK, lineage: [] };
     const history: Id = head?.start.history ?? used!.position.history;
     return {
       hasState: rank.term > 0,
       position: { history, offset: verdict.end, chain: verdict.chain },
       rank,
-      lineage: head?.lineage ?? [],
+      lineage,
       nextNumber,
       manifest: this.#manifest,
       incompleteTo: this.#manifest.incompleteTo,

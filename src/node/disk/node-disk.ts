@@ -138,7 +138,10 @@ export class NodeDisk {
       const { rank, lineage } = found;
       core.identity.adopt({ history: found.position.history, rank, lineage }, null);
       core.roles.recovered(found.position.offset);
-    } else core.backlog.begin(0, chainStart(core.identity.history));
+    } else {
+      core.backlog.begin(0, chainStart(core.identity.history));
+      core.roles.recoveredNothing();
+    }
     // A leader that lacks what its replicas have takes it from them here.
     await this.#begin(core, manifest, found?.nextNumber ?? 1);
     if (this.#wasStopped()) return null;

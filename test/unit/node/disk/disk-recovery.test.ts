@@ -172,3 +172,16 @@ test("no whole checkpoint, and a log that does not begin at its beginning: an er
   );
   expect(machine.folder.list()).toEqual(before);
 });
+
+test("the log behind the checkpoint is gone => who it was is what the checkpoint says", () => {
+  const machine = new RecoveryMachine().append("a");
+  machine.lineage = [{ history: HISTORY, left: machine.offset, term: 1, run: 0 }];
+  machine.history = OTHER;
+  machine.term = 7;
+  machine.checkpoint().sync();
+  machine.folder.lose(logFileName(2));
+  const { position, rank, lineage } = machine.recover();
+  expect(position.history).toBe(OTHER);
+  expect(rank).toEqual({ term: 7, run: 0 });
+  expect(lineage).toEqual(machine.lineage);
+});

@@ -226,8 +226,8 @@ export class RecoveryMachine {
       type: "snapshot",
       snapshotId,
       position,
-      rank: { term: 1, run: 0 },
-      lineage: [],
+      rank: { term: this.term, run: 0 },
+      lineage: this.lineage,
       format: FORMAT,
     } as const;
     const writer = new CheckpointWriter(this.folder, number, {
