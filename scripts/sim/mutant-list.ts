@@ -20,6 +20,16 @@ function mutant(name: string, ...edits: readonly (readonly [string, string, stri
 }
 
 export const MUTANTS: readonly Mutant[] = [
+  mutant("a replica calls durable what it has only applied", [
+    "replica/ack-clock.ts",
+    "const { tail: received, next: applied, durable } = log;",
+    "const { tail: received, next: applied, next: durable } = log;",
+  ]),
+  mutant("a replica calls durable what it has only received", [
+    "replica/ack-clock.ts",
+    "const { tail: received, next: applied, durable } = log;",
+    "const { tail: received, next: applied, tail: durable } = log;",
+  ]),
   mutant("the hold is dropped at END, not after the catch-up", [
     "primary/ship-life.ts",
     "  link.stream(new Cursor(owner.backlog, offset), offset, nowMs);\n  owner.wantPump();",

@@ -171,6 +171,8 @@ export interface LinkStatus {
   readonly state: LinkStateName;
   readonly sent: number;
   readonly applied: number;
+  /** What a crash of its machine would not lose, as it said on this connection; 0 for nothing. */
+  readonly durable: number;
   /**
    * What it lacks to this node's end, bytes: the log, counted before its first ACK from where the
    * stream began; in a full sync what is left of it as well. -1 while that is not known.

@@ -72,6 +72,7 @@ export function linkStatus(feeder: Feeder, link: Link, nowMs: number, wallMs: nu
     state: state.kind,
     sent: link.sent,
     applied,
+    durable: link.flow.durable,
     lagBytes,
     lagMs: lagMs(feeder, link, lagBytes, wallMs),
     lastAckAgoMs: link.heartbeat.ackMs < 0 ? -1 : Math.round(nowMs - link.heartbeat.ackMs),

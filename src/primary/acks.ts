@@ -1,6 +1,6 @@
 /**
- * What an ACK changes. ACKs ahead of what was sent are protocol errors; ACKs behind are stale and
- * change nothing but the clocks.
+ * What an ACK changes. ACKs ahead of what was sent are protocol errors, as what is durable
+ * and is not any more; ACKs behind are stale and change nothing but the clocks.
  * Tested in: test/unit/primary/feeder.test.ts.
  */
 import { WireError } from "../errors.ts";
@@ -39,8 +39,9 @@ function acceptStreaming(link: Link, ack: StreamAck, nowMs: number): boolean {
   if (link.isCopy) return link.ship?.state === "finishing";
   // A ship was begun meanwhile: its old position says nothing any more.
   if (link.state.kind !== "streaming") return false;
-  const news = link.flow.acknowledged(ack.received, ack.applied, ack.room);
+  const news = link.flow.acknowledged(ack.received, ack.applied, ack.room, ack.durable);
   if (news === "stale") return false;
+  link.store?.confirmed(ack.durable);
   if (news === "moved") link.movement.progressed(nowMs);
   return link.state.finishing !== null;
 }

@@ -3,7 +3,8 @@
  *
  *   1 version, password, format    4 duplicate of the same replica
  *   2 self, cycle                  5 the resume decision (resume.ts)
- *   3 ready, places                6 WELCOME: stream, wait, or ship (fresh or resumed)
+ *   3 ready, places                6 is it the store that it says it is (stores.ts)
+ *                                  7 WELCOME: stream, wait, or ship (fresh or resumed)
  *
  * Every refusal and every decision is one log line with both sides' values, and a counter. The chain at
  * a position that only the store of the log has is asked of it; then the HELLO is judged again, whole.
@@ -24,6 +25,7 @@ import type { Link } from "./link.ts";
 import type { Quarantine } from "./quarantine.ts";
 import { ANSWER, decideResume, type ResumeCase, type ResumeDecision } from "./resume.ts";
 import type { StateSource } from "../store/state.ts";
+import type { Stores } from "./stores.ts";
 import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
@@ -31,6 +33,7 @@ export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
   readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onSuperseded">;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
+  readonly stores: Stores;
   /** Judges it again, with what the store of the log knows. */
   judge(link: Link, hello: Hello, stored: StoredChain, nowMs: number): void;
 }
@@ -82,7 +85,27 @@ export function admit(
     link.refuse("quarantined", text, nowMs, Math.ceil(quarantineMs));
     return;
   }
+  noticeStore(owner, link, hello, !SHIPS.has(decision.case));
   welcome(owner, link, hello, decision, nowMs);
+}
+
+/** Whether it is the store that it says it is. Why only a welcomed one: others change nothing. */
+function noticeStore(owner: AdmissionOwner, link: Link, hello: Hello, goesOn: boolean): void {
+  const { node, journal } = owner.deps;
+  const { store, replaced } = owner.stores.welcomed(hello, node.history, goesOn);
+  link.knownAs(store);
+  if (replaced === null) return;
+  owner.counters.bump("stores_replaced");
+  journal("warn", "store_replaced", {
+    remote: link.remote,
+    replica: hello.storeId,
+    why: replaced.why,
+    incarnation: hello.incarnation,
+    known_incarnation: replaced.incarnation,
+    replica_history: hello.position.history,
+    replica_offset: hello.position.offset,
+    known_durable: replaced.durable,
+  });
 }
 
 function rejectText(name: ResumeCase): string {

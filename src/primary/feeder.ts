@@ -34,6 +34,7 @@ import { Ship } from "./ship.ts";
 import { park, shipDone, tellCopyEnded } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "../store/state.ts";
+import { Stores } from "./stores.ts";
 import { Waiters } from "./waiters.ts";
 
 export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner {
@@ -47,6 +48,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   readonly waiters: Waiters = new Waiters();
   readonly shipping: Shipping;
   readonly quarantine: Quarantine = new Quarantine();
+  readonly stores: Stores = new Stores();
   readonly pacing: Pacing = new Pacing(this);
   readonly links: Link[] = [];
   readonly crowd: Crowd = new Crowd();

@@ -1,7 +1,7 @@
 /**
  * Flow control of one link's stream (D7), all in bytes of the log:
  *
- *   applied <= received <= sent <= max(applied + min(room, window), end of the batch at applied)
+ *   durable <= applied <= received <= sent <= max(applied + min(room, window), end of the batch at applied)
  *
  * The last term lets a batch larger than the window move when nothing else is in flight.
  *
@@ -22,6 +22,7 @@ export class Flow {
   #received = 0;
   #applied = 0;
   #confirmed = -1;
+  #durable = 0;
   #room = FIRST_ROOM_BYTES;
 
   /** Log offset after the last byte given to the socket. */
@@ -42,6 +43,11 @@ export class Flow {
     return this.#confirmed;
   }
 
+  /** What a crash of the replica's machine would not lose, as this connection's ACKs said; 0 for nothing. */
+  get durable(): number {
+    return this.#durable;
+  }
+
   /** The replica has applied all that it was sent. */
   get isIdle(): boolean {
     return this.#sent === this.#applied;
@@ -57,6 +63,7 @@ export class Flow {
   /** The replica takes another state: what it confirmed is of the one that goes. */
   startedOver(): void {
     this.#confirmed = -1;
+    this.#durable = 0;
   }
 
   /** The next `bytes` of the log are with the socket. */
@@ -65,17 +72,25 @@ export class Flow {
   }
 
   /** An ACK of the stream. Throws WireError ERR_WIRE_STATE when it claims the impossible. */
-  acknowledged(received: number, applied: number, room: number): AckNews {
+  acknowledged(received: number, applied: number, room: number, durable: number): AckNews {
     if (received > this.#sent || applied > received)
       throw new WireError(
         "ERR_WIRE_STATE",
         `ACK received ${received}, applied ${applied}; sent up to ${this.#sent}`,
       );
+    if (durable > applied)
+      throw new WireError("ERR_WIRE_STATE", `ACK durable ${durable}, applied ${applied}`);
     if (applied < this.#applied) return "stale";
+    if (durable < this.#durable)
+      throw new WireError(
+        "ERR_WIRE_STATE",
+        `ACK durable ${durable}, after ${this.#durable} of the same state`,
+      );
     const moved = received > this.#received || applied > this.#applied;
     this.#received = Math.max(this.#received, received);
     this.#applied = applied;
     this.#confirmed = applied;
+    this.#durable = durable;
     this.#room = room;
     return moved ? "moved" : "same";
   }

@@ -47,6 +47,7 @@ export const FEEDER_COUNTERS = [
   "resume_unrelated",
   "resume_unrelated_empty",
   "resume_asked",
+  "stores_replaced",
   "links_accepted",
   "links_rejected",
   "stream_bytes_sent",

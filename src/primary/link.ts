@@ -41,6 +41,7 @@ import { Movement } from "./movement.ts";
 import type { FeederOptions } from "./options.ts";
 import { Output, type Owner } from "./output.ts";
 import type { Ship } from "./ship.ts";
+import type { Store } from "./stores.ts";
 
 /** The socket, as a link uses it. Memory given to write() must not change until it was taken. */
 export interface LinkOut {
@@ -92,6 +93,7 @@ export class Link extends ControlSink {
   #state: LinkState = { kind: "greeting" };
   #hello: Hello | null = null;
   #claimedId: Id = "";
+  #store: Store | null = null;
   #mark: Verify | null = null;
   private readonly decoder: Decoder;
   private inputBytes = 0;
@@ -144,6 +146,11 @@ export class Link extends ControlSink {
   /** The replica id that its HELLO named, welcomed or not: for log lines. */
   get claimedId(): Id {
     return this.#claimedId;
+  }
+
+  /** What is remembered of its store, once welcomed; null for one that counts for nothing. */
+  get store(): Store | null {
+    return this.#store;
   }
 
   /** VERIFY to be said when exactly the log up to its position has been sent. */
@@ -305,6 +312,11 @@ export class Link extends ControlSink {
   /** Its HELLO is accepted. */
   welcome(hello: Hello): void {
     this.#hello = hello;
+  }
+
+  /** Its HELLO is accepted, of a store that counts. */
+  knownAs(store: Store): void {
+    this.#store = store;
   }
 
   /** VERIFY is to be said once the log up to its position has been sent; it takes an older one's place. */

@@ -231,7 +231,10 @@ export type Ack =
       readonly received: number;
       /** End of the last applied batch. */
       readonly applied: number;
-      /** End of what a crash of its machine would not lose, not above `applied`; 0 without a disk. */
+      /**
+       * End of what a crash of its machine would not lose, not above `applied`; 0 without a disk. It never
+       * falls on a connection, but for another state.
+       */
       readonly durable: number;
       /** Bytes beyond `applied` that the replica is ready to take; 0 blocks. */
       readonly room: number;

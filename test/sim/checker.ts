@@ -459,6 +459,9 @@ export class Checker {
       this.fail(node, `is fed from ${history}, and takes it for ${node.identity.history}`);
     if (confirmed > node.backlog.next)
       this.fail(node, `has applied ${node.backlog.next}, its feeder counts ${confirmed}`);
+    const { durable } = link.flow;
+    if (durable > node.backlog.durable)
+      this.fail(node, `keeps ${node.backlog.durable} over a crash, its feeder counts ${durable}`);
   }
 
   private checkLinks(node: SimNode): void {

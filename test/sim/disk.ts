@@ -15,6 +15,8 @@ interface KeptChunk {
 /** What outlives a process. */
 export class Disk {
   readonly replicaId: Id;
+  /** Of the process that started last. */
+  incarnation = 0;
   /** node.json; "" when it is not there. Written whole and synced, as src/node/directory.ts does. */
   node = "";
   begin: SnapshotBegin | null = null;

@@ -104,9 +104,10 @@ export interface World {
 
 /** A replica id that outlives the process. */
 class KeptIdentity extends Identity {
-  constructor(mint: () => Id, replicaId: Id) {
+  constructor(mint: () => Id, disk: Disk) {
     super("", mint);
-    Object.assign(this, { storeId: replicaId });
+    disk.incarnation += 1;
+    Object.assign(this, { storeId: disk.replicaId, incarnation: disk.incarnation });
   }
 }
 
@@ -242,7 +243,7 @@ export class SimNode implements Host, TurnShell {
     );
     const { settings } = world;
     const mint = (): Id => world.randomId();
-    const identity = new KeptIdentity(mint, this.disk.replicaId);
+    const identity = new KeptIdentity(mint, this.disk);
     this.logStore = world.logStores ? this.makeLogStore(identity.history) : null;
     return new NodeCore({
       role,

@@ -99,13 +99,13 @@ export class Peer implements LinkOut {
     this.say(helloWith({ ...ids, address, format: FORMAT, position, ...given }));
   }
 
-  ack(applied: number, received = applied, room = 1 << 26): void {
+  ack(applied: number, received = applied, room = 1 << 26, durable = 0): void {
     const ack: Ack = {
       type: "ack",
       mode: "streaming",
       received,
       applied,
-      durable: 0,
+      durable,
       room,
       echo: 0,
     };

@@ -21,19 +21,19 @@ test("an ACK moves what it raises; a stale one changes nothing; an impossible on
   const flow = new Flow();
   flow.began(0, 0);
   flow.gave(100);
-  expect(flow.acknowledged(80, 50, 10)).toBe("moved");
-  expect(flow.acknowledged(80, 50, 10)).toBe("same");
-  expect(flow.acknowledged(60, 40, 10)).toBe("stale");
+  expect(flow.acknowledged(80, 50, 10, 0)).toBe("moved");
+  expect(flow.acknowledged(80, 50, 10, 0)).toBe("same");
+  expect(flow.acknowledged(60, 40, 10, 0)).toBe("stale");
   expect([flow.received, flow.applied, flow.confirmed]).toEqual([80, 50, 50]);
-  expect(() => flow.acknowledged(101, 60, 10)).toThrow("sent up to 100");
-  expect(() => flow.acknowledged(90, 91, 10)).toThrow("applied 91");
+  expect(() => flow.acknowledged(101, 60, 10, 0)).toThrow("sent up to 100");
+  expect(() => flow.acknowledged(90, 91, 10, 0)).toThrow("applied 91");
 });
 
 test("another state => what was confirmed counts no more", () => {
   const flow = new Flow();
   flow.began(0, 0);
   flow.gave(10);
-  flow.acknowledged(10, 10, 10);
+  flow.acknowledged(10, 10, 10, 0);
   flow.startedOver();
   expect([flow.confirmed, flow.applied]).toEqual([-1, 10]);
 });
@@ -43,7 +43,7 @@ test("the limit: a first room of 1 MiB, then the lower of room and window, or on
   flow.began(0, 0);
   expect(flow.limit(64 * MIB, batchUpTo(10))).toBe(MIB);
   flow.gave(100);
-  flow.acknowledged(100, 100, 50);
+  flow.acknowledged(100, 100, 50, 0);
   expect(flow.limit(64 * MIB, batchUpTo(900))).toBe(150);
   expect(flow.limit(20, batchUpTo(900))).toBe(120);
   flow.gave(20);
@@ -54,6 +54,24 @@ test("no room and nothing in flight => nothing more, however large the batch", (
   const flow = new Flow();
   flow.began(0, 0);
   flow.gave(100);
-  flow.acknowledged(100, 100, 0);
+  flow.acknowledged(100, 100, 0, 0);
   expect(flow.limit(64 * MIB, batchUpTo(900))).toBe(100);
+});
+
+test("durable: not above applied, never less of the same state; another state begins anew", () => {
+  const flow = new Flow();
+  flow.began(0, 0);
+  flow.gave(100);
+  flow.acknowledged(100, 80, 10, 60);
+  expect(flow.durable).toBe(60);
+  expect(() => flow.acknowledged(100, 90, 10, 91)).toThrow("durable 91, applied 90");
+  expect(() => flow.acknowledged(100, 90, 10, 59)).toThrow("durable 59, after 60");
+  flow.acknowledged(100, 90, 10, 60);
+  // A stale one says nothing.
+  expect(flow.acknowledged(100, 70, 10, 0)).toBe("stale");
+  expect(flow.durable).toBe(60);
+  flow.startedOver();
+  expect(flow.durable).toBe(0);
+  flow.acknowledged(100, 100, 10, 5);
+  expect(flow.durable).toBe(5);
 });

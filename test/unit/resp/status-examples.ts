@@ -12,6 +12,7 @@ export const LINK: LinkStatus = {
   state: "shipping",
   sent: 10,
   applied: 5,
+  durable: 4,
   lagBytes: 5,
   lagMs: 12,
   lastAckAgoMs: 1500,
