@@ -1,5 +1,5 @@
 /**
- * The command line: `hawser primary|replica|status|verify|checkpoint|inspect|restore|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|backup|inspect|restore|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts) or work on files (offline-options.ts), the help texts (help.ts).
@@ -16,8 +16,10 @@ import {
   type VerifyOptions,
 } from "./ask-options.ts";
 import {
+  readBackupOptions,
   readInspectOptions,
   readRestoreOptions,
+  type BackupOptions,
   type InspectOptions,
   type RestoreOptions,
 } from "./offline-options.ts";
@@ -27,13 +29,22 @@ export type CommandLine =
   | { readonly kind: "status"; readonly options: StatusOptions }
   | { readonly kind: "verify"; readonly options: VerifyOptions }
   | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
+  | { readonly kind: "backup"; readonly options: BackupOptions }
   | { readonly kind: "inspect"; readonly options: InspectOptions }
   | { readonly kind: "restore"; readonly options: RestoreOptions }
   | { readonly kind: "help"; readonly topic: HelpTopic }
   | { readonly kind: "version" };
 
 export type HelpTopic =
-  "" | "primary" | "replica" | "status" | "verify" | "checkpoint" | "inspect" | "restore";
+  | ""
+  | "primary"
+  | "replica"
+  | "status"
+  | "verify"
+  | "checkpoint"
+  | "backup"
+  | "inspect"
+  | "restore";
 
 /**
  * Reads a command line.
@@ -66,6 +77,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "checkpoint", options: readCheckpointOptions(rest, variables) };
+    case "backup":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "backup", options: readBackupOptions(rest, variables) };
     case "inspect":
       return wantsHelp
         ? { kind: "help", topic: command }
@@ -84,7 +99,7 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, inspect, restore, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, backup, inspect, restore, help or version`,
       );
   }
 }
@@ -95,6 +110,7 @@ const HELP_TOPICS: readonly HelpTopic[] = [
   "status",
   "verify",
   "checkpoint",
+  "backup",
   "inspect",
   "restore",
 ];

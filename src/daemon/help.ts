@@ -19,9 +19,10 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser status [HOST:PORT] --events [--json]
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
+  hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
   hawser inspect DIR [--json]
   hawser restore FILE --dir DIR [--replace]
-  hawser help [primary|replica|status|verify|checkpoint|inspect|restore]
+  hawser help [primary|replica|status|verify|checkpoint|backup|inspect|restore]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
@@ -66,6 +67,23 @@ node does so by itself as its log grows.
 Exit codes: 0 written; 1 not; 2 wrong command line.
 `;
 
+const BACKUP = `hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
+
+Takes a copy of a running node, primary or replica, at one position, while it goes on: as a full sync
+does, over its replication port (its client port leads there). Every sum is checked. The node needs
+no disk, and counts nobody as its replica. hawser restore makes a data directory of the file.
+
+  DIR              the directory for the file hawser-TIME-OFFSET.checkpoint; made if it is not there.
+                   A file of that name is whole: an interrupted backup leaves none
+  -                standard output; then the report goes to standard error. It is whole if this ends
+                   with 0; hawser restore refuses any that is not
+  --from           the node [127.0.0.1:6380]
+  --repl-password  of its replication links (or HAWSER_REPL_PASSWORD)
+  --json           the report as one JSON object
+
+Exit codes: 0 whole; 1 not; 2 wrong command line.
+`;
+
 const INSPECT = `hawser inspect DIR [--json]
 
 Reads a data directory (--dir of a node) and changes nothing: its log files, positions and marks,
@@ -101,6 +119,7 @@ export function helpText(topic: HelpTopic): string {
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
   if (topic === "checkpoint") return CHECKPOINT;
+  if (topic === "backup") return BACKUP;
   if (topic === "inspect") return INSPECT;
   if (topic === "restore") return RESTORE;
   const rows = settingsOf(topic);

@@ -10,6 +10,7 @@
  */
 import { readFileSync } from "node:fs";
 import { ClientServer } from "../resp/client-server.ts";
+import { runBackup } from "./backup.ts";
 import { runCheckpoint } from "./checkpoint.ts";
 import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
@@ -53,6 +54,9 @@ async function main(): Promise<void> {
       return;
     case "checkpoint":
       endAtLeisure(await runCheckpoint(line.options));
+      return;
+    case "backup":
+      endAtLeisure(await runBackup(line.options));
       return;
     case "inspect":
       endWithoutReader(EXIT.ok);

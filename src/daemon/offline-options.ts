@@ -1,11 +1,13 @@
 /**
- * The command lines of commands that work on files, without a node: `hawser inspect`, `hawser restore`.
+ * The command lines of commands that work on files: `hawser inspect`, `hawser restore`, `hawser backup`.
  *
  * Owns: their words. Does not own: the form of flags (node/flag-words.ts).
  */
 import { flagName, flagText } from "../node/flag-words.ts";
 import { didYouMean } from "../node/nearest.ts";
-import { UsageError } from "../node/option-values.ts";
+import { readAddress, UsageError } from "../node/option-values.ts";
+import { variableOf } from "../node/setting-lookup.ts";
+import type { Address } from "../net/address.ts";
 
 export interface InspectOptions {
   readonly dir: string;
@@ -18,6 +20,17 @@ export interface RestoreOptions {
   /** Keeps history and lineage: the directory takes the place of the node that the file is of. */
   readonly replace: boolean;
 }
+
+export interface BackupOptions {
+  /** A directory, or "-" for standard output. */
+  readonly to: string;
+  readonly from: Address;
+  readonly json: boolean;
+  /** Of replication links; "" without. */
+  readonly password: string;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Flags of a command; those of `switches` stand alone. */
 interface Words {
@@ -35,6 +48,27 @@ export function readRestoreOptions(argv: readonly string[]): RestoreOptions {
   const dir = flags.get("dir") ?? "";
   if (dir === "") throw new UsageError("restore: --dir DIR is missing, the directory to make");
   return { file: only(plain, "FILE", "restore"), dir, replace: flags.get("replace") === "true" };
+}
+
+export function readBackupOptions(argv: readonly string[], variables: Variables): BackupOptions {
+  const words = { values: ["from", "repl-password"], switches: ["json"] };
+  const { plain, flags } = readWords(argv, words);
+  const to = only(plain, "DIR (or - for standard output)", "backup");
+  return {
+    to,
+    from: readFrom(flags.get("from") ?? "127.0.0.1:6380"),
+    json: flags.get("json") === "true",
+    password: flags.get("repl-password") ?? variables[variableOf("repl-password")] ?? "",
+  };
+}
+
+function readFrom(text: string): Address {
+  try {
+    return readAddress(text);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`--from: "${text}" ${error.message}`);
+  }
 }
 
 function readWords(

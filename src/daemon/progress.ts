@@ -15,7 +15,7 @@ const ERASE = "\r\u001b[K";
 export function progressLine(status: NodeStatus, nowMs: number = Date.now()): string {
   const restore = status.upstream?.restore ?? null;
   if (restore === null) return "";
-  return `full sync: ${amounts(restore.chunks, restore.bytes, restore.bytesTotal, nowMs - restore.startedAtMs)}`;
+  return `full sync: ${transferLine(restore.chunks, restore.bytes, restore.bytesTotal, nowMs - restore.startedAtMs)}`;
 }
 
 /** One line about a sync that this node sends, or "" when that link has none. */
@@ -23,10 +23,16 @@ export function shipLine(link: LinkStatus, nowMs: number = Date.now()): string {
   const { ship } = link;
   if (ship === null || ship.state === "finishing") return "";
   if (ship.state === "queued") return "full sync: queued";
-  return `full sync: ${amounts(ship.chunksSent, ship.bytesSent, ship.bytesTotal, nowMs - ship.startedAtMs)}`;
+  return `full sync: ${transferLine(ship.chunksSent, ship.bytesSent, ship.bytesTotal, nowMs - ship.startedAtMs)}`;
 }
 
-function amounts(chunks: number, bytes: number, total: number, elapsedMs: number): string {
+/** How far a transfer is: chunks, MB, MB/s, time left. */
+export function transferLine(
+  chunks: number,
+  bytes: number,
+  total: number,
+  elapsedMs: number,
+): string {
   const perSecond = elapsedMs <= 0 ? 0 : (bytes * 1000) / elapsedMs;
   const known = total > 0;
   const left = known && perSecond > 0 ? Math.max(total - bytes, 0) / perSecond : -1;

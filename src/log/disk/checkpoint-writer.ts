@@ -22,6 +22,8 @@ const WRITE_BYTES = 1024 * 1024;
 const SYNC_BYTES = 16 * 1024 * 1024;
 
 export class CheckpointWriter {
+  /** What the file begins with. */
+  readonly begin: SnapshotBegin;
   readonly #folder: DiskFolder;
   readonly #name: string;
   readonly #file: DiskFile;
@@ -31,12 +33,16 @@ export class CheckpointWriter {
   #syncedTo = 0;
   #state: "open" | "whole" | "closed" = "open";
 
-  /** `log` is the number of the log file that begins at `begin.position`. @throws {DiskError} */
-  constructor(folder: DiskFolder, log: number, begin: SnapshotBegin) {
+  /**
+   * `name` is the file's own, or the number of the log file that begins at `begin.position`.
+   * @throws {DiskError}
+   */
+  constructor(folder: DiskFolder, name: string | number, begin: SnapshotBegin) {
+    this.begin = { ...begin, firstChunk: 0 };
     this.#folder = folder;
-    this.#name = checkpointName(log);
+    this.#name = typeof name === "number" ? checkpointName(name) : name;
     this.#file = folder.create(`${this.#name}.tmp`);
-    this.#gather(encode({ ...begin, firstChunk: 0 }));
+    this.#gather(encode(this.begin));
   }
 
   /** Bytes of the file. */

@@ -10,7 +10,8 @@
  * Tested in: test/unit/node/disk/disk-recovery.test.ts.
  */
 import { DiskError, HawserError, StoreError } from "../../errors.ts";
-import { CheckpointReader, type CheckpointSink } from "../../log/disk/checkpoint-reader.ts";
+import type { CheckpointSink } from "../../log/disk/checkpoint-frames.ts";
+import { CheckpointReader } from "../../log/disk/checkpoint-reader.ts";
 import type { DiskFolder } from "../../log/disk/files.ts";
 import type { CheckpointEntry } from "../../log/disk/manifest.ts";
 import type { StateCalls } from "../../replica/calls.ts";

@@ -13,7 +13,7 @@
  * Pure but for folders. Owns: the order. Does not own: who the node is (node/identity.ts: it has a new
  * id in any case), the command (daemon/restore.ts).
  */
-import { DiskError } from "../../errors.ts";
+import { CheckpointCopy } from "../../log/disk/checkpoint-copy.ts";
 import { CheckpointReader } from "../../log/disk/checkpoint-reader.ts";
 import { CheckpointWriter, checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import type { DiskFile, DiskFolder, DiskTree, MintId } from "../../log/disk/files.ts";
@@ -21,8 +21,7 @@ import { generationName } from "../../log/disk/generation-names.ts";
 import { LogFileWriter } from "../../log/disk/log-file-writer.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
-import { CHUNK_HEAD_BYTES, chunkSum, sealChunkHead } from "../../wire/frame.ts";
-import type { SnapshotBegin, SnapshotEnd } from "../../wire/messages.ts";
+import type { SnapshotBegin } from "../../wire/messages.ts";
 
 /** The number of the first log file, of the generation too. */
 const FIRST = 1;
@@ -50,7 +49,9 @@ export interface Restored {
 export function restoreDirectory(parts: RestoreParts): Restored {
   const { file, tree, as, mint, clock } = parts;
   const folder = tree.make(generationName(FIRST));
-  const copy = new Copy(folder, (begin) => (as === "replace" ? begin : renamed(begin, mint)));
+  const copy = new CheckpointCopy(
+    (begin) => new CheckpointWriter(folder, FIRST, as === "replace" ? begin : renamed(begin, mint)),
+  );
   const reader = new CheckpointReader(folderOf(file), FIRST, copy);
   try {
     while (reader.step());
@@ -90,45 +91,4 @@ function renamed(begin: SnapshotBegin, mint: MintId): SnapshotBegin {
 /** A folder in which every name is that file. */
 function folderOf(file: DiskFile): Pick<DiskFolder, "open"> {
   return { open: () => file };
-}
-
-/** What is read goes into a checkpoint of another name. */
-class Copy {
-  readonly #folder: DiskFolder;
-  readonly #rename: (begin: SnapshotBegin) => SnapshotBegin;
-  #writer: CheckpointWriter | null = null;
-  #begin: SnapshotBegin | null = null;
-  #end: SnapshotEnd | null = null;
-  #frame: Buffer = Buffer.alloc(0);
-  #chunks = 0;
-
-  constructor(folder: DiskFolder, rename: (begin: SnapshotBegin) => SnapshotBegin) {
-    this.#folder = folder;
-    this.#rename = rename;
-  }
-
-  begin(begin: SnapshotBegin): void {
-    this.#begin = this.#rename(begin);
-    this.#writer = new CheckpointWriter(this.#folder, FIRST, this.#begin);
-  }
-
-  chunk(bytes: Buffer, from: number, to: number): void {
-    const length = CHUNK_HEAD_BYTES + to - from;
-    if (this.#frame.length < length) this.#frame = Buffer.allocUnsafeSlow(length);
-    bytes.copy(this.#frame, CHUNK_HEAD_BYTES, from, to);
-    const number = this.#chunks++;
-    sealChunkHead(this.#frame, 0, number, to - from, chunkSum(bytes, from, to, number));
-    this.#writer!.chunk(this.#frame, 0, length);
-  }
-
-  end(end: SnapshotEnd): void {
-    this.#end = end;
-    this.#writer!.finish(end);
-  }
-
-  made(): { begin: SnapshotBegin; end: SnapshotEnd; bytes: number } {
-    if (this.#begin === null || this.#end === null)
-      throw new DiskError("ERR_DISK_DAMAGED", "the file is no checkpoint");
-    return { begin: this.#begin, end: this.#end, bytes: this.#writer!.bytes };
-  }
 }

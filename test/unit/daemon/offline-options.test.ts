@@ -1,6 +1,10 @@
-/** Words of `hawser inspect` and `hawser restore`: what is read, and every refusal before any effect. */
+/** Words of `hawser inspect`, `hawser restore` and `hawser backup`: what is read, and every refusal before any effect. */
 import { describe, expect, test } from "vitest";
-import { readInspectOptions, readRestoreOptions } from "../../../src/daemon/offline-options.ts";
+import {
+  readBackupOptions,
+  readInspectOptions,
+  readRestoreOptions,
+} from "../../../src/daemon/offline-options.ts";
 
 describe("offline options", () => {
   test("inspect", () => {
@@ -17,7 +21,23 @@ describe("offline options", () => {
     expect(readRestoreOptions(["--dir=d", "f", "--replace"]).replace).toBe(true);
   });
 
+  test("backup", () => {
+    const from = { host: "127.0.0.1", port: 6380 };
+    expect(readBackupOptions(["-"], {})).toEqual({ to: "-", from, json: false, password: "" });
+    const words = ["d", "--from", "[::1]:7000", "--repl-password=p", "--json"];
+    expect(readBackupOptions(words, { HAWSER_REPL_PASSWORD: "q" })).toEqual({
+      to: "d",
+      from: { host: "::1", port: 7000 },
+      json: true,
+      password: "p",
+    });
+    expect(readBackupOptions(["d"], { HAWSER_REPL_PASSWORD: "q" }).password).toBe("q");
+  });
+
   test.each([
+    [() => readBackupOptions([], {}), "backup: DIR (or - for standard output) is missing"],
+    [() => readBackupOptions(["d", "--from", "x"], {}), '--from: "x" expected HOST:PORT'],
+    [() => readBackupOptions(["d", "--password", "x"], {}), "unknown flag --password"],
     [() => readInspectOptions([]), "inspect: DIR is missing"],
     [() => readInspectOptions(["a", "b"]), 'inspect: "b" is one word too many'],
     [() => readInspectOptions(["a", "--jsn"]), "unknown flag --jsn: did you mean --json?"],

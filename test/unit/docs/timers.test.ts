@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/node/housekeeping.ts": "slices of expiry and tidying, with pauses between",
   "src/node/stranger-log.ts": "one more line each second",
   "src/node/loop-turns.ts": "the one clock of the turn: queued ships, ship rate, paced writers",
+  "src/daemon/backup.ts": "draws a line while a copy is taken",
   "src/daemon/progress.ts": "draws a line while a full sync goes on",
   "src/daemon/status.ts": "--watch shows the status again each second",
   // Limits: so long and no longer.
