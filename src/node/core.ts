@@ -26,7 +26,7 @@ import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { Identity } from "./identity.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, hostOf } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
@@ -43,6 +43,9 @@ import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, SeedView, SessionView, type ViewedNode } from "./views.ts";
 
 /** What a node core is given by its shell. */
+/** From a new replica to node.json, ms: many that come at once are written together. */
+const PEERS_WRITE_MS = 200;
+
 export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
   /** Whom it follows at the start; null on a primary, and on a node that seeds. */
@@ -162,8 +165,18 @@ export class NodeCore implements ViewedNode {
         deps.onDigest(link, answer);
         this.turn.changed();
       },
+      onWelcomed: (link) => this.onFollowed(link),
       onLinkClosed: () => this.turn.changed(),
     });
+  }
+
+  /** It is remembered for the next start, soon: nobody waits for the disk. */
+  private onFollowed({ hello, remote }: Link): void {
+    if (hello === null || hello.address.replPort === 0) return;
+    const { host, replPort: port } = hello.address;
+    const { identity, deps } = this;
+    if (identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port }))
+      deps.later(PEERS_WRITE_MS, () => identity.keepPeers());
   }
 
   private makeSession(): Session {

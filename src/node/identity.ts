@@ -17,7 +17,8 @@ import { randomId } from "../wire/id.ts";
 import type { Id, Lineage, Rank } from "../wire/messages.ts";
 import { wordsOf } from "./directory.ts";
 import { changeNode, startNode } from "./node-file.ts";
-import { newNode, type NodeMemory } from "./node-memory.ts";
+import { newNode, type NodeMemory, type Peer } from "./node-memory.ts";
+import { Peers } from "./peers.ts";
 
 export class Identity implements LogName {
   readonly nodeId: Id;
@@ -43,6 +44,9 @@ export class Identity implements LogName {
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
   private promised: Rank;
+  private readonly peers: Peers;
+  /** The file has other peers. */
+  private peersMoved = false;
   private readonly mint: () => Id;
   private readonly dir: string;
   private readonly trouble: (why: string) => void;
@@ -74,6 +78,7 @@ export class Identity implements LogName {
     this.rebooted = rebooted;
     this.led = memory.led;
     this.promised = memory.promised;
+    this.peers = new Peers(memory.peers);
   }
 
   /** It leads from its first start on: a cluster of its own. */
@@ -113,6 +118,20 @@ export class Identity implements LogName {
   private keepLed(): void {
     this.led = this.rank;
     this.keep({ led: this.led, clusterId: this.clusterId });
+  }
+
+  /** A node follows this one directly. @returns whether keepPeers() has something to write now */
+  followedBy(peer: Peer): boolean {
+    if (this.dir === "" || !this.peers.came(peer) || this.peersMoved) return false;
+    this.peersMoved = true;
+    return true;
+  }
+
+  /** Writes who followed, when it is not what the file says. */
+  keepPeers(): void {
+    if (!this.peersMoved) return;
+    this.peersMoved = false;
+    this.keep({ peers: this.peers.list });
   }
 
   private keep(change: Partial<NodeMemory>): void {

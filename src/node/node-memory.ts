@@ -8,7 +8,7 @@
  *   promised     the highest rank that it said it would follow
  *   led          the highest rank that it led with
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
- *   peers        meant for who followed it, newest last; nothing writes them yet
+ *   peers        who followed it directly, newest last
  *
  * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
  * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
@@ -31,9 +31,6 @@ export interface Peer {
   /** Of its replication port. */
   readonly host: string;
   readonly port: number;
-  /** What it last acknowledged. */
-  readonly applied: number;
-  readonly durable: number;
 }
 
 export interface NodeMemory {
@@ -96,8 +93,6 @@ function peerOf(peer: Json): Peer {
     storeId: idOf(peer["storeId"], "peers.storeId"),
     host: textOf(peer["host"], "peers.host"),
     port: numberOf(peer["port"], "peers.port", 0xffff),
-    applied: numberOf(peer["applied"], "peers.applied", Number.MAX_SAFE_INTEGER),
-    durable: numberOf(peer["durable"], "peers.durable", Number.MAX_SAFE_INTEGER),
   };
 }
 

@@ -331,6 +331,7 @@ export class DaemonNode implements HawserNode {
         snapshot_bytes: snapshotBytes,
       });
     this.feeder.cutWaiters();
+    this.identity.keepPeers();
     this.core.checkpointer?.stop("the node stops");
     await this.pool.close();
     await this.partFile?.close();

@@ -30,7 +30,7 @@ import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
-  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onSuperseded">;
+  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onSuperseded" | "onWelcomed">;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
   readonly stores: Stores;
@@ -87,6 +87,7 @@ export function admit(
   }
   noticeStore(owner, link, hello, !SHIPS.has(decision.case));
   welcome(owner, link, hello, decision, nowMs);
+  owner.deps.onWelcomed(link);
 }
 
 /** Whether it is the store that it says it is. Why only a welcomed one: others change nothing. */

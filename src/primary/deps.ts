@@ -71,6 +71,8 @@ export interface FeederDeps {
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
+  /** A replica was welcomed, no copy. */
+  readonly onWelcomed: (link: Link) => void;
   /** A link ended, and is no longer in the list. */
   readonly onLinkClosed: () => void;
 }

@@ -69,6 +69,10 @@ test("e2e: recovery: kill -9 of a primary => all is there, replicas go on by par
   const fork = { history: before.position.history, term: 1, run: 0 };
   expect(after.lineage.at(-1)).toMatchObject(fork);
   expect(readNode(dir)!.led).toEqual({ term: 1, run: 1 });
+  const followed = readNode(dir)!
+    .peers.map(({ port }) => port)
+    .sort();
+  expect(followed).toEqual(replicas.map(({ replPort }) => replPort).sort());
   for (const replica of replicas)
     expect(count((await replica.status()).counters, "snapshots_restored")).toBe(1);
   expect(count(after.counters, "sync_full")).toBe(0);

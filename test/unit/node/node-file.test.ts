@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Identity } from "../../../src/node/identity.ts";
 import { changeNode, readNode, startNode } from "../../../src/node/node-file.ts";
+import type { Peer } from "../../../src/node/node-memory.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 
 let dir: string;
@@ -90,6 +91,22 @@ describe("ranks and cluster", () => {
     second.adopt({ history, rank, lineage }, null);
     second.reopen(1);
     expect(second.rank).toEqual({ term: 10, run: 0 });
+  });
+
+  test("who followed => remembered, written once however many come together", () => {
+    const identity = new Identity(dir);
+    const peer = (port: number): Peer => ({ storeId: OTHER, host: "h", port });
+    expect(identity.followedBy(peer(7))).toBe(true);
+    expect(identity.followedBy(peer(8))).toBe(false);
+    expect(readNode(dir)!.peers).toEqual([]);
+    identity.keepPeers();
+    expect(readNode(dir)!.peers).toEqual([peer(8)]);
+    const second = new Identity(dir);
+    expect(second.followedBy(peer(8))).toBe(false);
+    changeNode(dir, { peers: [] });
+    second.keepPeers();
+    expect(readNode(dir)!.peers).toEqual([]);
+    expect(new Identity("").followedBy(peer(8))).toBe(false);
   });
 
   test("the cluster of the first sync => remembered", () => {

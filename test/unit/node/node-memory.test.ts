@@ -12,7 +12,7 @@ const FULL: NodeMemory = {
   promised: { term: 4, run: 0 },
   led: { term: 3, run: 2 },
   role: { role: "replica", upstream: { host: "h", port: 7 } },
-  peers: [{ storeId: ID, host: "p", port: 16380, applied: 100, durable: 90 }],
+  peers: [{ storeId: ID, host: "p", port: 16380 }],
 };
 
 test.each([FULL, newNode(ID)])("%j => read back", (memory) => {

@@ -189,6 +189,7 @@ export class Harness {
       now: () => this.nowMs,
       onSuperseded: () => undefined,
       onDigest: () => undefined,
+      onWelcomed: () => undefined,
       onLinkClosed: () => undefined,
       pinned: () => this.pinned,
     });
