@@ -1,10 +1,12 @@
 /**
- * npm run crash -- [--rounds N] [--seed S] [--replicas N] [--policy always|everysec|no] [--death D] [--dry]
+ * npm run crash -- [--rounds N] [--seed S] [--replicas N] [--policy always|everysec|no] [--death D]
+ *                  [--dry] [--reclaim]
  *
  * Kills nodes under load N times (default 100): half of the rounds without a replica, half with two, or
  * all with as many as --replicas says. Policies and deaths are drawn from the seed (default: from the
  * clock), or given; when exactly a node dies also depends on the machine. --dry: nodes keep nothing, and
- * the run must fail: it tests the checks. Exit code 1 when a check failed.
+ * the run must fail: it tests the checks. --reclaim: what a living replica has must come back too. Exit
+ * code 1 when a check failed.
  */
 import { parseArgs } from "node:util";
 import { errorText } from "../../tools/wait.ts";
@@ -20,6 +22,7 @@ const { values } = parseArgs({
     policy: { type: "string" },
     death: { type: "string" },
     dry: { type: "boolean", default: false },
+    reclaim: { type: "boolean", default: false },
   },
 });
 
@@ -30,6 +33,7 @@ function series(): SeriesOptions[] {
     policy: (values.policy ?? null) as SeriesOptions["policy"],
     death: (values.death ?? null) as SeriesOptions["death"],
     dry: values.dry,
+    reclaims: values.reclaim,
   };
   if (values.replicas !== undefined)
     return [{ ...common, rounds, replicas: Number(values.replicas) }];
@@ -41,11 +45,12 @@ function series(): SeriesOptions[] {
 }
 
 /** The command that runs the same again. */
-function again({ seed, rounds, replicas, policy, death, dry }: SeriesOptions): string {
+function again({ seed, rounds, replicas, policy, death, dry, reclaims }: SeriesOptions): string {
   const more = [
     ...(policy === null ? [] : ["--policy", policy]),
     ...(death === null ? [] : ["--death", death]),
     ...(dry ? ["--dry"] : []),
+    ...(reclaims ? ["--reclaim"] : []),
   ];
   const args = ["--seed", seed, "--rounds", rounds, "--replicas", replicas, ...more];
   return `npm run crash -- ${args.join(" ")}`;

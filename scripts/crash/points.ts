@@ -4,9 +4,11 @@
  * Makes a data directory by a real primary under load, kills it, damages N copies (default 1000) at random
  * places, and starts on each. What comes of it must be one of these:
  *
- *   whole        it serves all that was written
+ *   whole        it serves all that an undamaged copy serves
  *   torn         it serves less, not less than the copy proves to have been synced (proof-reader.ts), and
- *                its log says so
+ *                the event log_cut says how many bytes went
+ *   short        the same, and no bytes went: the damage was a cut, or zeros to the end, at the end of a
+ *                frame above all that is proven, which looks like a log that ends there
  *   incomplete   it refuses to lead, in one line that names --accept-loss; with that it serves less, and
  *                says so
  *   refused      it ends with an error of one line
@@ -34,13 +36,15 @@ const { values } = parseArgs({
   },
 });
 
-/** Times that the primary is killed, or makes a checkpoint, before the copies are taken. */
+/** Times that the primary is killed before the copies are taken; in every other life it makes a checkpoint. */
 const LIVES = 4;
 const LIFE_MS = 350;
+/** The last one is long enough for a mark, and is killed under load. */
+const LAST_LIFE_MS = 1_700;
 const FLAGS = ["--log-level", "info", "--fsync", "everysec"];
 const QUIET_MS = 300;
 
-type Outcome = "whole" | "torn" | "incomplete" | "refused";
+type Outcome = "whole" | "torn" | "short" | "incomplete" | "refused";
 
 /** So many changes are surely in the log below an offset. */
 interface Milestone {
@@ -55,6 +59,8 @@ class Points {
   readonly #milestones: Milestone[] = [];
   readonly outcomes = new Map<Outcome, number>();
   readonly faults: string[] = [];
+  /** So many changes are in the files. */
+  #written = 0;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -70,25 +76,43 @@ class Points {
       const writing = this.#writer.run(place.daemon.port);
       await this.#note(place, LIFE_MS);
       if (life % 2 === 0) await place.daemon.call("BGSAVE");
-      await this.#note(place, LIFE_MS);
-      // Why it is waited for: then every answered change is in the files when the process is gone.
-      this.#writer.stop();
-      await writing;
-      await this.#note(place, QUIET_MS);
+      const isLast = life === LIVES - 1;
+      await this.#note(place, isLast ? LAST_LIFE_MS : LIFE_MS);
+      if (!isLast) await this.#rest(place);
       await place.kill();
+      await writing;
+    }
+    this.#written = await this.#keptBy("undamaged");
+  }
+
+  /** Why: then every answered change is in the files, and the next life goes on with all of them. */
+  async #rest(place: Place): Promise<void> {
+    this.#writer.stop();
+    await this.#note(place, QUIET_MS);
+  }
+
+  /** How many changes a copy has that nobody damaged. */
+  async #keptBy(name: string): Promise<number> {
+    const dir = this.#copy(name);
+    const place = this.#place(name);
+    try {
+      await place.start(FLAGS);
+      return await this.#changesAt(place, provenTo(dir));
+    } finally {
+      await place.kill();
+      rmSync(dir, { recursive: true, force: true });
     }
   }
 
   async one(point: number): Promise<void> {
     const random = new Random(this.#seed * 10_000 + point);
     const name = `copy-${point}`;
-    const dir = join(this.#dir, name);
-    cpSync(join(this.#dir, "made"), dir, { recursive: true });
+    const dir = this.#copy(name);
     const what = damage(dir, random);
     const proven = provenTo(dir);
     const place = this.#place(name);
     try {
-      const outcome = await this.#start(place, proven);
+      const outcome = await this.#start(place, proven, what);
       this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -102,6 +126,12 @@ class Points {
 
   close(): void {
     rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #copy(name: string): string {
+    const dir = join(this.#dir, name);
+    cpSync(join(this.#dir, "made"), dir, { recursive: true });
+    return dir;
   }
 
   #place(name: string): Place {
@@ -122,9 +152,9 @@ class Points {
 
   // --- one copy --------------------------------------------------------------------------------
 
-  async #start(place: Place, proven: number): Promise<Outcome> {
+  async #start(place: Place, proven: number, what: string): Promise<Outcome> {
     const first = await this.#run(place, []);
-    if (first !== "refused") return this.#judge(place, proven);
+    if (first !== "refused") return this.#judge(place, proven, what);
     const said = place.daemon.errorLines.join("\n");
     if (place.stackLines().length > 0) throw new Error("it printed a stack");
     if (place.daemon.exit?.code !== 1 && place.daemon.exit?.code !== 2)
@@ -133,7 +163,7 @@ class Points {
     if (!said.includes("--accept-loss")) return "refused";
     if ((await this.#run(place, ["--accept-loss"])) === "refused")
       throw new Error("it refuses with --accept-loss too");
-    await this.#judge(place, 0);
+    await this.#changesAt(place, 0);
     return "incomplete";
   }
 
@@ -148,20 +178,22 @@ class Points {
     return "ready";
   }
 
-  async #judge(place: Place, proven: number): Promise<Outcome> {
+  async #judge(place: Place, proven: number, what: string): Promise<Outcome> {
+    const kept = await this.#changesAt(place, proven);
+    if (kept >= this.#written) return "whole";
+    if (Number(place.daemon.find("log_cut")?.["cut_bytes"] ?? 0) > 0) return "torn";
+    if (/^(cut|zero end) /.test(what)) return "short";
+    throw new Error(`${this.#written - kept} changes are missing, and no log_cut says so`);
+  }
+
+  /** How many changes it has. @throws when it is no moment's state, or less than what is proven */
+  async #changesAt(place: Place, proven: number): Promise<number> {
     const { ledger } = this.#writer;
     if (place.stackLines().length > 0) throw new Error("it printed a stack");
     const { found, tick } = await place.read(ledger.keys);
-    const floor = this.#changesTo(proven);
-    const { kept, fault } = ledger.judge(found, tick, floor);
+    const { kept, fault } = ledger.judge(found, tick, this.#changesTo(proven));
     if (fault !== "") throw new Error(`${fault}; proven to ${proven}`);
-    if (kept >= ledger.answered) return "whole";
-    const isTold = place.daemon.log.some(
-      ({ level, event }) => (level === "warn" || level === "error") && event !== "memory",
-    );
-    if (!isTold)
-      throw new Error(`${ledger.answered - kept} changes are missing, and no line says so`);
-    return "torn";
+    return kept;
   }
 
   /** Changes that were surely made before an offset. */

@@ -1,25 +1,46 @@
-/** Nodes that are killed under load, as `npm run crash` does it, on the build that is there. */
+/** Nodes that are killed under load, and damaged directories: short forms of `npm run crash` and `crash:points`. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { ManagedProcess } from "../../tools/processes.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-async function crash(...args: string[]): Promise<{ code: number | null; text: string }> {
-  const all = ["--import", "tsx", "scripts/crash/main.ts", ...args];
-  const run = await ManagedProcess.spawn(process.execPath, all, { name: "crash", cwd: root });
+async function run(
+  script: "main" | "points",
+  ...args: string[]
+): Promise<{ code: number | null; text: string }> {
+  const all = ["--import", "tsx", `scripts/crash/${script}.ts`, ...args];
+  const child = await ManagedProcess.spawn(process.execPath, all, { name: "crash", cwd: root });
   try {
-    const { code } = await run.ended(110_000);
-    return { code, text: run.stdout + run.errorLines.join("\n") };
+    const { code } = await child.ended(110_000);
+    return { code, text: child.stdout + child.errorLines.join("\n") };
   } finally {
-    await run.stop();
+    await child.stop();
   }
 }
 
+const DRY = ["--rounds", "1", "--replicas", "2", "--dry", "--reclaim", "--seed", "1"];
+
 test("e2e: crash: nodes that keep nothing => every check of what comes back fails", async () => {
-  const { code, text } = await crash("--rounds", "1", "--replicas", "2", "--dry", "--seed", "1");
+  const { code, text } = await run("main", ...DRY);
   expect(code).toBe(1);
   for (const check of ["what was answered is there", "what a living replica had is there"])
     expect(text).toContain(`FAILED  ${check}`);
   expect(text).toContain("FAILED  all nodes are equal");
+});
+
+test.each([
+  ["0", "1"],
+  ["2", "3"],
+])("e2e: crash: 5 rounds with %s replicas => all checks hold", async (replicas, seed) => {
+  const args = ["--rounds", "5", "--replicas", replicas, "--seed", seed];
+  const { code, text } = await run("main", ...args);
+  expect(code, text).toBe(0);
+  expect(text).toContain("all checks held");
+});
+
+test("e2e: crash: 30 damaged copies of a directory => each start ends as documented", async () => {
+  const { code, text } = await run("points", "--points", "30", "--seed", "7");
+  expect(code, text).toBe(0);
+  expect(text).toMatch(/30 damaged copies: .*; 0 FAILED/);
 });
