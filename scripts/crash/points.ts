@@ -38,9 +38,9 @@ const { values } = parseArgs({
 
 /** Times that the primary is killed before the copies are taken; in every other life it makes a checkpoint. */
 const LIVES = 4;
-const LIFE_MS = 350;
+const LIFE_MS = 150;
 /** The last one is long enough for a mark, and is killed under load. */
-const LAST_LIFE_MS = 1_700;
+const LAST_LIFE_MS = 1_300;
 const FLAGS = ["--log-level", "info", "--fsync", "everysec"];
 const QUIET_MS = 300;
 
