@@ -27,7 +27,7 @@ export interface NodeView extends LogName {
   readonly nodeId: Id;
   readonly storeId: Id;
   readonly clusterId: Id | null;
-  /** It has all that it ever acknowledged. */
+  /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
   readonly role: "primary" | "replica";
   /** Node ids from the root to this node. */

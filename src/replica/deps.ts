@@ -48,7 +48,7 @@ export interface ReplicaNode extends LogName {
   readonly instanceId: Id;
   readonly clusterId: Id | null;
   readonly incarnation: number;
-  /** It has all that it ever acknowledged. */
+  /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
   readonly format: Format;
   address(): NodeAddress;

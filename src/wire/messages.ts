@@ -120,7 +120,7 @@ export interface Hello {
   /** Counts the starts of this store: no two processes have the same one. */
   readonly incarnation: number;
   readonly purpose: Purpose;
-  /** It has all that it ever acknowledged. */
+  /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
   readonly address: NodeAddress;
   readonly position: Position;
