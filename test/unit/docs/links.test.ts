@@ -15,7 +15,9 @@ import {
 const PATH = /(?<![\w./-])(?:src|test|tools|docs|scripts|bench|dist)\/[\w./-]*[\w/]/g;
 
 /** Flags of `hawser status` and of the tools that the documents show. */
-const OTHER_FLAGS = new Set("config watch events timeout json password help".split(" "));
+const OTHER_FLAGS = new Set(
+  "config watch events timeout json password help from replace".split(" "),
+);
 
 /** What scripts and benches say of themselves. */
 const TOOL_FLAGS: readonly string[] = ["scripts", "bench"].flatMap((folder) =>
