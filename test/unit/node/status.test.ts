@@ -75,6 +75,7 @@ test.each([
     remote: "127.0.0.1:1",
     output: { bytes: 0 },
     heartbeat: { ackMs: -1, roundTripMs: -1 },
+    flow: { durable: 0 },
     movement: { connectedAtMs: 0 },
     currentShip: null,
     ...given,
