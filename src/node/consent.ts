@@ -3,7 +3,7 @@
  *
  *   given by     for whom                                              used up by
  *   REPLICAOF    the address that was typed                            a sync, a refusal, a promotion,
- *   allow-reset  the upstream of the start; on a primary the first     another REPLICAOF
+ *   allow-reset  the upstream of the start; on a primary the first     another REPLICAOF, the end of the process
  *                that it is told to follow
  *
  * With its first WELCOME the upstream says its node id; from then on the consent is that node's: another
