@@ -173,16 +173,17 @@ test("e2e: topology: two nodes that follow each other => refused as a cycle, unt
   expect(records).toBe(10);
 });
 
-test("e2e: topology: two replicas with one --dir => the second is turned away, the first stays", async () => {
-  const { mkdtemp, rm } = await import("node:fs/promises");
+test("e2e: topology: two replicas with one node.json => the second is turned away, the first stays", async () => {
+  const { copyFile, mkdtemp, rm } = await import("node:fs/promises");
   const { tmpdir } = await import("node:os");
   const fleet = useFleet();
-  const dir = await mkdtemp(`${tmpdir()}/hawser-`);
-  fleet.defer(() => rm(dir, { recursive: true }));
+  const [dir, copy] = [await mkdtemp(`${tmpdir()}/hawser-`), await mkdtemp(`${tmpdir()}/hawser-`)];
+  for (const each of [dir, copy]) fleet.defer(() => rm(each, { recursive: true }));
   const primary = await fleet.primary();
   const first = await fleet.replica(primary, "--dir", dir);
   await converge([primary, first]);
-  const second = await fleet.replica(primary, "--dir", dir);
+  await copyFile(`${dir}/node.json`, `${copy}/node.json`);
+  const second = await fleet.replica(primary, "--dir", copy);
   await lastError(second, "duplicate_id");
   expect((await primary.status()).links).toHaveLength(1);
   expect(first.findAll("welcomed")).toHaveLength(1);

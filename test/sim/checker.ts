@@ -134,6 +134,11 @@ export class Checker {
     this.roles.set(node.disk, "primary");
   }
 
+  /** It tore its state on the way: it remembers that it follows whom it followed. */
+  onPromotionFailed(node: SimNode): void {
+    this.roles.set(node.disk, `replica of ${node.upstream}`);
+  }
+
   /** What it promotes itself with, against what its sources said, and against what was written. */
   private checkSeedPromotion(node: SimNode): void {
     const own = this.truth.find(node.backlog.next, node.backlog.chain);

@@ -10,7 +10,7 @@ import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/net/address.ts";
 import { decodeNode, encodeNode, newNode } from "../../src/node/node-memory.ts";
 import { startingRole } from "../../src/node/role-memory.ts";
-import { seedingOf, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
+import { seedingOf, STOPPED, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
@@ -475,12 +475,20 @@ export class SimNode implements Host, TurnShell {
   }
 
   /** REPLICAOF NO ONE [FORCE]; `accepted` is called when it answers OK to it, sooner or later. */
-  promote(force: boolean, accepted: () => void): void {
+  /** `failed`: what it had received could not be applied, and it stays a replica. */
+  promote(force: boolean, accepted: () => void, failed: () => void): void {
     this.run(() => {
       this.forced = force;
       const isTorn = this.session.torn;
-      if (this.core.roles.promote(force, () => undefined) === null) {
+      // It may be over before the call is.
+      const ends: (string | null)[] = [];
+      let tell = (end: string | null): void => void ends.push(end);
+      if (this.core.roles.promote(force, (refusal) => tell(refusal)) === null) {
         accepted();
+        tell = (end) => {
+          if (end !== null && end !== STOPPED) failed();
+        };
+        ends.forEach(tell);
         if (this.session.isBusy) this.world.mark("promotion waits for the state");
       } else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
     });

@@ -186,7 +186,11 @@ export class Simulation implements World {
   }
 
   promote(node: SimNode, force = false): void {
-    node.promote(force, () => this.checker.onPromotionAccepted(node));
+    node.promote(
+      force,
+      () => this.checker.onPromotionAccepted(node),
+      () => this.checker.onPromotionFailed(node),
+    );
   }
 
   private scheduleWrites(): void {

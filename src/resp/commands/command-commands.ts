@@ -130,6 +130,7 @@ const OF_COMMAND: Readonly<Record<string, readonly Category[]>> = {
   ),
   info: ["@dangerous"],
   role: ["@admin", "@dangerous"],
+  lastsave: ["@admin", "@dangerous"],
   wait: ["@connection"],
 };
 

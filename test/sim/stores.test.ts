@@ -1,0 +1,47 @@
+/**
+ * Random schedules of what stands behind the log in memory: any store, in clusters, and a disk that crashes,
+ * of one node. They run beside the clusters of sim.test.ts.
+ */
+import { expect, test } from "vitest";
+import { Coverage } from "./coverage.ts";
+import { DiskLife } from "./disk-life.ts";
+import { Simulation } from "./simulation.ts";
+
+const LOG_STORE_SEEDS = 25;
+const DISK_SEEDS = 150;
+/** What a run of all seeds of disks must have seen. */
+const DISK_MARKS = [
+  ...["the machine crashed", "the process was killed", "died while it opened", "clean stop"],
+  ...["torn tail", "trouble", "fsync failed", "cut", "renamed", "recovered"],
+  ...["a bit rotted", "a file was lost", "incomplete", "rot refused"],
+];
+
+test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, () => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= LOG_STORE_SEEDS; seed++) {
+    const sim = new Simulation(seed, true);
+    try {
+      sim.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --log-stores --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    coverage.add(sim.marks);
+  }
+  expect(coverage.of("log store: block")).toBeGreaterThan(0);
+}, 120_000);
+
+test(`sim: ${DISK_SEEDS} lives on disks that crash => what was promised comes back, exactly as it was`, () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= DISK_SEEDS; seed++) {
+    const life = new DiskLife(seed);
+    try {
+      life.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --disks --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    for (const mark of life.marks.keys()) seen.add(mark);
+  }
+  expect(DISK_MARKS.filter((mark) => !seen.has(`disk: ${mark}`))).toEqual([]);
+}, 120_000);
