@@ -22,16 +22,17 @@ const portsOf = (node: Daemon): string[] => [
 
 test("e2e: dir: REPLICAOF, then kill -9 => the next process follows the same node, whatever --of says", async () => {
   const fleet = useFleet();
-  const dir = directory(fleet);
+  // Its role alone: with a state of its own on the disk it would be refused by an unrelated node.
+  const kept = ["--dir", directory(fleet), "--persist", "no"];
   const old = await fleet.primary();
   const next = await fleet.primary();
   await fill(next, { keys: 300 });
-  const first = await fleet.replica(old, "--dir", dir);
+  const first = await fleet.replica(old, ...kept);
   expect(await first.call("REPLICAOF", "127.0.0.1", next.replPort)).toBe("OK");
   await converge([next, first]);
   await first.kill();
 
-  const second = await fleet.replica(old, "--dir", dir);
+  const second = await fleet.replica(old, ...kept);
   await converge([next, second]);
   expect(second.find("role_remembered")).toMatchObject({
     level: "warn",
@@ -41,13 +42,13 @@ test("e2e: dir: REPLICAOF, then kill -9 => the next process follows the same nod
   expect((await old.status()).links).toHaveLength(0);
   await second.kill();
 
-  const third = await fleet.replica(old, "--dir", dir, "--role-from-flags");
+  const third = await fleet.replica(old, ...kept, "--role-from-flags");
   await converge([old, third]);
   expect(third.find("role_from_flags")?.level).toBe("warn");
   await third.kill();
 
   // The switch made it forget: the flags are in force again.
-  const fourth = await fleet.replica(old, "--dir", dir);
+  const fourth = await fleet.replica(old, ...kept);
   await converge([old, fourth]);
   expect(fourth.find("role_remembered")).toBeUndefined();
 });
