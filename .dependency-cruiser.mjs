@@ -19,7 +19,7 @@ const MAY_IMPORT = {
 const AND_FILES = { primary: ["store/state"], replica: ["store/state"] };
 
 const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => {
-  const files = ["errors", "limits", ...(AND_FILES[folder] ?? [])];
+  const files = ["errors", "limits", "worker-url", ...(AND_FILES[folder] ?? [])];
   return {
     name: `layer-${folder}`,
     comment: `src/${folder} may import ${[...files, ...others].join(", ")}`,

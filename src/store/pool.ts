@@ -11,7 +11,7 @@ import { allocateRing, payloadMaxOf, Ring } from "./ring.ts";
 import { type ReaderHome, RingReader } from "./ring-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { ChunkEvents, ChunkReader, Digest, DigestOptions, FrozenState } from "./state.ts";
-import { workerUrl } from "./worker-url.ts";
+import { workerUrl } from "../worker-url.ts";
 
 export interface PoolOptions {
   /** Threads for ships, each serving one reader at a time; default 2. */
@@ -45,7 +45,7 @@ export class SerializerPool implements ReaderHome {
     this.#slots = options.slots ?? 16;
     this.#slotBytes = options.slotBytes ?? 256 * 1024;
     this.payloadMax = payloadMaxOf(this.#slotBytes);
-    const url = options.workerUrl ?? workerUrl();
+    const url = options.workerUrl ?? workerUrl("serializer-worker", import.meta.url);
     this.#ships = lane(url, options.size ?? 2);
     this.#digests = lane(url, 1);
   }

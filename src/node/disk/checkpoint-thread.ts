@@ -13,6 +13,7 @@ import assert from "node:assert/strict";
 import { Worker } from "node:worker_threads";
 import type { SnapshotEnd } from "../../wire/messages.ts";
 import type { CheckpointFile, CheckpointFileEvents, ChunkFrame } from "../checkpoint-run.ts";
+import { workerUrl } from "../../worker-url.ts";
 import type {
   CheckpointWorkerData,
   FromCheckpointWorker,
@@ -28,7 +29,10 @@ export class CheckpointThread implements CheckpointFile {
   /** Begins the file aside. An error comes by `events`, as every later one. */
   constructor(data: CheckpointWorkerData, events: CheckpointFileEvents) {
     this.#events = events;
-    this.#worker = new Worker(workerUrl(), { workerData: data, name: "hawser-checkpoint" });
+    this.#worker = new Worker(workerUrl("checkpoint-worker", import.meta.url), {
+      workerData: data,
+      name: "hawser-checkpoint",
+    });
     this.#worker.on("message", (message: FromCheckpointWorker) => {
       this.#take(message);
     });
@@ -84,14 +88,4 @@ export class CheckpointThread implements CheckpointFile {
   #tell(message: ToCheckpointWorker): void {
     this.#worker.postMessage(message);
   }
-}
-
-/** Workers run compiled code: from sources (tests, tsx) it is the one in dist/. */
-function workerUrl(): URL {
-  const here = import.meta.url;
-  const isSource = here.endsWith(".ts");
-  return new URL(
-    isSource ? "../../../dist/node/disk/checkpoint-worker.js" : "./checkpoint-worker.js",
-    here,
-  );
 }

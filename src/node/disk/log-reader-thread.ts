@@ -10,6 +10,7 @@
 import { Worker } from "node:worker_threads";
 import { LogReads, type LogReadsDeps } from "../../log/disk/log-reads.ts";
 import type { FromStoredLog, ToStoredLog } from "../../log/disk/stored-log.ts";
+import { workerUrl } from "../../worker-url.ts";
 
 export interface LogReaderOptions extends Omit<LogReadsDeps, "post" | "later"> {
   /** The thread has ended by itself. */
@@ -52,7 +53,7 @@ export class LogReaderThread {
   }
 
   #start(question: ToStoredLog): void {
-    const worker = new Worker(workerUrl());
+    const worker = new Worker(workerUrl("log-reader-worker", import.meta.url));
     this.#worker = worker;
     worker.on("message", (message: FromStoredLog) => {
       this.reads.hear(message);
@@ -73,14 +74,4 @@ export class LogReaderThread {
     this.reads.die();
     this.#options.failed(reason);
   }
-}
-
-/** Workers run compiled code: from sources (tests, tsx) it is the one in dist/. */
-function workerUrl(): URL {
-  const here = import.meta.url;
-  const isSource = here.endsWith(".ts");
-  return new URL(
-    isSource ? "../../../dist/node/disk/log-reader-worker.js" : "./log-reader-worker.js",
-    here,
-  );
 }

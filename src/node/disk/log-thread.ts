@@ -11,6 +11,7 @@ import { Worker } from "node:worker_threads";
 import { DiskError } from "../../errors.ts";
 import type { DiskLogStart, FromDiskLog, ToDiskLog } from "../../log/disk/disk-log-messages.ts";
 import type { DiskPort } from "../../log/disk/disk-store.ts";
+import { workerUrl } from "../../worker-url.ts";
 import { LogControl } from "./log-control.ts";
 import type { FromLogWorker, LogWorkerData } from "./log-worker-protocol.ts";
 
@@ -31,7 +32,7 @@ export class LogThread implements DiskPort {
   constructor(path: string, start: DiskLogStart, events: LogThreadEvents) {
     const workerData: LogWorkerData = { ...start, path, control: this.words.memory };
     this.#events = events;
-    this.#worker = new Worker(workerUrl(), { workerData });
+    this.#worker = new Worker(workerUrl("log-worker", import.meta.url), { workerData });
     this.begun = this.#listen();
     this.begun.catch(() => undefined);
     void this.#look();
@@ -86,11 +87,4 @@ export class LogThread implements DiskPort {
       });
     });
   }
-}
-
-/** Workers run compiled code: from sources (tests, tsx) it is the one in dist/. */
-function workerUrl(): URL {
-  const here = import.meta.url;
-  const isSource = here.endsWith(".ts");
-  return new URL(isSource ? "../../../dist/node/disk/log-worker.js" : "./log-worker.js", here);
 }
