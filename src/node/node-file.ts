@@ -6,9 +6,10 @@
  *
  * Owns: the file. Does not own: its text (node-memory.ts), how a file is written (directory.ts).
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isId } from "../wire/id.ts";
+import { bootId as presentBootId } from "./disk/directory-lock.ts";
 import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";
 import { decodeNode, encodeNode, newNode, NODE_FILE, type NodeMemory } from "./node-memory.ts";
 import { UsageError } from "./option-values.ts";
@@ -92,13 +93,4 @@ function idIn(path: string, kept: string): string {
   throw new UsageError(
     `--dir: ${path} holds ${found}, expected 32 hex digits; remove it, and this replica gets a new id`,
   );
-}
-
-/** Of this start of the machine; "" where the system does not say. */
-function presentBootId(): string {
-  try {
-    return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim().slice(0, 64);
-  } catch {
-    return "";
-  }
 }

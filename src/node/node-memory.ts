@@ -14,7 +14,16 @@
  * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
  */
 import { NO_RANK } from "../log/history.ts";
-import { idOf, type Json, numberOf, objectOf, rankOf, textOf } from "../wire/json-fields.ts";
+import {
+  idOf,
+  type Json,
+  jsonOf,
+  numberOf,
+  objectOf,
+  rankOf,
+  shownJson,
+  textOf,
+} from "../wire/json-fields.ts";
 import { randomId } from "../wire/id.ts";
 import { LIMITS } from "../limits.ts";
 import type { Id, Rank } from "../wire/messages.ts";
@@ -65,9 +74,9 @@ export function encodeNode(memory: NodeMemory): string {
 
 /** @throws {Error} naming what is wrong */
 export function decodeNode(text: string): NodeMemory {
-  const root = objectOf(parse(text), "the text");
+  const root = objectOf(jsonOf(text), "the text");
   if (root["version"] !== VERSION)
-    throw new Error(`version is ${shown(root["version"])}, expected ${VERSION}`);
+    throw new Error(`version is ${shownJson(root["version"])}, expected ${VERSION}`);
   const { clusterId, role } = root;
   return {
     storeId: idOf(root["storeId"], "storeId"),
@@ -94,16 +103,4 @@ function peerOf(peer: Json): Peer {
     host: textOf(peer["host"], "peers.host"),
     port: numberOf(peer["port"], "peers.port", 0xffff),
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
-  }
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 50);
 }

@@ -15,7 +15,7 @@
  * Pure. Owns: the decision, the text of role.json, which node.json replaced. Does not own: the file (directory.ts).
  */
 import { LIMITS } from "../limits.ts";
-import { type Json, objectOf } from "../wire/json-fields.ts";
+import { type Json, jsonOf, objectOf, shownJson } from "../wire/json-fields.ts";
 import type { Address } from "../net/address.ts";
 
 const VERSION = 1;
@@ -83,9 +83,9 @@ export function roleText(role: "primary" | "replica", upstream: Address | null):
 
 /** Reads role.json, every field checked. @throws {Error} naming what is wrong */
 export function decodeRole(text: string): RoleMemory {
-  const root = objectOf(parse(text), "the text");
+  const root = objectOf(jsonOf(text), "the text");
   if (root["version"] !== VERSION)
-    throw new Error(`version is ${shown(root["version"])}, expected ${VERSION}`);
+    throw new Error(`version is ${shownJson(root["version"])}, expected ${VERSION}`);
   return readRole(root);
 }
 
@@ -95,23 +95,12 @@ export function readRole({ role, upstream }: Json): RoleMemory {
     if (upstream !== null) throw new Error("upstream of a primary is not null");
     return { role, upstream };
   }
-  if (role !== "replica") throw new Error(`role is ${shown(role)}, expected primary or replica`);
+  if (role !== "replica")
+    throw new Error(`role is ${shownJson(role)}, expected primary or replica`);
   const { host, port } = objectOf(upstream, "upstream");
   if (typeof host !== "string" || host === "" || Buffer.byteLength(host) > LIMITS.textBytesMax)
     throw new Error(`upstream.host is no text of 1 to ${LIMITS.textBytesMax} bytes`);
   if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new Error(`upstream.port is ${shown(port)}, expected 1 to 65535`);
+    throw new Error(`upstream.port is ${shownJson(port)}, expected 1 to 65535`);
   return { role, upstream: { host, port } };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
-  }
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 50);
 }

@@ -12,6 +12,20 @@ export type Json = Readonly<Record<string, unknown>>;
 
 const U32_MAX = 0xffff_ffff;
 
+/** What the text says, unchecked. @throws {Error} "it is empty", or that it is no JSON */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(text.trim() === "" ? "it is empty" : "it is no JSON");
+  }
+}
+
+/** A value as an error repeats it: at most 50 characters. */
+export function shownJson(value: unknown): string {
+  return value === undefined ? "missing" : JSON.stringify(value).slice(0, 50);
+}
+
 /** @throws {Error} naming it */
 export function objectOf(value: unknown, name: string): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value))
