@@ -6,7 +6,6 @@
  *   generation   the state and its log were replaced: at once, and only then the disk has them
  *   log          the log since the last one is longer than the live data, and than 256 MiB: a restart
  *                reads at most about twice the data
- *   stop         see stopsWithCheckpoint()
  *
  *   it rests       while a full sync waits for chunks or a place: replicas come first
  *   it is slowed   to --checkpoint-rate
@@ -38,7 +37,7 @@ const STEP_BYTES = 4 * 1024 * 1024;
 
 const REPLACED = "the log was replaced";
 
-export type CheckpointCause = "asked" | "generation" | "log" | "stop";
+export type CheckpointCause = "asked" | "generation" | "log";
 
 /** Why none begins: one is under way, the node stops, or its state is not whole. */
 export type CheckpointRefusal = "busy" | "stopping" | "no_state";
@@ -156,12 +155,12 @@ export class Checkpointer {
   }
 
   /** Somebody asks for one now. @returns why there will be none, with no call of `done`; else null */
-  ask(done: CheckpointDone, cause: "asked" | "stop" = "asked"): CheckpointRefusal | null {
+  ask(done: CheckpointDone): CheckpointRefusal | null {
     if (this.isBusy) return "busy";
     if (this.#isStopped) return "stopping";
     if (!this.#deps.hasState()) return "no_state";
     this.#waiting.push(done);
-    this.#begin(cause);
+    this.#begin("asked");
     return null;
   }
 
