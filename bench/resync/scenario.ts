@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { createServer } from "node:net";
+import { freePort } from "../lib/free-port.ts";
 import { type Started, start } from "../lib/process.ts";
 import { Resp } from "../lib/resp.ts";
 
@@ -138,16 +138,4 @@ export async function writer(port: number, keys: number, bytesPerSecond: number)
     await Promise.all(flying);
   })();
   return state;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === "object" && address !== null ? address.port : 0),
-      );
-    });
-  });
 }
