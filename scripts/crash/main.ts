@@ -1,12 +1,12 @@
 /**
  * npm run crash -- [--rounds N] [--seed S] [--replicas N] [--policy always|everysec|no] [--death D]
- *                  [--dry] [--reclaim]
+ *                  [--dry] [--no-reclaim]
  *
  * Kills nodes under load N times (default 100): half of the rounds without a replica, half with two, or
  * all with as many as --replicas says. Policies and deaths are drawn from the seed (default: from the
  * clock), or given; when exactly a node dies also depends on the machine. --dry: nodes keep nothing, and
- * the run must fail: it tests the checks. --reclaim: what a living replica has must come back too. Exit
- * code 1 when a check failed.
+ * the run must fail: it tests the checks. --no-reclaim: a primary asks nobody what its disk has lost, and
+ * may come back without what a living replica has. Exit code 1 when a check failed.
  */
 import { parseArgs } from "node:util";
 import { errorText } from "../../tools/wait.ts";
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     policy: { type: "string" },
     death: { type: "string" },
     dry: { type: "boolean", default: false },
-    reclaim: { type: "boolean", default: false },
+    "no-reclaim": { type: "boolean", default: false },
   },
 });
 
@@ -33,7 +33,7 @@ function series(): SeriesOptions[] {
     policy: (values.policy ?? null) as SeriesOptions["policy"],
     death: (values.death ?? null) as SeriesOptions["death"],
     dry: values.dry,
-    reclaims: values.reclaim,
+    reclaims: !values["no-reclaim"] && !values.dry,
   };
   if (values.replicas !== undefined)
     return [{ ...common, rounds, replicas: Number(values.replicas) }];
@@ -50,7 +50,7 @@ function again({ seed, rounds, replicas, policy, death, dry, reclaims }: SeriesO
     ...(policy === null ? [] : ["--policy", policy]),
     ...(death === null ? [] : ["--death", death]),
     ...(dry ? ["--dry"] : []),
-    ...(reclaims ? ["--reclaim"] : []),
+    ...(reclaims || dry ? [] : ["--no-reclaim"]),
   ];
   const args = ["--seed", seed, "--rounds", rounds, "--replicas", replicas, ...more];
   return `npm run crash -- ${args.join(" ")}`;

@@ -18,7 +18,8 @@
  *   no           up to the same place (marks.ts)                      everything
  *   any          with `reclaims`: what a replica that lives has       the same
  *
- * Without `reclaims` a replica may have what its primary lost: it is told so, and only it gets a snapshot.
+ * Without `reclaims` a primary asks nobody, and a replica may have what it lost: that one is told so, and
+ * only it gets a snapshot.
  *
  * Owns: the order, what is checked. Does not own: writers, ledgers, processes.
  */
@@ -128,9 +129,9 @@ export class Series {
     const atReplicas = death === "both" ? [] : await this.#atReplicas();
     if (death === "recovery") await this.#dieInRecovery();
     const startedMs = performance.now();
-    await this.#startPrimary();
+    const others = death === "both" ? this.#replicas : [];
+    await Promise.all([this.#startPrimary(), ...others.map((replica) => replica.start(FLAGS))]);
     const tookMs = performance.now() - startedMs;
-    if (death === "both") for (const replica of this.#replicas) await replica.start(FLAGS);
     const isAll = death === "stop" || policy === "always" || this.#options.dry;
     const promise = isAll ? "answered" : "written";
     const kept = await this.#compare(promise, atReplicas);
@@ -159,7 +160,9 @@ export class Series {
   }
 
   #primaryFlags(): readonly string[] {
-    return this.#options.dry ? FLAGS : [...FLAGS, "--fsync", this.#policy];
+    const { dry, reclaims } = this.#options;
+    const asking = reclaims ? [] : ["--reclaim", "0"];
+    return dry ? FLAGS : [...FLAGS, "--fsync", this.#policy, ...asking];
   }
 
   /** @returns how often the floors were raised */

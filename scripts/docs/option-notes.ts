@@ -46,6 +46,8 @@ export const NOTES: Notes = {
   "allow-reset": "lets an unrelated upstream, even an empty one, replace this node's data, once",
   maxmemory: "writes that grow are refused above this; 0 is unlimited",
   dir: "where the node keeps its replica id, [its role](directory.md) and a half received snapshot; without it a restarted replica is a new one, and a full sync starts again",
+  reclaim:
+    "how long a primary that was started again waits for the nodes that followed it: the one that is furthest ahead on the same log gives back what `--dir` has lost, [how](../guides/persistence.md#what-a-restart-takes-back); when all have answered it does not wait; 0 does not ask",
   "role-from-flags":
     "starts in the role that the flags name and forgets the one that `--dir` remembers",
 };
@@ -55,4 +57,5 @@ export const DEFAULTS_IN_WORDS: Notes = {
   port: "6380, replica 6381",
   "repl-port": "client port + 10000",
   of: "needed",
+  reclaim: "5s, after a reboot 60s",
 };

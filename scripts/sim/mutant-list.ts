@@ -324,7 +324,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "a torn state is promoted",
     ["node/roles.ts", "      return TORN;\n", "      return null;\n"],
-    ["node/roles.ts", '  assert(from.from.holds !== "torn", "a torn state leads");\n', ""],
+    ["node/roles.ts", '  assert(from.holds !== "torn", "a torn state leads");\n', ""],
     [
       "node/role-moves.ts",
       'else if (roles.heldBy(this.#role) === "torn")',

@@ -204,10 +204,10 @@ export class Backlog {
     this.store.persist(this);
   }
 
-  /** What follows is of another history, which is the node's by now. */
-  rename(): void {
+  /** What follows is of another history, which is the node's by now; `done` when the store has its name. */
+  rename(done: () => void = () => undefined): void {
     assert(this.#open.bytes === 0, "another history inside a batch");
-    this.store.rename(this.next);
+    this.store.rename(this.next, done);
   }
 
   // --- growing as a replica -------------------------------------------------------------------

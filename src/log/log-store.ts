@@ -70,8 +70,9 @@ export interface LogStore {
   /**
    * From `offset`, the sealed end, the log goes on under another history, a promotion's or an adopted
    * one: no byte from there on is kept under the name before. The node's name is the new one by now.
+   * `done`: it is kept, or never will be.
    */
-  rename(offset: number): void;
+  rename(offset: number, done: () => void): void;
   /** Reads a block that begins at `offset`, in [first, written), and ends inside no head. Answers once. */
   read(offset: number, done: (answer: ReadAnswer) => void): void;
   /** The chain at `offset`, or -1 when that is no boundary between two batches, or gone. Answers once. */
@@ -94,7 +95,7 @@ export const MEMORY_ONLY: LogStore = {
   takesMore: true,
   persist: () => undefined,
   want: () => undefined,
-  rename: () => undefined,
+  rename: (_offset, done) => queueMicrotask(done),
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
   restart: () => undefined,

@@ -240,6 +240,8 @@ export interface NodeStatus {
   readonly role: "primary" | "replica";
   /** Null before and after. */
   readonly recovery: RecoveryStatus | null;
+  /** What a primary waits for that asks whoever followed it before it opens; "" on any other node. */
+  readonly reclaiming: string;
   readonly nodeId: Id;
   readonly replicaId: Id;
   readonly position: Position;

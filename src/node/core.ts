@@ -37,10 +37,11 @@ import {
   startSeeding,
   type Start,
 } from "./roles.ts";
+import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
-import { FeederView, SeedView, SessionView, type ViewedNode } from "./views.ts";
+import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
 
 /** What a node core is given by its shell. */
 /** From a new replica to node.json, ms: many that come at once are written together. */
@@ -98,6 +99,8 @@ export class NodeCore implements ViewedNode {
   readonly feeder: Feeder;
   readonly turn: Turn;
   readonly session: Session;
+  /** Of a node that led, and asks before it leads again; null of any other. */
+  reclaiming: ReclaimRun | null = null;
   /** Null on a node that keeps no log on disk. */
   checkpointer: Checkpointer | null = null;
   readonly now: () => number;
@@ -146,6 +149,21 @@ export class NodeCore implements ViewedNode {
       now,
       journal,
     });
+  }
+
+  /** It led, and asks those that followed it before it leads again: comes before roles.recovered(). */
+  reclaim(plan: ReclaimPlan): void {
+    const { ask, later, now, journal } = this.deps;
+    this.reclaiming = new ReclaimRun(new ReclaimView(this), plan, {
+      ask,
+      later,
+      until: (holds, done) => this.turn.until(holds, done),
+      now,
+      journal,
+      counters: this.feeder.counters,
+      onFailed: () => this.turn.changed(),
+    });
+    this.roles.reclaims(this.reclaiming);
   }
 
   private makeFeeder(): Feeder {

@@ -55,6 +55,8 @@ const KEPT: ReadonlySet<string> = new Set([
   "role_from_flags",
   "primary_starts_empty",
   "seed_choice",
+  "reclaim",
+  "reclaimed",
   "superseded",
 ]);
 

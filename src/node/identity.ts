@@ -44,6 +44,7 @@ export class Identity implements LogName {
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
   private promised: Rank;
+  private heard: Rank = NO_RANK;
   private readonly peers: Peers;
   /** The file has other peers. */
   private peersMoved = false;
@@ -93,10 +94,15 @@ export class Identity implements LogName {
     this.begin(offset, nextTerm(this.highest));
   }
 
+  /** Another node's rank: this one leads above it, should it lead. */
+  heardOf(rank: Rank): void {
+    this.heard = higher(this.heard, rank);
+  }
+
   /** A restart: a new history begins at `offset`, in its own term when it led last. */
   reopen(offset: number): void {
     const leads =
-      compareRanks(this.rank, this.led) === 0 && this.rank === higher(this.rank, this.promised);
+      compareRanks(this.rank, this.led) === 0 && compareRanks(this.rank, this.highest) === 0;
     this.begin(offset, leads ? nextRun(this.rank) : nextTerm(this.highest));
   }
 
@@ -112,7 +118,17 @@ export class Identity implements LogName {
   }
 
   private get highest(): Rank {
-    return higher(this.rank, higher(this.led, this.promised));
+    return higher(this.ownRank, higher(this.promised, this.heard));
+  }
+
+  /** The highest that its log has, or that it led with and lost the log of. */
+  get ownRank(): Rank {
+    return higher(this.rank, this.led);
+  }
+
+  /** Who followed this node directly, newest last. */
+  get followers(): readonly Peer[] {
+    return this.peers.list;
   }
 
   private keepLed(): void {

@@ -51,7 +51,7 @@ import { nodeStatus } from "./status.ts";
 import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
-import { hasState, upstreamOf, writeRefusal } from "./roles.ts";
+import { hasState, isReclaiming, upstreamOf, writeRefusal } from "./roles.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import type { Turn } from "./turn.ts";
@@ -151,6 +151,7 @@ export class DaemonNode implements HawserNode {
       {
         dir,
         acceptLoss,
+        reclaimMs: settings.reclaimMs,
         policy: () => settings.fsync,
         keep: settings,
         checkpointRate: () => settings.checkpointRate,
@@ -181,7 +182,7 @@ export class DaemonNode implements HawserNode {
       role: start.role,
       upstream: start.upstream,
       sources: start.sources,
-      ask: (sources, done) => askSources(sources, settings.replPassword, done),
+      ask: (sources, withinMs, done) => askSources(sources, settings.replPassword, withinMs, done),
       allowReset: settings.allowReset,
       remember: roleFile.write,
       recovers: disk !== null,
@@ -274,8 +275,10 @@ export class DaemonNode implements HawserNode {
   }
 
   /**
-   * Opens the replication port and, on a replica, dials. Resolves with the port.
+   * Opens the replication port and, on a replica, dials. Resolves with the port; on a primary that asks who
+   * followed it what its disk has lost, when that is over.
    * @throws the system's error, when the port is taken
+   * @throws {DiskError} when it may not lead, because something is missing that nobody has
    */
   async listen(): Promise<number> {
     this.begin("open", "listening");
@@ -283,7 +286,17 @@ export class DaemonNode implements HawserNode {
     if (this.isStopped) throw stoppedError();
     this.server.start();
     this.core.roles.start();
+    await this.reclaimed();
     return this.replPort;
+  }
+
+  private async reclaimed(): Promise<void> {
+    const { reclaiming, roles } = this.core;
+    if (reclaiming === null) return;
+    const isOver = (): boolean => reclaiming.failure !== null || !isReclaiming(roles.now);
+    await this.until(() => isOver() || this.isStopped, Number.POSITIVE_INFINITY);
+    if (reclaiming.failure !== null) throw reclaiming.failure;
+    if (this.isStopped) throw stoppedError();
   }
 
   private begin(from: Life, to: Life): void {

@@ -39,8 +39,8 @@ const SHOWN_MAX = 200;
 const DEFAULT_PORT = { primary: 6380, replica: 6381 } as const;
 const PORT_MAX = 65_535;
 const REPL_PORT_DISTANCE = 10_000;
-/** Decided by the command, or by the client port. */
-const UNSET_PORT = -1;
+/** Decided by the command, by the client port, or by what the node finds. */
+const UNSET = -1;
 
 /** Where a value was given, for error messages. */
 interface Given {
@@ -109,7 +109,7 @@ export function assemble(
   }
   // What was read for a row, or its default, is of the row's kind.
   const read = Object.fromEntries(values) as unknown as SettingValues;
-  const port = read.port === UNSET_PORT ? DEFAULT_PORT[command] : read.port;
+  const port = read.port === UNSET ? DEFAULT_PORT[command] : read.port;
   return { ...read, command, port, replPort: replPortOf(port, read.replPort) };
 }
 
@@ -189,13 +189,13 @@ function readValue(setting: Setting, given: Given): SettingValue {
 
 /** Not in force, or decided by other settings. */
 function unset({ kind }: Setting): SettingValue {
-  if (kind === "port") return UNSET_PORT;
+  if (kind === "port" || kind === "time") return UNSET;
   if (kind === "address") return null;
   return kind === "addresses" ? [] : "";
 }
 
 function replPortOf(port: number, given: number): number {
-  if (given !== UNSET_PORT) return given;
+  if (given !== UNSET) return given;
   if (port === 0) return 0;
   if (port + REPL_PORT_DISTANCE > PORT_MAX) {
     throw new UsageError(

@@ -3,8 +3,12 @@
  *
  *   move                 kept in --dir first   session              log and feeding side
  *   recovered                                  goes on from the       begins at what was recovered; on a
- *                                              recovered log          node that leads a new history
+ *                                              recovered log          node that leads a new history,
+ *                                                                     unless it reclaims first
  *   start                                      dials, on a replica
+ *   take from a source                         stops, then dials
+ *   lead with what it                          stops                  a new history, on the disk before
+ *   has reclaimed                                                     it is opened
  *   follow               replica of X          stops, then dials    sealed; a primary's WAITs end
  *   sync from a source                         stops, then dials    sealed
  *   stay below a source  replica of X          as follow, unless    as follow
@@ -44,7 +48,8 @@ export interface RoleParts {
     readonly next: number;
     seal(): boolean;
     dropReceived(): void;
-    rename(): void;
+    /** `done`: nothing from here on can be under the name before, also after a crash. */
+    rename(done?: () => void): void;
   };
   readonly session: {
     start(nowMs: number): void;
@@ -110,6 +115,13 @@ export class RoleMoves {
     if (this.#recovering().then.kind === "leading") this.#parts.identity.reopen(end);
   }
 
+  /** It led, and asks first whether others have more of its log. Comes before recovered(). */
+  reclaims(rounds: roles.ReclaimRounds): void {
+    const { then } = this.#recovering();
+    if (then.kind !== "leading") throw new Error(`a node that is ${then.kind} reclaims nothing`);
+    this.#role = roles.startRecovering(roles.startReclaiming(then, rounds));
+  }
+
   /** There was nothing: a node that leads has a cluster of its own, from here on. */
   recoveredNothing(): void {
     if (this.#recovering().then.kind === "leading") this.#parts.identity.found();
@@ -127,10 +139,10 @@ export class RoleMoves {
     return role;
   }
 
-  /** A replica dials, a node that seeds asks its sources. */
+  /** A replica dials, a node that seeds asks its sources, one that reclaims those that followed it. */
   start(): void {
     const role = this.#role;
-    if (role.kind === "seeding") role.rounds.start();
+    if (role.kind === "seeding" || role.kind === "reclaiming") role.rounds.start();
     else if (role.kind === "following") this.#parts.session.start(this.#deps.now());
   }
 
@@ -176,47 +188,69 @@ export class RoleMoves {
         return roles.STOPPED;
       case "following":
       case "seeding":
+      case "reclaiming":
         return this.#promote(role, force, done);
     }
   }
 
-  #promote(role: roles.Following | roles.Seeding, force: boolean, done: Promoted): string | null {
+  #promote(
+    role: roles.Following | roles.Seeding | roles.Reclaiming,
+    force: boolean,
+    done: Promoted,
+  ): string | null {
     const refusal =
       roles.promotionRefusal(role, force) ?? this.#remember({ role: "primary", upstream: null });
     if (refusal !== null) return refusal;
-    this.#become(roles.toPromoting(role, done));
+    this.#become(roles.toPromoting(role, [done]));
     this.#parts.session.stop("promoted", this.#deps.now());
     this.#drain();
     return null;
   }
 
-  // --- moves of a node that seeds ----------------------------------------------------------------
+  // --- moves of a node that seeds or reclaims ----------------------------------------------------
 
-  /** Follows `source` to get its state; nothing is remembered yet. */
+  /** Follows `source` to get its state, or its log; nothing is remembered yet. */
   syncFrom(source: Address): void {
-    this.#dial(roles.toSyncing(this.#seeding(), source), source);
+    this.#dial(roles.toSyncing(this.#asking(), source), source);
+  }
+
+  /** Of `source` nothing more is taken. */
+  hangUp(): void {
+    this.#parts.session.stop("all is taken that was there", this.#deps.now());
+    this.#become(roles.toSyncing(this.#asking(), null));
   }
 
   /** It does not lead: it is a replica of `source`. */
   stayBelow(source: Address): void {
-    const role = this.#seeding();
+    const role = this.#asking();
     // Why it goes on when that fails: others lead, whatever this disk says; the log tells of it.
     this.#remember({ role: "replica", upstream: source });
-    const next = roles.toFollowing(role, source, "none");
-    if (role.source?.host === source.host && role.source.port === source.port) this.#become(next);
+    const next = roles.toStaying(role, source);
+    const stays = role.source?.host === source.host && role.source.port === source.port;
+    if (stays && role.kind === "seeding") this.#become(next);
     else this.#dial(next, source);
   }
 
-  #seeding(): roles.Seeding {
+  /** It leads, as it did before it was started again. */
+  leadReclaimed(): void {
+    const role = this.#asking();
+    if (role.kind !== "reclaiming") throw new Error("a node that seeds leads by promote()");
+    this.#become(roles.toPromoting(role, []));
+    this.#parts.session.stop("it leads again", this.#deps.now());
+    this.#drain();
+  }
+
+  #asking(): roles.Seeding | roles.Reclaiming {
     const role = this.#role;
-    if (role.kind !== "seeding") throw new Error(`a node that is ${role.kind} is no longer seeded`);
+    if (role.kind !== "seeding" && role.kind !== "reclaiming")
+      throw new Error(`a node that is ${role.kind} asks nobody any more`);
     return role;
   }
 
   // --- how moves are done ------------------------------------------------------------------------
 
   /** Gives up the log and the connection of the role before, and dials `upstream`. */
-  #dial(next: roles.Following | roles.Seeding, { host, port }: Address): void {
+  #dial(next: roles.Following | roles.Seeding | roles.Reclaiming, { host, port }: Address): void {
     const { backlog, feeder, session } = this.#parts;
     const before = this.#role;
     const nowMs = this.#deps.now();
@@ -225,7 +259,9 @@ export class RoleMoves {
     if (hasLed) feeder.cutWaiters();
     session.stop("following another node", nowMs);
     this.#become(next);
-    this.#deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
+    // One that reclaims is a primary to all who ask.
+    if (next.kind !== "reclaiming")
+      this.#deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
     if (hasLed) session.resetToLog();
     session.start(nowMs);
     // Why not as refused: the promotion was, and then something else was asked for.
@@ -244,18 +280,33 @@ export class RoleMoves {
     else this.#lead(this.#role);
   };
 
-  #lead(before: roles.Promoting): void {
-    const { identity, backlog, session, turn } = this.#parts;
+  #lead({ from }: roles.Promoting): void {
+    const { identity, backlog, session } = this.#parts;
     backlog.dropReceived();
     session.resetToLog();
-    identity.promote(backlog.next);
-    backlog.rename();
+    if (from.kind !== "reclaiming") {
+      identity.promote(backlog.next);
+      backlog.rename();
+      this.#open(from);
+      return;
+    }
+    identity.reopen(backlog.next);
+    // Why it waits: as any start, it opens with a history that is on the disk.
+    backlog.rename(() => this.#open(from));
+  }
+
+  /** The history that it leads has begun, unless it became something else meanwhile. */
+  #open(from: roles.Promoting["from"]): void {
+    const { identity, backlog, turn } = this.#parts;
+    const before = this.#role;
+    if (before.kind !== "promoting" || before.from !== from) return;
     this.#become(roles.toLeading(before));
-    this.#deps.journal("info", "role_changed", {
-      role: "primary",
-      history: identity.history,
-      offset: backlog.next,
-    });
+    if (from.kind !== "reclaiming")
+      this.#deps.journal("info", "role_changed", {
+        role: "primary",
+        history: identity.history,
+        offset: backlog.next,
+      });
     this.#dropLinks("this node was promoted");
     tell(before.waiting, null);
     turn.changed();
@@ -286,6 +337,7 @@ export class RoleMoves {
     assertRoleMove(before.kind, next.kind);
     this.#role = next;
     if (before.kind === "seeding" && next.kind !== "seeding") before.rounds.stop();
+    if (before.kind === "reclaiming" && next.kind !== "reclaiming") before.rounds.stop();
   }
 
   // --- what the session found out ----------------------------------------------------------------

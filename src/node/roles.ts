@@ -9,13 +9,15 @@
  *          +---------------------- promoting <-----------------+
  *            all received is applied                promote
  *
- *       recovering ----> leading, following or seeding: whichever it starts in
+ *       recovering ----> leading, following, seeding or reclaiming: whichever it starts in
+ *       reclaiming ----> promoting: all that others had is taken; following: follow, or another leads
  *       stopped <---- stop from every role
  *
  *   recovering  reads its state from the disk, and answers nothing from it yet
  *   leading     takes writes: the log ends where it last appended
  *   following   applies what its upstream sends, or tries to get there
  *   seeding     is to lead (--seed-from), and gets a state from one of its sources first
+ *   reclaiming  led, and takes what its disk lost from those that followed it first; answers nothing yet
  *   promoting   applies the rest of what it received, and leads then
  *   stopped     the process ends, or whoever embeds the node closed it
  *
@@ -47,8 +49,14 @@ export interface SeedRounds {
   stop(): void;
 }
 
+/** The rounds of questions to those that followed a node (reclaiming.ts). */
+export interface ReclaimRounds extends SeedRounds {
+  /** Why it may not lead with the log that it has; null when it may. */
+  readonly refusal: string | null;
+}
+
 /** What a node starts in. */
-export type Start = Leading | Following | Seeding;
+export type Start = Leading | Following | Seeding | Reclaiming;
 
 export interface Recovering {
   readonly kind: "recovering";
@@ -77,10 +85,20 @@ export interface Seeding {
   readonly holds: Holding;
 }
 
+export interface Reclaiming {
+  readonly kind: "reclaiming";
+  readonly rounds: ReclaimRounds;
+  /** Whom it takes log from; null before somebody has some. */
+  readonly source: Address | null;
+  readonly holds: Holding;
+  /** As of the role that it is to have. */
+  readonly startConsent: Consent;
+}
+
 export interface Promoting {
   readonly kind: "promoting";
   /** What it was, and still is to clients. */
-  readonly from: Following | Seeding;
+  readonly from: Following | Seeding | Reclaiming;
   /** They are told how it ended. */
   readonly waiting: readonly Promoted[];
 }
@@ -88,17 +106,18 @@ export interface Promoting {
 export interface Stopped {
   readonly kind: "stopped";
   /** What it was, and still is to those who ask. */
-  readonly from: Recovering | Leading | Following | Seeding | Promoting;
+  readonly from: Recovering | Leading | Following | Seeding | Reclaiming | Promoting;
 }
 
-export type Role = Recovering | Leading | Following | Seeding | Promoting | Stopped;
+export type Role = Recovering | Leading | Following | Seeding | Reclaiming | Promoting | Stopped;
 
 /** Which role comes after which. */
 export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
-  recovering: ["leading", "following", "seeding", "stopped"],
+  recovering: ["leading", "following", "seeding", "reclaiming", "stopped"],
   leading: ["following", "stopped"],
   following: ["following", "promoting", "stopped"],
   seeding: ["seeding", "following", "promoting", "stopped"],
+  reclaiming: ["reclaiming", "following", "promoting", "stopped"],
   promoting: ["leading", "following", "stopped"],
   stopped: [],
 };
@@ -123,6 +142,11 @@ export function startSeeding(rounds: SeedRounds): Seeding {
   return { kind: "seeding", rounds, source: null, holds: "nothing" };
 }
 
+/** It leads as soon as it has what others have of its log. */
+export function startReclaiming({ startConsent }: Leading, rounds: ReclaimRounds): Reclaiming {
+  return { kind: "reclaiming", rounds, source: null, holds: "whole", startConsent };
+}
+
 /** It has a state on its disk, perhaps, and is `then` once it has read it. */
 export function startRecovering(then: Start): Recovering {
   return { kind: "recovering", then };
@@ -141,25 +165,38 @@ export function toFollowing(
   upstream: Address,
   given: Consent,
 ): Following {
-  const early = from.kind === "leading" ? from.startConsent : "none";
+  const early = startConsentOf(from);
   const consent = givenConsent(early === "none" ? given : early);
   return { kind: "following", upstream, holds: heldBy(from), consent };
 }
 
-/** The source to sync from is chosen. */
-export function toSyncing(from: Seeding, source: Address): Seeding {
+/** Consent of its start is for whom it is told to follow, not for whom it finds itself. */
+function startConsentOf(from: Role): Consent {
+  return from.kind === "leading" || from.kind === "reclaiming" ? from.startConsent : "none";
+}
+
+/** Another leads: it was not told to follow, and consents to nothing. */
+export function toStaying(from: Seeding | Reclaiming, upstream: Address): Following {
+  return { kind: "following", upstream, holds: from.holds, consent: NO_CONSENT };
+}
+
+/** The source to sync from is chosen; null for none any more. */
+export function toSyncing<R extends Seeding | Reclaiming>(from: R, source: Address | null): R {
   return { ...from, source };
 }
 
 /** It takes nothing from others any more. */
-export function toPromoting(from: Following | Seeding, done: Promoted): Promoting {
-  return { kind: "promoting", from, waiting: [done] };
+export function toPromoting(
+  from: Following | Seeding | Reclaiming,
+  waiting: readonly Promoted[],
+): Promoting {
+  return { kind: "promoting", from, waiting };
 }
 
-/** All that it received is applied. Consent, for whoever it was, is used up. */
-export function toLeading(from: Promoting): Leading {
-  assert(from.from.holds !== "torn", "a torn state leads");
-  return startLeading("none");
+/** All that it received is applied. Consent to an upstream is used up. */
+export function toLeading({ from }: Promoting): Leading {
+  assert(from.holds !== "torn", "a torn state leads");
+  return startLeading(startConsentOf(from));
 }
 
 /** The rest could not be applied: it stays below whom it followed. */
@@ -191,6 +228,7 @@ export function withHolding(role: Role, holds: Holding): Role {
       return role;
     case "following":
     case "seeding":
+    case "reclaiming":
       return { ...role, holds };
     case "promoting":
       return { ...role, from: withHolding(role.from, holds) };
@@ -220,14 +258,21 @@ export function roleName(role: Role): "primary" | "replica" {
     case "recovering":
       return roleName(role.then);
     case "leading":
+    case "reclaiming":
       return "primary";
     case "following":
     case "seeding":
-    case "promoting":
       return "replica";
+    case "promoting":
     case "stopped":
       return roleName(role.from);
   }
+}
+
+/** It led, and does not open before it has what others have of its log. */
+export function isReclaiming(role: Role): boolean {
+  if (role.kind === "promoting" || role.kind === "stopped") return isReclaiming(role.from);
+  return role.kind === "reclaiming";
 }
 
 /** Why a write must be refused now, null when it is welcome. */
@@ -241,6 +286,8 @@ export function writeRefusal(role: Role): WriteRefusal {
       return "readonly";
     case "seeding":
       return "seeding";
+    case "reclaiming":
+      return "loading";
     case "promoting":
     case "stopped":
       return writeRefusal(role.from);
@@ -255,6 +302,7 @@ export function heldBy(role: Role): Holding {
       return "whole";
     case "following":
     case "seeding":
+    case "reclaiming":
       return role.holds;
     case "promoting":
     case "stopped":
@@ -264,7 +312,8 @@ export function heldBy(role: Role): Holding {
 
 /** It has, or had, a state to answer from and to feed from. Asked for every command: leading comes first. */
 export function hasState(role: Role): boolean {
-  return role.kind === "leading" || heldBy(role) !== "nothing";
+  if (role.kind === "leading") return true;
+  return heldBy(role) !== "nothing" && !isReclaiming(role);
 }
 
 /** Whom its session dials; null on a node that leads, and before a source is chosen. */
@@ -277,6 +326,7 @@ export function upstreamOf(role: Role): Address | null {
     case "following":
       return role.upstream;
     case "seeding":
+    case "reclaiming":
       return role.source;
     case "promoting":
     case "stopped":
@@ -296,6 +346,7 @@ export function seedingOf(role: Role): Seeding | null {
       return seedingOf(role.then);
     case "leading":
     case "following":
+    case "reclaiming":
       return null;
     case "seeding":
       return role;
@@ -314,7 +365,11 @@ export const RECOVERING =
 export const STOPPED = "this node was stopped";
 
 /** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */
-export function promotionRefusal(role: Following | Seeding, force: boolean): string | null {
+export function promotionRefusal(
+  role: Following | Seeding | Reclaiming,
+  force: boolean,
+): string | null {
+  if (role.kind === "reclaiming" && role.rounds.refusal !== null) return role.rounds.refusal;
   switch (role.holds) {
     case "torn":
       return TORN;

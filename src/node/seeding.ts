@@ -21,9 +21,13 @@ const ASK_AGAIN_MS = 1_000;
 /** A replica notices within 5 s that its upstream is silent: what it says after this time is true. */
 const HEARSAY_MS = 8_000;
 
-/** Asks every source once; `done` is called once, with an answer for each, within a bounded time. */
+/** A source that has not answered by then counts as unreachable in this round. */
+const ANSWER_MS = 5_000;
+
+/** Asks every source once; `done` is called once, with an answer for each, in a later turn within `withinMs`. */
 export type AskSources = (
   sources: readonly Address[],
+  withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
 ) => void;
 
@@ -83,7 +87,7 @@ export class SeedRun {
 
   private round(): void {
     if (this.over) return;
-    this.deps.ask(this.deps.sources, (answers) => {
+    this.deps.ask(this.deps.sources, ANSWER_MS, (answers) => {
       if (!this.over) this.act(chooseSeed(this.node.seedSelf(), answers), answers);
     });
   }

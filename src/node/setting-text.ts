@@ -85,6 +85,7 @@ export function rangeOf(setting: ReadAs): Range | null {
 export function showSetting(kind: SettingKind, value: SettingValue): string {
   if (value === null) return "";
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "number" && value < 0) return "";
   if (typeof value === "number") return kind === "time" ? formatTime(value) : String(value);
   if (typeof value === "string") return value;
   return "port" in value ? formatAddress(value) : value.map(formatAddress).join(",");

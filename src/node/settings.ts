@@ -8,16 +8,9 @@
  * to values and back (setting-text.ts), precedence (options.ts).
  */
 import type { Address } from "../net/address.ts";
-import {
-  PROFILES,
-  type KindValues,
-  type Profile,
-  type Row,
-  type SettingKind,
-} from "./setting-kinds.ts";
+import type { KindValues, Row, SettingKind } from "./setting-kinds.ts";
 
-export { PROFILES };
-export type { Profile, SettingKind };
+export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
 
 /*
  * The profiles. wan: long round trips, so more in flight keeps them full, and pauses of the path are no
@@ -330,6 +323,15 @@ const TABLE = {
     fallback: "false",
     of: "both",
     help: "once: lead with what is left in --dir, though what was synced is missing",
+  },
+  reclaim: {
+    key: "reclaimMs",
+    kind: "time",
+    fallback: "",
+    range: "0, or 100ms to 60m",
+    of: "both",
+    embedded: "both",
+    help: "a restarted primary asks its replicas for what --dir lost (5s, reboot 60s)",
   },
   "checkpoint-rate": {
     key: "checkpointRate",

@@ -1,8 +1,9 @@
 /**
- * All sources of a seeding node asked side by side, each over a socket of its own, by client or
+ * All sources of a seeding node, or all that followed one that reclaims, asked side by side, each over a socket of its own, by client or
  * replication port.
  *
- * Owns: the connections of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts).
+ * Owns: the connections of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts,
+ * reclaiming.ts).
  * Tested in: test/e2e/seeding.test.ts.
  */
 import { performance } from "node:perf_hooks";
@@ -13,27 +14,25 @@ import type { SeedAnswer } from "./seed-choice.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import { SessionSocket } from "./upstream-socket.ts";
 
-/** A source that has not answered by then counts as unreachable in this round. */
-const ANSWER_MS = 5_000;
-
-/** Asks every source once; `done` is called once, within ANSWER_MS, in a later turn. */
+/** Asks every source once; `done` is called once, within `withinMs`, in a later turn. */
 export function askSources(
   sources: readonly Address[],
   password: string,
+  withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
 ): void {
-  const asked = sources.map((source) => askOne(source, password));
+  const asked = sources.map((source) => askOne(source, password, withinMs));
   void Promise.all(asked).then(done);
 }
 
-function askOne(source: Address, password: string): Promise<SeedAnswer> {
+function askOne(source: Address, password: string, timeoutMs: number): Promise<SeedAnswer> {
   return new Promise((resolve) => {
     const socket = new SessionSocket(() => source, CLIENT_PORT_PROBE);
     const inquiry = new Inquiry({
       shell: socket,
       password,
       randomId,
-      timeoutMs: ANSWER_MS,
+      timeoutMs,
       onAnswer: (state, error) => {
         socket.close();
         resolve({ source, state, error });

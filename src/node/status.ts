@@ -13,7 +13,7 @@ import { hostOf, type Address } from "../net/address.ts";
 import type { NodeAddress } from "../wire/messages.ts";
 import type { LinkStatus, NodeStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
 import type { NodeCore } from "./core.ts";
-import { hasState, seedingOf } from "./roles.ts";
+import { hasState, isReclaiming, seedingOf } from "./roles.ts";
 
 /** All of a node. `target` is whom it dials, or would. */
 export function nodeStatus(
@@ -51,6 +51,7 @@ export function nodeStatus(
     writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
     links: feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
     recovery: null,
+    reclaiming: isReclaiming(core.roles.now) ? (core.reclaiming?.why ?? "") : "",
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,
   };

@@ -1,11 +1,12 @@
 /**
- * What a node's parts see of it: its feeder (NodeView), its session (ReplicaNode), and its seeding
- * (SeedingNode). All read the role and the identity at every use; what session and seeding decide
- * becomes a move.
+ * What a node's parts see of it: its feeder (NodeView), its session (ReplicaNode), its seeding
+ * (SeedingNode) and its reclaiming (ReclaimingNode). All read the role and the identity at every use; what
+ * session, seeding and reclaiming decide becomes a move.
  *
- * Owns: the three views, clocks against the root. Does not own: roles (roles.ts, role-moves.ts).
+ * Owns: the views, clocks against the root. Does not own: roles (roles.ts, role-moves.ts).
  * Tested in: test/sim/sim.test.ts.
  */
+import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
@@ -16,7 +17,9 @@ import { consentFor } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMoves } from "./role-moves.ts";
-import { consentOf, hasState, heldBy, roleName, upstreamOf } from "./roles.ts";
+import type { ReclaimSelf } from "./reclaim-choice.ts";
+import type { ReclaimingNode } from "./reclaiming.ts";
+import { consentOf, hasState, heldBy, isReclaiming, roleName, upstreamOf } from "./roles.ts";
 import type { SeedSelf } from "./seed-choice.ts";
 import type { SeedingNode } from "./seeding.ts";
 
@@ -26,6 +29,7 @@ export interface ViewedNode {
   readonly state: { readonly format: Format };
   readonly roles: RoleMoves;
   readonly session: Session;
+  readonly backlog: Backlog;
   readonly now: () => number;
   readonly wallClock: () => number;
   hasData(): boolean;
@@ -83,7 +87,8 @@ export class FeederView extends IdentityView implements NodeView {
     return heldBy(this.owner.roles.now) === "torn";
   }
   get atBoundary(): boolean {
-    return this.role === "primary" || this.owner.session.atBoundary;
+    const hasOpenBatch = this.role === "primary" && !isReclaiming(this.owner.roles.now);
+    return hasOpenBatch || this.owner.session.atBoundary;
   }
 
   get upstream(): Address {
@@ -137,6 +142,10 @@ export class SessionView extends IdentityView implements ReplicaNode {
     return nodeId === undefined ? given.kind : consentFor(given, nodeId);
   }
 
+  get continuesOnly(): boolean {
+    return isReclaiming(this.owner.roles.now);
+  }
+
   onWelcome(nodeId: Id, path: readonly Id[]): void {
     this.owner.roles.welcomed(nodeId, path);
   }
@@ -188,5 +197,59 @@ export class SeedView implements SeedingNode {
   }
   leadFromSeed(): string | null {
     return this.owner.roles.promote(false, () => undefined);
+  }
+}
+
+export class ReclaimView implements ReclaimingNode {
+  private readonly owner: ViewedNode;
+
+  constructor(owner: ViewedNode) {
+    this.owner = owner;
+  }
+
+  reclaimSelf(): ReclaimSelf {
+    const { nodeId, clusterId, history, lineage, ownRank: rank } = this.owner.identity;
+    return { nodeId, clusterId, history, lineage, rank, offset: this.next };
+  }
+
+  get next(): number {
+    return this.owner.backlog.next;
+  }
+  get records(): number {
+    return this.owner.backlog.records;
+  }
+  get isDurable(): boolean {
+    const { backlog } = this.owner;
+    return backlog.store.durable >= backlog.next;
+  }
+  wantDurable(): void {
+    this.owner.backlog.persist();
+    this.owner.backlog.wantDurable();
+  }
+
+  get connected(): boolean {
+    return this.owner.session.connected;
+  }
+  get isRefused(): boolean {
+    return this.owner.session.state.kind === "stopped";
+  }
+  get isTorn(): boolean {
+    return heldBy(this.owner.roles.now) === "torn";
+  }
+
+  takeFrom(source: Address): void {
+    this.owner.roles.syncFrom(source);
+  }
+  takeNoMore(): void {
+    this.owner.roles.hangUp();
+  }
+  stayBelow(source: Address): void {
+    this.owner.roles.stayBelow(source);
+  }
+  heardOf(rank: Rank): void {
+    this.owner.identity.heardOf(rank);
+  }
+  lead(): void {
+    this.owner.roles.leadReclaimed();
   }
 }

@@ -48,6 +48,8 @@ export const FEEDER_COUNTERS = [
   "resume_unrelated_empty",
   "resume_asked",
   "stores_replaced",
+  "reclaimed_records",
+  "reclaimed_bytes",
   "links_accepted",
   "links_rejected",
   "stream_bytes_sent",

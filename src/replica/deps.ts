@@ -51,6 +51,8 @@ export interface ReplicaNode extends LogName {
   /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
   readonly format: Format;
+  /** It takes the rest of its own log, and nothing else: no snapshot. */
+  readonly continuesOnly: boolean;
   address(): NodeAddress;
   hasData(): boolean;
   /** Consent to an unrelated state: what there is, or what there is for the node `nodeId`. */

@@ -113,7 +113,13 @@ export function judgeWelcome(
   }
   if (welcome.path.includes(node.nodeId))
     return { why: "the upstream follows this node: a cycle", forGood: false };
-  const streams = welcome.decision === "continue" || welcome.decision === "wait";
+  const { decision, position } = welcome;
+  if (node.continuesOnly && decision !== "continue")
+    return {
+      why: `the upstream at ${position.offset} would not go on where this log ends (${decision}), and nothing else of it is taken`,
+      forGood: true,
+    };
+  const streams = decision === "continue" || decision === "wait";
   if (streams && torn)
     return { why: "the upstream would go on from a state that is inside a batch", forGood: false };
   if (streams) return null;

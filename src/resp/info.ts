@@ -10,6 +10,7 @@ import { replicationFields } from "./info-replication.ts";
 import type { InfoFields } from "./info-fields.ts";
 import { VERSION } from "../node/version.ts";
 import { REDIS_VERSION } from "./redis-version.ts";
+import { printable } from "../wire/text.ts";
 
 type Section = (port: PortContext) => InfoFields;
 
@@ -178,6 +179,12 @@ function loadOf(port: PortContext): {
 /** redis's fields of a load under way; clients wait by the last. */
 function loadingFields(port: PortContext): InfoFields {
   if (!port.node.isLoading()) return [];
+  const { reclaiming } = port.node.status();
+  if (reclaiming !== "")
+    return [
+      ["loading_eta_seconds", 1],
+      ["loading_reclaims", printable(reclaiming)],
+    ];
   const load = loadOf(port);
   if (load === null) return [["loading_eta_seconds", 1]];
   const { bytes, bytesTotal, startedAtMs } = load;

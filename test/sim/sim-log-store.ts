@@ -100,8 +100,9 @@ export class SimLogStore implements LogStore {
     // What it has written is durable.
   }
 
-  rename(): void {
+  rename(_offset: number, done: () => void): void {
     this.#deps.mark("log store: renamed");
+    this.#deps.later(done);
   }
 
   read(offset: number, done: (answer: ReadAnswer) => void): void {

@@ -37,8 +37,6 @@ import { SimSource, type Stepped } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
 const TICK_MS = 100;
-/** As src/node/source-inquiries.ts. */
-const ANSWER_MS = 5_000;
 /** Slices of the store's housekeeping in one tick. */
 const TIDY_SLICES = 3;
 /** A state that answers later fails at so many calls. */
@@ -249,7 +247,7 @@ export class SimNode implements Host, TurnShell {
       role,
       upstream,
       sources,
-      ask: (asked, done) => this.ask(asked, done),
+      ask: (asked, withinMs, done) => this.ask(asked, withinMs, done),
       allowReset: false,
       remember: (memory) => {
         disk.node = encodeNode({ ...newNode(disk.replicaId), role: memory });
@@ -283,7 +281,11 @@ export class SimNode implements Host, TurnShell {
   }
 
   /** All side by side, each over a connection of its own. */
-  private ask(sources: readonly Address[], done: (answers: readonly SeedAnswer[]) => void): void {
+  private ask(
+    sources: readonly Address[],
+    withinMs: number,
+    done: (answers: readonly SeedAnswer[]) => void,
+  ): void {
     const answers: SeedAnswer[] = [];
     for (const source of sources) {
       const shell = new SimShell(
@@ -295,7 +297,7 @@ export class SimNode implements Host, TurnShell {
         shell,
         password: "",
         randomId: () => this.world.randomId(),
-        timeoutMs: ANSWER_MS,
+        timeoutMs: withinMs,
         onAnswer: (state, error) => {
           answers.push({ source, state, error });
           if (answers.length < sources.length) return;
@@ -304,7 +306,7 @@ export class SimNode implements Host, TurnShell {
         },
       });
       inquiry.start(this.now());
-      this.after(ANSWER_MS, () => inquiry.tick(this.now()));
+      this.after(withinMs, () => inquiry.tick(this.now()));
     }
   }
 

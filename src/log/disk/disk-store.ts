@@ -195,8 +195,8 @@ export class DiskStore implements LogStore {
     port.wakeSleeper();
   }
 
-  rename(offset: number): void {
-    this.#cut(offset, this.#deps.name(), () => undefined);
+  rename(offset: number, done: () => void): void {
+    this.#cut(offset, this.#deps.name(), done);
   }
 
   /** A log file begins at `offset`, the sealed end; `done` is told its number when it is on the disk. */

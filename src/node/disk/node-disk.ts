@@ -3,6 +3,7 @@
  * goes on in it.
  *
  *   open()   what is there -> recovery -> what the node is told -> a log file begins at the end, synced
+ *            (on a node that reclaims under the name before: reclaiming.ts)
  *   stop()   all that was handed over is synced
  *
  * Owns: slices, progress, what the log says of a recovery, the threads beside the log. Does not own: the
@@ -27,12 +28,14 @@ import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
 import type { LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
+import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
 import { FsTree } from "./fs-folder.ts";
 import { LogThread } from "./log-thread.ts";
+import { planReclaim } from "./reclaim-plan.ts";
 import { incompleteText, recoveryText } from "./recovery-text.ts";
 
 /** The loop is held for so long, ms; then others have a turn. */
@@ -50,6 +53,8 @@ export interface NodeDiskOptions {
   readonly policy: () => FsyncPolicy;
   /** --accept-loss. */
   readonly acceptLoss: boolean;
+  /** --reclaim; below 0 when nobody said it. */
+  readonly reclaimMs: number;
   /** --log-keep and the backlog as they are now. */
   readonly keep: KeepSettings;
   /** --checkpoint-rate as it is now. */
@@ -137,12 +142,14 @@ export class NodeDisk {
     if (hasState) {
       const { rank, lineage } = found;
       core.identity.adopt({ history: found.position.history, rank, lineage }, null);
+      // Manifest: what is accepted as lost is not missing any more.
+      const plan = this.#planReclaim(core, { ...found, incompleteTo: manifest.incompleteTo });
+      if (plan !== null) core.reclaim(plan);
       core.roles.recovered(found.position.offset);
     } else {
       core.backlog.begin(0, chainStart(core.identity.history));
       core.roles.recoveredNothing();
     }
-    // A leader that lacks what its replicas have takes it from them here.
     await this.#begin(core, manifest, found?.nextNumber ?? 1);
     if (this.#wasStopped()) return null;
     const holds = hasState ? "whole" : "nothing";
@@ -227,11 +234,18 @@ export class NodeDisk {
     const text = incompleteText(file, verdict);
     this.#journal("error", "log_incomplete", { why: text });
     if (now.kind !== "recovering" || now.then.kind !== "leading") return manifest;
-    if (!this.#options.acceptLoss) throw new DiskError("ERR_DISK_DAMAGED", text);
+    if (!this.#options.acceptLoss) {
+      if (this.#planReclaim(core, found) === null) throw new DiskError("ERR_DISK_DAMAGED", text);
+      return manifest;
+    }
     const whole = { ...manifest, incompleteTo: null };
     writeManifest(this.#tree.root, whole);
     this.#journal("warn", "loss_accepted", { offset: position.offset, file });
     return whole;
+  }
+
+  #planReclaim({ roles, identity }: NodeCore, found: RecoveredNode): ReclaimPlan | null {
+    return planReclaim(roles, identity, found, this.#options.reclaimMs);
   }
 
   // --- what the log says --------------------------------------------------------------------------

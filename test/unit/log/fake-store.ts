@@ -65,8 +65,9 @@ export class FakeStore implements LogStore {
     this.wantedTo.push(offset);
   }
 
-  rename(offset: number): void {
+  rename(offset: number, done: () => void): void {
     this.renamedAt.push(offset);
+    queueMicrotask(done);
   }
 
   read(offset: number, done: (answer: ReadAnswer) => void): void {

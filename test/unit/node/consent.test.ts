@@ -58,7 +58,7 @@ describe("consent", () => {
 
   test("a promotion uses it up", () => {
     const following = withHolding(startFollowing(X, "reset"), "whole");
-    const leading = toLeading(toPromoting(following, () => undefined));
+    const leading = toLeading(toPromoting(following, [() => undefined]));
     expect(consentOf(toFollowing(leading, X, "none")).kind).toBe("none");
   });
 });

@@ -9,6 +9,7 @@ import {
   type Role,
   startFollowing,
   startLeading,
+  startRecovering,
   startSeeding,
   STOPPED,
   TORN,
@@ -35,6 +36,8 @@ class FakeNode {
   busy = false;
   readonly untils: (() => void)[] = [];
   readonly laters: (() => void)[] = [];
+  /** Histories that are not on the disk yet. */
+  readonly renames: (() => void)[] = [];
   private minted = 16;
 
   constructor(role: Role) {
@@ -50,7 +53,10 @@ class FakeNode {
           next: 7,
           seal: () => did.push("seal") > 0,
           dropReceived: () => did.push("drop rest"),
-          rename: () => did.push("rename log"),
+          rename: (done) => {
+            did.push("rename log");
+            if (done !== undefined) this.renames.push(done);
+          },
         },
         session: {
           start: () => did.push("dial"),
@@ -363,8 +369,111 @@ describe("seeding", () => {
 
   test("a move of a seeding that is over => an error", () => {
     const node = new FakeNode(followingX);
-    expect(() => node.moves.syncFrom(Y)).toThrow("following is no longer seeded");
-    expect(() => node.moves.stayBelow(Y)).toThrow("following is no longer seeded");
+    expect(() => node.moves.syncFrom(Y)).toThrow("following asks nobody");
+    expect(() => node.moves.stayBelow(Y)).toThrow("following asks nobody");
+  });
+});
+
+describe("reclaiming", () => {
+  /** A node that led, and has its log back. */
+  function reclaims(): { node: FakeNode; rounds: ReturnType<typeof seedRounds> } {
+    const rounds = seedRounds();
+    const node = new FakeNode(startRecovering(startLeading("none")));
+    node.moves.reclaims({ ...rounds, refusal: null, stop: () => void (rounds.stops += 1) });
+    node.moves.recovered(7);
+    node.moves.opened("whole");
+    node.done();
+    return { node, rounds };
+  }
+
+  test("recovered => the log goes on under the name that it has", () => {
+    const node = new FakeNode(startRecovering(startLeading("none")));
+    const { history } = node.identity;
+    node.moves.reclaims({ ...seedRounds(), refusal: null });
+    node.moves.recovered(7);
+    expect([node.identity.history, node.done()]).toEqual([history, ["session at the log"]]);
+    node.moves.opened("whole");
+    expect([node.kind, node.done()]).toEqual(["reclaiming", ["changed"]]);
+  });
+
+  test("take from a source => dials, and nobody hears that it is a replica", () => {
+    const { node, rounds } = reclaims();
+    node.moves.syncFrom(X);
+    expect(node.done()).toEqual(["seal", "hang up: following another node", "dial"]);
+    expect(node.moves.now).toMatchObject({ kind: "reclaiming", source: X });
+    node.moves.hangUp();
+    expect(node.done()).toEqual(["hang up: all is taken that was there"]);
+    expect(node.moves.now).toMatchObject({ kind: "reclaiming", source: null });
+    expect(rounds.stops).toBe(0);
+  });
+
+  test("lead => as after a restart: nothing is kept; open when the history is on the disk", () => {
+    const { node, rounds } = reclaims();
+    const { history } = node.identity;
+    node.moves.leadReclaimed();
+    expect(node.done()).toEqual([
+      "hang up: it leads again",
+      "drop rest",
+      "session at the log",
+      "rename log",
+    ]);
+    expect([node.kind, rounds.stops]).toEqual(["promoting", 1]);
+    node.renames.shift()!();
+    expect([node.kind, node.done()]).toEqual([
+      "leading",
+      ["drop links: this node was promoted", "changed"],
+    ]);
+    expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
+  });
+
+  test("told to follow before its history is on the disk => it does not lead", () => {
+    const { node } = reclaims();
+    node.moves.leadReclaimed();
+    node.moves.follow("none", X);
+    node.slices = 3;
+    node.promote();
+    node.done();
+    node.renames.shift()!();
+    expect([node.kind, node.done()]).toEqual(["promoting", []]);
+  });
+
+  test("another leads => kept, and dialled, also when it was taken from", () => {
+    const { node, rounds } = reclaims();
+    node.moves.syncFrom(X);
+    node.done();
+    node.moves.stayBelow(X);
+    expect(node.done()).toEqual([
+      "keep replica of x",
+      "seal",
+      "hang up: following another node",
+      "role_changed replica",
+      "dial",
+    ]);
+    expect([node.kind, rounds.stops]).toEqual(["following", 1]);
+  });
+
+  test("REPLICAOF NO ONE => it does not wait for anybody", () => {
+    const { node, rounds } = reclaims();
+    node.moves.syncFrom(X);
+    node.done();
+    expect(node.promote()).toBe(null);
+    node.renames.shift()!();
+    expect([node.kind, rounds.stops, node.done().includes("OK")]).toEqual(["leading", 1, true]);
+  });
+
+  test("told to follow, or to stop => its rounds are over", () => {
+    const one = reclaims();
+    one.node.moves.follow("none", X);
+    const other = reclaims();
+    other.node.moves.stop();
+    expect([one.node.kind, one.rounds.stops]).toEqual(["following", 1]);
+    expect([other.node.kind, other.rounds.stops]).toEqual(["stopped", 1]);
+  });
+
+  test("only a node that is to lead reclaims", () => {
+    const node = new FakeNode(startRecovering(followingX));
+    expect(() => node.moves.reclaims({ ...seedRounds(), refusal: null })).toThrow("following");
+    expect(() => new FakeNode(startSeeding(seedRounds())).moves.leadReclaimed()).toThrow("seeds");
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   assertRoleMove,
   hasState,
+  isReclaiming,
   heldBy,
   type Holding,
   promotionRefusal,
@@ -13,6 +14,7 @@ import {
   seedingOf,
   startFollowing,
   startLeading,
+  startReclaiming,
   startRecovering,
   startSeeding,
   toFailed,
@@ -20,6 +22,7 @@ import {
   toLeading,
   toPromoting,
   toRecovered,
+  toStaying,
   toStopped,
   toSyncing,
   TORN,
@@ -40,7 +43,9 @@ const leading = startLeading("none");
 const following = withHolding(startFollowing(X, "none"), "whole");
 const seeding = startSeeding(rounds);
 const syncing = withHolding(toSyncing(seeding, Y), "whole");
-const promoting = toPromoting(following, done);
+const reclaiming = startReclaiming(startLeading("reset"), { ...rounds, refusal: null });
+const promoting = toPromoting(following, [done]);
+const opening = toPromoting(reclaiming, []);
 
 const KINDS = Object.keys(ROLE_MOVES) as Role["kind"][];
 
@@ -49,6 +54,7 @@ describe("moves", () => {
     "recovering -> leading",
     "recovering -> following",
     "recovering -> seeding",
+    "recovering -> reclaiming",
     "recovering -> stopped",
     "leading -> following",
     "leading -> stopped",
@@ -59,6 +65,10 @@ describe("moves", () => {
     "seeding -> following",
     "seeding -> promoting",
     "seeding -> stopped",
+    "reclaiming -> reclaiming",
+    "reclaiming -> following",
+    "reclaiming -> promoting",
+    "reclaiming -> stopped",
     "promoting -> leading",
     "promoting -> following",
     "promoting -> stopped",
@@ -101,11 +111,23 @@ describe("moves", () => {
     expect(() => toLeading(withHolding(promoting, "torn"))).toThrow("a torn state leads");
   });
 
+  test("reclaiming => what its start consents to is for whom it is told to follow, not for whom it finds", () => {
+    expect(toFollowing(reclaiming, X, "replicaof").consent.kind).toBe("reset");
+    expect(toStaying(reclaiming, X).consent.kind).toBe("none");
+    expect(toLeading(opening)).toEqual({ kind: "leading", startConsent: "reset" });
+  });
+
+  test("reclaiming => takes from one, and then from none", () => {
+    const taking = toSyncing(reclaiming, X);
+    expect(taking).toMatchObject({ kind: "reclaiming", source: X, holds: "whole" });
+    expect(toSyncing(taking, null)).toEqual(reclaiming);
+  });
+
   test("promoting => failed: below whom it followed, or the source it came from", () => {
     const torn = withHolding(promoting, "torn");
     expect(toFailed(torn)).toMatchObject({ kind: "following", upstream: X, holds: "torn" });
-    expect(toFailed(toPromoting(syncing, done))).toMatchObject({ upstream: Y });
-    expect(() => toFailed(toPromoting(seeding, done))).toThrow("nobody sent");
+    expect(toFailed(toPromoting(syncing, [done]))).toMatchObject({ upstream: Y });
+    expect(() => toFailed(toPromoting(seeding, [done]))).toThrow("nobody sent");
   });
 
   test("recovering => what it starts in, with what there was", () => {
@@ -119,7 +141,7 @@ describe("moves", () => {
     const before = JSON.stringify(following);
     withHolding(following, "torn");
     withUpstreamId(toFollowing(following, X, "replicaof"), NODE);
-    withWaiting(toPromoting(following, done), done);
+    withWaiting(toPromoting(following, [done]), done);
     expect(JSON.stringify(following)).toBe(before);
   });
 });
@@ -153,6 +175,15 @@ const TABLE: readonly (readonly [string, Role, readonly unknown[]])[] = [
   ["recovering, to lead", startRecovering(leading), ["primary", "loading", false, null, false]],
   ["recovering, to follow", startRecovering(following), ["replica", "readonly", false, X, false]],
   ["recovering, to seed", startRecovering(seeding), ["replica", "seeding", false, null, true]],
+  [
+    "recovering, to reclaim",
+    startRecovering(reclaiming),
+    ["primary", "loading", false, null, false],
+  ],
+  ["reclaiming", reclaiming, ["primary", "loading", false, null, false]],
+  ["reclaiming, fed", toSyncing(reclaiming, X), ["primary", "loading", false, X, false]],
+  ["promoting after reclaiming", opening, ["primary", "loading", false, null, false]],
+  ["stopped, reclaimed", toStopped(reclaiming), ["primary", "loading", false, null, false]],
   ["leading", leading, ["primary", null, true, null, false]],
   ["following", following, ["replica", "readonly", true, X, false]],
   ["following, never synced", startFollowing(X, "none"), ["replica", "readonly", false, X, false]],
@@ -160,7 +191,7 @@ const TABLE: readonly (readonly [string, Role, readonly unknown[]])[] = [
   ["seeding", seeding, ["replica", "seeding", false, null, true]],
   ["seeding, synced", syncing, ["replica", "seeding", true, Y, true]],
   ["promoting", promoting, ["replica", "readonly", true, X, false]],
-  ["promoting after seeding", toPromoting(syncing, done), ["replica", "seeding", true, Y, true]],
+  ["promoting after seeding", toPromoting(syncing, [done]), ["replica", "seeding", true, Y, true]],
   ["stopped, led", toStopped(leading), ["primary", null, true, null, false]],
   ["stopped, followed", toStopped(following), ["replica", "readonly", true, X, false]],
   ["stopped, seeded", toStopped(seeding), ["replica", "seeding", false, null, true]],
@@ -181,6 +212,19 @@ test.each([
   ["torn", false, TORN],
   ["torn", true, TORN],
 ] as const)("a promotion with %s, forced %s => %s", (holds, force, expected) => {
-  for (const role of [following, syncing])
+  for (const role of [following, syncing, reclaiming])
     expect(promotionRefusal(withHolding(role, holds), force)).toBe(expected);
+});
+
+test("a log with a hole does not lead, by force neither", () => {
+  const role = startReclaiming(leading, { ...rounds, refusal: "a hole" });
+  expect([promotionRefusal(role, false), promotionRefusal(role, true)]).toEqual([
+    "a hole",
+    "a hole",
+  ]);
+});
+
+test("reclaiming lasts until it leads, follows or is gone", () => {
+  const all = [reclaiming, opening, toStopped(opening), following, leading, promoting];
+  expect(all.map(isReclaiming)).toEqual([true, true, true, false, false, false]);
 });

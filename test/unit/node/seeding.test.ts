@@ -41,7 +41,7 @@ function syncing() {
   };
   const seeding = new SeedRun(node, {
     sources: [SOURCE],
-    ask: (_, done) => {
+    ask: (_sources, _withinMs, done) => {
       asked += 1;
       if (asked === 1) done([{ source: SOURCE, state, error: "" }]);
     },

@@ -67,6 +67,22 @@ describe("consent", () => {
     },
   );
 
+  test.each(["wait", "ship_diverged", "ship_ahead", "ship_chain", "ship_too_old"] as const)(
+    "a node that takes the rest of its log alone, welcomed with %s => refused for good, nothing changes",
+    (decision) => {
+      const harness = new Harness();
+      harness.continuesOnly = true;
+      harness.greet();
+      const { position } = harness.last("hello");
+      harness.welcome({ decision, position: AT_500 });
+      expect(harness.session.state.kind).toBe("stopped");
+      expect(harness.session.lastError).toContain(decision);
+      expect(harness.events).not.toContain("adopted");
+      harness.greet();
+      expect(harness.last("hello").position).toEqual(position);
+    },
+  );
+
   test("cut in the ship, then another node at the address => refused, the data stays", () => {
     const harness = new Harness();
     const part = chunk(0, Buffer.from("abcdefgh"));

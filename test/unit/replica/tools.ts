@@ -93,6 +93,9 @@ export class Harness {
   /** What the upstream has left unread. */
   pendingBytes = 0;
 
+  /** It takes the rest of its own log, and nothing else. */
+  continuesOnly = false;
+
   constructor(
     options: Partial<SessionOptions> = {},
     keeper: ChunkKeeper | null = null,
@@ -158,6 +161,9 @@ export class Harness {
       },
       get lineage() {
         return harness.lineage;
+      },
+      get continuesOnly() {
+        return harness.continuesOnly;
       },
       address: () => ({ host: "", clientPort: 0, replPort: 0 }),
       hasData: () => !harness.state.empty,

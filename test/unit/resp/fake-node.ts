@@ -197,6 +197,7 @@ export class FakeNode implements HawserNode {
   status(): NodeStatus {
     return {
       recovery: null,
+      reclaiming: "",
       role: this.role,
       nodeId: "1".repeat(32),
       replicaId: "2".repeat(32),

@@ -1,0 +1,312 @@
+/**
+ * A node that led and was started again: asks the nodes that followed it what they have, does what
+ * reclaim-choice.ts decides, and leads, or follows whoever leads by now.
+ *
+ *             +------------ ask_again: after a second, until the bound ------------+
+ *             v                                                                    |
+ *   start -> ask all -> choose -> take: follows one until it has what that one had +-- at once
+ *                          |
+ *                          +----> open: what was taken is durable -> it leads, in a new history
+ *                          +----> follow: over
+ *
+ *   how long              a second is                                        it ends with
+ *   of silence            the patience (--reclaim), from the start, or       what the others have
+ *                         since one went away that had sent something
+ *   of one that feeds     the patience without a byte of log, and no         nothing more of that one, for good;
+ *                         longer than 64 KiB/s take                          what was taken stays
+ *   nobody is remembered  none                                               it leads at once
+ *
+ * Each that feeds does so up to the end that it named, once: so the whole is bounded, whatever they send.
+ * What is taken goes through the log to the disk as on any replica: a crash in here loses nothing of it,
+ * and the next start asks for the rest. Clients get -LOADING, and so do replicas: they come back. REPLICAOF
+ * ends it: of X, or NO ONE for those who do not want to wait.
+ *
+ *   a log with a hole (DISK.md, section 5): it leads only once it is past the hole; else it fails, and says
+ *   whom it asked
+ *
+ * Pure core: time and connections are its owner's. Owns: the rounds, how long one is waited for. Does not
+ * own: the decision (reclaim-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
+ */
+import { DiskError } from "../errors.ts";
+import { formatAddress, type Address } from "../net/address.ts";
+import type { Journal } from "../primary/journal.ts";
+import {
+  answersText,
+  chooseReclaim,
+  highestRank,
+  type ReclaimChoice,
+  type ReclaimSelf,
+} from "./reclaim-choice.ts";
+import type { ReclaimRounds } from "./roles.ts";
+import type { Rank } from "../wire/messages.ts";
+import type { SeedAnswer } from "./seed-choice.ts";
+import type { AskSources } from "./seeding.ts";
+
+/** Between two rounds, and between two looks at one that feeds. */
+const ASK_AGAIN_MS = 1_000;
+/** For one answer at most; and at least, when the bound is near. */
+const ANSWER_MS = 5_000;
+const ANSWER_MS_MIN = 250;
+/** What feeds slower than this on the average is given up. */
+const SLOWEST_BYTES_PER_MS = 65.536;
+/** One that feeds may be away for so long before the others are asked again, and so often for nothing. */
+const AWAY_MS = 2_000;
+const TRIES_MAX = 3;
+
+export interface ReclaimPlan {
+  /** Who followed it. */
+  readonly peers: readonly Address[];
+  /** --reclaim, ms. */
+  readonly patienceMs: number;
+  /** Why it may not lead with a log that ends there; null when it may. */
+  readonly refusalAt: (end: number) => string | null;
+}
+
+export interface ReclaimDeps {
+  readonly ask: AskSources;
+  readonly later: (ms: number, run: () => void) => void;
+  /** Calls `done` once, in a later turn, when `holds()`. @returns a cancel */
+  readonly until: (holds: () => boolean, done: () => void) => () => void;
+  readonly now: () => number;
+  readonly journal: Journal;
+  readonly counters: { bump(name: string, by?: number): void };
+  /** It is over, and the node does not lead. */
+  readonly onFailed: () => void;
+}
+
+/** The node, as it is moved. */
+export interface ReclaimingNode {
+  reclaimSelf(): ReclaimSelf;
+  /** Where its log ends, and records in it since the start of the process. */
+  readonly next: number;
+  readonly records: number;
+  /** All of the log is durable. */
+  readonly isDurable: boolean;
+  wantDurable(): void;
+  /** Its connection to the source stands; `isRefused`: and never will again. */
+  readonly connected: boolean;
+  readonly isRefused: boolean;
+  /** Its state is inside a batch that it cannot apply. */
+  readonly isTorn: boolean;
+  /** Follows `source` for its log; nothing is remembered. */
+  takeFrom(source: Address): void;
+  /** It hangs up on the source. */
+  takeNoMore(): void;
+  /** It is a replica of `source` from here on. */
+  stayBelow(source: Address): void;
+  /** Should it lead, by whatever decision, then above this rank. */
+  heardOf(rank: Rank): void;
+  /** It leads from here on. */
+  lead(): void;
+}
+
+/** One that feeds. */
+interface Feeding {
+  readonly source: Address;
+  readonly to: number;
+  /** Where the log ended, and when. */
+  readonly from: number;
+  readonly records: number;
+  readonly sinceMs: number;
+  next: number;
+  movedMs: number;
+}
+
+export class ReclaimRun implements ReclaimRounds {
+  why = "asking the nodes that followed it";
+  /** Why it does not lead; null before, and when it does. */
+  failure: DiskError | null = null;
+  readonly #node: ReclaimingNode;
+  readonly #plan: ReclaimPlan;
+  readonly #deps: ReclaimDeps;
+  /** Since when those that are silent are waited for. */
+  #sinceMs = 0;
+  #isOver = false;
+  #answers: readonly SeedAnswer[] = [];
+  /** Gave what they had, or could not. */
+  readonly #spent = new Set<string>();
+  readonly #tries = new Map<string, number>();
+  #cancelWait: (() => void) | null = null;
+  #told = "";
+
+  constructor(node: ReclaimingNode, plan: ReclaimPlan, deps: ReclaimDeps) {
+    this.#node = node;
+    this.#plan = plan;
+    this.#deps = deps;
+  }
+
+  get refusal(): string | null {
+    return this.#plan.refusalAt(this.#node.next);
+  }
+
+  start(): void {
+    this.#sinceMs = this.#deps.now();
+    this.#round();
+  }
+
+  /** Somebody else decided. */
+  stop(): void {
+    this.#isOver = true;
+    this.#cancelWait?.();
+    this.#cancelWait = null;
+  }
+
+  get #leftMs(): number {
+    return Math.max(0, this.#sinceMs + this.#plan.patienceMs - this.#deps.now());
+  }
+
+  // --- rounds -----------------------------------------------------------------------------------
+
+  readonly #round = (): void => {
+    if (this.#isOver) return;
+    const withinMs = Math.min(ANSWER_MS, Math.max(ANSWER_MS_MIN, this.#leftMs));
+    this.#deps.ask(this.#plan.peers, withinMs, (answers) => {
+      this.#answers = answers;
+      this.#act();
+    });
+  };
+
+  readonly #act = (): void => {
+    if (this.#isOver) return;
+    const isOverdue = this.#leftMs === 0;
+    const isOver = (source: Address): boolean => this.#spent.has(formatAddress(source));
+    const own = this.#node.reclaimSelf();
+    const choice = chooseReclaim(own, this.#answers, { isOverdue, isOver });
+    this.#node.heardOf(highestRank(own, this.#answers));
+    this.#tell(choice);
+    switch (choice.kind) {
+      case "ask_again": {
+        const leftMs = this.#leftMs;
+        const isLast = leftMs <= ASK_AGAIN_MS;
+        this.#deps.later(isLast ? leftMs : ASK_AGAIN_MS, isLast ? this.#act : this.#round);
+        break;
+      }
+      case "follow":
+        this.#isOver = true;
+        this.#node.stayBelow(choice.source);
+        break;
+      case "take":
+        this.#take(choice.source, choice.to);
+        break;
+      case "open":
+        this.#open();
+    }
+  };
+
+  // --- one feeds --------------------------------------------------------------------------------
+
+  #take(source: Address, to: number): void {
+    const { next, records } = this.#node;
+    const nowMs = this.#deps.now();
+    this.#node.takeFrom(source);
+    this.#watch({ source, to, from: next, records, sinceMs: nowMs, next, movedMs: nowMs });
+  }
+
+  /** Until it has all; looks now and then at whether it still comes. */
+  #watch(feeding: Feeding): void {
+    const node = this.#node;
+    const cancel = this.#deps.until(
+      () => node.next >= feeding.to || node.isRefused || node.isTorn,
+      () => this.#look(feeding),
+    );
+    this.#cancelWait = cancel;
+    this.#deps.later(ASK_AGAIN_MS, () => {
+      if (this.#cancelWait !== cancel) return;
+      cancel();
+      this.#look(feeding);
+    });
+  }
+
+  #look(feeding: Feeding): void {
+    this.#cancelWait = null;
+    const node = this.#node;
+    const nowMs = this.#deps.now();
+    if (node.next > feeding.next) Object.assign(feeding, { next: node.next, movedMs: nowMs });
+    if (node.isTorn) {
+      this.#count(feeding);
+      this.#fail(`--reclaim: a batch of ${formatAddress(feeding.source)} cannot be applied`);
+    } else if (node.next >= feeding.to || node.isRefused || this.#isTooSlow(feeding, nowMs))
+      this.#end(feeding, true);
+    else if (!node.connected && nowMs - feeding.movedMs >= AWAY_MS)
+      this.#end(feeding, this.#wentAway(feeding, nowMs));
+    else this.#watch(feeding);
+  }
+
+  #isTooSlow({ from, next, movedMs, sinceMs }: Feeding, nowMs: number): boolean {
+    const { patienceMs } = this.#plan;
+    const slowestMs = (next - from) / SLOWEST_BYTES_PER_MS;
+    return nowMs - movedMs >= patienceMs || nowMs - sinceMs >= patienceMs + slowestMs;
+  }
+
+  /** @returns whether it was so too often */
+  #wentAway({ source, from, next }: Feeding, nowMs: number): boolean {
+    const name = formatAddress(source);
+    const tries = next > from ? 0 : (this.#tries.get(name) ?? 0) + 1;
+    this.#tries.set(name, tries);
+    if (tries === 0) this.#sinceMs = nowMs;
+    return tries >= TRIES_MAX;
+  }
+
+  /** Then all are asked again: meanwhile somebody may lead. */
+  #end(feeding: Feeding, isSpent: boolean): void {
+    this.#count(feeding);
+    if (isSpent) this.#spent.add(formatAddress(feeding.source));
+    this.#node.takeNoMore();
+    this.#round();
+  }
+
+  #count({ source, from, records: before }: Feeding): void {
+    const bytes = this.#node.next - from;
+    if (bytes === 0) return;
+    const records = this.#node.records - before;
+    const { journal, counters } = this.#deps;
+    counters.bump("reclaimed_records", records);
+    counters.bump("reclaimed_bytes", bytes);
+    journal("info", "reclaimed", { records, bytes, from: formatAddress(source) });
+  }
+
+  // --- the end ----------------------------------------------------------------------------------
+
+  #open(): void {
+    const { refusal } = this;
+    if (refusal !== null) {
+      this.#fail(`${refusal}. Asked: ${answersText(this.#node.reclaimSelf(), this.#answers)}`);
+      return;
+    }
+    const node = this.#node;
+    this.why = "what was taken is being synced";
+    node.wantDurable();
+    this.#cancelWait = this.#deps.until(
+      () => node.isDurable,
+      () => {
+        this.#isOver = true;
+        node.lead();
+      },
+    );
+  }
+
+  #fail(why: string): void {
+    this.#isOver = true;
+    this.failure = new DiskError("ERR_DISK_DAMAGED", why);
+    this.#deps.onFailed();
+  }
+
+  /** One line when something changed, not one each round. */
+  #tell(choice: ReclaimChoice): void {
+    this.why = choice.why;
+    const source = "source" in choice ? formatAddress(choice.source) : "";
+    const answered = this.#answers.filter(({ state }) => state !== null).length;
+    const line = `${choice.kind} ${source} ${answered} ${choice.why}`;
+    if (line === this.#told) return;
+    this.#told = line;
+    const isWarning = choice.kind === "ask_again" || choice.kind === "follow";
+    this.#deps.journal(isWarning ? "warn" : "info", "reclaim", {
+      choice: choice.kind,
+      source,
+      why: choice.why,
+      asked: this.#answers.length,
+      answered,
+      waits_ms: Math.round(this.#leftMs),
+    });
+  }
+}

@@ -1,0 +1,336 @@
+/** How a restarted leader asks, is fed, and gives up: told by turns and clocks. */
+import { expect, test } from "vitest";
+import type { ReclaimSelf } from "../../../src/node/reclaim-choice.ts";
+import { ReclaimRun } from "../../../src/node/reclaiming.ts";
+import type { SeedAnswer } from "../../../src/node/seed-choice.ts";
+import type { Address } from "../../../src/net/address.ts";
+import type { StateAnswer } from "../../../src/wire/messages.ts";
+
+const id = (n: number): string => n.toString(16).padStart(32, "0");
+const A = { host: "a", port: 1 };
+const B = { host: "b", port: 2 };
+const NONE = { term: 0, run: 0 };
+
+function stateOf(offset: number, more: Partial<StateAnswer> = {}): StateAnswer {
+  return {
+    type: "state",
+    storeId: id(7),
+    clusterId: null,
+    durable: 0,
+    complete: true,
+    rank: { term: 1, run: 0 },
+    proof: "",
+    nodeId: id(8),
+    role: "replica",
+    hasData: true,
+    rootLives: false,
+    upstream: { host: "me", port: 1 },
+    path: [id(9), id(8)],
+    position: { history: id(2), offset, chain: 1 },
+    lineage: [],
+    ...more,
+  };
+}
+
+/** A run whose node, answers and time are the test's. */
+class Rig {
+  nowMs = 0;
+  readonly did: string[] = [];
+  readonly lines: string[] = [];
+  readonly counts: Record<string, number> = {};
+  /** What each answers; null for silence. */
+  readonly said = new Map<Address, StateAnswer | null>();
+  /** The highest term. */
+  heard = 0;
+  readonly asks: { withinMs: number }[] = [];
+  readonly run: ReclaimRun;
+  readonly node: ConstructorParameters<typeof ReclaimRun>[0] & {
+    next: number;
+    records: number;
+    isDurable: boolean;
+    connected: boolean;
+    isRefused: boolean;
+    isTorn: boolean;
+  };
+  private readonly laters: { atMs: number; run: () => void }[] = [];
+  private readonly waits = new Set<{ holds: () => boolean; done: () => void }>();
+
+  constructor(peers: readonly Address[], patienceMs = 5_000, missingTo = 0) {
+    const { did } = this;
+    this.node = {
+      next: 100,
+      records: 10,
+      isDurable: true,
+      connected: false,
+      isRefused: false,
+      isTorn: false,
+      reclaimSelf: (): ReclaimSelf => ({
+        nodeId: id(1),
+        clusterId: null,
+        history: id(2),
+        lineage: [],
+        offset: this.node.next,
+        rank: { term: 1, run: 0 },
+      }),
+      wantDurable: () => did.push("sync"),
+      takeFrom: ({ host }) => did.push(`take ${host}`),
+      takeNoMore: () => {
+        did.push("hang up");
+        this.node.isRefused = false;
+      },
+      stayBelow: ({ host }) => did.push(`below ${host}`),
+      heardOf: ({ term }) => (this.heard = term),
+      lead: () => did.push("lead"),
+    };
+    this.run = new ReclaimRun(
+      this.node,
+      {
+        peers,
+        patienceMs,
+        refusalAt: (end) => (end < missingTo ? `whole up to ${end}` : null),
+      },
+      {
+        ask: (sources, withinMs, done) => {
+          this.asks.push({ withinMs });
+          done(sources.map((source) => this.answer(source)));
+        },
+        later: (ms, run) => void this.laters.push({ atMs: this.nowMs + ms, run }),
+        until: (holds, done) => {
+          const wait = { holds, done };
+          this.waits.add(wait);
+          return () => void this.waits.delete(wait);
+        },
+        now: () => this.nowMs,
+        journal: (_level, event, fields) =>
+          this.lines.push(`${event} ${String(fields["choice"] ?? fields["records"])}`),
+        counters: {
+          bump: (name, by = 1) => (this.counts[name] = (this.counts[name] ?? 0) + by),
+        },
+        onFailed: () => did.push("failed"),
+      },
+    );
+  }
+
+  private answer(source: Address): SeedAnswer {
+    const state = this.said.get(source) ?? null;
+    return { source, state, error: state === null ? "connection refused" : "" };
+  }
+
+  /** Time passes, in which what is due runs, and turns end. */
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    this.turn();
+    for (;;) {
+      this.laters.sort((a, b) => a.atMs - b.atMs);
+      const [due] = this.laters;
+      if (due === undefined || due.atMs > untilMs) break;
+      this.laters.shift();
+      this.nowMs = due.atMs;
+      due.run();
+      this.turn();
+    }
+    this.nowMs = untilMs;
+  }
+
+  private turn(): void {
+    for (let more = true; more;) {
+      more = false;
+      for (const wait of [...this.waits])
+        if (this.waits.has(wait) && wait.holds()) {
+          this.waits.delete(wait);
+          wait.done();
+          more = true;
+        }
+    }
+  }
+}
+
+test("all answer, and nobody has more => it leads at once", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(100)).set(B, stateOf(90));
+  rig.run.start();
+  rig.pass(0);
+  expect(rig.did).toEqual(["sync", "lead"]);
+  expect([rig.asks.length, rig.nowMs]).toEqual([1, 0]);
+});
+
+test("what was taken is durable before it leads", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(100));
+  rig.node.isDurable = false;
+  rig.run.start();
+  rig.pass(60_000);
+  expect(rig.did).toEqual(["sync"]);
+  rig.node.isDurable = true;
+  rig.pass(0);
+  expect(rig.did).toEqual(["sync", "lead"]);
+});
+
+test("one is ahead => it feeds the rest, all are asked again, and it is counted", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(100)).set(B, stateOf(300));
+  rig.run.start();
+  rig.pass(500);
+  expect(rig.did).toEqual(["take b"]);
+  Object.assign(rig.node, { connected: true, next: 300, records: 15 });
+  rig.pass(0);
+  expect(rig.did).toEqual(["take b", "hang up", "sync", "lead"]);
+  expect(rig.counts).toEqual({ reclaimed_records: 5, reclaimed_bytes: 200 });
+  expect(rig.lines).toEqual(["reclaim take", "reclaimed 5", "reclaim open"]);
+  expect(rig.asks).toHaveLength(2);
+});
+
+test("whoever fed what it had is not taken from again, however its log grows", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  rig.node.next = 300;
+  rig.said.set(A, stateOf(900));
+  rig.pass(0);
+  expect(rig.did).toEqual(["take a", "hang up", "sync", "lead"]);
+});
+
+test("one is silent => it waits for the bound, and no longer", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(100));
+  rig.run.start();
+  rig.pass(4_999);
+  expect(rig.did).toEqual([]);
+  rig.pass(1);
+  expect(rig.did).toEqual(["sync", "lead"]);
+  expect(rig.asks.length).toBe(5);
+  expect(rig.asks.every(({ withinMs }) => withinMs >= 250 && withinMs <= 5_000)).toBe(true);
+});
+
+test("it comes back before the bound => it is asked, and feeds", () => {
+  const rig = new Rig([A]);
+  rig.run.start();
+  rig.pass(2_500);
+  rig.said.set(A, stateOf(300));
+  rig.pass(1_000);
+  expect(rig.did).toEqual(["take a"]);
+});
+
+test("one that feeds is waited for as long as it sends", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(100_000_000));
+  rig.run.start();
+  rig.node.connected = true;
+  for (let second = 0; second < 60; second++) {
+    rig.node.next += 100_000;
+    rig.pass(1_000);
+  }
+  expect(rig.did).toEqual(["take a"]);
+  rig.pass(6_000);
+  expect(rig.did).toEqual(["take a", "hang up", "sync", "lead"]);
+});
+
+test("one that sends next to nothing is given up, and what it sent stays", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(100_000_000));
+  rig.run.start();
+  rig.node.connected = true;
+  for (let second = 0; second < 8; second++) {
+    rig.node.next += 100;
+    rig.pass(1_000);
+  }
+  expect(rig.did).toEqual(["take a", "hang up", "sync", "lead"]);
+  expect(rig.counts["reclaimed_bytes"]).toBeGreaterThan(0);
+});
+
+test("one that would not go on is done with at once, the next feeds", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(300)).set(B, stateOf(200));
+  rig.run.start();
+  rig.node.isRefused = true;
+  rig.pass(0);
+  expect(rig.did).toEqual(["take a", "hang up", "take b"]);
+});
+
+test("gone in the middle of it => asked again; the bound counts from then", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(1_000_000));
+  rig.run.start();
+  rig.node.connected = true;
+  for (let second = 0; second < 10; second++) {
+    rig.node.next += 70_000;
+    rig.pass(1_000);
+  }
+  rig.node.connected = false;
+  rig.said.set(A, null);
+  rig.pass(4_000);
+  expect(rig.did).toEqual(["take a", "hang up"]);
+  rig.said.set(A, stateOf(1_000_000));
+  rig.pass(2_000);
+  expect(rig.did).toEqual(["take a", "hang up", "take a"]);
+});
+
+test("one that answers and never connects => given up after some tries", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  rig.pass(60_000);
+  expect(rig.did.filter((what) => what.startsWith("take"))).toHaveLength(3);
+  expect(rig.did.at(-1)).toBe("lead");
+});
+
+test("another leads above => it follows, and nothing else happens any more", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(300));
+  rig.said.set(
+    B,
+    stateOf(90, {
+      role: "primary",
+      rank: { term: 2, run: 0 },
+      position: { history: id(5), offset: 90, chain: 1 },
+      lineage: [{ history: id(2), left: 80, ...NONE }],
+    }),
+  );
+  rig.run.start();
+  rig.pass(60_000);
+  expect([rig.did, rig.heard]).toEqual([["below b"], 2]);
+});
+
+test("a hole that nobody fills => it fails, and says whom it asked", () => {
+  const rig = new Rig([A, B], 5_000, 250);
+  rig.said.set(A, stateOf(200));
+  rig.run.start();
+  rig.node.next = 200;
+  rig.pass(5_000);
+  expect(rig.did).toEqual(["take a", "hang up", "failed"]);
+  expect(rig.run.failure?.message).toBe(
+    "ERR_DISK_DAMAGED: whole up to 200. Asked: a:1: level, its log ends at 200; b:2: connection refused",
+  );
+  rig.pass(60_000);
+  expect(rig.did).toHaveLength(3);
+});
+
+test("a hole that is filled => it leads", () => {
+  const rig = new Rig([A], 5_000, 250);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  expect(rig.run.refusal).toBe("whole up to 100");
+  rig.node.next = 300;
+  rig.pass(0);
+  expect([rig.run.refusal, rig.did.at(-1)]).toEqual([null, "lead"]);
+});
+
+test("a batch that cannot be applied => it fails: the state is at no position", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  rig.node.isTorn = true;
+  rig.pass(0);
+  expect(rig.did).toEqual(["take a", "failed"]);
+  expect(rig.run.failure?.message).toContain("a:1");
+});
+
+test("somebody else decided => late clocks and answers change nothing", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  rig.run.stop();
+  rig.node.next = 300;
+  rig.pass(60_000);
+  expect(rig.did).toEqual(["take a"]);
+});
