@@ -33,7 +33,7 @@ function series(): SeriesOptions[] {
     policy: (values.policy ?? null) as SeriesOptions["policy"],
     death: (values.death ?? null) as SeriesOptions["death"],
     dry: values.dry,
-    reclaims: !values["no-reclaim"] && !values.dry,
+    reclaims: !values["no-reclaim"],
   };
   if (values.replicas !== undefined)
     return [{ ...common, rounds, replicas: Number(values.replicas) }];
@@ -50,7 +50,7 @@ function again({ seed, rounds, replicas, policy, death, dry, reclaims }: SeriesO
     ...(policy === null ? [] : ["--policy", policy]),
     ...(death === null ? [] : ["--death", death]),
     ...(dry ? ["--dry"] : []),
-    ...(reclaims || dry ? [] : ["--no-reclaim"]),
+    ...(reclaims ? [] : ["--no-reclaim"]),
   ];
   const args = ["--seed", seed, "--rounds", rounds, "--replicas", replicas, ...more];
   return `npm run crash -- ${args.join(" ")}`;

@@ -19,7 +19,7 @@ async function run(
   }
 }
 
-const DRY = ["--rounds", "1", "--replicas", "2", "--dry", "--reclaim", "--seed", "1"];
+const DRY = ["--rounds", "1", "--replicas", "2", "--dry", "--seed", "1"];
 
 test("e2e: crash: nodes that keep nothing => every check of what comes back fails", async () => {
   const { code, text } = await run("main", ...DRY);
