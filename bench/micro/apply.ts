@@ -22,7 +22,13 @@ export async function apply(): Promise<Case[]> {
     store.applyRange(present, 0, present.length);
     const pieces = piecesOf(logOf(randomSets(RECORDS, keys), PER_BATCH));
     const log = new Backlog(0, 0, { sizeBytes: 8 * 1024 * 1024, clock: () => 1 });
-    const applier = new Applier(log, store, SESSION_DEFAULTS, () => undefined);
+    const applier = new Applier(
+      log,
+      store,
+      SESSION_DEFAULTS,
+      () => undefined,
+      () => undefined,
+    );
     const decoder = new Decoder(new Set([32]), new IntoLog(log));
     return {
       name: `apply.${keys}`,

@@ -152,6 +152,21 @@ export const MUTANTS: readonly Mutant[] = [
     "return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };",
     "return { history, fork: Number.POSITIVE_INFINITY };",
   ]),
+  mutant("a promotion does not say that its history begins", [
+    "node/role-moves.ts",
+    "    backlog.beginHistory(begins);\n",
+    "",
+  ]),
+  mutant("a node batch is given to the state", [
+    "replica/apply.ts",
+    "if (isNodeBatch(bytes, found.at)) {",
+    "if (isNodeBatch(bytes, found.at) && found.at < 0) {",
+  ]),
+  mutant("a history begins before anything is written in it", [
+    "log/open-batch.ts",
+    "    this.#node = record;\n",
+    "    this.#segments.extend(this.#segments.next, this.#segments.chain, this.#segments.usualBytes + record.length);\n    this.#putNode(this.#segments.newest, record);\n",
+  ]),
   mutant("older lineage entries are not lowered at a promotion", [
     "log/history.ts",
     "left: Math.min(entry.left, offset),",

@@ -21,7 +21,6 @@
  * reads it (cursor.ts), holds (primary/holds.ts), which history it is (history.ts).
  */
 import assert from "node:assert/strict";
-import { BATCH_FLAG } from "../wire/frame.ts";
 import { encodeNodeRecord, type NodeRecord } from "../wire/node-record.ts";
 import { chainAt, segmentAt } from "./boundaries.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
@@ -93,7 +92,10 @@ export class Backlog {
     return this.#segments.chain;
   }
 
-  /** Records that were sealed since the start of the process, whatever log they are of. */
+  /**
+   * Records that were sealed since the start of the process, whatever log they are of. That of a node
+   * batch is the log's own, and counts nowhere.
+   */
   get records(): number {
     return this.#segments.records;
   }
@@ -180,13 +182,9 @@ export class Backlog {
     return this.#open.seal();
   }
 
-  /** A history begins here: its node batch, visible at once. */
-  appendNode(record: NodeRecord): void {
-    this.seal();
-    const bytes = encodeNodeRecord(record);
-    const at = this.append(bytes.length);
-    bytes.copy(this.bytes, at);
-    this.#open.seal(BATCH_FLAG.node);
+  /** A history begins here: `record` is in the log, as its node batch, once a first record is. */
+  beginHistory(record: NodeRecord): void {
+    this.#open.beginHistory(encodeNodeRecord(record));
   }
 
   /** More may be appended: what stands behind it keeps up. */

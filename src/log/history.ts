@@ -75,6 +75,12 @@ function lengthOf(lineage: Lineage, i: number): number {
   return lineage[i]!.left - lineage[i - 1]!.left;
 }
 
+/** With which rank `history` is led, or was; null when `name` does not know it. */
+export function rankIn(name: LogName, history: Id): Rank | null {
+  if (name.history === history) return name.rank;
+  return name.lineage.find((entry) => entry.history === history) ?? null;
+}
+
 /** Where `state` left `history`: Infinity for the current one, -1 when it never lived in it. */
 export function leftAt(state: HistoryState, history: Id): number {
   if (state.history === history) return Number.POSITIVE_INFINITY;

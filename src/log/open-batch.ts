@@ -4,13 +4,21 @@
  * A record that does not fit behind the open batch seals that and goes where the next one starts: in
  * the same log segment or in a new one, as large as it needs.
  *
+ * The first record of a history has its node batch before it, in the same log segment. It is not in the log
+ * before that record is: a history in which nothing is written adds no byte to the log, so that a node that
+ * led for nothing goes on with whoever else led from there.
+ *
  * Owns: where the open batch is, its count. Does not own: memory (segments.ts), when it is sealed
  * (node/turn.ts).
  */
+import assert from "node:assert/strict";
 import { LogError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { BATCH_FLAG, BATCH_HEAD_BYTES, RECORD_LENGTH_BYTES, sealBatchHead } from "../wire/frame.ts";
+import type { LogSegment } from "./log-segment.ts";
 import type { Segments } from "./segments.ts";
+
+const FIRST_RECORD_AT = BATCH_HEAD_BYTES + RECORD_LENGTH_BYTES;
 
 export class OpenBatch {
   readonly #segments: Segments;
@@ -18,6 +26,8 @@ export class OpenBatch {
   /** Index in the newest log segment where it starts, -1 for none. */
   #at = -1;
   #count = 0;
+  /** The record of the node batch that the next record has before it; null once a history has begun. */
+  #node: Buffer | null = null;
 
   /** `clock` is the wall clock, ms since 1970. */
   constructor(segments: Segments, clock: () => number) {
@@ -43,7 +53,9 @@ export class OpenBatch {
     if (length > LIMITS.recordBytesMax) refuseSize(length);
     this.seal();
     const segments = this.#segments;
-    const head = BATCH_HEAD_BYTES + RECORD_LENGTH_BYTES;
+    const node = this.#node;
+    const before = node === null ? 0 : FIRST_RECORD_AT + node.length;
+    const head = before + FIRST_RECORD_AT;
     const whole = head + length;
     let { newest } = segments;
     if (newest.used + whole > newest.bytes.length) {
@@ -57,14 +69,34 @@ export class OpenBatch {
   append(length: number): number {
     const at = this.reserve(length);
     const segment = this.#segments.newest;
-    if (this.#at < 0) {
-      this.#at = segment.used;
-      this.#count = 0;
-    }
+    if (this.#at < 0) this.#open(segment);
     segment.bytes.writeUInt32LE(length, at - RECORD_LENGTH_BYTES);
     segment.used = at + length;
     this.#count += 1;
     return at;
+  }
+
+  #open(segment: LogSegment): void {
+    if (this.#node !== null) this.#putNode(segment, this.#node);
+    this.#at = segment.used;
+    this.#count = 0;
+  }
+
+  #putNode(segment: LogSegment, record: Buffer): void {
+    const at = segment.used + FIRST_RECORD_AT;
+    this.#node = null;
+    this.#at = segment.used;
+    this.#count = 1;
+    segment.bytes.writeUInt32LE(record.length, at - RECORD_LENGTH_BYTES);
+    record.copy(segment.bytes, at);
+    segment.used = at + record.length;
+    this.seal(BATCH_FLAG.node);
+  }
+
+  /** See Backlog.beginHistory. */
+  beginHistory(record: Buffer): void {
+    assert(this.#at < 0, "a history begins inside a batch");
+    this.#node = record;
   }
 
   /** See Backlog.seal; `flags` of BATCH_FLAG. */

@@ -15,7 +15,7 @@
 import { LogError } from "../errors.ts";
 import type { LogMemory } from "./log-memory.ts";
 import { LogSegment, type Recycler } from "./log-segment.ts";
-import { batchCount } from "../wire/frame.ts";
+import { batchCount, isNodeBatch } from "../wire/frame.ts";
 
 export class Segments implements Recycler {
   readonly #memory: LogMemory;
@@ -65,7 +65,7 @@ export class Segments implements Recycler {
     return this.#chain;
   }
 
-  /** Records that were sealed since the start of the process, whatever log they are of. */
+  /** See Backlog.records. */
   get records(): number {
     return this.#records;
   }
@@ -89,7 +89,8 @@ export class Segments implements Recycler {
 
   /** The next `length` bytes of `segment` are a batch that is final: `chain` is the one at its end. */
   sealed(segment: LogSegment, length: number, chain: number, clockMs: number): void {
-    this.#records += batchCount(segment.bytes, segment.sealed);
+    const { bytes, sealed: at } = segment;
+    if (!isNodeBatch(bytes, at)) this.#records += batchCount(bytes, at);
     segment.sealed += length;
     segment.clockMs = clockMs;
     this.newestClockMs = clockMs;

@@ -132,7 +132,7 @@ export class NodeCore implements ViewedNode {
     const consent = allowReset ? "reset" : "none";
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
-      if (this.deps.recovers !== true) this.identity.found();
+      if (this.deps.recovers !== true) this.backlog.beginHistory(this.identity.found());
       return startLeading(consent);
     }
     assert(upstream !== null, "a replica of nobody");

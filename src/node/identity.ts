@@ -14,11 +14,18 @@ import {
   promoted,
 } from "../log/history.ts";
 import { randomId } from "../wire/id.ts";
-import type { Id, Lineage, Rank } from "../wire/messages.ts";
+import type { Id, Lineage, Position, Rank } from "../wire/messages.ts";
+import type { NodeRecord } from "../wire/node-record.ts";
 import { wordsOf } from "./directory.ts";
 import { changeNode, startNode } from "./node-file.ts";
 import { newNode, type NodeMemory, type Peer } from "./node-memory.ts";
 import { Peers } from "./peers.ts";
+
+/** The sealed end of a log; log/backlog.ts has one. */
+export interface LogEnd {
+  readonly next: number;
+  readonly chain: number;
+}
 
 export class Identity implements LogName {
   readonly nodeId: Id;
@@ -82,16 +89,17 @@ export class Identity implements LogName {
     this.peers = new Peers(memory.peers);
   }
 
-  /** It leads from its first start on: a cluster of its own. */
-  found(): void {
-    this.clusterId ??= this.mint();
+  /** It leads from its first start on: a cluster of its own. @returns how its history begins */
+  found(): NodeRecord {
+    const clusterId = (this.clusterId ??= this.mint());
     this.rank = nextTerm(this.highest);
     this.keepLed();
+    return this.nodeRecord(null, clusterId);
   }
 
-  /** A promotion: a new history begins at `offset`, in a term above all that were heard of. */
-  promote(offset: number): void {
-    this.begin(offset, nextTerm(this.highest));
+  /** A promotion: a new history begins at `end`, in a term above all that were heard of. @returns how */
+  promote(end: LogEnd): NodeRecord {
+    return this.begin(end, nextTerm(this.highest));
   }
 
   /** Another node's rank: this one leads above it, should it lead. */
@@ -99,22 +107,39 @@ export class Identity implements LogName {
     this.heard = higher(this.heard, rank);
   }
 
-  /** A restart: a new history begins at `offset`, in its own term when it led last. */
-  reopen(offset: number): void {
+  /** A restart: a new history begins at `end`, in its own term when it led last. @returns how */
+  reopen(end: LogEnd): NodeRecord {
     const leads =
       compareRanks(this.rank, this.led) === 0 && compareRanks(this.rank, this.highest) === 0;
-    this.begin(offset, leads ? nextRun(this.rank) : nextTerm(this.highest));
+    return this.begin(end, leads ? nextRun(this.rank) : nextTerm(this.highest));
   }
 
-  private begin(offset: number, rank: Rank): void {
+  private begin({ next: offset, chain }: LogEnd, rank: Rank): NodeRecord {
+    const parent: Position = { history: this.history, offset, chain };
     const { history, lineage } = promoted(this, offset, this.mint(), rank);
-    this.clusterId ??= this.mint();
+    const clusterId = (this.clusterId ??= this.mint());
     this.history = history;
     this.rank = rank;
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.supersededBy = "";
     this.keepLed();
+    return this.nodeRecord(parent, clusterId);
+  }
+
+  /** Of the present history. */
+  private nodeRecord(parent: Position | null, clusterId: Id): NodeRecord {
+    const { history, rank, storeId } = this;
+    return {
+      history,
+      rank,
+      parent,
+      clusterId,
+      storeId,
+      copies: 0,
+      level: "none",
+      members: [],
+    };
   }
 
   private get highest(): Rank {

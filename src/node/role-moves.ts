@@ -31,6 +31,7 @@
 import type { Journal } from "../primary/journal.ts";
 import type { LogName } from "../log/history.ts";
 import type { Consent, Id } from "../wire/messages.ts";
+import type { NodeRecord } from "../wire/node-record.ts";
 import type { Promoted } from "./api.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
@@ -46,10 +47,12 @@ export interface RoleParts {
   readonly identity: Identity;
   readonly backlog: {
     readonly next: number;
+    readonly chain: number;
     seal(): boolean;
     dropReceived(): void;
     /** `done`: nothing from here on can be under the name before, also after a crash. */
     rename(done?: () => void): void;
+    beginHistory(record: NodeRecord): void;
   };
   readonly session: {
     start(nowMs: number): void;
@@ -106,13 +109,14 @@ export class RoleMoves {
   // --- moves that somebody asks for --------------------------------------------------------------
 
   /**
-   * The log is the recovered one up to `end`, under the history that the identity has. A node that leads
-   * begins a new history there, in the term that it led in, and who follows it comes back by lineage. It
-   * still recovers: its log is to begin on the disk first.
+   * The log is the recovered one, under the history that the identity has. A node that leads begins a new
+   * history at its end, in the term that it led in, and who follows it comes back by lineage. It still
+   * recovers: its log is to begin on the disk first.
    */
-  recovered(end: number): void {
-    this.#parts.session.resetToLog();
-    if (this.#recovering().then.kind === "leading") this.#parts.identity.reopen(end);
+  recovered(): void {
+    const { session, identity, backlog } = this.#parts;
+    session.resetToLog();
+    if (this.#recovering().then.kind === "leading") backlog.beginHistory(identity.reopen(backlog));
   }
 
   /** It led, and asks first whether others have more of its log. Comes before recovered(). */
@@ -124,7 +128,8 @@ export class RoleMoves {
 
   /** There was nothing: a node that leads has a cluster of its own, from here on. */
   recoveredNothing(): void {
-    if (this.#recovering().then.kind === "leading") this.#parts.identity.found();
+    const { identity, backlog } = this.#parts;
+    if (this.#recovering().then.kind === "leading") backlog.beginHistory(identity.found());
   }
 
   /** The state is there, or there was none, and what comes is kept. */
@@ -285,12 +290,13 @@ export class RoleMoves {
     backlog.dropReceived();
     session.resetToLog();
     if (from.kind !== "reclaiming") {
-      identity.promote(backlog.next);
+      const begins = identity.promote(backlog);
       backlog.rename();
+      backlog.beginHistory(begins);
       this.#open(from);
       return;
     }
-    identity.reopen(backlog.next);
+    backlog.beginHistory(identity.reopen(backlog));
     // Why it waits: as any start, it opens with a history that is on the disk.
     backlog.rename(() => this.#open(from));
   }

@@ -14,7 +14,7 @@
 import { StoreError } from "../errors.ts";
 import { BATCH_HEAD_BYTES, batchLength, isNodeBatch } from "../wire/frame.ts";
 import type { ReceivingLog } from "./deps.ts";
-import { checkNodeBatch } from "./node-batch.ts";
+import { type OnNodeBatch, passNodeBatch } from "./node-batch.ts";
 import type { SessionOptions } from "./options.ts";
 import type { PromptTarget } from "../store/state.ts";
 import type { Applying } from "./applying.ts";
@@ -31,6 +31,7 @@ export class Applier implements Applying {
   private readonly options: Pick<SessionOptions, "sliceBytes">;
   /** Called between batches, before anything more is applied. */
   private readonly atBatch: () => void;
+  private readonly onNodeBatch: OnNodeBatch;
   /** Bytes of the batch at log.next that are applied, its head included; 0 between batches. */
   private done = 0;
   /** A record could not be applied. */
@@ -43,8 +44,10 @@ export class Applier implements Applying {
     state: AppliedState,
     options: Pick<SessionOptions, "sliceBytes">,
     atBatch: () => void,
+    onNodeBatch: OnNodeBatch,
   ) {
     this.atBatch = atBatch;
+    this.onNodeBatch = onNodeBatch;
     this.log = log;
     this.state = state;
     this.options = options;
@@ -103,12 +106,11 @@ export class Applier implements Applying {
   /** No state is given it: it only becomes visible. */
   private passNodeBatch(bytes: Buffer, at: number): void {
     try {
-      checkNodeBatch(bytes, at);
+      passNodeBatch(this.log, bytes, at, this.onNodeBatch);
     } catch (error) {
       this.stuck = true;
       throw error;
     }
-    this.log.commit();
   }
 
   /** Applies records from `from` on, up to about `budget` bytes. @returns where the rest starts */

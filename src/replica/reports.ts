@@ -56,6 +56,12 @@ export function reportDamaged(
   journal("error", "batch_damaged", { offset, why });
 }
 
+/** The node batch at the log's end says something else of its history than the upstream did. */
+export function reportNodeBatchDiffers({ counters, journal, log }: SessionDeps, why: string): void {
+  counters.bump("node_batches_differ");
+  journal("error", "node_batch_differs", { offset: log.next, why });
+}
+
 /**
  * Records of a batch were applied, and the next one cannot be: the log's end is not our state.
  * @returns the session's last error

@@ -16,12 +16,13 @@ import type { LateTarget } from "../store/state.ts";
 import type { Applying } from "./applying.ts";
 import { isSuspect, type StateCalls } from "./calls.ts";
 import type { ReceivingLog } from "./deps.ts";
-import { checkNodeBatch } from "./node-batch.ts";
+import { type OnNodeBatch, passNodeBatch } from "./node-batch.ts";
 import type { SessionOptions } from "./options.ts";
 
 export interface RunEvents {
   /** Called between runs, before anything more is applied. */
   atBatch(): void;
+  readonly onNodeBatch: OnNodeBatch;
   /** No run goes beyond this offset. */
   stopAt(): number;
   /** A batch waits: whether nothing is staged, beside which nothing may be applied. */
@@ -116,12 +117,11 @@ export class RunApplier implements Applying {
   /** No state is given it: it only becomes visible. */
   private passNodeBatch(bytes: Buffer, at: number): void {
     try {
-      checkNodeBatch(bytes, at);
+      passNodeBatch(this.log, bytes, at, this.events.onNodeBatch);
     } catch (error) {
       this.stuck = true;
       throw error;
     }
-    this.log.commit();
   }
 
   private give(): void {

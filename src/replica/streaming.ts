@@ -11,12 +11,14 @@
  */
 import { WireError } from "../errors.ts";
 import type * as m from "../wire/messages.ts";
+import type { NodeRecord } from "../wire/node-record.ts";
 import { Applier } from "./apply.ts";
 import type { Applying } from "./applying.ts";
 import { Damage } from "./damage.ts";
 import type { SessionLife } from "./life.ts";
 import { Mark } from "./mark.ts";
-import { reportDamaged } from "./reports.ts";
+import { differenceOf } from "./node-batch.ts";
+import { reportDamaged, reportNodeBatchDiffers } from "./reports.ts";
 import { RunApplier, type RunEvents } from "./run-applier.ts";
 
 export class Streaming {
@@ -27,7 +29,7 @@ export class Streaming {
   private readonly mark: Mark;
   private readonly damage = new Damage();
 
-  constructor(life: SessionLife, later: Omit<RunEvents, "atBatch" | "stopAt">) {
+  constructor(life: SessionLife, later: Omit<RunEvents, "atBatch" | "stopAt" | "onNodeBatch">) {
     const { log, state, options, onVerify } = life.deps;
     this.life = life;
     this.mark = new Mark(onVerify);
@@ -35,10 +37,21 @@ export class Streaming {
     const stopAt = (): number => this.mark.offset;
     this.applier =
       state.answers === "at once"
-        ? new Applier(log, state, options, atBatch)
-        : new RunApplier(log, state, life.calls!, options, { ...later, atBatch, stopAt });
+        ? new Applier(log, state, options, atBatch, this.onNodeBatch)
+        : new RunApplier(log, state, life.calls!, options, {
+            ...later,
+            atBatch,
+            stopAt,
+            onNodeBatch: this.onNodeBatch,
+          });
     this.receivedChain = log.chain;
   }
+
+  private readonly onNodeBatch = (record: NodeRecord): void => {
+    const { deps } = this.life;
+    const why = differenceOf(record, deps.log, deps.node);
+    if (why !== null) reportNodeBatchDiffers(deps, why);
+  };
 
   /** What HELLO asks for instead of the stream. */
   get shipWanted(): m.ShipWanted {

@@ -108,7 +108,7 @@ export class Checker {
         tail: 0,
       })),
       synced: node.role === "primary",
-      writer: node.role === "primary" ? new Writer(at) : null,
+      writer: node.role === "primary" ? new Writer(at, node.identity.history) : null,
       torn: "",
       damagedAt: -1,
       damages: 0,
@@ -315,7 +315,7 @@ export class Checker {
       if (!seen.synced && !node.forced) this.fail(node, "was promoted before it ever had a state");
       seen.synced = true;
       if (digestOf(node) !== at.digest) this.fail(node, "was promoted inside a batch");
-      seen.writer = new Writer(at);
+      seen.writer = new Writer(at, node.identity.history);
     }
     this.truth.seal(seen.writer, node.backlog);
   }
@@ -519,6 +519,7 @@ export class Checker {
     this.count(node, event, fields);
     if (event === "seed_choice") this.onSeedChoice(node, fields);
     if (event === "restored") this.seen.get(node)!.synced = true;
+    if (event === "node_batch_differs") this.fail(node, `node batch: ${String(fields["why"])}`);
     if (event === "resume") this.checkResume(node, fields);
     const path = PATH_EVENTS[event];
     if (path !== undefined) this.sim.mark(path);

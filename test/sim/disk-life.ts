@@ -32,7 +32,7 @@ import { openDataDirectory } from "../../src/node/disk/data-directory.ts";
 import { DiskRecovery, type RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { chainStart } from "../../src/wire/frame.ts";
-import type { Id } from "../../src/wire/messages.ts";
+import type { Id, Position } from "../../src/wire/messages.ts";
 import { Random } from "../../tools/random.ts";
 import { SimError } from "./clock.ts";
 import { makeState, type NodeState } from "./node-state.ts";
@@ -46,6 +46,7 @@ const GATHER_MS = 2;
 /** Longer than a log needs to rest, ms. */
 const LONG_MS = 3_000;
 const OPENINGS_MAX = 200;
+const CLUSTER = "c".repeat(32);
 
 interface Plan {
   readonly lives: number;
@@ -315,8 +316,9 @@ class LifeProcess implements KeyspaceNode {
     this.#name = this.#nameNow(first, at.offset);
     // Before its file begins: a crash in there may leave it under this name.
     life.names.push(this.#name);
-    this.writer = new Writer(at);
     const lastName = this.#name;
+    this.writer = new Writer(at, lastName.history);
+    this.#beginHistory(lastName, this.recovered?.position ?? null);
     const position = { history: lastName.history, offset: at.offset, chain: at.chain };
     const manifest = this.recovered?.manifest ?? directory.manifest;
     const number = this.recovered?.nextNumber ?? 1;
@@ -418,10 +420,8 @@ class LifeProcess implements KeyspaceNode {
   }
 
   /** What came back against what was written and promised. */
-  #compare(
-    { position, verdict, incompleteTo, lineage }: RecoveredNode,
-    isRotten: boolean,
-  ): Boundary {
+  #compare(recovered: RecoveredNode, isRotten: boolean): Boundary {
+    const { position, verdict, incompleteTo, lineage } = recovered;
     const life = this.#life;
     const { offset, chain, history } = position;
     if (offset !== this.backlog.next || chain !== this.backlog.chain)
@@ -433,6 +433,7 @@ class LifeProcess implements KeyspaceNode {
     const digest = digestOf(this);
     if (digest !== at.digest)
       throw new SimError(`at ${offset} the state is ${digest}, it was ${at.digest}`);
+    if (recovered.differing.length > 0) throw new SimError(recovered.differing.join("; "));
     const isLess = life.promised.written !== null && !isPrefix(life.promised.written, at);
     const isTold = incompleteTo !== null;
     if (isRotten && isLess && !isTold) throw new SimError(`rot: silently back at ${offset}`);
@@ -539,11 +540,25 @@ class LifeProcess implements KeyspaceNode {
     while (this.backlog.trim(Number.POSITIVE_INFINITY));
   }
 
+  #beginHistory({ history, rank }: LogName, parent: Position | null): void {
+    const owner = {
+      clusterId: CLUSTER,
+      storeId: CLUSTER,
+      copies: 0,
+      level: "none",
+      members: [],
+    } as const;
+    this.backlog.beginHistory({ history, rank, parent, ...owner });
+    this.writer.begins = history;
+  }
+
   #rename(): void {
-    const { next } = this.backlog;
+    const { next, chain } = this.backlog;
+    const parent = { history: this.#name.history, offset: next, chain };
     this.#name = this.#nameNow(this.#life.mint(), next);
     this.#life.names.push(this.#name);
     this.backlog.rename();
+    this.#beginHistory(this.#name, parent);
     this.#life.mark("disk: renamed");
   }
 

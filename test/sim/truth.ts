@@ -12,7 +12,9 @@ import type { Backlog } from "../../src/log/backlog.ts";
 import { digestArena } from "../../src/store/digest.ts";
 import type { Digest, DigestOptions } from "../../src/store/state.ts";
 import type { Store } from "../../src/store/store.ts";
-import { batchChain, batchLength } from "../../src/wire/frame.ts";
+import { batchChain, batchLength, isNodeBatch } from "../../src/wire/frame.ts";
+import type { Id } from "../../src/wire/messages.ts";
+import { readNodeBatch } from "../../src/wire/node-record.ts";
 import { SimError } from "./clock.ts";
 
 export interface Boundary {
@@ -57,8 +59,11 @@ export class Writer {
   at: Boundary;
   /** Digest after each record that is not sealed yet, by the log's tail after it. */
   pending: { readonly tail: number; readonly digest: string }[] = [];
-  constructor(at: Boundary) {
+  /** The history that begins with its next batch, which has to say so; "" when it has begun. */
+  begins: Id;
+  constructor(at: Boundary, begins: Id) {
     this.at = at;
+    this.begins = begins;
   }
 }
 
@@ -91,7 +96,7 @@ export class Truth {
       const segment = log.segmentAt(offset);
       const end = offset + batchLength(segment.bytes, offset - segment.start);
       const chain = batchChain(segment.bytes, offset - segment.start);
-      const steps: string[] = [];
+      const steps = this.stepsOfNodeBatch(writer, segment.bytes, offset - segment.start);
       while (writer.pending.length > 0 && writer.pending[0]!.tail <= end)
         steps.push(writer.pending.shift()!.digest);
       const digest = steps.at(-1);
@@ -99,6 +104,15 @@ export class Truth {
         throw new SimError(`a batch without records was sealed at ${offset}`);
       writer.at = this.add(writer.at, end, chain, steps);
     }
+  }
+
+  /** The first batch of a history, and no other, says that it begins, and changes nothing. */
+  private stepsOfNodeBatch(writer: Writer, bytes: Buffer, at: number): string[] {
+    const begins = isNodeBatch(bytes, at) ? readNodeBatch(bytes, at).history : "";
+    if (begins !== writer.begins)
+      throw new SimError(`"${begins}" begins at ${writer.at.offset}, not "${writer.begins}"`);
+    writer.begins = "";
+    return begins === "" ? [] : [writer.at.digest];
   }
 
   private add(parent: Boundary, offset: number, chain: number, steps: string[]): Boundary {

@@ -28,8 +28,10 @@ import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { Verdict } from "../../log/disk/verdict.ts";
 import { StateCalls } from "../../replica/calls.ts";
+import { differenceOf } from "../../replica/node-batch.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
 import type { Id, Lineage, Position, Rank, SnapshotBegin } from "../../wire/messages.ts";
+import type { NodeRecord } from "../../wire/node-record.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
 import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
@@ -69,6 +71,8 @@ export interface RecoveredNode {
   readonly damaged: readonly string[];
   /** In the checkpoint, and applied from the log. */
   readonly records: number;
+  /** Node batches that say something else than the head of their file, and what. */
+  readonly differing: readonly string[];
 }
 
 export interface RecoveryProgress {
@@ -88,6 +92,7 @@ export class DiskRecovery {
   /** Checkpoints that were not tried, newest first. */
   readonly #left: CheckpointEntry[];
   readonly #damaged: { readonly log: number; readonly why: string }[] = [];
+  readonly #differing: string[] = [];
   #manifest: Manifest;
   #load: CheckpointLoad | null = null;
   #used: CheckpointEntry | null = null;
@@ -109,8 +114,16 @@ export class DiskRecovery {
     // Nothing is frozen meanwhile: no rest between two calls.
     this.#calls =
       state.answers === "at once" ? null : new StateCalls(state, (run) => run(), onFree);
-    this.#replay = new LogReplay(log, state, this.#calls);
+    this.#replay = new LogReplay(log, state, this.#calls, this.#onNodeBatch);
   }
+
+  /** All that was read is applied before more is: the newest head is that of its file. */
+  readonly #onNodeBatch = (record: NodeRecord): void => {
+    const { start, rank, lineage } = this.#log!.head!;
+    const name = { history: start.history, rank, lineage };
+    const why = differenceOf(record, this.#parts.log, name);
+    if (why !== null) this.#differing.push(why);
+  };
 
   get progress(): RecoveryProgress {
     const loading = (this.#load?.readBytes ?? 0) + (this.#log?.readBytes ?? 0);
@@ -272,6 +285,7 @@ export class DiskRecovery {
       checkpoint: used,
       damaged: this.#damaged.map(({ why }) => why),
       records: this.progress.records,
+      differing: this.#differing,
     };
   }
 

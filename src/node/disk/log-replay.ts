@@ -16,7 +16,8 @@ import type { StateCalls } from "../../replica/calls.ts";
 import type { ReceivingLog } from "../../replica/deps.ts";
 import { RunApplier } from "../../replica/run-applier.ts";
 import type { StateTarget } from "../../store/state.ts";
-import { batchCount } from "../../wire/frame.ts";
+import type { OnNodeBatch } from "../../replica/node-batch.ts";
+import { batchCount, isNodeBatch } from "../../wire/frame.ts";
 import type { Step } from "./checkpoint-load.ts";
 
 /** The log in memory; log/backlog.ts satisfies it. */
@@ -32,7 +33,7 @@ const SLICE_BYTES = 128 * 1024;
 const OPTIONS = { sliceBytes: SLICE_BYTES, windowBytes: 64 * 1024 * 1024 };
 
 export class LogReplay implements BatchSink {
-  /** In whole batches that were read. */
+  /** In whole batches that were read; node batches not counted. */
   records = 0;
   readonly #log: RecoveringLog;
   readonly #applier: Applying;
@@ -40,12 +41,18 @@ export class LogReplay implements BatchSink {
   #arriving = 0;
 
   /** `calls` is null for a state that answers at once. */
-  constructor(log: RecoveringLog, state: StateTarget, calls: StateCalls | null) {
+  constructor(
+    log: RecoveringLog,
+    state: StateTarget,
+    calls: StateCalls | null,
+    onNodeBatch: OnNodeBatch,
+  ) {
     this.#log = log;
     this.#applier =
       state.answers === "at once"
-        ? new Applier(log, state, OPTIONS, () => undefined)
+        ? new Applier(log, state, OPTIONS, () => undefined, onNodeBatch)
         : new RunApplier(log, state, calls!, OPTIONS, {
+            onNodeBatch,
             atBatch: () => undefined,
             stopAt: () => Number.POSITIVE_INFINITY,
             mayApply: () => true,
@@ -57,7 +64,7 @@ export class LogReplay implements BatchSink {
   }
 
   batchHead(head: Buffer, at: number, length: number): void {
-    this.#arriving = batchCount(head, at);
+    this.#arriving = isNodeBatch(head, at) ? 0 : batchCount(head, at);
     this.#log.receiveHead(head, at, length);
   }
 

@@ -145,7 +145,7 @@ export class NodeDisk {
       // Manifest: what is accepted as lost is not missing any more.
       const plan = this.#planReclaim(core, { ...found, incompleteTo: manifest.incompleteTo });
       if (plan !== null) core.reclaim(plan);
-      core.roles.recovered(found.position.offset);
+      core.roles.recovered();
     } else {
       core.backlog.begin(0, chainStart(core.identity.history));
       core.roles.recoveredNothing();
@@ -259,8 +259,9 @@ export class NodeDisk {
   }
 
   #tell(found: RecoveredNode): void {
-    const { verdict, repair, records, position, checkpoint, damaged, lastLog } = found;
+    const { verdict, repair, records, position, checkpoint, damaged, differing, lastLog } = found;
     for (const why of damaged) this.#journal("error", "checkpoint_damaged", { why });
+    for (const why of differing) this.#journal("error", "node_batch_differs", { why });
     if (repair.cutBytes > 0)
       this.#journal("warn", "log_cut", {
         file: logFileName(lastLog),

@@ -8,6 +8,7 @@ import {
   nextTerm,
   NO_RANK,
   promoted,
+  rankIn,
 } from "../../../src/log/history.ts";
 
 const id = (n: number): string => n.toString(16).padStart(32, "0");
@@ -109,4 +110,11 @@ test("leftAt: the current one is not left, a stranger was never lived in", () =>
   expect(leftAt(state, id(2))).toBe(Number.POSITIVE_INFINITY);
   expect(leftAt(state, id(1))).toBe(7);
   expect(leftAt(state, id(9))).toBe(-1);
+});
+
+test("the rank of a history => of the present one, of one that led to it, of another none", () => {
+  const name = { history: id(9), rank: RANK, lineage: [entry(1, 120), entry(2, 300)] };
+  expect(rankIn(name, id(9))).toEqual(RANK);
+  expect(rankIn(name, id(2))).toMatchObject({ term: 2, run: 0 });
+  expect(rankIn(name, id(3))).toBeNull();
 });

@@ -1,5 +1,5 @@
 /** A primary appends: records, batches, memory for them. */
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { LogError } from "../../../src/errors.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import {
@@ -9,7 +9,10 @@ import {
   batchCount,
   batchOffset,
   chainOf,
+  isNodeBatch,
 } from "../../../src/wire/frame.ts";
+import { readNodeBatch } from "../../../src/wire/node-record.ts";
+import { NODE_BATCH } from "../wire/examples.ts";
 import { append, batch, BATCH_EXTRA, batchesFrom, CHAIN_0, makeBacklog } from "./tools.ts";
 
 test("an empty log => [0, 0), the history's chain, nothing open", () => {
@@ -116,4 +119,53 @@ test("a record above recordBytesMax => ERR_LOG_RECORD_SIZE, nothing changed", ()
   const before = [log.tail, log.openBytes, log.segmentCount];
   expect(() => log.append(LIMITS.recordBytesMax + 1)).toThrow(LogError);
   expect([log.tail, log.openBytes, log.segmentCount]).toEqual(before);
+});
+
+describe("a history begins", () => {
+  test("its node batch is in the log with its first record, before it, and once", () => {
+    const log = makeBacklog({ segmentBytes: 4096 });
+    batch(log, 100);
+    log.beginHistory(NODE_BATCH.record);
+    expect([log.seal(), log.next, log.tail]).toEqual([false, 100, 100]);
+    append(log, 8);
+    append(log, 8);
+    log.seal();
+    batch(log, 60);
+    const [, node, first, second] = batchesFrom(log, 0);
+    expect([node, first, second].map((bytes) => isNodeBatch(bytes!, 0))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(readNodeBatch(node!, 0)).toEqual(NODE_BATCH.record);
+    expect([batchCount(first!, 0), batchOffset(first!, 0)]).toEqual([2, 100 + node!.length]);
+    expect(log.chainAt(100 + node!.length)).toBe(batchChain(node!, 0));
+    expect(log.records).toBe(4);
+  });
+
+  test("in a log segment that is full, or smaller than both => both are in the next one", () => {
+    for (const segmentBytes of [256, 100]) {
+      const log = makeBacklog({ segmentBytes });
+      batch(log, segmentBytes - 10);
+      log.beginHistory(NODE_BATCH.record);
+      const at = log.reserve(80);
+      expect([log.tail, log.reserve(80)]).toEqual([segmentBytes - 10, at]);
+      expect(log.append(80)).toBe(at);
+      log.seal();
+      expect(log.segmentCount).toBe(2);
+      expect(batchesFrom(log, 0).map((bytes) => isNodeBatch(bytes, 0))).toEqual([
+        false,
+        true,
+        false,
+      ]);
+    }
+  });
+
+  test("the record that was reserved is not appended => nothing is in the log", () => {
+    const log = makeBacklog();
+    log.beginHistory(NODE_BATCH.record);
+    log.reserve(20);
+    log.unreserve();
+    expect([log.seal(), log.next, log.tail]).toEqual([false, 0, 0]);
+  });
 });

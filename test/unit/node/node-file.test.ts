@@ -70,7 +70,7 @@ describe("ranks and cluster", () => {
     const { history, rank, lineage } = first;
     const second = new Identity(dir);
     second.adopt({ history, rank, lineage }, null);
-    second.reopen(500);
+    second.reopen({ next: 500, chain: 9 });
     expect([second.rank, readNode(dir)!.led]).toEqual([
       { term: 1, run: 1 },
       { term: 1, run: 1 },
@@ -78,7 +78,7 @@ describe("ranks and cluster", () => {
     expect(second.lineage).toEqual([{ history, left: 500, term: 1, run: 0 }]);
     const third = new Identity(dir);
     third.adopt({ history: HISTORY, rank: { term: 5, run: 2 }, lineage: [] }, OTHER);
-    third.reopen(900);
+    third.reopen({ next: 900, chain: 9 });
     expect([third.rank, third.clusterId]).toEqual([{ term: 6, run: 0 }, OTHER]);
   });
 
@@ -89,7 +89,7 @@ describe("ranks and cluster", () => {
     changeNode(dir, { promised: { term: 9, run: 4 } });
     const second = new Identity(dir);
     second.adopt({ history, rank, lineage }, null);
-    second.reopen(1);
+    second.reopen({ next: 1, chain: 9 });
     expect(second.rank).toEqual({ term: 10, run: 0 });
   });
 
@@ -118,7 +118,7 @@ describe("ranks and cluster", () => {
     const told: string[] = [];
     const identity = new Identity(dir, undefined, (why) => told.push(why));
     rmSync(dir, { recursive: true });
-    identity.promote(0);
+    identity.promote({ next: 0, chain: 9 });
     expect(told).toEqual([expect.stringContaining("ENOENT")]);
   });
 });

@@ -51,12 +51,15 @@ class FakeNode {
         identity,
         backlog: {
           next: 7,
+          chain: 9,
           seal: () => did.push("seal") > 0,
           dropReceived: () => did.push("drop rest"),
           rename: (done) => {
             did.push("rename log");
             if (done !== undefined) this.renames.push(done);
           },
+          beginHistory: ({ history, parent }) =>
+            did.push(`begins ${history.slice(-2)} at ${parent?.offset ?? "nothing"}`),
         },
         session: {
           start: () => did.push("dial"),
@@ -155,6 +158,34 @@ describe("start", () => {
   });
 });
 
+describe("recovery", () => {
+  test("a log of its own => a node that leads begins a history at its end, and recovers on", () => {
+    const node = new FakeNode(startRecovering(startLeading("none")));
+    const { history } = node.identity;
+    node.moves.recovered();
+    const begun = node.identity.history;
+    expect(node.done()).toEqual(["session at the log", `begins ${begun.slice(-2)} at 7`]);
+    expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
+    expect(node.kind).toBe("recovering");
+  });
+
+  test("nothing => the first history of a cluster", () => {
+    const node = new FakeNode(startRecovering(startLeading("none")));
+    node.moves.recoveredNothing();
+    const { history, rank, lineage } = node.identity;
+    expect(node.done()).toEqual([`begins ${history.slice(-2)} at nothing`]);
+    expect([rank, lineage]).toEqual([{ term: 1, run: 0 }, []]);
+  });
+
+  test("a replica => begins none", () => {
+    const node = new FakeNode(startRecovering(followingX));
+    const { history } = node.identity;
+    node.moves.recovered();
+    node.moves.recoveredNothing();
+    expect([node.done(), node.identity.history]).toEqual([["session at the log"], history]);
+  });
+});
+
 describe("follow", () => {
   test("leading => following: kept first, sealed, WAITs ended, then dials", () => {
     const node = new FakeNode(startLeading("none"));
@@ -226,6 +257,7 @@ describe("promote", () => {
       "drop rest",
       "session at the log",
       "rename log",
+      `begins ${node.identity.history.slice(-2)} at 7`,
       "role_changed primary",
       "drop links: this node was promoted",
       "OK",
@@ -380,7 +412,7 @@ describe("reclaiming", () => {
     const rounds = seedRounds();
     const node = new FakeNode(startRecovering(startLeading("none")));
     node.moves.reclaims({ ...rounds, refusal: null, stop: () => void (rounds.stops += 1) });
-    node.moves.recovered(7);
+    node.moves.recovered();
     node.moves.opened("whole");
     node.done();
     return { node, rounds };
@@ -390,7 +422,7 @@ describe("reclaiming", () => {
     const node = new FakeNode(startRecovering(startLeading("none")));
     const { history } = node.identity;
     node.moves.reclaims({ ...seedRounds(), refusal: null });
-    node.moves.recovered(7);
+    node.moves.recovered();
     expect([node.identity.history, node.done()]).toEqual([history, ["session at the log"]]);
     node.moves.opened("whole");
     expect([node.kind, node.done()]).toEqual(["reclaiming", ["changed"]]);
@@ -415,6 +447,7 @@ describe("reclaiming", () => {
       "hang up: it leads again",
       "drop rest",
       "session at the log",
+      `begins ${node.identity.history.slice(-2)} at 7`,
       "rename log",
     ]);
     expect([node.kind, rounds.stops]).toEqual(["promoting", 1]);

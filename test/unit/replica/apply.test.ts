@@ -6,6 +6,8 @@ import type { NodeRecord } from "../../../src/wire/node-record.ts";
 import { NODE_BATCH } from "../wire/examples.ts";
 import { recordingTarget } from "./recording-target.ts";
 
+const ignore = (): void => undefined;
+
 describe("apply", () => {
   /** A replica's log that has received two batches: 5 records of 16 bytes, and one of 100. */
   function received() {
@@ -22,7 +24,13 @@ describe("apply", () => {
     const log = received();
     const state = recordingTarget();
     const boundaries: number[] = [];
-    const applier = new Applier(log, state, { sliceBytes: 30 }, () => boundaries.push(log.next));
+    const applier = new Applier(
+      log,
+      state,
+      { sliceBytes: 30 },
+      () => boundaries.push(log.next),
+      ignore,
+    );
     expect([applier.step(), state.ranges, log.next, applier.atBoundary]).toEqual([
       true,
       [40],
@@ -39,11 +47,11 @@ describe("apply", () => {
   test("one large slice takes all; after a reset a batch begins anew", () => {
     const log = received();
     const state = recordingTarget();
-    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined);
+    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined, ignore);
     applier.step();
     applier.reset();
     expect(applier.atBoundary).toBe(true);
-    const all = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined);
+    const all = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined, ignore);
     expect([all.step(), log.next]).toEqual([false, 276]);
     expect(state.ranges).toEqual([40, 100, 104]);
   });
@@ -52,7 +60,7 @@ describe("apply", () => {
     function withNode(record: NodeRecord | null) {
       const source = makeBacklog({ segmentBytes: 4096 });
       batch(source, 140);
-      source.appendNode(NODE_BATCH.record);
+      source.beginHistory(record ?? NODE_BATCH.record);
       batch(source, 60);
       const log = makeBacklog({ segmentBytes: 4096 });
       const whole = batchesFrom(source, 0);
@@ -68,17 +76,25 @@ describe("apply", () => {
         const { log, end } = withNode(NODE_BATCH.record);
         const state = recordingTarget();
         const boundaries: number[] = [];
-        const applier = new Applier(log, state, { sliceBytes }, () => boundaries.push(log.next));
+        const begun: string[] = [];
+        const applier = new Applier(
+          log,
+          state,
+          { sliceBytes },
+          () => boundaries.push(log.next),
+          (record) => begun.push(`${record.history} at ${log.next}`),
+        );
         while (applier.step());
         expect([state.ranges, log.next, applier.atBoundary]).toEqual([[104, 24], end, true]);
         expect(new Set(boundaries)).toEqual(new Set([0, 140, end - 60, end]));
+        expect(begun).toEqual([`${NODE_BATCH.record.history} at 140`]);
       },
     );
 
     test("malformed => ERR_STORE_RECORD, nothing torn, nothing applied behind it", () => {
       const { log } = withNode(null);
       const state = recordingTarget();
-      const applier = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined);
+      const applier = new Applier(log, state, { sliceBytes: 1 << 20 }, () => undefined, ignore);
       expect(() => applier.step()).toThrow("ERR_STORE_RECORD");
       expect([state.ranges, log.next, applier.torn, applier.step()]).toEqual([
         [104],
@@ -94,7 +110,7 @@ describe("apply", () => {
     const { segment, at } = log.pending()!;
     segment.bytes.writeUInt32LE(0xffff, at + 36 + 20);
     const state = recordingTarget();
-    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined);
+    const applier = new Applier(log, state, { sliceBytes: 30 }, () => undefined, ignore);
     expect(() => applier.step()).toThrow("ERR_STORE_RECORD");
     expect(state.ranges).toEqual([]);
   });

@@ -11,7 +11,7 @@ import { LateRecorder, Turns } from "./late-target.ts";
 function applying(lengths: readonly number[], sliceBytes = 1000, windowBytes = 1 << 20) {
   const source = makeBacklog({ segmentBytes: 4096 });
   for (const length of lengths)
-    if (length === 0) source.appendNode(NODE_BATCH.record);
+    if (length === 0) source.beginHistory(NODE_BATCH.record);
     else batch(source, length);
   const log = makeBacklog({ segmentBytes: 4096 });
   const whole = batchesFrom(source, 0);
@@ -34,6 +34,7 @@ function applying(lengths: readonly number[], sliceBytes = 1000, windowBytes = 1
       mayApply: () => run.mayApply,
       applied: () => told.push("applied"),
       failed: (error) => told.push(error.message),
+      onNodeBatch: ({ history }) => told.push(`${history} begins at ${log.next}`),
     },
   );
   const arrive = (n: number): void => {
@@ -73,12 +74,13 @@ describe("runs", () => {
   });
 
   test("a node batch ends a run, becomes visible, and is given to no state", () => {
-    const { log, target, applier, arrive, end } = applying([100, 0, 60, 50]);
+    const { log, target, told, applier, arrive, end } = applying([100, 0, 60, 50]);
     arrive(4);
     target.atOnce = 9;
     expect(applier.step()).toBe(false);
     expect(target.asked).toEqual(["apply 0-100", `apply ${end - 110}-${end}`]);
     expect([log.next, applier.atBoundary]).toEqual([end, true]);
+    expect(told).toContain(`${NODE_BATCH.record.history} begins at 100`);
   });
 
   test("a malformed node batch => ERR_STORE_RECORD, nothing behind it is given", () => {

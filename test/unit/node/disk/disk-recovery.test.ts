@@ -73,6 +73,16 @@ describe.each(KINDS)("a state that answers %s", (_, makeState) => {
     expect([damaged.length, onDisk.checkpoints]).toEqual([2, []]);
   });
 
+  test("a node batch comes back as a part of the log, counts as no record, and is told when it differs", () => {
+    const machine = new RecoveryMachine().node().append("a");
+    machine.term = 2;
+    machine.history = OTHER;
+    machine.roll().node(3).append("b").sync();
+    const { texts, log, records, differing } = machine.recover(makeState());
+    expect([texts, log.next, records]).toEqual([["a", "b"], machine.offset, 2]);
+    expect(differing).toEqual([`rank 3.0 of ${OTHER}, known is 2.0`]);
+  });
+
   test("is asked in steps: blocks, and a run at a time", () => {
     const machine = new RecoveryMachine();
     for (let i = 0; i < 3000; i++) machine.append(`${i}`.repeat(100));

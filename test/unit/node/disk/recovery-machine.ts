@@ -16,7 +16,13 @@ import type {
   StateFormat,
   Staging,
 } from "../../../../src/store/state.ts";
-import { BATCH_HEAD_BYTES, batchLength, chainStart } from "../../../../src/wire/frame.ts";
+import {
+  BATCH_FLAG,
+  BATCH_HEAD_BYTES,
+  batchLength,
+  chainStart,
+} from "../../../../src/wire/frame.ts";
+import { encodeNodeRecord } from "../../../../src/wire/node-record.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
 import { Random } from "../../../../tools/random.ts";
 import { VirtualDisk, VirtualTree, type VirtualFolder } from "../../../sim/virtual-disk.ts";
@@ -25,6 +31,7 @@ import { makeBatch, makeChunk } from "../../wire/tools.ts";
 export const HISTORY = "00112233445566778899aabbccddeeff";
 export const CLOCK_MS = 1_767_225_600_000;
 const FORMAT = { name: "texts", version: 1 };
+const OWNER = "c".repeat(32);
 
 function textsIn(bytes: Buffer, from: number, to: number): string[] {
   const texts: string[] = [];
@@ -195,13 +202,27 @@ export class RecoveryMachine {
 
   /** One batch of these. */
   append(...texts: string[]): this {
-    const records = texts.map((text) => Buffer.from(text));
-    const { bytes, chain } = makeBatch(records, this.offset, this.chain, CLOCK_MS + this.offset);
+    this.#put(texts.map((text) => Buffer.from(text)));
+    this.texts.push(...texts);
+    return this;
+  }
+
+  /** The node batch of the present history, as if it were led with `term`. */
+  node(term = this.term): this {
+    const { history } = this;
+    const owner = { clusterId: OWNER, storeId: OWNER, copies: 0, level: "none" } as const;
+    const rank = { term, run: 0 };
+    const record = encodeNodeRecord({ history, rank, parent: null, ...owner, members: [] });
+    this.#put([record], BATCH_FLAG.node);
+    return this;
+  }
+
+  #put(records: readonly Buffer[], flags: number = BATCH_FLAG.none): void {
+    const { offset, chain: before } = this;
+    const { bytes, chain } = makeBatch(records, offset, before, CLOCK_MS + offset, flags);
     this.writer.append(bytes, 0, bytes.length);
     this.offset += bytes.length;
     this.chain = chain;
-    this.texts.push(...texts);
-    return this;
   }
 
   sync(): this {
