@@ -11,7 +11,10 @@ export interface Mutant {
   readonly edits: readonly Edit[];
 }
 
-function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
+export function mutant(
+  name: string,
+  ...edits: readonly (readonly [string, string, string])[]
+): Mutant {
   return {
     name,
     isOfDisk: false,
@@ -151,21 +154,6 @@ export const MUTANTS: readonly Mutant[] = [
     "primary/resume.ts",
     "return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };",
     "return { history, fork: Number.POSITIVE_INFINITY };",
-  ]),
-  mutant("a promotion does not say that its history begins", [
-    "node/role-moves.ts",
-    "    backlog.beginHistory(begins);\n",
-    "",
-  ]),
-  mutant("a node batch is given to the state", [
-    "replica/apply.ts",
-    "if (isNodeBatch(bytes, found.at)) {",
-    "if (isNodeBatch(bytes, found.at) && found.at < 0) {",
-  ]),
-  mutant("a history begins before anything is written in it", [
-    "log/open-batch.ts",
-    "    this.#node = record;\n",
-    "    this.#segments.extend(this.#segments.next, this.#segments.chain, this.#segments.usualBytes + record.length);\n    this.#putNode(this.#segments.newest, record);\n",
   ]),
   mutant("older lineage entries are not lowered at a promotion", [
     "log/history.ts",

@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util";
 import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
+import { WORD_MUTANTS } from "./word-mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
 const LIMIT_MS = 1_200_000;
@@ -47,7 +48,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
   }
 }
 
-const all = values.disks ? DISK_MUTANTS : [...MUTANTS, ...DISK_MUTANTS];
+const all = values.disks ? DISK_MUTANTS : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS];
 const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];
 const queue = [...chosen];

@@ -154,6 +154,7 @@ const STATUS = object({
   role: word,
   nodeId: id,
   position,
+  complete: yes,
   supersededBy: maybeId,
   clientPort: port,
   replPort: port,

@@ -87,6 +87,8 @@ export function statusText(
   if (status.supersededBy !== "") {
     lines.push(paint(31, `superseded by history ${status.supersededBy}`));
   }
+  if (!status.complete)
+    lines.push("log       incomplete: it may lack what it acknowledged before it was started");
   if (status.upstream !== null) lines.push(...upstreamLines(status, status.upstream, nowMs));
   const degraded = degradedBecause(status);
   if (degraded !== "") lines.push(`${paint(33, "degraded")}  ${degraded}`);

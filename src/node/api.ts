@@ -173,6 +173,8 @@ export interface LinkStatus {
   readonly applied: number;
   /** What a crash of its machine would not lose, as it said on this connection; 0 for nothing. */
   readonly durable: number;
+  /** It has all that it ever acknowledged, as far as this node knows. */
+  readonly complete: boolean;
   /**
    * What it lacks to this node's end, bytes: the log, counted before its first ACK from where the
    * stream began; in a full sync what is left of it as well. -1 while that is not known.
@@ -246,6 +248,8 @@ export interface NodeStatus {
   readonly replicaId: Id;
   readonly position: Position;
   readonly lineage: Lineage;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
   /** History id of a newer primary that descends from ours, "" when none. */
   readonly supersededBy: Id;
   readonly clientPort: number;

@@ -25,6 +25,7 @@ import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/me
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { Completeness } from "./completeness.ts";
 import type { Identity } from "./identity.ts";
 import { type Address, hostOf } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
@@ -92,6 +93,7 @@ export interface NodeCoreDeps {
 
 export class NodeCore implements ViewedNode {
   readonly identity: Identity;
+  readonly completeness: Completeness = new Completeness();
   readonly state: State;
   readonly backlog: Backlog;
   readonly roles: RoleMoves;
@@ -132,7 +134,10 @@ export class NodeCore implements ViewedNode {
     const consent = allowReset ? "reset" : "none";
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
-      if (this.deps.recovers !== true) this.backlog.beginHistory(this.identity.found());
+      if (this.deps.recovers !== true) {
+        this.backlog.beginHistory(this.identity.found());
+        this.completeness.leads();
+      }
       return startLeading(consent);
     }
     assert(upstream !== null, "a replica of nobody");
@@ -225,6 +230,11 @@ export class NodeCore implements ViewedNode {
   /** As it is called to peers and clients; what it does is in `roles`. */
   get role(): "primary" | "replica" {
     return roleName(this.roles.now);
+  }
+
+  /** A start would find all that this node acknowledged. Nothing is durable before a swap counts. */
+  get isKeptWhole(): boolean {
+    return this.view.complete && this.backlog.durable >= this.backlog.next;
   }
 
   /** Where the log ends that is sealed, or applied on a replica. */

@@ -36,6 +36,8 @@ export class Identity implements LogName {
   readonly incarnation: number;
   /** The machine was started since this store last was. */
   readonly rebooted: boolean;
+  /** It was stopped, and had all that it had acknowledged then, on its disk. */
+  readonly wasComplete: boolean;
   /** Of all nodes that follow one leader; null before it led or followed. */
   clusterId: Id | null;
   history: Id;
@@ -76,14 +78,15 @@ export class Identity implements LogName {
     this.instanceId = mint();
     this.history = mint();
     this.path = [this.nodeId];
-    const { memory, rebooted } =
+    const { memory, rebooted, wasComplete } =
       dir === ""
-        ? { memory: { ...newNode(mint()), incarnation: 1 }, rebooted: false }
+        ? { memory: { ...newNode(mint()), incarnation: 1 }, rebooted: false, wasComplete: false }
         : startNode(dir);
     this.storeId = memory.storeId;
     this.incarnation = memory.incarnation;
     this.clusterId = memory.clusterId;
     this.rebooted = rebooted;
+    this.wasComplete = wasComplete;
     this.led = memory.led;
     this.promised = memory.promised;
     this.peers = new Peers(memory.peers);
@@ -173,6 +176,11 @@ export class Identity implements LogName {
     if (!this.peersMoved) return;
     this.peersMoved = false;
     this.keep({ peers: this.peers.list });
+  }
+
+  /** The last word: it has all that it acknowledged, on its disk. */
+  stoppedComplete(): void {
+    this.keep({ complete: true });
   }
 
   private keep(change: Partial<NodeMemory>): void {

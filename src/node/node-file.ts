@@ -51,21 +51,24 @@ export function changeNode(dir: string, change: Partial<NodeMemory>): NodeMemory
 }
 
 /**
- * A process starts with `dir`: the next incarnation, on the disk before anybody hears of it.
- * @returns what it is from here on, and whether the machine was started since
+ * A process starts with `dir`: the next incarnation, on the disk before anybody hears of it. It may die at
+ * any time from here on, so the file says `complete` no more.
+ * @returns what it is from here on, whether the machine was started since, whether it was complete
  * @throws {UsageError} naming the file
  */
 export function startNode(dir: string): {
   readonly memory: NodeMemory;
   readonly rebooted: boolean;
+  readonly wasComplete: boolean;
 } {
   const before = readNode(dir) ?? newNode();
   const bootId = presentBootId();
   try {
     const incarnation = before.incarnation + 1;
-    const { storeId, role } = before;
-    const memory = changeNode(dir, { storeId, role, incarnation, bootId });
-    return { memory, rebooted: before.bootId !== "" && bootId !== before.bootId };
+    const { storeId, role, complete: wasComplete } = before;
+    const memory = changeNode(dir, { storeId, role, incarnation, bootId, complete: false });
+    const rebooted = before.bootId !== "" && bootId !== before.bootId;
+    return { memory, rebooted, wasComplete };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`--dir: ${join(dir, NODE_FILE)} cannot be written (${wordsOf(error)})`);

@@ -7,6 +7,7 @@
  *   bootId       of the machine at the last start: another one tells a reboot
  *   promised     the highest rank that it said it would follow
  *   led          the highest rank that it led with
+ *   complete     it was stopped, and had all that it had acknowledged then, on its disk
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
  *   peers        who followed it directly, newest last
  *
@@ -15,6 +16,7 @@
  */
 import { NO_RANK } from "../log/history.ts";
 import {
+  flagOf,
   idOf,
   type Json,
   jsonOf,
@@ -50,6 +52,7 @@ export interface NodeMemory {
   readonly bootId: string;
   readonly promised: Rank;
   readonly led: Rank;
+  readonly complete: boolean;
   readonly role: RoleMemory | null;
   readonly peers: readonly Peer[];
 }
@@ -63,6 +66,7 @@ export function newNode(storeId: Id = randomId()): NodeMemory {
     bootId: "",
     promised: NO_RANK,
     led: NO_RANK,
+    complete: false,
     role: null,
     peers: [],
   };
@@ -86,6 +90,8 @@ export function decodeNode(text: string): NodeMemory {
     bootId: textOf(root["bootId"], "bootId"),
     promised: rankOf(root["promised"], "promised"),
     led: rankOf(root["led"], "led"),
+    // Why it may be missing: what an older version wrote has not said so.
+    complete: flagOf(root["complete"] ?? false, "complete"),
     role: role === null ? null : readRole(objectOf(role, "role")),
     peers: peersOf(root["peers"]),
   };

@@ -5,7 +5,6 @@
  * Owns: the shell of one node. Does not own: roles (role-moves.ts), commands (resp/commands/).
  */
 import assert from "node:assert/strict";
-import { totalmem } from "node:os";
 import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
@@ -37,6 +36,7 @@ import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
 import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
+import { machineBytes } from "./machine.ts";
 import type {
   HawserNode,
   LogOnDisk,
@@ -352,6 +352,7 @@ export class DaemonNode implements HawserNode {
     this.backlog.persist();
     const failure = (await this.disk?.stop()) ?? null;
     if (failure !== null) this.journal("error", "disk_trouble", { why: failure.message });
+    if (this.disk !== null && this.core.isKeptWhole) this.identity.stoppedComplete();
     this.lock?.free();
     return lacking.length === 0;
   }
@@ -502,10 +503,4 @@ export class DaemonNode implements HawserNode {
 
 function stoppedError(): Error {
   return new Error("the node was stopped while it started");
-}
-
-/** Memory of this machine, or of the container that this is in. */
-function machineBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

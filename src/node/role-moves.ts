@@ -54,6 +54,7 @@ export interface RoleParts {
     rename(done?: () => void): void;
     beginHistory(record: NodeRecord): void;
   };
+  readonly completeness: { leads(): void };
   readonly session: {
     start(nowMs: number): void;
     stop(why: string, nowMs: number, keep?: boolean): void;
@@ -134,7 +135,9 @@ export class RoleMoves {
 
   /** The state is there, or there was none, and what comes is kept. */
   opened(holds: "nothing" | "whole"): void {
-    this.#become(roles.toRecovered(this.#recovering(), holds));
+    const recovering = this.#recovering();
+    this.#become(roles.toRecovered(recovering, holds));
+    if (recovering.then.kind === "leading") this.#parts.completeness.leads();
     this.#parts.turn.changed();
   }
 
@@ -303,10 +306,11 @@ export class RoleMoves {
 
   /** The history that it leads has begun, unless it became something else meanwhile. */
   #open(from: roles.Promoting["from"]): void {
-    const { identity, backlog, turn } = this.#parts;
+    const { identity, completeness, backlog, turn } = this.#parts;
     const before = this.#role;
     if (before.kind !== "promoting" || before.from !== from) return;
     this.#become(roles.toLeading(before));
+    completeness.leads();
     if (from.kind !== "reclaiming")
       this.#deps.journal("info", "role_changed", {
         role: "primary",

@@ -13,6 +13,7 @@ import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { Consent, Format, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
+import type { Completeness, NamedEnd } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
@@ -26,6 +27,7 @@ import type { SeedingNode } from "./seeding.ts";
 /** The parts of the node that the views need; core.ts is one. */
 export interface ViewedNode {
   readonly identity: Identity;
+  readonly completeness: Completeness;
   readonly state: { readonly format: Format };
   readonly roles: RoleMoves;
   readonly session: Session;
@@ -69,7 +71,9 @@ class IdentityView {
     return this.owner.identity.clusterId;
   }
   get complete(): boolean {
-    return hasState(this.owner.roles.now);
+    const { roles, completeness, session } = this.owner;
+    const isWhole = hasState(roles.now) && heldBy(roles.now) === "whole";
+    return isWhole && completeness.has(session.deps.log.next);
   }
 }
 
@@ -146,7 +150,8 @@ export class SessionView extends IdentityView implements ReplicaNode {
     return isReclaiming(this.owner.roles.now);
   }
 
-  onWelcome(nodeId: Id, path: readonly Id[]): void {
+  onWelcome(nodeId: Id, path: readonly Id[], end: NamedEnd): void {
+    this.owner.completeness.welcomed(end, this.owner.session.deps.log.next);
     this.owner.roles.welcomed(nodeId, path);
   }
   onRefused(): void {
@@ -160,6 +165,7 @@ export class SessionView extends IdentityView implements ReplicaNode {
   }
   onSwapped(log: LogName, clusterId: Id | null): void {
     this.owner.roles.swapped(log, clusterId);
+    this.owner.completeness.swapped();
   }
 }
 

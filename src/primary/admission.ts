@@ -167,6 +167,7 @@ function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: Resum
     replica_offset: hello.position.offset,
     replica_chain: hello.position.chain,
     replica_has_data: hello.hasData,
+    replica_complete: hello.complete,
     ship_wanted: hello.shipWanted,
     history: node.history,
     first: owner.backlog.oldest,

@@ -93,6 +93,7 @@ export class Link extends ControlSink {
   #state: LinkState = { kind: "greeting" };
   #hello: Hello | null = null;
   #claimedId: Id = "";
+  #completeAt = Number.POSITIVE_INFINITY;
   #store: Store | null = null;
   #mark: Verify | null = null;
   private readonly decoder: Decoder;
@@ -309,9 +310,15 @@ export class Link extends ControlSink {
     this.out.write(bytes, from, to);
   }
 
-  /** Its HELLO is accepted. */
-  welcome(hello: Hello): void {
+  /** Its HELLO is accepted. With the log up to `completeAt`, -1 for already, it has all that it ever acknowledged. */
+  welcome(hello: Hello, completeAt: number): void {
     this.#hello = hello;
+    this.#completeAt = completeAt;
+  }
+
+  /** The replica has all that it ever acknowledged, as far as this node knows. */
+  get isComplete(): boolean {
+    return this.confirmed >= this.#completeAt;
   }
 
   /** Its HELLO is accepted, of a store that counts. */

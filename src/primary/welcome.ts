@@ -47,7 +47,8 @@ export function welcome(
   decision: ResumeDecision,
   nowMs: number,
 ): void {
-  link.welcome(hello);
+  const goesOn = decision.case === "continue" || decision.case === "ahead_of_replica";
+  link.welcome(hello, hello.complete && goesOn ? -1 : endNamed(owner));
   owner.crowd.welcomed(link.remote);
   // What the replica knows of the root's clock is as old as its last connection.
   link.heartbeat.ask();
@@ -84,11 +85,16 @@ export function welcome(
 
 /** A copy gets a snapshot of its own, whatever it has, and nothing is kept for it. */
 export function welcomeCopy(owner: WelcomeOwner, link: Link, hello: Hello, nowMs: number): void {
-  link.welcome(hello);
+  link.welcome(hello, Number.POSITIVE_INFINITY);
   owner.crowd.welcomed(link.remote);
   sayWelcome(owner, link, hello, "ship_new", 0, 0, nowMs);
   owner.requestShip(link, nowMs, -1);
   owner.wantPump();
+}
+
+/** Up to where a replica has all that it acknowledged; Infinity when only the root could say. */
+function endNamed({ backlog, deps }: WelcomeOwner): number {
+  return deps.node.role === "primary" ? backlog.next : Number.POSITIVE_INFINITY;
 }
 
 function welcomeShip(

@@ -48,7 +48,7 @@ export interface ReplicaNode extends LogName {
   readonly instanceId: Id;
   readonly clusterId: Id | null;
   readonly incarnation: number;
-  /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
+  /** It has all that it ever acknowledged. */
   readonly complete: boolean;
   readonly format: Format;
   /** It takes the rest of its own log, and nothing else: no snapshot. */
@@ -63,8 +63,15 @@ export interface ReplicaNode extends LogName {
   adopt(log: LogName, clusterId: Id | null): void;
   /** A snapshot was swapped in; the log is reset to it next. */
   onSwapped(log: LogName, clusterId: Id | null): void;
-  /** The upstream is the node `nodeId`; `path` are the node ids from the root to us. */
-  onWelcome(nodeId: Id, path: readonly Id[]): void;
+  /**
+   * The upstream is the node `nodeId`; `path` are the node ids from the root to us, `end` where its log
+   * ends, and whether we get a snapshot.
+   */
+  onWelcome(
+    nodeId: Id,
+    path: readonly Id[],
+    end: { readonly byRoot: boolean; readonly offset: number; readonly isShip: boolean },
+  ): void;
   /** The upstream and this node do not suit each other: consent is used up. */
   onRefused(): void;
 }

@@ -83,7 +83,11 @@ export class Handshaking {
     this.welcome = welcome;
     parts.root.onWelcome(welcome);
     life.onWelcomed();
-    node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId]);
+    node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId], {
+      byRoot: welcome.path.length === 1,
+      offset: welcome.position.offset,
+      isShip: !isStream(welcome),
+    });
     reportWelcomed(deps, welcome);
     this.follow(welcome);
     life.wantAck();
@@ -93,7 +97,7 @@ export class Handshaking {
     const { streaming, restoring } = this.parts;
     const { decision, clusterId, rank, lineage } = welcome;
     const { history } = welcome.position;
-    const streams = decision === "continue" || decision === "wait";
+    const streams = isStream(welcome);
     restoring.owesSnapshot = !streams;
     if (decision === "continue") {
       this.life.deps.node.adopt({ history, rank, lineage }, clusterId);
@@ -114,4 +118,8 @@ export class Handshaking {
     if (handshake.isVerdict(reject)) deps.node.onRefused();
     life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs);
   }
+}
+
+function isStream({ decision }: m.Welcome): boolean {
+  return decision === "continue" || decision === "wait";
 }

@@ -66,6 +66,7 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ["replica_id", status.replicaId],
     ["repl_port", status.replPort],
     ["chain", position.chain],
+    ["complete", status.complete ? 1 : 0],
     ["superseded_by", status.supersededBy],
   ];
 }

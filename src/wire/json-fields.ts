@@ -54,6 +54,12 @@ export function u32Of(value: unknown, name: string): number {
   return numberOf(value, name, U32_MAX);
 }
 
+/** @throws {Error} naming it */
+export function flagOf(value: unknown, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new Error(`${name} is ${shownJson(value)}, expected true or false`);
+}
+
 /** A text of at most LIMITS.textBytesMax characters. @throws {Error} naming it */
 export function textOf(value: unknown, name: string): string {
   if (typeof value === "string" && value.length <= LIMITS.textBytesMax) return value;

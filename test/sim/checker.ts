@@ -77,6 +77,9 @@ export class Checker {
   /** The role that a node on this disk was last told, as REPLICAOF answered OK to it. */
   private readonly roles = new Map<Disk, string>();
 
+  /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
+  private readonly acknowledged = new Map<Disk, readonly Boundary[]>();
+
   private readonly figures: Figures;
 
   constructor(sim: Simulation) {
@@ -270,6 +273,7 @@ export class Checker {
     if (node.role === "replica" && node.feeder.waiters.size > 0)
       this.fail(node, "waiters outlive the primary that they asked");
     this.checkConfirmations(node);
+    this.checkComplete(node);
     for (const other of this.sim.nodes.values())
       if (other.upstream === node.name) this.checkConfirmations(other);
     const { done = 0 } = insides(node).applier;
@@ -467,6 +471,34 @@ export class Checker {
     const { durable } = link.flow;
     if (durable > node.backlog.durable)
       this.fail(node, `keeps ${node.backlog.durable} over a crash, its feeder counts ${durable}`);
+  }
+
+  /** One that says that it has all it ever acknowledged has what of that its primary has. */
+  private checkComplete(node: SimNode): void {
+    const above = this.sim.node(node.upstream);
+    if (!node.session.connected || above?.role !== "primary") return;
+    const own = this.truth.find(node.backlog.next, node.backlog.chain);
+    const root = this.truth.find(above.backlog.next, above.backlog.chain);
+    if (own === undefined || root === undefined) return;
+    const acknowledged = this.acknowledged.get(node.disk);
+    if (node.core.view.complete) {
+      this.sim.mark("complete");
+      for (const at of acknowledged ?? [])
+        if (isPrefix(at, root) && !isPrefix(at, own))
+          this.fail(
+            node,
+            `says that it is complete at ${own.offset}, it acknowledged ${at.offset}`,
+          );
+    } else this.sim.mark("incomplete");
+    if (linkOf(node)?.state.kind === "streaming" && isPrefix(own, root))
+      this.acknowledge(node, own);
+  }
+
+  private acknowledge(node: SimNode, at: Boundary): void {
+    const before = this.acknowledged.get(node.disk) ?? [];
+    if (before.at(-1) === at) return;
+    const others = before.filter((each) => !isPrefix(each, at));
+    this.acknowledged.set(node.disk, [...others.slice(-ACKNOWLEDGED_MAX), at]);
   }
 
   private checkLinks(node: SimNode): void {
@@ -843,6 +875,9 @@ export class Checker {
       throw new SimError(`states differ at the end: ${[...digests].join(" ")}`);
   }
 }
+
+/** Ways of the log that are remembered of one disk. */
+const ACKNOWLEDGED_MAX = 20;
 
 /** Longest wait of a write for which there is room: what is promised. */
 const WRITE_WAIT_MS_MAX = 300;

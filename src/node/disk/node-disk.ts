@@ -140,7 +140,9 @@ export class NodeDisk {
     const manifest = found === null ? directory.manifest : this.#judge(found, core);
     const hasState = found?.hasState === true;
     if (hasState) {
-      const { rank, lineage } = found;
+      const { rank, lineage, verdict } = found;
+      const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
+      core.completeness.recovered(wasComplete, manifest.incompleteTo);
       core.identity.adopt({ history: found.position.history, rank, lineage }, null);
       // Manifest: what is accepted as lost is not missing any more.
       const plan = this.#planReclaim(core, { ...found, incompleteTo: manifest.incompleteTo });

@@ -22,6 +22,7 @@ const STATUS = {
   role: "replica",
   nodeId: ID,
   position: POSITION,
+  complete: true,
   supersededBy: "",
   clientPort: 6380,
   replPort: 16380,

@@ -11,6 +11,7 @@ const FULL: NodeMemory = {
   bootId: "a boot",
   promised: { term: 4, run: 0 },
   led: { term: 3, run: 2 },
+  complete: true,
   role: { role: "replica", upstream: { host: "h", port: 7 } },
   peers: [{ storeId: ID, host: "p", port: 16380 }],
 };
@@ -28,6 +29,7 @@ test.each([
   ["bootId", "x".repeat(256), "bootId is no short text"],
   ["promised", { term: 2 ** 53, run: 0 }, "promised.term is no whole number"],
   ["led", { term: 1 }, "led.run is no whole number"],
+  ["complete", 1, "complete is 1, expected true or false"],
   ["role", {}, "role is missing"],
   ["role", "primary", "role is no object"],
   ["peers", {}, "peers is no list"],

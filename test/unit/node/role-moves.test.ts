@@ -61,6 +61,7 @@ class FakeNode {
           beginHistory: ({ history, parent }) =>
             did.push(`begins ${history.slice(-2)} at ${parent?.offset ?? "nothing"}`),
         },
+        completeness: { leads: () => did.push("complete") },
         session: {
           start: () => did.push("dial"),
           stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
@@ -258,6 +259,7 @@ describe("promote", () => {
       "session at the log",
       "rename log",
       `begins ${node.identity.history.slice(-2)} at 7`,
+      "complete",
       "role_changed primary",
       "drop links: this node was promoted",
       "OK",
@@ -454,7 +456,7 @@ describe("reclaiming", () => {
     node.renames.shift()!();
     expect([node.kind, node.done()]).toEqual([
       "leading",
-      ["drop links: this node was promoted", "changed"],
+      ["complete", "drop links: this node was promoted", "changed"],
     ]);
     expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
   });

@@ -203,6 +203,7 @@ export class FakeNode implements HawserNode {
       replicaId: "2".repeat(32),
       position: { history: "3".repeat(32), offset: this.log.next, chain: 0 },
       lineage: [],
+      complete: true,
       supersededBy: "",
       clientPort: 6380,
       replPort: 16380,

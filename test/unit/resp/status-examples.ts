@@ -13,6 +13,7 @@ export const LINK: LinkStatus = {
   sent: 10,
   applied: 5,
   durable: 4,
+  complete: true,
   lagBytes: 5,
   lagMs: 12,
   lastAckAgoMs: 1500,

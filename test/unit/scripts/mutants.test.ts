@@ -3,9 +3,12 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
+import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
-const ALL = [...MUTANTS, ...DISK_MUTANTS].map((mutant) => [mutant.name, mutant] as const);
+const ALL = [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS].map(
+  (mutant) => [mutant.name, mutant] as const,
+);
 
 test.each(ALL)("%s", (_name, { edits }) => {
   for (const edit of edits) {

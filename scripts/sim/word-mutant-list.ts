@@ -1,0 +1,35 @@
+/** Deliberate bugs in what nodes say of themselves: node batches, completeness. As mutant-list.ts. */
+import { mutant, type Mutant } from "./mutant-list.ts";
+
+export const WORD_MUTANTS: readonly Mutant[] = [
+  mutant("a promotion does not say that its history begins", [
+    "node/role-moves.ts",
+    "    backlog.beginHistory(begins);\n",
+    "",
+  ]),
+  mutant("a node batch is given to the state", [
+    "replica/apply.ts",
+    "if (isNodeBatch(bytes, found.at)) {",
+    "if (isNodeBatch(bytes, found.at) && found.at < 0) {",
+  ]),
+  mutant("a history begins before anything is written in it", [
+    "log/open-batch.ts",
+    "    this.#node = record;\n",
+    "    this.#segments.extend(this.#segments.next, this.#segments.chain, this.#segments.usualBytes + record.length);\n    this.#putNode(this.#segments.newest, record);\n",
+  ]),
+  mutant("a replica is complete by what another replica names", [
+    "node/completeness.ts",
+    "this.#end = byRoot ? offset : NOBODY;",
+    "this.#end = offset;",
+  ]),
+  mutant("a replica that is given another state says that it is complete", [
+    "node/completeness.ts",
+    "this.#isComplete = this.has(applied) && !isShip;",
+    "this.#isComplete = this.has(applied);",
+  ]),
+  mutant("a replica is complete once it is welcomed", [
+    "node/completeness.ts",
+    "!this.#owesSwap && applied >= this.#end && applied >= this.#missing",
+    "!this.#owesSwap && this.#end !== NOBODY",
+  ]),
+];
