@@ -163,10 +163,14 @@ export class DaemonNode implements HawserNode {
     );
   }
 
-  /** A disk that takes nothing confirms nothing: who waits for that is cut, as by a crash. */
+  /** A disk that failed for good confirms nothing: who waits for that is cut, as by a crash. */
   private diskTroubled(trouble: DiskTrouble | null): void {
-    if (trouble !== null) this.turn.dropReplies();
-    if (trouble?.isFatal === true) this.onDiskFailed(trouble);
+    if (trouble?.isFatal !== true) {
+      this.turn.diskTakes(trouble === null);
+      return;
+    }
+    this.turn.dropReplies();
+    this.onDiskFailed(trouble);
   }
 
   private makeCore(): NodeCore {

@@ -13,6 +13,8 @@ export interface ReplyOut {
   heldReplies: number;
   /** False when it keeps the bytes. */
   writeNow(bytes: Buffer): boolean;
+  /** The same, with UNCONFIRMED in place of what answers a write. */
+  writeUnconfirmed(bytes: Buffer): void;
   /** Its replies here will never be written: nobody knows what came of what they answer. */
   drop(): void;
 }
@@ -66,6 +68,18 @@ export class ReplyQueue {
       this.#from = end;
     }
     if (outs.length > 0 && this.#next === outs.length) this.#startAgain();
+  }
+
+  /** Writes all that waits: whether what it answers is durable, nobody says any more. */
+  giveUp(): void {
+    for (; this.#next < this.#outs.length; this.#next++) {
+      const out = this.#outs[this.#next]!;
+      const end = this.#ends[this.#next]!;
+      out.heldReplies -= 1;
+      out.writeUnconfirmed(this.#page.subarray(this.#from, end));
+      this.#from = end;
+    }
+    this.#startAgain();
   }
 
   /** All that waits is for a log that is no more. */

@@ -10,7 +10,8 @@
  *                                      processor, and what is not written by then waits for the
  *                                      scheduler (idle lag 0.06 ms instead of 0.12)
  *   answer    replies that waited      their condition holds: the pump has run, and with --fsync
- *                                      always what they answer is durable
+ *                                      always what they answer is durable. For a disk that takes
+ *                                      nothing they wait a second, then UNCONFIRMED is the answer
  *   trim      holds, the backlog       after those, since nobody waits for it
  *   tell      who waits for something  last, when all is as the turn leaves it: paced writers, until().
  *                                      Nobody polls
@@ -30,6 +31,12 @@ import { ReplyQueue, type ReplyOut } from "./reply-queue.ts";
 
 /** A turn that appended this much does not wait for its end. */
 const LONG_TURN_BYTES = 1024 * 1024;
+
+/**
+ * So long what was executed waits for a disk that takes nothing, ms: old files that go may make room, which
+ * takes about as long (log/disk/disk-log.ts).
+ */
+const UNCONFIRMED_MS = 1_000;
 
 /** The log, as a turn moves it. */
 export interface TurnLog {
@@ -83,6 +90,8 @@ interface Wait {
 
 /** The turn, for those who append to the log and answer clients. */
 export interface ClientTurn {
+  /** Replies to writes are held until the writes are durable. */
+  readonly confirmsDurable: boolean;
   /** Call after all commands of one socket read, or one embedded write: the log may have grown. */
   appended(): void;
   /**
@@ -108,6 +117,8 @@ export class Turn implements ClientTurn {
   #isWanted = false;
   /** Writes are answered when they are durable: --fsync always. */
   confirmsDurable = false;
+  /** When what waits for a disk that takes nothing is answered; Infinity while it takes. */
+  #givesUpAtMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: TurnParts) {
     this.#parts = parts;
@@ -158,7 +169,7 @@ export class Turn implements ClientTurn {
     const nowMs = now();
     this.#isWanted = false;
     if (this.end(nowMs)) this.want();
-    else shell.wakeAt(feeder.nextWakeMs(nowMs), nowMs, this.want);
+    else shell.wakeAt(Math.min(feeder.nextWakeMs(nowMs), this.#giveUpMs), nowMs, this.want);
   };
 
   /** One turn's end. @returns true when there is more to do at once */
@@ -167,7 +178,7 @@ export class Turn implements ClientTurn {
     this.#persist();
     this.#publish();
     const moreToFeed = this.#feed(nowMs);
-    this.#answer();
+    this.#answer(nowMs);
     const moreToTrim = this.#trim(nowMs);
     this.#tell(nowMs);
     return moreToFeed || moreToTrim;
@@ -199,15 +210,21 @@ export class Turn implements ClientTurn {
   }
 
   /** That the pump has run holds for all that waits. */
-  #answer(): void {
+  #answer(nowMs: number): void {
     if (!this.confirmsDurable) {
       this.#replies.releaseTo(Number.POSITIVE_INFINITY);
       return;
     }
     const { log } = this.#parts;
     this.#replies.releaseTo(log.durable);
+    if (nowMs >= this.#giveUpMs) this.#replies.giveUp();
     // Why once here, and not for each reply: one sync serves all who wait.
-    if (this.#replies.length > 0) log.wantDurable();
+    else if (this.#replies.length > 0) log.wantDurable();
+  }
+
+  /** When those who wait are answered though nothing is confirmed; Infinity when nobody does. */
+  get #giveUpMs(): number {
+    return this.#replies.length === 0 ? Number.POSITIVE_INFINITY : this.#givesUpAtMs;
   }
 
   #trim(nowMs: number): boolean {
@@ -241,9 +258,21 @@ export class Turn implements ClientTurn {
   /** A read waits behind writes of its own connection alone. */
   #holdUntilDurable(out: TurnReplies, bytes: Buffer): boolean {
     const { wroteTo } = out;
-    if (wroteTo <= this.#parts.log.durable && out.heldReplies === 0) return false;
+    if (out.heldReplies === 0 && (wroteTo <= this.#parts.log.durable || this.#gaveUp)) return false;
     this.want();
     return this.#replies.hold(out, bytes, wroteTo, true);
+  }
+
+  /** What is said now of the log waits no more for a disk that has taken nothing for a while. */
+  get #gaveUp(): boolean {
+    return Number.isFinite(this.#givesUpAtMs) && this.#parts.now() >= this.#givesUpAtMs;
+  }
+
+  /** The disk takes nothing, and may later; or it takes again. */
+  diskTakes(takes: boolean): void {
+    const atMs = takes ? Number.POSITIVE_INFINITY : this.#parts.now() + UNCONFIRMED_MS;
+    this.#givesUpAtMs = takes ? atMs : Math.min(this.#givesUpAtMs, atMs);
+    this.want();
   }
 
   /** The log is another one: what waited until it was durable in this one will never be. */

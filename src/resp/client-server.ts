@@ -18,6 +18,7 @@ import { Keyspace } from "../node/keyspace.ts";
 import type { TurnReplies } from "../node/turn.ts";
 import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
+import { HeldWrites } from "./held-writes.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 
 /** Pausing a client that sends a long pipeline before it reads would stop both for ever: generous. */
@@ -91,8 +92,12 @@ export class ClientServer {
 class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
   isFull = false;
   heldReplies = 0;
-  /** Bytes of those. */
+  /** Bytes of those, and of what is kept about them. */
   #heldBytes = 0;
+  readonly #heldWrites = new HeldWrites();
+  /** Bytes of replies that were given to write(), and that went on to the socket. */
+  #given = 0;
+  #sent = 0;
   /** It ends once what waits was written. */
   #ends = false;
   readonly #socket: Socket;
@@ -134,15 +139,36 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
 
   write(bytes: Buffer, owned: boolean): boolean | "gone" {
     if (this.#socket.isGone) return "gone";
+    this.#given += bytes.length;
     if (!this.#port.node.turn.holdReply(this, bytes)) return this.writeNow(bytes, owned);
     this.#heldBytes += bytes.length;
     this.isFull ||= this.outputBytes > OUTPUT_PAUSE_BYTES;
     return true;
   }
 
+  answersWrite(from: number, to: number): void {
+    this.#heldWrites.add(this.#given + from, this.#given + to);
+    this.#heldBytes += HeldWrites.BYTES;
+  }
+
+  writeUnconfirmed(bytes: Buffer): void {
+    const { bytes: shown, writes } = this.#heldWrites.unconfirmed(bytes, this.#sent);
+    const { counters, reply } = this.#port;
+    counters.unconfirmedWrites += writes;
+    reply.errorsTotal += writes;
+    this.#sent += bytes.length;
+    this.#send(shown, true);
+  }
+
   writeNow(bytes: Buffer, owned = false): boolean {
+    this.#sent += bytes.length;
+    return this.#send(bytes, owned);
+  }
+
+  #send(bytes: Buffer, owned: boolean): boolean {
     const socket = this.#socket;
     const wasHeldBack = this.#heldBytes > 0;
+    this.#heldWrites.dropTo(this.#sent);
     if (this.heldReplies === 0) this.#heldBytes = 0;
     if (socket.isGone) return true;
     this.#port.counters.writes++;

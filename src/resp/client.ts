@@ -34,6 +34,8 @@ export interface ClientTransport {
   /** Stop and go on reading; calls need not be paired. */
   pause(): void;
   resume(): void;
+  /** Of what write() is given next, `[from, to)` answers a write. */
+  answersWrite(from: number, to: number): void;
   /** Close once what was written has gone out. */
   end(): void;
   /** Drop the connection. */
@@ -182,6 +184,10 @@ export class Client implements Connection {
     if (!this.#draining) return;
     this.#draining = false;
     this.#unblock(null);
+  }
+
+  answersWrite(from: number, to: number): void {
+    this.#transport.answersWrite(from, to);
   }
 
   /** Replies that were written still go out. */

@@ -67,6 +67,11 @@ export interface Connection {
    * @param start returns what to call when the client goes away first
    */
   block(start: (done: (write: (reply: ReplyWriter) => void) => void) => () => void): void;
+  /**
+   * Replies `[from, to)`, counted from what was handed over, answer a write: until it is durable nobody
+   * can say OK.
+   */
+  answersWrite(from: number, to: number): void;
   /** Replies that were written still go out. */
   closeAfterReply(): void;
   /** Forgets MULTI and WATCH. */
@@ -87,6 +92,8 @@ export interface PortCounters {
   authFailures: number;
   /** Clients closed because one command's replies were too many bytes. */
   outputLimitDisconnections: number;
+  /** Writes that were executed and answered UNCONFIRMED. */
+  unconfirmedWrites: number;
 }
 
 export interface PortContext {
@@ -129,5 +136,6 @@ export function newCounters(): PortCounters {
     protocolErrors: 0,
     authFailures: 0,
     outputLimitDisconnections: 0,
+    unconfirmedWrites: 0,
   };
 }

@@ -24,6 +24,7 @@ export function execute(call: Call, command: Command): void {
   const { keys, reply } = call;
   const { steps } = keys;
   const writes = (command.bits & FLAG.write) !== 0;
+  const from = reply.pending;
   if (writes) reply.hold();
   else reply.mark();
   try {
@@ -34,9 +35,20 @@ export function execute(call: Call, command: Command): void {
     fail(call, command.name, error);
   }
   if (!writes) return;
+  // Inside EXEC they are one record, which is not in the log yet.
+  if (!call.client.executing) noteWrite(call, from, steps);
   reply.release();
-  const { node } = call.port;
-  call.client.written.set(node.identity.history, node.log.tail);
+}
+
+/**
+ * The client's reply from `from` on answers a write. Why before it is released: it may be handed over
+ * there, and waits for what the client is known to have written.
+ * @param steps of the keys before it
+ */
+export function noteWrite({ client, keys, port, reply }: Call, from: number, steps: number): void {
+  const { node } = port;
+  client.written.set(node.identity.history, node.log.tail);
+  if (node.turn.confirmsDurable && keys.steps !== steps) client.answersWrite(from, reply.pending);
 }
 
 /** Writes the reply of a command that had to wait. */

@@ -219,6 +219,7 @@ function stats(port: PortContext): InfoFields {
     ["client_protocol_errors", counters.protocolErrors],
     ["client_auth_failures", counters.authFailures],
     ["client_output_buffer_limit_disconnections", counters.outputLimitDisconnections],
+    ["unconfirmed_writes", counters.unconfirmedWrites],
   ];
 }
 

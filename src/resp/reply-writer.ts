@@ -5,8 +5,8 @@
  * One writer serves all clients: a run of commands begins with begin(sink) and ends with flush(),
  * all in one synchronous step. The sink says whether the bytes are its own when it returns; when
  * the socket kept them, the buffer is given up and a new one begun.
- * Between hold() and release() nothing is handed over, so that rollback() takes back all replies since:
- * a command that fails midway answers its error and nothing else.
+ * Between hold() and release(), which nest, nothing is handed over, so that rollback() takes back all
+ * replies since: a command that fails midway answers its error and nothing else.
  * Invariant: what reaches a sink is a copy; nothing points into the store.
  * Owns: encoding and the buffer. Does not own: sockets (client.ts), texts of errors (commands/).
  */
@@ -66,9 +66,12 @@ export class ReplyWriter {
   /** Where rollback() goes back to. */
   #markBuffer: Buffer = this.#buffer;
   #markAt = 0;
-  #holding = false;
+  #markHeld = 0;
+  /** Calls of hold() without their release(). */
+  #holds = 0;
   /** What is to be handed over by release(). */
   #held: { readonly bytes: Buffer; readonly owned: boolean }[] = [];
+  #heldBytes = 0;
   /** Something was handed over since mark(). */
   #passedMark = false;
 
@@ -78,44 +81,51 @@ export class ReplyWriter {
     this.protocol = protocol;
     this.#at = 0;
     this.#gone = false;
-    this.#holding = false;
-    if (this.#held.length > 0) this.#held = [];
+    this.#holds = 0;
+    this.#dropHeld(0);
   }
 
   /** Remembers this place for rollback(). */
   mark(): void {
     this.#markBuffer = this.#buffer;
     this.#markAt = this.#at;
+    this.#markHeld = this.#held.length;
     this.#passedMark = false;
   }
 
   /** mark(), and hands nothing over until release(). */
   hold(): void {
     this.mark();
-    this.#holding = true;
+    this.#holds += 1;
   }
 
   /** What was held may go. */
   release(): void {
-    this.#holding = false;
-    if (this.#held.length === 0) return;
+    this.#holds -= 1;
+    if (this.#holds > 0 || this.#held.length === 0) return;
     const held = this.#held;
     this.#held = [];
+    this.#heldBytes = 0;
     for (const { bytes, owned } of held) this.#handOver(bytes, owned);
   }
 
   /** Takes back what was written since mark() or hold(); false when some of it is handed over already. */
   rollback(): boolean {
     if (this.#passedMark) return false;
-    this.#held = [];
+    this.#dropHeld(this.#markHeld);
     this.#buffer = this.#markBuffer;
     this.#at = this.#markAt;
     return true;
   }
 
+  #dropHeld(from: number): void {
+    if (this.#held.length === from) return;
+    for (const { bytes } of this.#held.splice(from)) this.#heldBytes -= bytes.length;
+  }
+
   /** Bytes not yet handed over. */
   get pending(): number {
-    return this.#at;
+    return this.#at + this.#heldBytes;
   }
 
   /** Hands over what is there. */
@@ -130,8 +140,9 @@ export class ReplyWriter {
 
   /** True when the bytes may be used again. */
   #handOver(bytes: Buffer, owned: boolean): boolean {
-    if (this.#holding) {
+    if (this.#holds > 0) {
       this.#held.push({ bytes, owned });
+      this.#heldBytes += bytes.length;
       return false;
     }
     this.#passedMark = true;

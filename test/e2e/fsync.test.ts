@@ -142,6 +142,94 @@ test("e2e: fsync: a full disk => MISCONF, nothing of it is executed, reads and f
   expect(await again.call("EXISTS", "a", "seen", "taken", "refused")).toBe(3);
 });
 
+test("e2e: fsync: always on a full disk => UNCONFIRMED for what was executed, MISCONF for what comes later, all in order; then it is durable", async () => {
+  const fleet = useFleet();
+  const disk = new BadDisk(fleet);
+  const primary = await disk.with(() => fleet.primary("--dir", disk.dir, "--fsync", "always"));
+  const replica = await fleet.replica(primary);
+  await primary.call("SET", "a", "1");
+  await converge([primary, replica]);
+  disk.be("full");
+  const client = await RespClient.connect(primary.port);
+  const executed = client.pipeline([
+    ["SET", "x", "1"],
+    ["GET", "x"],
+    ["MULTI"],
+    ["INCR", "n"],
+    ["INCR", "n"],
+    ["EXEC"],
+    ["WAIT", "1", "0"],
+    ["DEL", "none"],
+  ]);
+  await until(() => primary.find("disk_trouble"), { what: "the trouble is told" });
+  const later = client.pipeline([
+    ["SET", "refused", "1"],
+    ["GET", "a"],
+  ]);
+  const words = async (replies: Promise<readonly unknown[]>): Promise<readonly string[]> =>
+    (await replies).map(
+      (reply) =>
+        String(reply)
+          .replace(/^\w*Error: /, "")
+          .split(" ")[0]!,
+    );
+  const no = "UNCONFIRMED";
+  // WAIT and DEL ran before or after the disk was known to be full: DEL is refused then.
+  expect((await words(executed)).slice(0, 7)).toEqual([no, "1", "OK", "QUEUED", "QUEUED", no, "1"]);
+  expect(await words(later)).toEqual(["MISCONF", "1"]);
+  const { next } = (await primary.status()).backlog;
+  expect(Number(await infoOf(primary, "log_durable"))).toBeLessThan(next);
+  // It does not wait for what is not durable any more.
+  expect(
+    await words(
+      client.pipeline([
+        ["GET", "n"],
+        ["SET", "n", "0"],
+      ]),
+    ),
+  ).toEqual(["2", "MISCONF"]);
+  const info = await primary.info();
+  expect(info.number("unconfirmed_writes")).toBe(2);
+  disk.be("");
+  await until(async () => Number(await infoOf(primary, "log_durable")) === next, {
+    what: "what was executed is durable",
+  });
+  expect(
+    await words(
+      client.pipeline([
+        ["INCR", "n"],
+        ["GET", "x"],
+      ]),
+    ),
+  ).toEqual(["3", "1"]);
+  await converge([primary, replica]);
+  await primary.kill();
+  const again = await fleet.primary("--dir", disk.dir);
+  expect(
+    await words(
+      again.client().then((own) =>
+        own.pipeline([
+          ["GET", "n"],
+          ["EXISTS", "refused", "x"],
+        ]),
+      ),
+    ),
+  ).toEqual(["3", "1"]);
+});
+
+test("e2e: fsync: always on a disk that is full for a moment => the answer comes late, and is OK", async () => {
+  const fleet = useFleet();
+  const disk = new BadDisk(fleet);
+  const primary = await disk.with(() => fleet.primary("--dir", disk.dir, "--fsync", "always"));
+  await primary.call("SET", "a", "1");
+  disk.be("full");
+  const answer = primary.ask("SET", "a", "2");
+  await until(() => primary.find("disk_trouble"), { what: "the trouble is told", everyMs: 5 });
+  disk.be("");
+  expect(await answer).toBe("OK");
+  expect((await primary.info()).number("unconfirmed_writes")).toBe(0);
+});
+
 test("e2e: fsync: a replica's disk is full => it takes no more log, answers, and goes on by the same link", async () => {
   const fleet = useFleet();
   const disk = new BadDisk(fleet);

@@ -118,6 +118,8 @@ export const ERR = {
   tooLong: "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
   noSuchKey: "ERR no such key",
   disk: "MISCONF The disk of --dir takes no writes now, so none is executed; the log and INFO say why",
+  unconfirmed:
+    "UNCONFIRMED This write was executed, and the disk of --dir has not taken it: a crash now would lose it; the log and INFO say why",
   readonly: "READONLY You can't write against a read only replica.",
   loading: "LOADING Redis is loading the dataset in memory",
   seeding: "LOADING This primary is still syncing from its seed; it takes writes once it has",

@@ -8,7 +8,7 @@ import { LIMITS } from "../../limits.ts";
 import { Args } from "../args.ts";
 import { CommandQueue } from "../command-queue.ts";
 import type { Call } from "../context.ts";
-import { execute } from "../execute.ts";
+import { execute, noteWrite } from "../execute.ts";
 import type { Keyspace } from "../../node/keyspace.ts";
 import {
   ABSENT,
@@ -59,6 +59,20 @@ function exec(call: Call): void {
     reply.nilArray();
     return;
   }
+  const { steps } = keys;
+  const from = reply.pending;
+  // One write, one answer: no part of it goes before the others.
+  if (writes) reply.hold();
+  try {
+    runQueued(call, queue);
+    if (writes) noteWrite(call, from, steps);
+  } finally {
+    if (writes) reply.release();
+  }
+}
+
+function runQueued(call: Call, queue: CommandQueue<Command>): void {
+  const { client, keys, reply } = call;
   const own = call.args;
   client.executing = true;
   keys.beginGroup();
@@ -70,8 +84,6 @@ function exec(call: Call): void {
   }
   keys.endGroup();
   client.executing = false;
-  const { node } = call.port;
-  if (writes) client.written.set(node.identity.history, node.log.tail);
   call.args = own;
 }
 

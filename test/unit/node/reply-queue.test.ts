@@ -12,6 +12,10 @@ class Out implements ReplyOut {
     this.written.push(bytes);
     return !this.keeps;
   }
+  unconfirmed: Buffer[] = [];
+  writeUnconfirmed(bytes: Buffer): void {
+    this.unconfirmed.push(Buffer.from(bytes));
+  }
   drops = 0;
   drop(): void {
     this.drops += 1;
@@ -104,4 +108,19 @@ test("what waits for a log that is no more is dropped, once for each connection"
   queue.drop();
   queue.releaseTo(ALL);
   expect([a.written.length, a.drops, b.written, b.drops, b.heldReplies]).toEqual([1, 0, [], 1, 0]);
+});
+
+test("what is given up goes out in order, as not confirmed, and the queue goes on", () => {
+  const [queue, a, b] = [new ReplyQueue(), new Out(), new Out()];
+  a.keeps = true;
+  queue.hold(a, Buffer.from("1"), 10);
+  queue.hold(a, Buffer.from("2"), 20);
+  queue.hold(b, Buffer.from("3"), 20);
+  queue.releaseTo(10);
+  queue.giveUp();
+  expect([a, b].map((out) => out.unconfirmed.map(String))).toEqual([["2"], ["3"]]);
+  expect([a.heldReplies, b.heldReplies, queue.length]).toEqual([0, 0, 0]);
+  queue.hold(a, Buffer.from("4"), 30);
+  queue.releaseTo(30);
+  expect(a.written.map(String)).toEqual(["1", "4"]);
 });

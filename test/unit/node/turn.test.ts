@@ -1,5 +1,5 @@
 /** The order of a turn, when it comes, and the long turn that does not wait for its end. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { awaitTurn } from "../../../src/node/await-turn.ts";
 import { Turn, type TurnReplies } from "../../../src/node/turn.ts";
 
@@ -45,7 +45,8 @@ function setUp() {
     soon: (run: () => void) => void queued.push(run),
     wakeAt: (atMs: number) => void wakes.push(atMs),
   };
-  const turn = new Turn({ log, feeder, shell, now: () => 7 });
+  const clock = { ms: 7 };
+  const turn = new Turn({ log, feeder, shell, now: () => clock.ms });
   const client: TurnReplies = {
     heldReplies: 0,
     get wroteTo() {
@@ -56,6 +57,7 @@ function setUp() {
       did.push(`answer ${String(bytes)}`);
       return true;
     },
+    writeUnconfirmed: (bytes) => void did.push(`unconfirmed ${String(bytes)}`),
   };
   const append = (bytes: number): void => {
     log.tail += bytes;
@@ -65,7 +67,7 @@ function setUp() {
     for (const run of queued.splice(0)) run();
     return did.splice(0);
   };
-  return { turn, log, feeder, client, did, queued, wakes, append, endTurn };
+  return { turn, log, feeder, client, did, queued, wakes, append, endTurn, clock };
 }
 
 test("a write and its reply => seal, feed, answer, trim, once however much was asked", () => {
@@ -121,9 +123,72 @@ test("--fsync always: a connection that wrote nothing is answered at once", () =
   const { turn, client, append } = setUp();
   turn.confirmsDurable = true;
   append(10);
-  const reader = { heldReplies: 0, wroteTo: 0, writeNow: () => true, drop: () => undefined };
+  const reader = { ...client, heldReplies: 0, wroteTo: 0 };
   expect(turn.holdReply(client, Buffer.from("a"))).toBe(true);
   expect(turn.holdReply(reader, Buffer.from("b"))).toBe(false);
+});
+
+describe("--fsync always, a disk that takes nothing", () => {
+  function held(): ReturnType<typeof setUp> {
+    const all = setUp();
+    all.feeder.links.length = 0;
+    all.turn.confirmsDurable = true;
+    all.append(10);
+    all.turn.holdReply(all.client, Buffer.from("a"));
+    all.endTurn();
+    all.turn.diskTakes(false);
+    return all;
+  }
+
+  test("what was executed waits a second from the first word of it, and wakes for that", () => {
+    const { turn, clock, wakes, endTurn } = held();
+    endTurn();
+    expect(wakes.at(-1)).toBe(1_007);
+    clock.ms = 500;
+    turn.diskTakes(false);
+    endTurn();
+    expect(wakes.at(-1)).toBe(1_007);
+    clock.ms = 1_007;
+    turn.want();
+    expect(endTurn()).toEqual(["seal", "persist", "feed", "unconfirmed a", "trim"]);
+    expect(wakes.at(-1)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("what is durable by then is answered as it is, what is not, not", () => {
+    const { turn, log, clock, client, append, endTurn } = held();
+    append(10);
+    turn.holdReply(client, Buffer.from("b"));
+    clock.ms = 1_007;
+    log.durable = 10;
+    expect(endTurn()).toContain("answer a");
+    expect(turn.holdReply(client, Buffer.from("c"))).toBe(false);
+  });
+
+  test("it takes again in time => all is answered when it is durable", () => {
+    const { turn, log, clock, endTurn } = held();
+    clock.ms = 900;
+    turn.diskTakes(true);
+    clock.ms = 2_000;
+    expect(endTurn()).toContain("want");
+    log.durable = 10;
+    turn.want();
+    expect(endTurn()).toContain("answer a");
+  });
+
+  test("what comes meanwhile stays in the order of its connection; later nothing waits", () => {
+    const { turn, client, clock, endTurn } = held();
+    expect(turn.holdReply(client, Buffer.from("b"))).toBe(true);
+    clock.ms = 1_007;
+    expect(turn.holdReply(client, Buffer.from("c"))).toBe(true);
+    expect(endTurn().filter((what) => what.startsWith("unconfirmed"))).toEqual([
+      "unconfirmed a",
+      "unconfirmed b",
+      "unconfirmed c",
+    ]);
+    expect(turn.holdReply(client, Buffer.from("d"))).toBe(false);
+    turn.diskTakes(true);
+    expect(turn.holdReply(client, Buffer.from("e"))).toBe(true);
+  });
 });
 
 test("--fsync always is turned off => what waits is answered; another log => it never is", () => {

@@ -6,8 +6,8 @@
 import { ClientServer } from "../../../src/resp/client-server.ts";
 import { Client, type ClientTransport } from "../../../src/resp/client.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
-import { ReplyQueue, type ReplyOut } from "../../../src/node/reply-queue.ts";
-import type { ClientTurn } from "../../../src/node/turn.ts";
+import { ReplyQueue } from "../../../src/node/reply-queue.ts";
+import type { ClientTurn, TurnReplies } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import type {
   HawserNode,
@@ -47,6 +47,7 @@ class RecordingLog extends Backlog {
 class FakeTurn implements ClientTurn {
   /** It has something of the log for a replica: replies wait. */
   isDue = false;
+  confirmsDurable = false;
   readonly replies = new ReplyQueue();
   readonly #log: Backlog;
 
@@ -57,11 +58,14 @@ class FakeTurn implements ClientTurn {
   appended(): void {
     this.#log.seal();
   }
-  holdReply(out: ReplyOut, bytes: Buffer): boolean {
+  holdReply(out: TurnReplies, bytes: Buffer): boolean {
     if (!this.isDue && out.heldReplies === 0) return false;
-    if (this.replies.hold(out, bytes, this.#log.tail)) return true;
+    if (this.replies.hold(out, bytes, this.#log.tail, this.confirmsDurable)) return true;
     this.replies.releaseTo(Number.POSITIVE_INFINITY);
     return false;
+  }
+  giveUpReplies(): void {
+    this.replies.giveUp();
   }
   releaseReplies(): void {
     this.replies.releaseTo(Number.POSITIVE_INFINITY);
@@ -280,6 +284,9 @@ export class FakeClient implements ClientTransport {
   }
   resume(): void {
     this.paused = false;
+  }
+  answersWrite(): void {
+    // Nothing is held.
   }
   end(): void {
     this.ended = true;
