@@ -22,6 +22,7 @@ import { createLogger, type Logger } from "../node/logger.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 import { DiskError } from "../errors.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
+import type { StopSave } from "../node/checkpointer.ts";
 import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
 import { endAtLeisure, endNow, poolIdle } from "./process-end.ts";
@@ -32,7 +33,7 @@ import { runVerify } from "./verify.ts";
 import { VERSION } from "../node/version.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
-/** Longest wait for a clean stop; then the process ends anyway. */
+/** Longest wait for a clean stop, beside its checkpoint; then the process ends anyway. */
 const STOP_MS_MAX = 10_000;
 
 async function main(): Promise<void> {
@@ -100,17 +101,17 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   dieLoudly(log);
   for (const variable of warnings) log.warn("unknown_variable", { variable });
   const node = openNode(options, log);
-  let stop = (): void => process.exit(EXIT.ok);
+  let stop = (_save: StopSave): void => process.exit(EXIT.ok);
   node.onDiskFailed = (trouble) => {
     // Why at once: what was answered before is proven, and nothing after it can be.
     log.error("stopped", { clean: false, why: trouble.message });
     endNow(EXIT.failed);
   };
-  const clients = new ClientServer(node, log, () => stop());
+  const clients = new ClientServer(node, log, (save) => stop(save));
   const housekeeping = new Housekeeping(clients.context);
   stop = onceStopped(log, node, clients, housekeeping);
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
+  process.on("SIGTERM", () => stop("auto"));
+  process.on("SIGINT", () => stop("auto"));
   ignoreSignals(log);
   try {
     // Replicas and upstreams are told the client port, so it comes first.
@@ -154,23 +155,24 @@ function onceStopped(
   node: DaemonNode,
   clients: ClientServer,
   housekeeping: Housekeeping,
-): () => void {
+): (save: StopSave) => void {
   let stopping = false;
-  return () => {
+  return (save) => {
     if (stopping) {
       log.warn("stopped", { clean: false, why: "told twice" });
       endNow(EXIT.failed);
     }
     stopping = true;
     log.info("stopping");
+    const mostMs = STOP_MS_MAX + node.stopCheckpointMs(save);
     setTimeout(() => {
-      log.warn("stopped", { clean: false, why: `not done within ${STOP_MS_MAX} ms` });
+      log.warn("stopped", { clean: false, why: `not done within ${mostMs} ms` });
       endNow(EXIT.ok);
-    }, STOP_MS_MAX + 1000).unref();
+    }, mostMs + 1000).unref();
     housekeeping.stop();
     // Clients go in a turn of its own: SHUTDOWN runs inside one of them.
     setImmediate(() => {
-      void Promise.all([node.stop(), clients.close()]).then(
+      void Promise.all([node.stop(save), clients.close()]).then(
         async ([clean]) => {
           await poolIdle();
           if (clean) log.info("stopped", { clean });

@@ -6,13 +6,17 @@
  *   generation   the state and its log were replaced: at once, and only then the disk has them
  *   log          the log since the last one is longer than the live data, and than 256 MiB: a restart
  *                reads at most about twice the data
+ *   stop         the node stops, and the log since the last one is longer than half of the live data, and
+ *                than 64 MiB: reading it would take longer than a checkpoint does, or the disk has only
+ *                what was replaced; or whoever stops it wants one (StopSave)
  *
  *   it rests       while a full sync waits for chunks or a place: replicas come first
- *   it is slowed   to --checkpoint-rate
+ *   it is slowed   to --checkpoint-rate, but for a node that stops: nobody is served any more
  *   it is left     when snapshots pin more memory than they may and it has a share in that, when the log
  *                  is replaced, at a stop, and after an error. Then the next try is later, and later again
  *
- * One at a time. Pure core: moved by step(), which asks for the next one.
+ * One at a time. Pure core: moved by step(), which asks for the next one. How long a stop waits is
+ * bounded by whoever calls leave() (node.ts).
  * Owns: causes, pace, retries, what is told of checkpoints. Does not own: one checkpoint
  * (checkpoint-run.ts), which of them are kept (log/disk/catalog.ts).
  */
@@ -25,6 +29,8 @@ import { CheckpointRun, type RunDeps, type RunResult } from "./checkpoint-run.ts
 
 /** So much log is worth no checkpoint, however small the data is. */
 export const LOG_BYTES_MIN: number = 256 * 1024 * 1024;
+/** So much is worth none at a stop: it is read in half a second. */
+export const STOP_LOG_BYTES_MIN: number = 64 * 1024 * 1024;
 /** Nothing happens by itself between two looks, ms. */
 const LOOK_MS = 1_000;
 /** A look at whether replicas still wait, ms. */
@@ -37,7 +43,10 @@ const STEP_BYTES = 4 * 1024 * 1024;
 
 const REPLACED = "the log was replaced";
 
-export type CheckpointCause = "asked" | "generation" | "log";
+export type CheckpointCause = "asked" | "generation" | "log" | "stop";
+
+/** Whether a stop writes a checkpoint: when a start gains by it, whenever there is log behind the last, never. */
+export type StopSave = "auto" | "save" | "nosave";
 
 /** Why none begins: one is under way, the node stops, or its state is not whole. */
 export type CheckpointRefusal = "busy" | "stopping" | "no_state";
@@ -58,6 +67,8 @@ export interface CheckpointerDeps extends Omit<RunDeps, "moved"> {
   readonly replicasWait: () => boolean;
   readonly pinned: () => Pinned;
   readonly reclaimableBytes: (frozen: readonly FrozenState[]) => number;
+  /** A usual chunk. */
+  readonly chunkBytes: () => number;
   readonly later: (ms: number, run: () => void) => void;
   /** Monotonic, ms. */
   readonly now: () => number;
@@ -95,6 +106,12 @@ interface Present {
   isLeft: boolean;
 }
 
+interface Leaving {
+  readonly save: Exclude<StopSave, "nosave">;
+  readonly done: () => void;
+  hasBegun: boolean;
+}
+
 export class Checkpointer {
   readonly #deps: CheckpointerDeps;
   readonly #rate: ByteRate;
@@ -111,6 +128,8 @@ export class Checkpointer {
   #lastError = "";
   #failures = 0;
   #retryAtMs = 0;
+  /** The node stops: what is wanted yet, and who is told when nothing more is. */
+  #leaving: Leaving | null = null;
   /** When the next step() is due that was asked for. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #isStopped = false;
@@ -157,7 +176,7 @@ export class Checkpointer {
   /** Somebody asks for one now. @returns why there will be none, with no call of `done`; else null */
   ask(done: CheckpointDone): CheckpointRefusal | null {
     if (this.isBusy) return "busy";
-    if (this.#isStopped) return "stopping";
+    if (this.#isStopped || this.#leaving !== null) return "stopping";
     if (!this.#deps.hasState()) return "no_state";
     this.#waiting.push(done);
     this.#begin("asked");
@@ -186,6 +205,15 @@ export class Checkpointer {
     return true;
   }
 
+  /**
+   * The node stops: what is under way is finished, then comes one more, if it is worth it or `save` says so.
+   * `done` is told when there is nothing more to wait for. The state changes no more.
+   */
+  leave(save: Exclude<StopSave, "nosave">, done: () => void): void {
+    this.#leaving = { save, done, hasBegun: false };
+    this.#wakeIn(0);
+  }
+
   /** Nothing begins any more, and what is under way is left. */
   stop(why: string): void {
     this.#isStopped = true;
@@ -199,6 +227,7 @@ export class Checkpointer {
     const nowMs = this.#deps.now();
     if (this.#present?.run.result != null) this.#ended(this.#present, this.#present.run.result);
     if (this.#present !== null) this.#drive(this.#present, nowMs);
+    else if (this.#leaving !== null) this.#leave(this.#leaving);
     else if (!this.#isStopped) {
       const cause = this.#causeAt(nowMs);
       if (cause !== null) this.#begin(cause);
@@ -210,6 +239,21 @@ export class Checkpointer {
     if (nowMs < this.#retryAtMs || !this.#deps.hasState()) return null;
     if (this.#due !== null) return this.#due;
     return this.#logBytes > Math.max(LOG_BYTES_MIN, this.#deps.dataBytes()) ? "log" : null;
+  }
+
+  /** One more, and no other. */
+  #leave(leaving: Leaving): void {
+    const mayBegin = !leaving.hasBegun && !this.#isStopped && this.#deps.hasState();
+    if (mayBegin && this.#isWorthIt(leaving.save)) {
+      leaving.hasBegun = true;
+      this.#begin("stop");
+    } else leaving.done();
+  }
+
+  #isWorthIt(save: Leaving["save"]): boolean {
+    if (this.#due === "generation") return true;
+    const least = save === "save" ? 0 : Math.max(STOP_LOG_BYTES_MIN, this.#deps.dataBytes() / 2);
+    return this.#logBytes > least;
   }
 
   get #logBytes(): number {
@@ -227,7 +271,7 @@ export class Checkpointer {
   };
 
   #drive(present: Present, nowMs: number): void {
-    this.#tellBegin(present);
+    this.#maybeBegun(present, nowMs);
     if (present.run.state !== "writing") return;
     const { bytes, capBytes } = this.#deps.pinned();
     if (bytes > capBytes && this.relieve()) return;
@@ -235,14 +279,15 @@ export class Checkpointer {
       this.#wakeIn(REST_MS);
       return;
     }
-    const mayMove = Math.min(STEP_BYTES, this.#rate.now(nowMs));
+    const isSlowed = this.#leaving === null;
+    const mayMove = isSlowed ? Math.min(STEP_BYTES, this.#rate.now(nowMs)) : STEP_BYTES;
     if (mayMove > 0) {
       const moved = present.run.move(mayMove);
       this.#rate.take(moved);
       if (moved >= STEP_BYTES) this.#wakeIn(0);
     }
     const { waitMs } = this.#rate;
-    if (waitMs > 0) this.#wakeIn(waitMs);
+    if (isSlowed && waitMs > 0) this.#wakeIn(waitMs);
   }
 
   #wakeIn(ms: number): void {
@@ -259,10 +304,11 @@ export class Checkpointer {
 
   // --- what it came to ----------------------------------------------------------------------------
 
-  #tellBegin(present: Present): void {
+  #maybeBegun(present: Present, nowMs: number): void {
     const { position, estimate } = present.run;
     if (present.isTold || position === null) return;
     present.isTold = true;
+    this.#rate.begin(nowMs, Math.min(this.#deps.chunkBytes(), estimate.bytes));
     this.#deps.journal("info", "checkpoint_begins", {
       cause: present.cause,
       offset: position.offset,

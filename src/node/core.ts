@@ -271,6 +271,7 @@ export class NodeCore implements ViewedNode {
         replicasWait: () => feeder.shipping.isWaiting,
         pinned: () => this.memory.pinned(),
         reclaimableBytes: (frozen) => state.reclaimableBytes(frozen),
+        chunkBytes: () => deps.feederOptions.chunkBytes,
         later,
         now,
         wallClock,

@@ -25,7 +25,7 @@ import { Store } from "../store/store.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
 import { readBucket } from "./bucket.ts";
-import type { Checkpointer } from "./checkpointer.ts";
+import type { Checkpointer, StopSave } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
 import { NodeDisk } from "./disk/node-disk.ts";
@@ -58,6 +58,8 @@ import type { Turn } from "./turn.ts";
 
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
+/** A checkpoint that was asked for with the stop has at least so long, ms. */
+const STOP_SAVE_MS = 5_000;
 /**
  * Serializer threads at most; each starts with its first job. Two ships, two split off or resumed, and a
  * checkpoint.
@@ -333,11 +335,14 @@ export class DaemonNode implements HawserNode {
     );
   }
 
-  async stop(): Promise<boolean> {
+  async stop(save: StopSave = "auto"): Promise<boolean> {
     this.#life = "stopped";
     this.core.roles.stop();
     this.socket.close();
+    // Beside the drain: replicas are fed to their end, the state changes no more.
+    const saved = this.lastCheckpoint(save);
     const lacking = await this.server.close(DRAIN_MS);
+    await saved;
     this.loopTurns.close();
     for (const { replica, remote, state, logBytes, snapshotBytes } of lacking)
       this.journal("warn", "replica_left_behind", {
@@ -359,6 +364,32 @@ export class DaemonNode implements HawserNode {
     if (this.disk !== null && this.core.isKeptWhole) this.identity.stoppedComplete();
     this.lock?.free();
     return lacking.length === 0;
+  }
+
+  /** So long a checkpoint may take at a stop, ms. */
+  stopCheckpointMs(save: StopSave): number {
+    const { stopCheckpointMs } = this.settings;
+    if (save === "nosave") return 0;
+    return save === "save" ? Math.max(stopCheckpointMs, STOP_SAVE_MS) : stopCheckpointMs;
+  }
+
+  /** The log is enough without it: when it takes too long, or cannot be, the stop goes on. */
+  private async lastCheckpoint(save: StopSave): Promise<void> {
+    const { checkpointer, view } = this.core;
+    const mostMs = this.stopCheckpointMs(save);
+    // Why atBoundary: the session is stopped, so a batch that is applied in part stays so.
+    const isPossible = view.atBoundary && this.diskTrouble === null;
+    if (checkpointer === null || save === "nosave" || mostMs === 0 || !isPossible) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        checkpointer.stop(`the node stops, and it took longer than ${mostMs} ms`);
+        resolve();
+      }, mostMs);
+      checkpointer.leave(save, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   // --- the log, for clients --------------------------------------------------------------------

@@ -342,6 +342,16 @@ const TABLE = {
     live: true,
     help: "bytes per second that a checkpoint is written with; 0 is unlimited",
   },
+  "stop-checkpoint": {
+    key: "stopCheckpointMs",
+    kind: "time",
+    fallback: "5s",
+    range: "0 to 10m",
+    of: "both",
+    live: true,
+    embedded: "both",
+    help: "time for a checkpoint at a stop, if the next start gains; 0: none",
+  },
   "role-from-flags": {
     key: "roleFromFlags",
     kind: "switch",

@@ -26,6 +26,15 @@ export class ByteRate {
     return this.#tokens;
   }
 
+  /**
+   * Something begins that goes in pieces of about `pieceBytes`. It keeps to the limit on average from here
+   * on, its first piece too: that is paid for before it goes.
+   */
+  begin(nowMs: number, pieceBytes: number): void {
+    if (this.now(nowMs) !== Number.POSITIVE_INFINITY)
+      this.#tokens = Math.min(this.#tokens, 0) - pieceBytes;
+  }
+
   take(bytes: number): void {
     if (this.#perSecond() > 0) this.#tokens -= bytes;
   }

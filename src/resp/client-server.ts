@@ -18,6 +18,7 @@ import { Keyspace } from "../node/keyspace.ts";
 import type { TurnReplies } from "../node/turn.ts";
 import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
+import type { StopSave } from "../node/checkpointer.ts";
 import { HeldWrites } from "./held-writes.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 
@@ -33,7 +34,7 @@ export class ClientServer {
   readonly #listener: Listener;
   #nextId = 1;
 
-  constructor(node: HawserNode, log: Logger, shutdown: () => void) {
+  constructor(node: HawserNode, log: Logger, shutdown: (save: StopSave) => void) {
     const reply = new ReplyWriter();
     const { settings } = node;
     const keys = new Keyspace(node, settings);

@@ -12,6 +12,7 @@ import type { Logger } from "../node/logger.ts";
 import type { WriteMark } from "../log/write-mark.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { LiveSettings } from "../node/options.ts";
+import type { StopSave } from "../node/checkpointer.ts";
 import type { Watcher, WatchTable } from "../node/watch.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 
@@ -113,7 +114,7 @@ export interface PortContext {
   /** Commands are running: what ends a wait must come in a later turn. */
   busy: boolean;
   /** SHUTDOWN. */
-  readonly shutdown: () => void;
+  readonly shutdown: (save: StopSave) => void;
 }
 
 /** One command that is being executed. */

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { converge } from "../../tools/converge.ts";
 import { fill, writeLog } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { ManagedProcess } from "../../tools/processes.ts";
+import { type Daemon, type Fleet, ManagedProcess } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
@@ -68,6 +68,70 @@ test("e2e: SIGHUP, SIGUSR1, SIGUSR2 => one line of log each, the node goes on", 
   }
   expect(await primary.call("PING")).toBe("PONG");
   expect(primary.errorLines.join("\n")).not.toContain("Debugger");
+});
+
+/** A primary with 80 MB of log about 2 MB of keys, on `dir`. */
+async function muchLog(fleet: Fleet, dir: string, ...flags: string[]): Promise<Daemon> {
+  const primary = await fleet.primary("--dir", dir, ...flags);
+  await fill(primary, { keys: 100, valueBytes: [20_000, 20_001] });
+  await writeLog(primary, 80_000_000);
+  return primary;
+}
+
+function freshDir(fleet: Fleet): string {
+  const base = mkdtempSync(join(tmpdir(), "hawser-stop-"));
+  fleet.defer(() => rmSync(base, { recursive: true, force: true }));
+  return join(base, "dir");
+}
+
+test("e2e: stop: much log => a checkpoint, which is all that the next start reads", async () => {
+  const fleet = useFleet();
+  const dir = freshDir(fleet);
+  const primary = await muchLog(fleet, dir, "--checkpoint-rate", "16kb");
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  const keys = await primary.call("DBSIZE");
+  const { offset } = (await primary.status()).position;
+  expect((await primary.stop()).code).toBe(0);
+  expect(primary.find("checkpoint_begins", { cause: "stop" })).toBeDefined();
+  expect(primary.find("checkpoint_done")).toMatchObject({ offset });
+  expect(primary.find("stopped")).toMatchObject({ clean: true });
+  const again = await fleet.primary("--dir", dir);
+  expect(again.find("recovered")).toMatchObject({ replayed: 0, offset, checkpoint: offset });
+  expect(await again.call("DBSIZE")).toBe(keys);
+});
+
+test("e2e: stop: SHUTDOWN NOSAVE => none, the log is read; SAVE => one for a little log", async () => {
+  const fleet = useFleet();
+  const dir = freshDir(fleet);
+  const first = await muchLog(fleet, dir);
+  await first.call("SHUTDOWN", "NOSAVE").catch(() => undefined);
+  expect((await first.ended()).code).toBe(0);
+  expect(first.find("checkpoint_begins")).toBe(undefined);
+  const second = await fleet.primary("--dir", dir);
+  const recovered = second.find("recovered")!;
+  expect(recovered).toMatchObject({ checkpoint: -1, clean: true });
+  expect(Number(recovered["replayed"])).toBeGreaterThan(100);
+  await second.call("SET", "last", "1");
+  await second.call("SHUTDOWN", "SAVE").catch(() => undefined);
+  expect((await second.ended()).code).toBe(0);
+  expect(second.find("checkpoint_done")).toBeDefined();
+  const third = await fleet.primary("--dir", dir);
+  expect(third.find("recovered")).toMatchObject({ replayed: 0 });
+  expect(await third.call("GET", "last")).toEqual(Buffer.from("1"));
+});
+
+test("e2e: stop: a checkpoint that takes longer than it may => the stop goes on, the log has it all", async () => {
+  const fleet = useFleet();
+  const dir = freshDir(fleet);
+  const primary = await muchLog(fleet, dir, "--stop-checkpoint", "1ms");
+  const keys = await primary.call("DBSIZE");
+  expect((await primary.stop()).code).toBe(0);
+  expect(primary.find("stopped")).toMatchObject({ clean: true });
+  const again = await fleet.primary("--dir", dir);
+  expect(again.find("recovered")).toMatchObject({ clean: true });
+  expect(await again.call("DBSIZE")).toBe(keys);
+  expect(again.find("log_cut")).toBe(undefined);
 });
 
 async function stuck(args: readonly string[]): Promise<ManagedProcess> {

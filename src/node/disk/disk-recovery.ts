@@ -73,6 +73,8 @@ export interface RecoveredNode {
   readonly records: number;
   /** Node batches that say something else than the head of their file, and what. */
   readonly differing: readonly string[];
+  /** Of those, from the log. */
+  readonly replayed: number;
 }
 
 export interface RecoveryProgress {
@@ -286,6 +288,7 @@ export class DiskRecovery {
       damaged: this.#damaged.map(({ why }) => why),
       records: this.progress.records,
       differing: this.#differing,
+      replayed: this.#replay.records,
     };
   }
 

@@ -261,7 +261,8 @@ export class NodeDisk {
   }
 
   #tell(found: RecoveredNode): void {
-    const { verdict, repair, records, position, checkpoint, damaged, differing, lastLog } = found;
+    const { verdict, repair, position, checkpoint, damaged, differing, lastLog } = found;
+    const { records, replayed } = found;
     for (const why of damaged) this.#journal("error", "checkpoint_damaged", { why });
     for (const why of differing) this.#journal("error", "node_batch_differs", { why });
     if (repair.cutBytes > 0)
@@ -277,6 +278,7 @@ export class NodeDisk {
     this.#tellClock();
     this.#journal("info", "recovered", {
       records,
+      replayed,
       history: position.history,
       offset: position.offset,
       checkpoint: checkpoint?.position.offset ?? -1,

@@ -57,7 +57,7 @@ function shutdown(call: Call): void {
     reply.error("ERR No shutdown in progress.");
     return;
   }
-  port.log.info("shutdown_asked", { client: client.address });
+  port.log.info("shutdown_asked", { client: client.address, words: [...words].join(" ") });
   client.closeAfterReply();
-  port.shutdown();
+  port.shutdown(words.has("SAVE") ? "save" : words.has("NOSAVE") ? "nosave" : "auto");
 }

@@ -138,6 +138,7 @@ export class Harness {
   replicasWait = false;
   pinned = { bytes: 0, capBytes: 100 };
   reclaimable = 0;
+  chunkBytes = 100;
   /** The state is inside a batch. */
   isInBatch = false;
   #timers: { atMs: number; run: () => void }[] = [];
@@ -170,6 +171,7 @@ export class Harness {
       replicasWait: () => this.replicasWait,
       pinned: () => this.pinned,
       reclaimableBytes: () => this.reclaimable,
+      chunkBytes: () => this.chunkBytes,
       later: (ms, run) => void this.#timers.push({ atMs: this.nowMs + ms, run }),
       now: () => this.nowMs,
       journal: (level, event, fields) =>

@@ -137,3 +137,24 @@ test("a rate: a tenth of a second is saved up, a chunk may overdraw, and then it
   expect(new ByteRate(() => 0).now(0)).toBe(Number.POSITIVE_INFINITY);
   expect(new ByteRate(() => 0).waitMs).toBe(0);
 });
+
+test("a rate: what begins pays for its first piece before it goes, whatever was saved up", () => {
+  const rate = new ByteRate(() => 1_000);
+  rate.begin(0, 250);
+  let gone = 0;
+  for (let ms = 0; ms <= 10_000; ms++) {
+    if (ms === 5_000) {
+      rate.begin(ms, 250);
+      expect(gone).toBeGreaterThan(4_500);
+      gone = 0;
+    }
+    if (rate.now(ms) <= 0) continue;
+    rate.take(250);
+    gone += 250;
+    expect(gone).toBeLessThanOrEqual(ms >= 5_000 ? ms - 5_000 : ms);
+  }
+  expect(gone).toBeGreaterThan(4_500);
+  const unlimited = new ByteRate(() => 0);
+  unlimited.begin(0, 250);
+  expect(unlimited.now(0)).toBe(Number.POSITIVE_INFINITY);
+});

@@ -1,6 +1,6 @@
 /** When checkpoints are written: causes, pace, retries, and what is told. */
 import { describe, expect, test } from "vitest";
-import { LOG_BYTES_MIN } from "../../../src/node/checkpointer.ts";
+import { LOG_BYTES_MIN, STOP_LOG_BYTES_MIN } from "../../../src/node/checkpointer.ts";
 import { Harness } from "./checkpoint-harness.ts";
 
 const MIB = 1024 * 1024;
@@ -30,7 +30,7 @@ describe("causes", () => {
     harness.pass(10_000);
     expect(checkpointer.isBusy).toBe(false);
     expect(checkpointer.status).toMatchObject({ logBytes: 0, lastError: "", present: null });
-    expect(harness.lines).toEqual(["info checkpoint_begins log", "info checkpoint_done 7"]);
+    expect(harness.lines).toEqual(["info checkpoint_begins log", "info checkpoint_done log"]);
   });
 
   test("asked: at once, one at a time, and told when it is done", () => {
@@ -124,8 +124,11 @@ describe("pace", () => {
     harness.pass(0);
     harness.state.produce(3);
     harness.pass(50);
+    // The first chunk, too: a small state is one.
+    expect(harness.disk.files[0]!.frames).toEqual([]);
+    harness.pass(60);
     expect(harness.disk.files[0]!.frames).toHaveLength(1);
-    harness.pass(120);
+    harness.pass(130);
     expect(harness.disk.files[0]!.frames).toHaveLength(2);
     harness.pass(130);
     expect(harness.disk.files[0]!.frames).toHaveLength(3);
@@ -143,6 +146,101 @@ describe("pace", () => {
     harness.pass(1_000);
     expect(checkpointer.isBusy).toBe(false);
     expect(harness.state.closed).toBe(1);
+  });
+});
+
+describe("a stop", () => {
+  function leaving(
+    save: "auto" | "save",
+    next: number,
+    dataBytes = 0,
+  ): ReturnType<typeof started> & { ends: number[] } {
+    const all = { ...started(), ends: [] as number[] };
+    const { harness, checkpointer, ends } = all;
+    harness.next = next;
+    harness.dataBytes = dataBytes;
+    checkpointer.leave(save, () => void ends.push(harness.nowMs));
+    harness.pass(0);
+    return all;
+  }
+
+  test.each([
+    ["little log", "auto", STOP_LOG_BYTES_MIN, 0],
+    ["less than half of the data", "auto", 100 * MIB, 200 * MIB],
+    ["no log since the last", "save", 0, 0],
+  ] as const)("%s => none", (_what, save, next, dataBytes) => {
+    const { harness, ends } = leaving(save, next, dataBytes);
+    expect([ends, harness.lines]).toEqual([[0], []]);
+  });
+
+  test.each([
+    ["more than 64 MiB", "auto", STOP_LOG_BYTES_MIN + 1, 0],
+    ["more than half of the data", "auto", 100 * MIB + 1, 200 * MIB],
+    ["wanted", "save", 1, 200 * MIB],
+  ] as const)(
+    "%s of log => one, as fast as it can, then no other",
+    (_what, save, next, dataBytes) => {
+      const { harness, checkpointer, ends } = leaving(save, next, dataBytes);
+      harness.rate = 1;
+      expect(checkpointer.ask(() => undefined)).toBe(checkpointer.isBusy ? "busy" : "stopping");
+      harness.write();
+      expect(harness.disk.files[0]!.end).not.toBe(null);
+      expect(ends).toEqual([]);
+      harness.next *= 3;
+      harness.disk.published[0]!.done("");
+      harness.pass(0);
+      expect(ends).toHaveLength(1);
+      expect(harness.lines).toEqual(["info checkpoint_begins stop", "info checkpoint_done stop"]);
+    },
+  );
+
+  test("what is under way is finished, and one more comes when that is far behind", () => {
+    const { harness, checkpointer } = started();
+    const heard: string[] = [];
+    checkpointer.ask((why) => void heard.push(`asked${why}`));
+    harness.turn();
+    harness.next += 2 * STOP_LOG_BYTES_MIN;
+    checkpointer.leave("auto", () => void heard.push("end"));
+    harness.write();
+    harness.disk.published[0]!.done("");
+    harness.pass(0);
+    expect(heard).toEqual(["asked"]);
+    harness.write(6);
+    harness.disk.published[1]!.done("");
+    harness.pass(0);
+    expect(heard).toEqual(["asked", "end"]);
+    expect(checkpointer.status.logBytes).toBe(0);
+  });
+
+  test("what was replaced is on the disk only then: one, however little log", () => {
+    const { harness, checkpointer } = started();
+    checkpointer.replaced(1_000);
+    harness.pass(0);
+    harness.turn();
+    harness.disk.cuts[0]!.done(-1);
+    harness.pass(0);
+    let isOver = false;
+    checkpointer.leave("auto", () => (isOver = true));
+    harness.pass(0);
+    harness.write();
+    harness.disk.published[0]!.done("");
+    harness.pass(0);
+    expect([isOver, checkpointer.status.newest?.position.offset]).toEqual([true, 1_000]);
+  });
+
+  test("one that fails, or takes too long and is left, is the end of it", () => {
+    const failed = leaving("save", 1);
+    failed.harness.turn();
+    failed.harness.disk.cuts[0]!.done(-1);
+    failed.harness.pass(0);
+    expect(failed.ends).toHaveLength(1);
+    const left = leaving("save", 1);
+    left.harness.turn();
+    left.harness.disk.cuts[0]!.done(5);
+    left.checkpointer.stop("it took too long");
+    left.harness.pass(60_000);
+    expect([left.ends.length, left.harness.state.closed]).toEqual([1, 1]);
+    expect(left.harness.disk.files[0]?.isAbandoned).toBe(true);
   });
 });
 

@@ -220,11 +220,15 @@ describe("client: order and blocking", () => {
     expect(client.ended).toBe(true);
   });
 
-  test("SHUTDOWN => asked of the process, no reply", () => {
+  test.each([
+    [[], "auto"],
+    [["SAVE"], "save"],
+    [["NOSAVE", "NOW"], "nosave"],
+  ])("SHUTDOWN %s => asked of the process, no reply", (words, save) => {
     const port = new FakePort();
     const client = new FakeClient(port);
-    expect(client.call("SHUTDOWN", "NOSAVE")).toBe("");
-    expect([port.shutdowns, client.ended]).toEqual([1, true]);
+    expect(client.call("SHUTDOWN", ...words)).toBe("");
+    expect([port.shutdowns, client.ended]).toEqual([[save], true]);
   });
 });
 

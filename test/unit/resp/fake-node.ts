@@ -317,7 +317,7 @@ export class FakePort {
   readonly node: FakeNode;
   readonly logged: string[] = [];
   readonly server: ClientServer;
-  shutdowns = 0;
+  readonly shutdowns: string[] = [];
 
   constructor(...flags: string[]) {
     this.node = new FakeNode(...flags);
@@ -326,7 +326,7 @@ export class FakePort {
       format: "json",
       sink: (line) => this.logged.push(line),
     });
-    this.server = new ClientServer(this.node, log, () => this.shutdowns++);
+    this.server = new ClientServer(this.node, log, (save) => void this.shutdowns.push(save));
   }
 }
 
