@@ -150,6 +150,16 @@ const upstream = object({
   restore: orNull(object({ chunks: count, bytes: count, bytesTotal: count, startedAtMs: time })),
 });
 
+const disk = object({
+  fsync: word,
+  watermarks: object({ appended: count, sealed: count, written: count, durable: count }),
+  trouble: text,
+  incompleteTo: orNull(known),
+  found: orNull(object({ replayed: count, cutBytes: count, ms: number })),
+  checkpoint: orNull(object({ offset: count, clockMs: time })),
+  logBytes: count,
+});
+
 const STATUS = object({
   role: word,
   nodeId: id,
@@ -161,6 +171,10 @@ const STATUS = object({
   backlog: object({ sizeBytes: count, first: count, next: count, heldBytes: count }),
   links: list(link),
   upstream: orNull(upstream),
+  recovery: orNull(
+    object({ startedAtMs: time, totalBytes: count, loadedBytes: count, records: count }),
+  ),
+  disk: orNull(disk),
 });
 
 const EVENTS = list(

@@ -8,7 +8,8 @@ import { readEvents, readStatus, jsonLine } from "./answers.ts";
 import { ask } from "./ask.ts";
 import type { StatusOptions } from "./ask-options.ts";
 import { eventsText } from "./events-text.ts";
-import type { LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+import type { DiskStatus, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+import { recoveryText } from "../node/disk/recovery-text.ts";
 import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../net/address.ts";
 import { progressLine, shipLine } from "./progress.ts";
@@ -63,8 +64,17 @@ export function show(answer: string, options: StatusOptions, terminal: boolean):
 }
 
 /** Why this node is not what it should be, "" when all is right. */
-export function degradedBecause({ upstream, supersededBy }: NodeStatus): string {
+export function degradedBecause({
+  upstream,
+  supersededBy,
+  recovery,
+  disk,
+}: Pick<NodeStatus, "upstream" | "supersededBy" | "recovery" | "disk">): string {
   if (supersededBy !== "") return "a newer primary descends from this one";
+  if (recovery !== null) return "it recovers its state from the disk";
+  if (disk !== null && disk.trouble !== "") return `its disk: ${escapeText(disk.trouble)}`;
+  if (disk !== null && disk.incompleteTo !== null)
+    return "its disk lost log that was synced, and it has not got it back yet";
   if (upstream === null) return "";
   if (upstream.state !== "streaming")
     return `it does not stream from its upstream: ${upstream.state}`;
@@ -84,6 +94,8 @@ export function statusText(
     `position  ${position.history} @ ${position.offset} (chain ${position.chain.toString(16).padStart(8, "0")})`,
     `backlog   [${backlog.first}, ${backlog.next}) ${bytes(backlog.next - backlog.first)} of ${bytes(backlog.sizeBytes)}, held ${bytes(backlog.heldBytes)}`,
   ];
+  if (status.disk !== null) lines.push(...diskLines(status.disk));
+  if (status.recovery !== null) lines.push(`recovery  ${recoveryText(status.recovery, nowMs)}`);
   if (status.supersededBy !== "") {
     lines.push(paint(31, `superseded by history ${status.supersededBy}`));
   }
@@ -97,10 +109,32 @@ export function statusText(
   return `${lines.join("\n")}\n`;
 }
 
+/** How far the log is on the disk, and what a start would read. */
+function diskLines({ fsync, watermarks, found, incompleteTo, ...disk }: DiskStatus): string[] {
+  const { appended, sealed, written, durable } = watermarks;
+  const checkpoint =
+    disk.checkpoint === null
+      ? "no checkpoint"
+      : `checkpoint at ${disk.checkpoint.offset}, of ${new Date(disk.checkpoint.clockMs).toISOString()}`;
+  const lines = [
+    `disk      fsync ${fsync}, appended ${appended}, sealed ${sealed}, written ${written}, durable ${durable}`,
+    `          ${checkpoint}, ${bytes(disk.logBytes)} of log behind it`,
+  ];
+  if (found !== null)
+    lines.push(
+      `          at the start ${found.replayed} records from the log in ${found.ms} ms, ${found.cutBytes} bytes cut off its end`,
+    );
+  if (incompleteTo !== null) {
+    const upTo = incompleteTo < 0 ? "nobody knows how far" : `up to offset ${incompleteTo}`;
+    lines.push(`          incomplete: log that was synced is missing, ${upTo}`);
+  }
+  return lines;
+}
+
 function upstreamLines(status: NodeStatus, upstream: UpstreamStatus, nowMs: number): string[] {
   const where = escapeText(formatAddress(upstream));
   const lines = [
-    `upstream  ${where} ${upstream.state}, applied ${upstream.applied}, ${behind(upstream.upstreamLagBytes)} behind it`,
+    `upstream  ${where} ${upstream.state}, received ${upstream.received}, applied ${upstream.applied}, ${behind(upstream.upstreamLagBytes)} behind it`,
     `root      ${rootText(upstream)}`,
   ];
   if (upstream.lastError !== "")

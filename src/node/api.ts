@@ -120,6 +120,22 @@ export interface LogOnDisk {
   readonly trouble: string;
   /** How often so much was not written that writers had to wait. */
   readonly timesBehind: number;
+  /** What this process found at its start; null when there was nothing, or while it is not known. */
+  readonly found: FoundLog | null;
+  /**
+   * The log was synced up to here and is missing; -1: nobody knows how far; null: nothing is missing. A
+   * node takes it from its upstream.
+   */
+  readonly incompleteTo: number | null;
+}
+
+/** The log on disk at a start. */
+export interface FoundLog {
+  /** Records that were read from the log behind the checkpoint. */
+  readonly replayed: number;
+  /** Bytes that were cut off its end: a crash had torn them, or they did not follow. */
+  readonly cutBytes: number;
+  readonly ms: number;
 }
 
 /** What a node says about its whole state. */
@@ -228,6 +244,13 @@ export interface UpstreamStatus {
   } | null;
 }
 
+/** The log on disk, and the newest checkpoint; `checkpoint` is null while there is none. */
+export interface DiskStatus extends LogOnDisk {
+  readonly checkpoint: { readonly offset: number; readonly clockMs: number } | null;
+  /** Log behind it, bytes: what a start would read. */
+  readonly logBytes: number;
+}
+
 /** A recovery from the disk under way. */
 export interface RecoveryStatus {
   readonly startedAtMs: number;
@@ -244,6 +267,8 @@ export interface NodeStatus {
   readonly recovery: RecoveryStatus | null;
   /** What a primary waits for that asks whoever followed it before it opens; "" on any other node. */
   readonly reclaiming: string;
+  /** Null on a node that keeps no log on disk. */
+  readonly disk: DiskStatus | null;
   readonly nodeId: Id;
   readonly replicaId: Id;
   readonly position: Position;

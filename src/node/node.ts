@@ -38,6 +38,7 @@ import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
 import { machineBytes } from "./machine.ts";
 import type {
+  DiskStatus,
   HawserNode,
   LogOnDisk,
   NodeStatus,
@@ -517,7 +518,16 @@ export class DaemonNode implements HawserNode {
   status(): NodeStatus {
     const address = this.address();
     const status = nodeStatus(this.core, this.target, address, this.now(), Date.now());
-    return { ...status, recovery: this.disk?.status ?? null };
+    return { ...status, recovery: this.disk?.status ?? null, disk: this.diskStatus };
+  }
+
+  private get diskStatus(): DiskStatus | null {
+    const { logOnDisk, checkpoints } = this;
+    if (logOnDisk === null) return null;
+    const { newest = null, logBytes = 0 } = checkpoints?.status ?? {};
+    const checkpoint =
+      newest === null ? null : { offset: newest.position.offset, clockMs: newest.clockMs };
+    return { ...logOnDisk, checkpoint, logBytes };
   }
 
   get logOnDisk(): LogOnDisk | null {

@@ -53,6 +53,7 @@ export function nodeStatus(
     links: feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
     recovery: null,
     reclaiming: isReclaiming(core.roles.now) ? (core.reclaiming?.why ?? "") : "",
+    disk: null,
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,
   };

@@ -128,7 +128,7 @@ function oneWord(text: string): string {
   return text.replaceAll(/[^\w.:%-]/g, "?");
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]/g, " ");
 }
 

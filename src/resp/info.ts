@@ -6,7 +6,7 @@
  */
 import { freemem, release, totalmem, type as osType } from "node:os";
 import type { PortContext } from "./context.ts";
-import { replicationFields } from "./info-replication.ts";
+import { oneLine, replicationFields } from "./info-replication.ts";
 import type { InfoFields } from "./info-fields.ts";
 import { VERSION } from "../node/version.ts";
 import { REDIS_VERSION } from "./redis-version.ts";
@@ -137,7 +137,11 @@ function logFields(port: PortContext): InfoFields {
     ["log_sealed", sealed],
     ["log_written", written],
     ["log_durable", durable],
-    ["log_trouble", log.trouble],
+    ["log_trouble", oneLine(log.trouble)],
+    ["log_incomplete_to", log.incompleteTo ?? ""],
+    ["log_found_replayed", log.found?.replayed ?? 0],
+    ["log_found_cut_bytes", log.found?.cutBytes ?? 0],
+    ["log_found_ms", log.found?.ms ?? -1],
   ];
 }
 
@@ -149,6 +153,9 @@ function checkpointFields(port: PortContext): InfoFields {
       ["rdb_changes_since_last_save", 0],
       ["rdb_bgsave_in_progress", 0],
       ["rdb_last_save_time", 0],
+      ["rdb_last_bgsave_status", "ok"],
+      ["rdb_last_bgsave_time_sec", -1],
+      ["rdb_current_bgsave_time_sec", -1],
     ];
   const { present, newest, lastMs, lastError, records, logBytes } = status;
   const seconds = (ms: number): number => (ms < 0 ? -1 : Math.floor(ms / 1000));
@@ -159,7 +166,7 @@ function checkpointFields(port: PortContext): InfoFields {
     ["rdb_last_bgsave_status", lastError === "" ? "ok" : "err"],
     ["rdb_last_bgsave_time_sec", seconds(lastMs)],
     ["rdb_current_bgsave_time_sec", present === null ? -1 : seconds(present.ms)],
-    ["checkpoint_last_error", lastError],
+    ["checkpoint_last_error", oneLine(lastError)],
     ["checkpoint_log_bytes", logBytes],
   ];
 }

@@ -19,14 +19,14 @@ import { generationName } from "../../log/disk/generation-names.ts";
 import type { LogName } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
-import type { Manifest } from "../../log/disk/manifest.ts";
+import type { Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
 import type { Watermarks } from "../../log/log-store.ts";
 import type { Journal } from "../../primary/journal.ts";
 import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
-import type { LogOnDisk, RecoveryStatus } from "../api.ts";
+import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
@@ -77,6 +77,8 @@ export class NodeDisk {
   #onFree: () => void = () => undefined;
   #isStopped = false;
   #policy: FsyncPolicy;
+  #found: FoundLog | null = null;
+  #missing: Missing | null = null;
 
   constructor(options: NodeDiskOptions, journal: Journal) {
     this.#options = options;
@@ -85,7 +87,11 @@ export class NodeDisk {
     this.#tree = new FsTree(options.dir);
     this.store = new DiskStore({
       name: () => this.#name(),
-      onRestart: (offset) => this.#core?.checkpointer?.replaced(offset),
+      onRestart: (offset) => {
+        // Why not missing any more: the log is another one, which its generation has from its start.
+        this.#missing = null;
+        this.#core?.checkpointer?.replaced(offset);
+      },
       onTrouble: (trouble) => {
         this.#tellTrouble(trouble);
         options.onTrouble(trouble);
@@ -119,7 +125,16 @@ export class NodeDisk {
       watermarks,
       trouble: trouble?.message ?? "",
       timesBehind,
+      found: this.#found,
+      incompleteTo: this.#incompleteTo(watermarks.durable),
     };
+  }
+
+  /** As the manifest has it: what is durable again is not missing (log/disk/catalog.ts). */
+  #incompleteTo(durable: number): number | null {
+    const missing = this.#missing;
+    if (missing === null || (missing !== "unknown" && durable >= missing)) return null;
+    return missing === "unknown" ? -1 : missing;
   }
 
   get status(): RecoveryStatus | null {
@@ -231,6 +246,7 @@ export class NodeDisk {
   #judge(found: RecoveredNode, core: NodeCore): Manifest {
     const { incompleteTo, manifest, verdict, lastLog, position } = found;
     const { now } = core.roles;
+    this.#missing = incompleteTo;
     if (incompleteTo === null) return manifest;
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);
@@ -242,6 +258,7 @@ export class NodeDisk {
     }
     const whole = { ...manifest, incompleteTo: null };
     writeManifest(this.#tree.root, whole);
+    this.#missing = null;
     this.#journal("warn", "loss_accepted", { offset: position.offset, file });
     return whole;
   }
@@ -276,6 +293,8 @@ export class NodeDisk {
         files_aside: repair.filesAside,
       });
     this.#tellClock();
+    const ms = Date.now() - this.#startedAtMs;
+    this.#found = { replayed, cutBytes: repair.cutBytes, ms };
     this.#journal("info", "recovered", {
       records,
       replayed,
@@ -283,7 +302,7 @@ export class NodeDisk {
       offset: position.offset,
       checkpoint: checkpoint?.position.offset ?? -1,
       clean: verdict.clean,
-      ms: Date.now() - this.#startedAtMs,
+      ms,
     });
   }
 

@@ -57,6 +57,16 @@ const STATUS = {
     staleMs: -1,
     restore: { chunks: 1, bytes: 2, bytesTotal: 3, startedAtMs: 4 },
   },
+  recovery: { startedAtMs: 1, totalBytes: 9, loadedBytes: 3, records: 2 },
+  disk: {
+    fsync: "always",
+    watermarks: { appended: 4, sealed: 3, written: 2, durable: 1 },
+    trouble: "full",
+    incompleteTo: 9,
+    found: { replayed: 1, cutBytes: 2, ms: 3 },
+    checkpoint: { offset: 1, clockMs: 2 },
+    logBytes: 7,
+  },
 };
 const EVENTS = [
   {

@@ -202,6 +202,7 @@ export class FakeNode implements HawserNode {
     return {
       recovery: null,
       reclaiming: "",
+      disk: null,
       role: this.role,
       nodeId: "1".repeat(32),
       replicaId: "2".repeat(32),

@@ -1,5 +1,5 @@
 /** Statuses of a primary that ships and of a replica that restores, for tests of what shows them. */
-import type { LinkStatus, NodeStatus } from "../../../src/node/api.ts";
+import type { DiskStatus, LinkStatus, NodeStatus } from "../../../src/node/api.ts";
 import { FakeNode } from "./fake-node.ts";
 
 export const LINK: LinkStatus = {
@@ -33,6 +33,17 @@ export const LINK: LinkStatus = {
 export const PRIMARY: NodeStatus = {
   ...new FakeNode().status(),
   links: [LINK, { ...LINK, state: "streaming", ship: null }],
+};
+
+export const DISK: DiskStatus = {
+  fsync: "everysec",
+  watermarks: { appended: 40, sealed: 30, visible: 30, written: 20, durable: 10 },
+  trouble: "",
+  timesBehind: 0,
+  found: { replayed: 7, cutBytes: 5, ms: 3 },
+  incompleteTo: null,
+  checkpoint: { offset: 8, clockMs: 0 },
+  logBytes: 2048,
 };
 
 export const REPLICA: NodeStatus = {
