@@ -8,7 +8,7 @@
 import { parseArgs } from "node:util";
 import { machine } from "../lib/machine.ts";
 import { busyStrangers, watchStrangers } from "../lib/process.ts";
-import { median } from "../lib/stats.ts";
+import { median, spread } from "../lib/stats.ts";
 import { CHECKPOINT } from "./checkpoint.ts";
 import { PAUSE } from "./pause.ts";
 import { PIPELINED } from "./pipelined.ts";
@@ -100,15 +100,6 @@ function sentence(ratio: Ratio, values: readonly number[]): string {
   const holds = (goal: number): boolean => (more ? median(values) >= goal : median(values) <= goal);
   const verdict = holds(aim) ? "aim reached" : holds(must) ? "must reached" : "MISSED";
   return `${said}  must ${must}, aim ${aim}: ${verdict}`;
-}
-
-function spread(values: readonly number[]): string {
-  return `${short(median(values))} (${short(Math.min(...values))}..${short(Math.max(...values))})`;
-}
-
-function short(value: number): string {
-  if (value >= 1000) return Math.round(value).toLocaleString("en").replaceAll(",", " ");
-  return value >= 10 ? value.toFixed(1) : value.toFixed(3);
 }
 
 void main();

@@ -9,7 +9,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { machine } from "../lib/machine.ts";
 import { busyStrangers, watchStrangers } from "../lib/process.ts";
-import { median } from "../lib/stats.ts";
+import { median, spread } from "../lib/stats.ts";
 import { hawserPeer, type Peer, redisPeer } from "./peers.ts";
 import { plot } from "./plot.ts";
 import { type Figures, lessIsBetter, QUESTIONS, type Question } from "./questions.ts";
@@ -96,15 +96,6 @@ function printTable(rows: readonly Row[]): void {
     cells.push(spread(row.ratios), wins ? "hawser" : "redis");
     console.log(`| ${cells.join(" | ")} |`);
   }
-}
-
-function spread(values: readonly number[]): string {
-  return `${short(median(values))} (${short(Math.min(...values))}..${short(Math.max(...values))})`;
-}
-
-function short(value: number): string {
-  if (value >= 1000) return Math.round(value).toLocaleString("en").replaceAll(",", " ");
-  return value >= 10 ? value.toFixed(1) : value.toFixed(3);
 }
 
 void main();

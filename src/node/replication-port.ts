@@ -46,8 +46,11 @@ export class FeederServer {
       // The doorstep turns away whoever is worth the least.
       refusal: () => null,
       accept: (socket) => new Incoming(socket, this.doorstep, feeder),
-      // A replica that the system could not accept dials again.
-      onError: () => undefined,
+      // Who could not be accepted dials again; that the system lacks something is an operator's matter.
+      onError: (message) => {
+        feeder.counters.bump("repl_port_errors");
+        feeder.deps.journal("error", "repl_port_error", { message });
+      },
     });
   }
 

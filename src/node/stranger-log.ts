@@ -16,8 +16,13 @@ const BURST = 8;
 /** Each earns one more line. */
 const EVERY_MS = 1_000;
 
-/** What clients of the client port cause, most of them before AUTH. */
-const BY_CLIENTS: ReadonlySet<string> = new Set(["auth_failed", "client_dropped"]);
+/** What those who connect cause, most of them before AUTH. */
+const BY_CLIENTS: ReadonlySet<string> = new Set([
+  "auth_failed",
+  "client_dropped",
+  "client_port_error",
+  "repl_port_error",
+]);
 
 /** `log` with lines of strangers folded. */
 export function foldStrangers(log: Logger): Logger {

@@ -64,7 +64,10 @@ export class ClientServer {
       keepAliveMs: KEEP_ALIVE_MS,
       refusal: (open) => this.#refusal(open),
       accept: (socket, local) => new ClientSocket(this.#nextId++, socket, local, this.call),
-      onError: (message) => log.error("client_port_error", { message }),
+      onError: (message) => {
+        this.context.counters.portErrors++;
+        log.error("client_port_error", { message });
+      },
     });
   }
 

@@ -85,6 +85,8 @@ export interface Connection {
 export interface PortCounters {
   connections: number;
   rejectedConnections: number;
+  /** Connections that the system could not accept. */
+  portErrors: number;
   commands: number;
   inputBytes: number;
   reads: number;
@@ -130,6 +132,7 @@ export function newCounters(): PortCounters {
   return {
     connections: 0,
     rejectedConnections: 0,
+    portErrors: 0,
     commands: 0,
     inputBytes: 0,
     reads: 0,

@@ -215,6 +215,7 @@ function stats(port: PortContext): InfoFields {
     ["total_net_input_bytes", counters.inputBytes],
     ["total_net_output_bytes", reply.bytesTotal],
     ["rejected_connections", counters.rejectedConnections],
+    ["client_port_errors", counters.portErrors],
     ...syncCounters(port),
     ["expired_keys", keys.counters.expired],
     ["evicted_keys", 0],

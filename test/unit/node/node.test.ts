@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -48,4 +50,19 @@ test("--dir with a damaged checkpoint => found by open(), not before", async () 
   expect(told()).toBe(false);
   await node.open();
   expect(told()).toBe(true);
+});
+
+test("a replication port that the system lets accept nobody => told and counted, and it goes on", async () => {
+  const lines: string[] = [];
+  const node = built(lines, "primary");
+  await node.open();
+  const port = await node.listen();
+  const { server } = node["server"]["listener"] as unknown as { readonly server: Server };
+  server.emit("error", new Error("accept EMFILE"));
+  const line = lines.find((text) => text.includes("repl_port_error"));
+  expect(line).toContain("accept EMFILE");
+  expect(node.status().counters).toMatchObject({ repl_port_errors: 1 });
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.destroy();
 });
