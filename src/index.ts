@@ -11,7 +11,14 @@ export { Replica, type ReplicaOptions } from "./embed/replica.ts";
 export type { Bytes } from "./embed/bytes.ts";
 export type { NodeSettings } from "./embed/open.ts";
 export type { NodeEventName, NodeEvents, NodeListener } from "./node/events.ts";
-export type { LinkStatus, NodeStatus, ShipStatus, UpstreamStatus } from "./node/api.ts";
+export type {
+  DiskStatus,
+  LinkStatus,
+  NodeStatus,
+  RecoveryStatus,
+  ShipStatus,
+  UpstreamStatus,
+} from "./node/api.ts";
 export { UsageError } from "./node/option-values.ts";
 export { HawserError, type ErrorCode } from "./errors.ts";
 export type { Position } from "./wire/messages.ts";

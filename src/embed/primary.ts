@@ -40,8 +40,11 @@ export class Primary {
   }
 
   /**
-   * Opens a primary with an empty state and listens for replicas.
+   * Opens a primary and listens for replicas. With `dir` it has the state that is there, read by the time
+   * this resolves; else an empty one.
    * @throws {UsageError} naming a wrong option and what is allowed
+   * @throws {HawserError} ERR_DISK_LOCKED when another process has `dir`, ERR_DISK_DAMAGED when what is in
+   *   it is not whole: both say what to do
    */
   static async open(options: PrimaryOptions = {}): Promise<Primary> {
     return new Primary(await openNode("primary", options));
@@ -161,7 +164,8 @@ export class Primary {
   }
 
   /**
-   * Calls `listener` whenever it happens, from now on: `link`, `resync`, `lag`, `refused`, `role`, `error`
+   * Calls `listener` whenever it happens, from now on: `link`, `resync`, `lag`, `refused`, `role`, `checkpoint`,
+   * `error`
    * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
    * and may use this object. What it throws, or rejects with, is
    * logged, told as an `error` event, and changes nothing.

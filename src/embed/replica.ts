@@ -83,6 +83,20 @@ export class Replica {
     return node.isSynced;
   }
 
+  /**
+   * Resolves once all that this replica had applied by now, what get() could show, outlives a crash of its
+   * machine; when a full sync replaces its state meanwhile, once that state does. What it had received and
+   * not applied is not in it. It says nothing of the primary's disk.
+   * @throws {HawserError} ERR_ARGUMENT without `dir`; ERR_NOT_SYNCED before the first state is there;
+   *   ERR_DISK_FULL or ERR_DISK_WRITE when the disk takes nothing, ERR_DISK_SYNC when nobody can say any
+   *   more; ERR_CLOSED when the replica is closed first
+   */
+  async durable(): Promise<void> {
+    if (this.closing !== null) throw new NodeError("ERR_CLOSED", "this replica was closed");
+    if (this.node.keepsLog) this.needState();
+    return this.node.durable();
+  }
+
   /** What is applied: never beyond it, and equal to the primary's state there. */
   get position(): Position {
     return this.node.status().position;
@@ -93,7 +107,7 @@ export class Replica {
   }
 
   /**
-   * Calls `listener` whenever it happens, from now on: `state`, `synced`, `resync`, `refused`, `role`, `error`, and of its own replicas `link` and `lag`
+   * Calls `listener` whenever it happens, from now on: `state`, `synced`, `resync`, `refused`, `role`, `checkpoint`, `error`, and of its own replicas `link` and `lag`
    * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
    * and may use this object. What it throws, or rejects with, is
    * logged, told as an `error` event, and changes nothing.

@@ -311,7 +311,7 @@ export class Checkpointer {
     this.#rate.begin(nowMs, Math.min(this.#deps.chunkBytes(), estimate.bytes));
     this.#deps.journal("info", "checkpoint_begins", {
       cause: present.cause,
-      offset: position.offset,
+      ...position,
       records: estimate.records,
       bytes: estimate.bytes,
       log_bytes: this.#logBytes,
@@ -323,24 +323,26 @@ export class Checkpointer {
     const { why, entry } = present.isLeft ? { why: REPLACED, entry: null } : result;
     const ms = Math.round(this.#deps.now() - present.startedMs);
     if (entry === null) this.#failed(present, why, ms);
-    else this.#done(entry, present.run.records, ms);
+    else this.#done(entry, present, ms);
     for (const done of this.#waiting.splice(0)) done(why, entry);
   }
 
-  #done(entry: CheckpointEntry, recordsBefore: number, ms: number): void {
+  #done(entry: CheckpointEntry, { cause, run }: Present, ms: number): void {
     const { position, records, bytes } = entry;
     this.#newest = entry;
     this.#since = position.offset;
-    this.#recordsBefore = recordsBefore;
+    this.#recordsBefore = run.records;
     this.#due = null;
     this.#lastMs = ms;
     this.#lastError = "";
     this.#failures = 0;
-    this.#deps.journal("info", "checkpoint_done", { offset: position.offset, records, bytes, ms });
+    this.#deps.journal("info", "checkpoint_done", { cause, ...position, records, bytes, ms });
   }
 
-  #failed({ cause, isLeft }: Present, why: string, ms: number): void {
-    this.#deps.journal(this.#isStopped ? "info" : "warn", "checkpoint_failed", { cause, why, ms });
+  #failed({ cause, isLeft, run }: Present, why: string, ms: number): void {
+    const level = this.#isStopped ? "info" : "warn";
+    const bytes = run.movedBytes;
+    this.#deps.journal(level, "checkpoint_failed", { cause, ...run.position, bytes, why, ms });
     // Nothing was wrong with it: the next one may come at once.
     if (isLeft) return;
     this.#retryAtMs = this.#deps.now() + Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** this.#failures);

@@ -14,6 +14,7 @@
 import type { Fields, Level } from "../primary/journal.ts";
 import type { Id, Position } from "../wire/messages.ts";
 import type { SessionStateName } from "./api.ts";
+import type { CheckpointCause } from "./checkpointer.ts";
 
 /** The events of a node by name, and what a listener is given. */
 export interface NodeEvents {
@@ -51,6 +52,18 @@ export interface NodeEvents {
   };
   /** This node refused a replica, an upstream refused this node, or this node the upstream. */
   refused: { readonly by: "this_node" | "upstream"; readonly why: string };
+  /**
+   * A checkpoint of this node's state began, counts, or failed; `position` of the state in it, null when it
+   * failed before it had one. `bytes` are an estimate while it begins, `ms` is 0 then; `why` it failed, or "".
+   */
+  checkpoint: {
+    readonly change: "began" | "done" | "failed";
+    readonly cause: CheckpointCause;
+    readonly position: Position | null;
+    readonly bytes: number;
+    readonly ms: number;
+    readonly why: string;
+  };
   /** Something failed that should not: the log line of that name says more. */
   error: { readonly what: string; readonly why: string };
 }
@@ -61,6 +74,13 @@ export type NodeEventName = keyof NodeEvents;
 export type NodeListener<Name extends NodeEventName> = (happened: NodeEvents[Name]) => unknown;
 
 export type Emit = <Name extends NodeEventName>(name: Name, happened: NodeEvents[Name]) => void;
+
+const CAUSES: Readonly<Record<string, CheckpointCause>> = {
+  asked: "asked",
+  generation: "generation",
+  log: "log",
+  stop: "stop",
+};
 
 /** Lines that are events; of the others those of level error are `error`. */
 const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> = {
@@ -106,6 +126,9 @@ const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> 
     if (said !== null) emit("refused", { by: "upstream", why: said[1]! });
   },
   upstream_refused: (emit, { why }) => emit("refused", { by: "this_node", why: text(why) }),
+  checkpoint_begins: (emit, fields) => emit("checkpoint", checkpointOf("began", fields)),
+  checkpoint_done: (emit, fields) => emit("checkpoint", checkpointOf("done", fields)),
+  checkpoint_failed: (emit, fields) => emit("checkpoint", checkpointOf("failed", fields)),
 };
 
 /** A journal line: what it is as an event is emitted. */
@@ -114,6 +137,19 @@ export function emitLine(emit: Emit, level: Level, event: string, fields: Fields
   if (row !== undefined) row(emit, fields);
   else if (level === "error")
     emit("error", { what: event, why: text(fields["why"] ?? fields["message"]) });
+}
+
+function checkpointOf(
+  change: NodeEvents["checkpoint"]["change"],
+  { cause, history, offset, chain, bytes, ms = 0, why }: Fields,
+): NodeEvents["checkpoint"] {
+  const position =
+    offset === undefined
+      ? null
+      : { history: text(history), offset: Number(offset), chain: Number(chain) };
+  // The line's own word (checkpointer.ts).
+  const known = CAUSES[text(cause)] ?? "asked";
+  return { change, cause: known, position, bytes: Number(bytes), ms: Number(ms), why: text(why) };
 }
 
 function text(value: string | number | boolean | undefined): string {

@@ -404,6 +404,11 @@ export class DaemonNode implements HawserNode {
     return refusal === null && this.diskTrouble !== null ? "disk" : refusal;
   }
 
+  /** There is a log on disk. */
+  get keepsLog(): boolean {
+    return this.disk !== null;
+  }
+
   /** Why the disk takes nothing; null when it does, or there is none. */
   get diskTrouble(): DiskTrouble | null {
     return this.disk?.store.trouble ?? null;
@@ -415,25 +420,29 @@ export class DaemonNode implements HawserNode {
   }
 
   /**
-   * All that was written so far is durable then.
+   * All that was written or applied so far is durable then. On a replica a full sync may come meanwhile:
+   * then it is that state, a later one of the upstream's.
    * @throws {ArgumentError} without a log on disk
    * @throws {DiskError} when the disk failed, or takes nothing now
    */
   async durable(): Promise<void> {
-    const { backlog, disk } = this;
+    const { backlog, disk, role } = this;
     if (disk === null) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
     backlog.seal();
     backlog.persist();
     const { next } = backlog;
     const swaps = this.stateGeneration;
     backlog.wantDurable();
-    const isOver = (): boolean =>
-      backlog.durable >= next || this.diskTrouble !== null || this.stateGeneration !== swaps;
+    const isSwapped = (): boolean => this.stateGeneration !== swaps;
+    const isDone = (): boolean => !isSwapped() && backlog.durable >= next;
+    const isOver = (): boolean => isDone() || isSwapped() || this.diskTrouble !== null;
     await this.until(() => isOver() || this.isStopped, Number.POSITIVE_INFINITY);
     const trouble = this.diskTrouble;
     if (trouble !== null) throw new DiskError(trouble.code, trouble.message);
-    if (backlog.durable < next)
+    if (isDone()) return;
+    if (role === "primary" || !isSwapped() || this.isStopped)
       throw new NodeError("ERR_CLOSED", "closed, or another state came, before it was durable");
+    await this.durable();
   }
 
   relieveMemory(overBytes: number): number {

@@ -1,6 +1,9 @@
 /** `hawser status`, INFO and ROLE: what an operator sees. */
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { NodeStatus } from "../../src/node/api.ts";
 import { converge } from "../../tools/converge.ts";
@@ -54,6 +57,44 @@ test("e2e: status as text => role, position, backlog, and each replica with its 
   for (const text of ["replica", String(offset), "streaming"]) {
     expect(below.stdout).toContain(text);
   }
+});
+
+test("e2e: status of a node with a log on disk => its watermarks, what its start found; INFO the same", async () => {
+  const fleet = useFleet();
+  const base = mkdtempSync(join(tmpdir(), "hawser-status-"));
+  fleet.defer(() => rmSync(base, { recursive: true, force: true }));
+  const dir = join(base, "dir");
+  const first = await fleet.primary("--dir", dir);
+  await fill(first, { keys: 100 });
+  await first.stop();
+  const again = await fleet.primary("--dir", dir, "--fsync", "always");
+  await fill(again, { keys: 1 });
+  const { disk, position } = await statusJson(again);
+  const { offset } = position;
+  expect(disk).toMatchObject({
+    fsync: "always",
+    watermarks: { appended: offset, sealed: offset, written: offset, durable: offset },
+    trouble: "",
+    found: { replayed: 100, cutBytes: 0 },
+    incompleteTo: null,
+    checkpoint: null,
+  });
+  await again.call("SAVE");
+  const { stdout } = await runHawser(["status", `127.0.0.1:${again.port}`]);
+  expect(stdout).toContain(`disk      fsync always, appended ${offset}, sealed ${offset}`);
+  expect(stdout).toContain(`checkpoint at ${offset}, of `);
+  expect(stdout).toContain("at the start 100 records from the log");
+  const info = await again.text("INFO", "persistence");
+  for (const [field, value] of [
+    ["log_found_replayed", "100"],
+    ["log_found_cut_bytes", "0"],
+    ["log_incomplete_to", ""],
+    ["log_durable", `${offset}`],
+    ["aof_last_write_status", "ok"],
+    ["rdb_last_bgsave_status", "ok"],
+    ["loading", "0"],
+  ] as const)
+    expect(info).toContain(`\r\n${field}:${value}\r\n`);
 });
 
 test("e2e: status of nothing => an error that names the address, exit code 1", async () => {

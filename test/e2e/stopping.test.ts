@@ -118,6 +118,12 @@ test("e2e: stop: SHUTDOWN NOSAVE => none, the log is read; SAVE => one for a lit
   expect(second.find("checkpoint_done")).toBeDefined();
   const third = await fleet.primary("--dir", dir);
   expect(third.find("recovered")).toMatchObject({ replayed: 0 });
+  expect((await third.status()).disk).toMatchObject({
+    found: { replayed: 0, cutBytes: 0 },
+    incompleteTo: null,
+    trouble: "",
+  });
+  expect((await third.status()).disk!.checkpoint!.offset).toBeGreaterThan(80_000_000);
   expect(await third.call("GET", "last")).toEqual(Buffer.from("1"));
 });
 
