@@ -23,6 +23,7 @@ import { foldStrangers } from "../node/stranger-log.ts";
 import { DiskError } from "../errors.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import type { StopSave } from "../node/checkpointer.ts";
+import { lastCheckpointMs } from "../node/last-checkpoint.ts";
 import { UsageError } from "../node/option-values.ts";
 import type { NodeOptions } from "../node/options.ts";
 import { endAtLeisure, endNow, poolIdle } from "./process-end.ts";
@@ -101,7 +102,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
   dieLoudly(log);
   for (const variable of warnings) log.warn("unknown_variable", { variable });
   const node = openNode(options, log);
-  let stop = (_save: StopSave): void => process.exit(EXIT.ok);
+  let stop: (save: StopSave) => void = () => process.exit(EXIT.ok);
   node.onDiskFailed = (trouble) => {
     // Why at once: what was answered before is proven, and nothing after it can be.
     log.error("stopped", { clean: false, why: trouble.message });
@@ -164,7 +165,7 @@ function onceStopped(
     }
     stopping = true;
     log.info("stopping");
-    const mostMs = STOP_MS_MAX + node.stopCheckpointMs(save);
+    const mostMs = STOP_MS_MAX + lastCheckpointMs(save, node.settings.stopCheckpointMs);
     setTimeout(() => {
       log.warn("stopped", { clean: false, why: `not done within ${mostMs} ms` });
       endNow(EXIT.ok);

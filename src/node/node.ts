@@ -9,6 +9,7 @@ import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
+import { awaitDurable } from "./await-durable.ts";
 import { awaitTurn } from "./await-turn.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import { FeederServer } from "./replication-port.ts";
@@ -30,7 +31,7 @@ import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
 import { NodeDisk } from "./disk/node-disk.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
-import { ArgumentError, DiskError, NodeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
@@ -38,7 +39,6 @@ import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
 import { machineBytes } from "./machine.ts";
 import type {
-  DiskStatus,
   HawserNode,
   LogOnDisk,
   NodeStatus,
@@ -48,7 +48,8 @@ import type {
 } from "./api.ts";
 import { NodeCore } from "./core.ts";
 import { Slices } from "./slices.ts";
-import { nodeStatus } from "./status.ts";
+import { lastCheckpoint } from "./last-checkpoint.ts";
+import { diskStatus, nodeStatus } from "./status.ts";
 import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
@@ -59,8 +60,6 @@ import type { Turn } from "./turn.ts";
 
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
-/** A checkpoint that was asked for with the stop has at least so long, ms. */
-const STOP_SAVE_MS = 5_000;
 /**
  * Serializer threads at most; each starts with its first job. Two ships, two split off or resumed, and a
  * checkpoint.
@@ -341,7 +340,7 @@ export class DaemonNode implements HawserNode {
     this.core.roles.stop();
     this.socket.close();
     // Beside the drain: replicas are fed to their end, the state changes no more.
-    const saved = this.lastCheckpoint(save);
+    const saved = lastCheckpoint(this, save);
     const lacking = await this.server.close(DRAIN_MS);
     await saved;
     this.loopTurns.close();
@@ -365,32 +364,6 @@ export class DaemonNode implements HawserNode {
     if (this.disk !== null && this.core.isKeptWhole) this.identity.stoppedComplete();
     this.lock?.free();
     return lacking.length === 0;
-  }
-
-  /** So long a checkpoint may take at a stop, ms. */
-  stopCheckpointMs(save: StopSave): number {
-    const { stopCheckpointMs } = this.settings;
-    if (save === "nosave") return 0;
-    return save === "save" ? Math.max(stopCheckpointMs, STOP_SAVE_MS) : stopCheckpointMs;
-  }
-
-  /** The log is enough without it: when it takes too long, or cannot be, the stop goes on. */
-  private async lastCheckpoint(save: StopSave): Promise<void> {
-    const { checkpointer, view } = this.core;
-    const mostMs = this.stopCheckpointMs(save);
-    // Why atBoundary: the session is stopped, so a batch that is applied in part stays so.
-    const isPossible = view.atBoundary && this.diskTrouble === null;
-    if (checkpointer === null || save === "nosave" || mostMs === 0 || !isPossible) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        checkpointer.stop(`the node stops, and it took longer than ${mostMs} ms`);
-        resolve();
-      }, mostMs);
-      checkpointer.leave(save, () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
   }
 
   // --- the log, for clients --------------------------------------------------------------------
@@ -419,30 +392,10 @@ export class DaemonNode implements HawserNode {
     return !this.backlog.takesMore && this.diskTrouble === null;
   }
 
-  /**
-   * All that was written or applied so far is durable then. On a replica a full sync may come meanwhile:
-   * then it is that state, a later one of the upstream's.
-   * @throws {ArgumentError} without a log on disk
-   * @throws {DiskError} when the disk failed, or takes nothing now
-   */
+  /** @throws {ArgumentError} without a log on disk @throws as awaitDurable() */
   async durable(): Promise<void> {
-    const { backlog, disk, role } = this;
-    if (disk === null) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
-    backlog.seal();
-    backlog.persist();
-    const { next } = backlog;
-    const swaps = this.stateGeneration;
-    backlog.wantDurable();
-    const isSwapped = (): boolean => this.stateGeneration !== swaps;
-    const isDone = (): boolean => !isSwapped() && backlog.durable >= next;
-    const isOver = (): boolean => isDone() || isSwapped() || this.diskTrouble !== null;
-    await this.until(() => isOver() || this.isStopped, Number.POSITIVE_INFINITY);
-    const trouble = this.diskTrouble;
-    if (trouble !== null) throw new DiskError(trouble.code, trouble.message);
-    if (isDone()) return;
-    if (role === "primary" || !isSwapped() || this.isStopped)
-      throw new NodeError("ERR_CLOSED", "closed, or another state came, before it was durable");
-    await this.durable();
+    if (!this.keepsLog) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
+    await awaitDurable(this);
   }
 
   relieveMemory(overBytes: number): number {
@@ -527,16 +480,7 @@ export class DaemonNode implements HawserNode {
   status(): NodeStatus {
     const address = this.address();
     const status = nodeStatus(this.core, this.target, address, this.now(), Date.now());
-    return { ...status, recovery: this.disk?.status ?? null, disk: this.diskStatus };
-  }
-
-  private get diskStatus(): DiskStatus | null {
-    const { logOnDisk, checkpoints } = this;
-    if (logOnDisk === null) return null;
-    const { newest = null, logBytes = 0 } = checkpoints?.status ?? {};
-    const checkpoint =
-      newest === null ? null : { offset: newest.position.offset, clockMs: newest.clockMs };
-    return { ...logOnDisk, checkpoint, logBytes };
+    return { ...status, recovery: this.disk?.status ?? null, disk: diskStatus(this) };
   }
 
   get logOnDisk(): LogOnDisk | null {

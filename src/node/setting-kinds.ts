@@ -23,6 +23,13 @@ export interface KindValues {
 
 export type SettingKind = keyof KindValues;
 
+/** The value of a row of this type. */
+export type ValueOf<R> = R extends { readonly choices: readonly (infer Choice)[] }
+  ? Choice
+  : R extends { readonly kind: infer Kind extends SettingKind }
+    ? KindValues[Kind]
+    : never;
+
 export interface Row {
   /** In the typed options, and in an embedder's: with its unit, bytes or ms. */
   readonly key: string;

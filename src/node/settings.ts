@@ -8,7 +8,7 @@
  * to values and back (setting-text.ts), precedence (options.ts).
  */
 import type { Address } from "../net/address.ts";
-import type { KindValues, Row, SettingKind } from "./setting-kinds.ts";
+import type { Row, ValueOf } from "./setting-kinds.ts";
 
 export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
 
@@ -394,12 +394,6 @@ type Table = typeof TABLE;
 
 export type SettingName = keyof Table;
 
-type ValueOf<R> = R extends { readonly choices: readonly (infer Choice)[] }
-  ? Choice
-  : R extends { readonly kind: infer Kind extends SettingKind }
-    ? KindValues[Kind]
-    : never;
-
 /** A value for each setting, by its key. Sizes in bytes, times in ms. */
 export type SettingValues = {
   readonly [Name in SettingName as Table[Name]["key"]]: ValueOf<Table[Name]>;
@@ -415,11 +409,7 @@ export type ChangingValues = {
 };
 
 type EmbeddedName<Command extends "primary" | "replica"> = {
-  [Name in SettingName]: Table[Name] extends { readonly embedded: infer By }
-    ? By extends "both" | Command
-      ? Name
-      : never
-    : never;
+  [Name in SettingName]: Table[Name] extends { readonly embedded: "both" | Command } ? Name : never;
 }[SettingName];
 
 /** What an embedder writes for a value: an address as a text. */

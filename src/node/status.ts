@@ -11,7 +11,15 @@ import { BATCH_HEAD_BYTES, batchClockMs } from "../wire/frame.ts";
 import { printable } from "../wire/text.ts";
 import { hostOf, type Address } from "../net/address.ts";
 import type { NodeAddress } from "../wire/messages.ts";
-import type { LinkStatus, NodeStatus, ParkedStatus, ShipStatus, UpstreamStatus } from "./api.ts";
+import type {
+  DiskStatus,
+  HawserNode,
+  LinkStatus,
+  NodeStatus,
+  ParkedStatus,
+  ShipStatus,
+  UpstreamStatus,
+} from "./api.ts";
 import type { NodeCore } from "./core.ts";
 import { hasState, isReclaiming, seedingOf } from "./roles.ts";
 
@@ -57,6 +65,18 @@ export function nodeStatus(
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,
   };
+}
+
+/** The log on disk and what a start would read; null on a node that keeps none. */
+export function diskStatus({
+  logOnDisk,
+  checkpoints,
+}: Pick<HawserNode, "logOnDisk" | "checkpoints">): DiskStatus | null {
+  if (logOnDisk === null) return null;
+  const { newest = null, logBytes = 0 } = checkpoints?.status ?? {};
+  const checkpoint =
+    newest === null ? null : { offset: newest.position.offset, clockMs: newest.clockMs };
+  return { ...logOnDisk, checkpoint, logBytes };
 }
 
 /** One connected replica. `nowMs` is monotonic, `wallMs` since 1970. */

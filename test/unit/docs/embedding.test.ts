@@ -16,7 +16,7 @@ async function run(text: string, places: Readonly<Record<string, string>>): Prom
   const printed: string[] = [];
   const console = { log: (line: string) => printed.push(line) };
   const moved = Object.entries(places).reduce((code, [from, to]) => code.replace(from, to), text);
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, @typescript-eslint/no-unsafe-type-assertion
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval
   const example = new Function(
     "Primary",
     "Replica",
