@@ -10,10 +10,10 @@
  *                          +----> follow: over
  *
  *   how long              a second is                                        it ends with
- *   of silence            the patience (--reclaim), from the start, or       what the others have
- *                         since one went away that had sent something
- *   of one that feeds     the patience without a byte of log, and no         nothing more of that one, for good;
- *                         longer than 64 KiB/s take                          what was taken stays
+ *   of silence            the patience from the start (--reclaim)            what the others have
+ *   of one that feeds     the patience without a byte of log, over all       nothing more of that one, for good;
+ *                         its connections, and no longer than 64 KiB/s       what was taken stays
+ *                         take
  *   nobody is remembered  none                                               it leads at once
  *
  * Each that feeds does so up to the end that it named, once: so the whole is bounded, whatever they send.
@@ -44,14 +44,14 @@ import type { AskSources } from "./seeding.ts";
 
 /** Between two rounds, and between two looks at one that feeds. */
 const ASK_AGAIN_MS = 1_000;
-/** For one answer at most; and at least, when the bound is near. */
-const ANSWER_MS = 5_000;
-const ANSWER_MS_MIN = 250;
+/** For one answer in the first round; twice as long in the next, and so on, but for the bound. Why not all of it
+ *  at once: who was asked at a bad moment is asked again while another is silent. */
+const ANSWER_MS_FIRST = 1_000;
+const ANSWER_MS_MAX = 5_000;
 /** What feeds slower than this on the average is given up. */
 const SLOWEST_BYTES_PER_MS = 65.536;
-/** One that feeds may be away for so long before the others are asked again, and so often for nothing. */
+/** One that feeds may be away for so long before the others are asked again, ms. */
 const AWAY_MS = 2_000;
-const TRIES_MAX = 3;
 
 export interface ReclaimPlan {
   /** Who followed it. */
@@ -100,16 +100,23 @@ export interface ReclaimingNode {
   lead(): void;
 }
 
-/** One that feeds. */
+/** How one feeds, over all connections to it. */
+interface Pace {
+  /** Where the log ended at first, and when. */
+  readonly from: number;
+  readonly sinceMs: number;
+  /** The same of the newest byte. */
+  next: number;
+  movedMs: number;
+}
+
+/** One that feeds, on a connection. */
 interface Feeding {
   readonly source: Address;
   readonly to: number;
-  /** Where the log ended, and when. */
+  readonly pace: Pace;
   readonly from: number;
   readonly records: number;
-  readonly sinceMs: number;
-  next: number;
-  movedMs: number;
 }
 
 export class ReclaimRun implements ReclaimRounds {
@@ -119,13 +126,14 @@ export class ReclaimRun implements ReclaimRounds {
   readonly #node: ReclaimingNode;
   readonly #plan: ReclaimPlan;
   readonly #deps: ReclaimDeps;
-  /** Since when those that are silent are waited for. */
-  #sinceMs = 0;
+  #startMs = 0;
   #isOver = false;
-  #answers: readonly SeedAnswer[] = [];
+  #answerMs = ANSWER_MS_FIRST;
+  /** The newest of each; who has answered and is silent now has not changed its log by that. */
+  readonly #newest = new Map<string, SeedAnswer>();
   /** Gave what they had, or could not. */
   readonly #spent = new Set<string>();
-  readonly #tries = new Map<string, number>();
+  readonly #paces = new Map<string, Pace>();
   #cancelWait: (() => void) | null = null;
   #told = "";
 
@@ -140,7 +148,7 @@ export class ReclaimRun implements ReclaimRounds {
   }
 
   start(): void {
-    this.#sinceMs = this.#deps.now();
+    this.#startMs = this.#deps.now();
     this.#round();
   }
 
@@ -152,19 +160,27 @@ export class ReclaimRun implements ReclaimRounds {
   }
 
   get #leftMs(): number {
-    return Math.max(0, this.#sinceMs + this.#plan.patienceMs - this.#deps.now());
+    return Math.max(0, this.#startMs + this.#plan.patienceMs - this.#deps.now());
   }
 
   // --- rounds -----------------------------------------------------------------------------------
 
   readonly #round = (): void => {
     if (this.#isOver) return;
-    const withinMs = Math.min(ANSWER_MS, Math.max(ANSWER_MS_MIN, this.#leftMs));
+    const withinMs = this.#answerMs;
+    this.#answerMs = Math.min(ANSWER_MS_MAX, 2 * withinMs);
     this.#deps.ask(this.#plan.peers, withinMs, (answers) => {
-      this.#answers = answers;
+      for (const answer of answers) {
+        const name = formatAddress(answer.source);
+        if (answer.state !== null || !this.#newest.has(name)) this.#newest.set(name, answer);
+      }
       this.#act();
     });
   };
+
+  get #answers(): readonly SeedAnswer[] {
+    return [...this.#newest.values()];
+  }
 
   readonly #act = (): void => {
     if (this.#isOver) return;
@@ -198,53 +214,48 @@ export class ReclaimRun implements ReclaimRounds {
   #take(source: Address, to: number): void {
     const { next, records } = this.#node;
     const nowMs = this.#deps.now();
+    const name = formatAddress(source);
+    const pace = this.#paces.get(name) ?? { from: next, sinceMs: nowMs, next, movedMs: nowMs };
+    this.#paces.set(name, pace);
     this.#node.takeFrom(source);
-    this.#watch({ source, to, from: next, records, sinceMs: nowMs, next, movedMs: nowMs });
+    this.#watch({ source, to, pace, from: next, records }, nowMs);
   }
 
   /** Until it has all; looks now and then at whether it still comes. */
-  #watch(feeding: Feeding): void {
+  #watch(feeding: Feeding, dialledMs: number): void {
     const node = this.#node;
     const cancel = this.#deps.until(
       () => node.next >= feeding.to || node.isRefused || node.isTorn,
-      () => this.#look(feeding),
+      () => this.#look(feeding, dialledMs),
     );
     this.#cancelWait = cancel;
     this.#deps.later(ASK_AGAIN_MS, () => {
       if (this.#cancelWait !== cancel) return;
       cancel();
-      this.#look(feeding);
+      this.#look(feeding, dialledMs);
     });
   }
 
-  #look(feeding: Feeding): void {
+  #look(feeding: Feeding, dialledMs: number): void {
     this.#cancelWait = null;
     const node = this.#node;
+    const { source, to, pace } = feeding;
     const nowMs = this.#deps.now();
-    if (node.next > feeding.next) Object.assign(feeding, { next: node.next, movedMs: nowMs });
+    if (node.next > pace.next) Object.assign(pace, { next: node.next, movedMs: nowMs });
     if (node.isTorn) {
       this.#count(feeding);
-      this.#fail(`--reclaim: a batch of ${formatAddress(feeding.source)} cannot be applied`);
-    } else if (node.next >= feeding.to || node.isRefused || this.#isTooSlow(feeding, nowMs))
+      this.#fail(`--reclaim: a batch of ${formatAddress(source)} cannot be applied`);
+    } else if (node.next >= to || node.isRefused || this.#isTooSlow(pace, nowMs))
       this.#end(feeding, true);
-    else if (!node.connected && nowMs - feeding.movedMs >= AWAY_MS)
-      this.#end(feeding, this.#wentAway(feeding, nowMs));
-    else this.#watch(feeding);
+    else if (!node.connected && nowMs - Math.max(dialledMs, pace.movedMs) >= AWAY_MS)
+      this.#end(feeding, false);
+    else this.#watch(feeding, dialledMs);
   }
 
-  #isTooSlow({ from, next, movedMs, sinceMs }: Feeding, nowMs: number): boolean {
+  #isTooSlow({ from, sinceMs, next, movedMs }: Pace, nowMs: number): boolean {
     const { patienceMs } = this.#plan;
     const slowestMs = (next - from) / SLOWEST_BYTES_PER_MS;
     return nowMs - movedMs >= patienceMs || nowMs - sinceMs >= patienceMs + slowestMs;
-  }
-
-  /** @returns whether it was so too often */
-  #wentAway({ source, from, next }: Feeding, nowMs: number): boolean {
-    const name = formatAddress(source);
-    const tries = next > from ? 0 : (this.#tries.get(name) ?? 0) + 1;
-    this.#tries.set(name, tries);
-    if (tries === 0) this.#sinceMs = nowMs;
-    return tries >= TRIES_MAX;
   }
 
   /** Then all are asked again: meanwhile somebody may lead. */
