@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --disks]
+ * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --disks | --reclaims]
  *
  * Runs N schedules from consecutive seeds (default 100, from 1) and prints the coverage table and the
  * speed. Exit code 1 when a checker objects, or when a fault, phase or path was never exercised.
@@ -10,6 +10,7 @@
  *   --marks          prints every count there is
  *   --log-stores     nodes have a store behind the log in memory, slow and at times damaged
  *   --disks          one node's log on a disk that crashes, instead of clusters
+ *   --reclaims       a leader that dies, and asks those that followed it when it is back, instead of clusters
  */
 import { parseArgs } from "node:util";
 import { Coverage } from "../../test/sim/coverage.ts";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     marks: { type: "boolean", default: false },
     "log-stores": { type: "boolean", default: false },
     disks: { type: "boolean", default: false },
+    reclaims: { type: "boolean", default: false },
   },
 });
 const options = {
@@ -51,9 +53,10 @@ async function main(): Promise<number> {
   const seconds = (performance.now() - startedAt) / 1000;
   const coverage = new Coverage();
   coverage.add(total.marks, total.schedules);
-  const missing = options.untilFailure || options.disks ? [] : coverage.missing();
-  if (!values.quiet && !options.disks) console.log(coverage.table());
-  if (values.marks || options.disks) console.log(coverage.all());
+  const isNoCluster = options.disks || options.reclaims;
+  const missing = options.untilFailure || isNoCluster ? [] : coverage.missing();
+  if (!values.quiet && !isNoCluster) console.log(coverage.table());
+  if (values.marks || isNoCluster) console.log(coverage.all());
   for (const what of missing) console.log(`never exercised: ${what}`);
   const speed = (total.virtualMs / 1000 / seconds).toFixed(0);
   const rate = ((total.schedules * 60) / seconds).toFixed(0);

@@ -8,6 +8,8 @@ export interface Mutant {
   readonly name: string;
   /** It is looked for on one node's disk (test/sim/disk-life.ts), not in clusters. */
   readonly isOfDisk: boolean;
+  /** What else the simulator runs with. */
+  readonly flags?: readonly string[];
   readonly edits: readonly Edit[];
 }
 

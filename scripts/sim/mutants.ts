@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
+import { RECLAIM_MUTANTS } from "./reclaim-mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
 const LIMIT_MS = 1_200_000;
@@ -35,7 +36,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
     const output = await bench.run(
       Number(values.seeds),
       LIMIT_MS,
-      mutant.isOfDisk ? ["--disks"] : [],
+      mutant.flags ?? (mutant.isOfDisk ? ["--disks"] : []),
     );
     if (output === null) return { mutant, seeds: -1, how: "no answer in time" };
     const found = /^seed (\d+) failed: (.*)$/m.exec(output);
@@ -48,7 +49,9 @@ async function judge(mutant: Mutant): Promise<Verdict> {
   }
 }
 
-const all = values.disks ? DISK_MUTANTS : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS];
+const all = values.disks
+  ? DISK_MUTANTS
+  : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS];
 const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];
 const queue = [...chosen];

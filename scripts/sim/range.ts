@@ -1,5 +1,6 @@
 /** Runs schedules of consecutive seeds: what they exercised, what failed. */
 import { DiskLife } from "../../test/sim/disk-life.ts";
+import { ReclaimLife } from "../../test/sim/reclaim-life.ts";
 import { Simulation } from "../../test/sim/simulation.ts";
 
 export interface RangeOptions {
@@ -12,6 +13,8 @@ export interface RangeOptions {
   readonly logStores: boolean;
   /** One node's log on a disk that crashes, instead of clusters. */
   readonly disks: boolean;
+  /** A leader that dies again and again, and those that follow it, instead of clusters. */
+  readonly reclaims: boolean;
 }
 
 /** A run of a seed, whatever is simulated. */
@@ -39,7 +42,7 @@ const TRACE_LINES = 60;
 export function runRange(first: number, count: number, options: RangeOptions): RangeResult {
   const result: RangeResult = { schedules: 0, virtualMs: 0, failed: [], marks: new Map() };
   for (let seed = first; seed < first + count; seed++) {
-    const sim = options.disks ? diskRun(seed, options) : clusterRun(seed, options);
+    const sim = runOf(options)(seed, options);
     try {
       sim.run();
     } catch (error) {
@@ -52,6 +55,11 @@ export function runRange(first: number, count: number, options: RangeOptions): R
     if (result.failed.length > 0 && options.untilFailure) break;
   }
   return result;
+}
+
+function runOf(options: RangeOptions): (seed: number, options: RangeOptions) => Run {
+  if (options.reclaims) return reclaimRun;
+  return options.disks ? diskRun : clusterRun;
 }
 
 function clusterRun(seed: number, { trace, logStores }: RangeOptions): Run {
@@ -75,6 +83,14 @@ function diskRun(seed: number, { trace }: RangeOptions): Run {
   return { seed, lines, marks, run: () => life.run(), nowMs: () => life.nowMs, figures };
 }
 
+function reclaimRun(seed: number, { trace }: RangeOptions): Run {
+  const life = new ReclaimLife(seed);
+  life.verbose = trace;
+  const { lines, marks } = life;
+  const nowMs = (): number => life.clock.nowMs;
+  return { seed, lines, marks, run: () => life.run(), nowMs, figures: () => life.figures() };
+}
+
 export function addResult(total: RangeResult, part: RangeResult): void {
   total.schedules += part.schedules;
   total.virtualMs += part.virtualMs;
@@ -95,6 +111,6 @@ function report(sim: Run, error: unknown, options: RangeOptions): void {
   if (!options.trace) console.log(sim.lines.slice(-TRACE_LINES).join("\n"));
   console.log(`\nseed ${sim.seed} failed at ${sim.nowMs().toFixed(3)} ms: ${text}`);
   console.log(`  nodes: ${sim.figures()}`);
-  const kind = `${options.logStores ? " --log-stores" : ""}${options.disks ? " --disks" : ""}`;
+  const kind = `${options.logStores ? " --log-stores" : ""}${options.disks ? " --disks" : ""}${options.reclaims ? " --reclaims" : ""}`;
   console.log(`  replay: npm run sim -- --seeds 1 --first ${sim.seed}${kind} --trace\n`);
 }

@@ -2,8 +2,8 @@
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import type { SessionShell, SocketUser } from "../../src/replica/deps.ts";
 import { CHUNK_HEAD_BYTES, chunkSum, sealChunkHead } from "../../src/wire/frame.ts";
-import type { Connection } from "./network.ts";
-import type { SimNode } from "./sim-node.ts";
+import type { Random } from "../../tools/random.ts";
+import type { Connection, Host, Network } from "./network.ts";
 
 const CONNECT_MS = 5_000;
 const LINGER_MS = 10_000;
@@ -25,15 +25,30 @@ function tell({ bytes, number, from, to, at, bit }: Lie): void {
   sealChunkHead(bytes, from - CHUNK_HEAD_BYTES, number, to - from, sum);
 }
 
+/** A node, as its sockets use it. */
+export interface SocketNode extends Host {
+  readonly world: {
+    readonly net: Network;
+    readonly random: Random;
+    node(name: string): SocketNode | undefined;
+  };
+  readonly dead: boolean;
+  lie: Lie | null;
+  now(): number;
+  /** Until a turn of its loop is over. */
+  turnMs(): number;
+  accept(connection: Connection): void;
+}
+
 /** A socket's writing side with a link behind it. */
 export class SimOut implements LinkOut {
   taker: Link | null = null;
   readonly connection: Connection;
-  private readonly node: SimNode;
+  private readonly node: SocketNode;
   private pending: { bytes: Uint8Array; from: number; to: number }[] = [];
   private ended = false;
 
-  constructor(node: SimNode, connection: Connection) {
+  constructor(node: SocketNode, connection: Connection) {
     this.node = node;
     this.connection = connection;
   }
@@ -75,7 +90,7 @@ export class SimOut implements LinkOut {
 
 /** The socket of a session or an inquiry (src/node/upstream-socket.ts). */
 export class SimShell implements SessionShell {
-  private readonly node: SimNode;
+  private readonly node: SocketNode;
   private connection: Connection | null = null;
   private generation = 0;
   private stepWanted = false;
@@ -84,7 +99,7 @@ export class SimShell implements SessionShell {
   private readonly user: () => SocketUser;
 
   /** `target` names the node to dial, `user` hears what comes of it. */
-  constructor(node: SimNode, target: () => string, user: () => SocketUser) {
+  constructor(node: SocketNode, target: () => string, user: () => SocketUser) {
     this.node = node;
     this.target = target;
     this.user = user;
@@ -113,7 +128,7 @@ export class SimShell implements SessionShell {
     });
   }
 
-  private open(connection: Connection, feeding: SimNode, current: () => boolean): void {
+  private open(connection: Connection, feeding: SocketNode, current: () => boolean): void {
     const { node } = this;
     let opened = false;
     this.connection = connection;

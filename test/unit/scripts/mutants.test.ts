@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
+import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
 import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
-const ALL = [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS].map(
+const ALL = [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS].map(
   (mutant) => [mutant.name, mutant] as const,
 );
 

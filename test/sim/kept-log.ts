@@ -1,0 +1,125 @@
+/**
+ * What is behind the log of a simulated leader that dies, as far as its next start can tell: batches, how
+ * many of them are synced, and under which names they were written. No files: those are disk-life.ts's.
+ */
+import type { LogName } from "../../src/log/history.ts";
+import type { LogStore, ReadAnswer, SealedLog } from "../../src/log/log-store.ts";
+import type { Random } from "../../tools/random.ts";
+import { batchLength } from "../../src/wire/frame.ts";
+
+/** The process that runs on it; nothing comes of it any more when that is gone. */
+export interface KeepingNode {
+  readonly random: Random;
+  after(ms: number, run: () => void): void;
+  name(): LogName;
+}
+
+/** A sync by itself, and one that somebody waits for, take up to this, ms. */
+const SYNC_MS = 1_000;
+const WANTED_MS = 300;
+const WRITE_MS = 20;
+
+export class KeptLog implements LogStore {
+  readonly wantsSharedMemory = false;
+  readonly first: number = Number.POSITIVE_INFINITY;
+  readonly takesMore = true;
+  written = 0;
+  durable = 0;
+  /** Whole, in order, from offset 0. */
+  batches: Buffer[] = [];
+  names: { readonly from: number; readonly name: LogName }[] = [];
+  /** It has a state that a snapshot brought: this log is of no use any more. */
+  isReplaced = false;
+  #node: KeepingNode | null = null;
+  #moved: (() => void)[] = [];
+
+  get end(): number {
+    return this.batches.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** A log file begins at the end. */
+  begin(node: KeepingNode): void {
+    this.#node = node;
+    this.written = this.durable = this.end;
+    this.names.push({ from: this.end, name: node.name() });
+  }
+
+  /** The process dies, or the machine with it. @returns bytes that are lost */
+  die(isMachine: boolean, random: Random): number {
+    this.#node = null;
+    this.#moved = [];
+    const { end } = this;
+    const least = isMachine ? this.durable : this.written;
+    const most = least + Math.floor((end - least + 1) * random.fraction());
+    let at = end;
+    while (at > most && at > least) at -= this.batches.pop()!.length;
+    this.names = this.names.filter(({ from }) => from <= at);
+    return end - at;
+  }
+
+  persist(log: SealedLog): void {
+    const node = this.#node;
+    if (node === null) return;
+    for (let { end } = this; end < log.next;) {
+      const { bytes, start } = log.segmentAt(end);
+      const length = batchLength(bytes, end - start);
+      this.batches.push(Buffer.from(bytes.subarray(end - start, end - start + length)));
+      end += length;
+    }
+    const { next } = log;
+    node.after(WRITE_MS * node.random.fraction(), () => {
+      this.written = Math.max(this.written, next);
+      this.#tell();
+    });
+    this.#sync(next, SYNC_MS);
+  }
+
+  want(offset: number): void {
+    this.#sync(offset, WANTED_MS);
+  }
+
+  rename(offset: number, done: () => void): void {
+    const node = this.#node;
+    if (node === null) return;
+    const name = node.name();
+    node.after(WRITE_MS * node.random.fraction(), () => {
+      this.written = Math.max(this.written, offset);
+      this.durable = Math.max(this.durable, offset);
+      this.names.push({ from: offset, name });
+      this.#tell();
+      done();
+    });
+  }
+
+  read(_offset: number, done: (answer: ReadAnswer) => void): void {
+    this.#node?.after(1, () => done({ kind: "gone" }));
+  }
+
+  chainAt(_offset: number, done: (chain: number) => void): void {
+    this.#node?.after(1, () => done(-1));
+  }
+
+  restart(): void {
+    this.isReplaced = true;
+    this.#node = null;
+    this.written = this.durable = Number.POSITIVE_INFINITY;
+  }
+
+  onMoved(moved: () => void): void {
+    this.#moved.push(moved);
+  }
+
+  #sync(offset: number, withinMs: number): void {
+    const node = this.#node;
+    node?.after(WRITE_MS + withinMs * node.random.fraction(), () => {
+      if (this.isReplaced) return;
+      this.written = Math.max(this.written, offset);
+      this.durable = Math.max(this.durable, offset);
+      this.#tell();
+    });
+  }
+
+  #tell(): void {
+    for (const moved of this.#moved) moved();
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * The lives of a leader whose disk loses what was not synced, and of those that follow it: writes, links
+ * that are cut, a death, things that happen meanwhile, and a start that asks (src/node/reclaiming.ts).
+ *
+ *   checked when it leads again                                  when it follows
+ *   all that it has is durable                                   somebody was promoted meanwhile
+ *   before the bound: everybody who followed it has answered     it is remembered
+ *   nobody that it could reach has more of its log
+ *   it took no snapshot; nobody of a higher term was in reach
+ *
+ *   in the end: all that follow it have its log, and its state
+ *
+ * Owns: one life. Does not own: files (disk-life.ts), clusters and all their faults (simulation.ts).
+ */
+import { HawserError } from "../../src/errors.ts";
+import { decideResume } from "../../src/primary/resume.ts";
+import { Random } from "../../tools/random.ts";
+import { Clock, SimError } from "./clock.ts";
+import { Network } from "./network.ts";
+import { Member, Remembered } from "./reclaim-member.ts";
+import { drawRecord } from "./workload.ts";
+
+const WORKLOAD = { keys: 60, valueMax: 200, largeEvery: 40, largeMax: 3_000 };
+const QUALITY = { jitterMs: 2, rate: 2_000, pieceMax: 4_096, flipEvery: 0, capacity: 65_536 };
+const ROUNDS_MAX = 4;
+/** A round of questions, three tries of one that feeds, a sync: longer than the bound, ms. */
+const BEYOND_BOUND_MS = 30_000;
+const EQUAL_MS = 120_000;
+const LINES_KEPT = 400;
+
+/** A start of the leader. */
+interface Start {
+  readonly atMs: number;
+  readonly reclaimMs: number;
+  /** Who followed it, by name. */
+  readonly followers: readonly string[];
+  /** Somebody said REPLICAOF NO ONE. */
+  isForced: boolean;
+  isOver: boolean;
+}
+
+export class ReclaimLife {
+  readonly seed: number;
+  readonly random: Random;
+  readonly clock: Clock = new Clock();
+  readonly net: Network;
+  readonly marks = new Map<string, number>();
+  readonly lines: string[] = [];
+  verbose = false;
+  readonly members = new Map<string, Member>();
+  readonly #kept = new Remembered();
+  /** Cut off from the leader at any time since it was started. */
+  readonly #cut = new Set<string>();
+  #promoted: Member | null = null;
+  #start: Start | null = null;
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    const latencyMs = this.random.pick([0.1, 1, 20, 100]);
+    this.net = new Network(this.clock, this.random, { ...QUALITY, latencyMs }, () => undefined);
+    this.clock.after = () => this.#look();
+  }
+
+  run(): void {
+    const { random } = this;
+    this.#startLeader();
+    const count = random.between(1, 5);
+    for (let n = 1; n <= count; n++) {
+      const above = n > 1 && random.fraction() < 0.2 ? `r${random.between(1, n)}` : "a";
+      const member = new Member(this, `r${n}`, above, null);
+      this.members.set(member.name, member);
+      member.start();
+    }
+    this.clock.run(this.clock.nowMs + 2_000);
+    for (let round = random.between(1, ROUNDS_MAX + 1); round > 0; round--) {
+      this.#write(this.#leader, random.between(5, 60));
+      this.#die();
+      this.#meanwhile();
+      this.#startAgain();
+      this.#converge();
+      if (this.#promoted !== null || this.#kept.log.isReplaced) return;
+    }
+  }
+
+  // --- as the world of its members ---------------------------------------------------------------
+
+  node(name: string): Member | undefined {
+    return this.members.get(name);
+  }
+
+  mark(what: string): void {
+    this.marks.set(what, (this.marks.get(what) ?? 0) + 1);
+  }
+
+  say(text: string): void {
+    const line = `${this.clock.nowMs.toFixed(3).padStart(12)} ${text}`;
+    this.lines.push(line);
+    if (this.lines.length > 2 * LINES_KEPT) this.lines.splice(0, LINES_KEPT);
+    if (this.verbose) console.log(line);
+  }
+
+  figures(): string {
+    return [...this.members.values()]
+      .map(({ name, core, dead }) => {
+        const what = dead ? "dead" : core.roles.now.kind;
+        return `${name} ${what} ${core.identity.rank.term}.${core.identity.rank.run} at ${core.backlog.next}`;
+      })
+      .join("; ");
+  }
+
+  get #leader(): Member {
+    return this.members.get("a")!;
+  }
+
+  get #others(): Member[] {
+    return [...this.members.values()].filter(({ name, dead }) => name !== "a" && !dead);
+  }
+
+  // --- what happens ------------------------------------------------------------------------------
+
+  #startLeader(reclaimMs = 0): void {
+    const leader = new Member(this, "a", "", this.#kept);
+    this.members.set("a", leader);
+    const peers = this.#kept.memory.peers.map(({ host }) => host);
+    this.say(`a starts at ${this.#kept.log.end}, asks ${peers.join()} for ${reclaimMs} ms`);
+    leader.open(reclaimMs);
+    this.#start = {
+      atMs: this.clock.nowMs,
+      reclaimMs,
+      followers: peers,
+      isForced: reclaimMs === 0,
+      isOver: leader.core.reclaiming === null,
+    };
+    leader.start();
+  }
+
+  /** Clients write, links are cut and come back. */
+  #write(node: Member, bursts: number): void {
+    const { random } = this;
+    for (; bursts > 0 && !node.dead; bursts--) {
+      node.run(() => {
+        for (let n = random.between(1, 8); n > 0; n--) {
+          try {
+            drawRecord(random, WORKLOAD, node.wallClock()).change(node.keys);
+          } catch (error) {
+            if (!(error instanceof HawserError)) throw error;
+          }
+        }
+        node.core.turn.want();
+      });
+      if (random.fraction() < 0.1) this.#cutOff(random.between(50, 3_000));
+      this.clock.run(this.clock.nowMs + random.between(1, 120));
+    }
+  }
+
+  /** Somebody and the leader do not reach each other for a while. */
+  #cutOff(forMs: number): void {
+    const others = this.#others;
+    if (others.length === 0) return;
+    const other = this.random.pick(others);
+    const ways = [`a>${other.name}`, `${other.name}>a`];
+    for (const way of ways) this.net.blocked.add(way);
+    this.#cut.add(other.name);
+    for (const connection of this.net.standing) {
+      const names = connection.hosts.map(({ name }) => name);
+      if (names.includes("a") && names.includes(other.name)) connection.destroy(0, true);
+    }
+    this.say(`a and ${other.name} are apart for ${forMs} ms`);
+    this.mark("reclaim: cut off");
+    this.clock.in(forMs, () => {
+      for (const way of ways) this.net.blocked.delete(way);
+      if (!ways.some((way) => this.net.blocked.has(way))) this.say(`a and ${other.name} meet`);
+    });
+  }
+
+  #die(): void {
+    const { random } = this;
+    const isMachine = random.fraction() < 0.8;
+    this.#leader.kill();
+    const lost = this.#kept.log.die(isMachine, random);
+    this.say(`a dies (${isMachine ? "machine" : "process"}), ${lost} bytes of its log are lost`);
+    if (lost > 0) this.mark("reclaim: log lost");
+    this.clock.run(this.clock.nowMs + random.between(0, 3_000));
+  }
+
+  #meanwhile(): void {
+    const { random } = this;
+    if (this.#others.length > 1 && random.fraction() < 0.2) {
+      const gone = random.pick(this.#others);
+      this.say(`${gone.name} is gone for good`);
+      gone.kill();
+    }
+    if (this.#others.length > 0 && random.fraction() < 0.2)
+      this.#promote(random.pick(this.#others));
+    this.#cut.clear();
+    for (const way of this.net.blocked) this.#cut.add(way.replace(/^a>|>a$/g, ""));
+    while (random.fraction() < 0.3) this.#cutOff(random.pick([100, 2_000, 90_000]));
+  }
+
+  #promote(heir: Member): void {
+    if (heir.core.roles.promote(false, () => undefined) !== null) return;
+    this.#promoted = heir;
+    this.say(`${heir.name} is promoted`);
+    this.clock.run(this.clock.nowMs + 500);
+    this.#write(heir, this.random.between(0, 10));
+    for (const other of this.#others)
+      if (other !== heir && this.random.fraction() < 0.7)
+        other.run(() => void other.core.roles.follow("replicaof", { host: heir.name, port: 1 }));
+    this.clock.run(this.clock.nowMs + this.random.between(0, 3_000));
+  }
+
+  #startAgain(): void {
+    const { random, clock } = this;
+    const reclaimMs = random.pick([300, 5_000, 60_000]);
+    this.#startLeader(reclaimMs);
+    while (random.fraction() < 0.2 && !this.#start!.isOver) {
+      clock.run(clock.nowMs + random.between(0, 600));
+      if (this.#start!.isOver || this.#leader.dead) break;
+      this.mark("reclaim: died in it");
+      this.#die();
+      this.#startLeader(reclaimMs);
+    }
+    if (random.fraction() < 0.1) {
+      clock.run(clock.nowMs + random.between(0, reclaimMs));
+      if (!this.#start!.isOver) {
+        this.#start!.isForced = true;
+        this.mark("reclaim: forced");
+        this.#leader.run(() => void this.#leader.core.roles.promote(false, () => undefined));
+      }
+    }
+    const isOver = (): boolean => this.#start!.isOver;
+    if (isOver() || clock.run(this.#start!.atMs + reclaimMs + BEYOND_BOUND_MS, isOver)) return;
+    throw new SimError(`it still waits: ${this.#leader.core.reclaiming?.why ?? ""}`);
+  }
+
+  // --- what must be so ---------------------------------------------------------------------------
+
+  /** After every event. */
+  #look(): void {
+    const start = this.#start;
+    if (start === null || start.isOver) return;
+    const { core } = this.#leader;
+    const { kind } = core.roles.now;
+    if (core.roles.swaps > 0) throw new SimError("it took a snapshot");
+    if (kind === "leading") this.#checkLeading(start);
+    else if (kind === "following") this.#checkFollowing();
+    else return;
+    start.isOver = true;
+    const taken = core.feeder.counters.get("reclaimed_bytes");
+    if (taken > 0) this.mark("reclaim: log came back");
+    this.say(`a is ${kind}, ${taken} bytes came back`);
+  }
+
+  #checkLeading({ atMs, reclaimMs, followers, isForced }: Start): void {
+    const { core, heard } = this.#leader;
+    this.mark("reclaim: leads");
+    if (isForced) return;
+    const { durable } = this.#kept.log;
+    if (durable < core.backlog.next)
+      throw new SimError(`it leads at ${core.backlog.next}, and ${durable} is durable`);
+    const isEarly = this.clock.nowMs < atMs + reclaimMs;
+    if (!isEarly) this.mark("reclaim: bound passed");
+    for (const name of followers) {
+      if (isEarly && !heard.has(name)) throw new SimError(`${name} had not answered`);
+      const other = this.members.get(name);
+      if (other === undefined || other.dead || this.#cut.has(name)) continue;
+      if (reclaimMs < 5_000) continue;
+      this.#checkNotAhead(other);
+      if (other.core.identity.rank.term > core.identity.rank.term)
+        throw new SimError(`${name} is in a higher term`);
+    }
+  }
+
+  /** What it has is on the leader too, unless it could not be fed from. */
+  #checkNotAhead(other: Member): void {
+    const { core } = this.#leader;
+    const { backlog, identity } = other.core;
+    const { role, history, lineage } = core.view;
+    const { next, chain } = backlog;
+    const chainAt = (offset: number): number => core.backlog.chainAt(offset);
+    const first = core.backlog.oldest;
+    const decision = decideResume(
+      { role, history, lineage, first, next: core.backlog.next, empty: false, chainAt },
+      {
+        position: { history: identity.history, offset: next, chain },
+        lineage: identity.lineage,
+        hasData: true,
+        consent: "none",
+        shipWanted: "no",
+      },
+    );
+    if (decision.case !== "diverged") return;
+    // It had gone another way before, or its memory did not reach back to our end.
+    if (decision.fork < core.backlog.next || backlog.oldest > decision.fork) return;
+    throw new SimError(
+      `${other.name} has ${decision.discardBytes} bytes that the leader left there`,
+    );
+  }
+
+  #checkFollowing(): void {
+    this.mark("reclaim: follows");
+    if (this.#promoted === null) throw new SimError("it follows, and nobody was promoted");
+    if (this.#kept.memory.role?.role !== "replica") throw new SimError("it is not remembered");
+  }
+
+  /** All links stand again: those below the leader become as it is. */
+  #converge(): void {
+    this.net.blocked.clear();
+    const leader = this.#leader;
+    if (leader.core.roles.now.kind !== "leading") return;
+    const below = this.#others.filter((other) => this.#rootOf(other) === leader);
+    const isEqual = (other: Member): boolean =>
+      other.core.backlog.next === leader.core.backlog.next &&
+      other.core.backlog.chain === leader.core.backlog.chain &&
+      other.core.session.state.kind === "streaming";
+    const areEqual = (): boolean => below.every(isEqual);
+    if (!areEqual() && !this.clock.run(this.clock.nowMs + EQUAL_MS, areEqual))
+      throw new SimError(`not equal: ${this.figures()}`);
+    for (const other of below)
+      if (other.digest() !== leader.digest()) throw new SimError(`${other.name} has another state`);
+  }
+
+  #rootOf(member: Member): Member | null {
+    let at: Member | undefined = member;
+    for (let depth = 0; depth < 10 && at !== undefined; depth++) {
+      if (at.dead) return null;
+      if (at.upstream === "") return at;
+      at = this.members.get(at.upstream);
+    }
+    return null;
+  }
+}
