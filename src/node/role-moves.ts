@@ -295,20 +295,20 @@ export class RoleMoves {
     if (from.kind !== "reclaiming") {
       const begins = identity.promote(backlog);
       backlog.rename();
-      backlog.beginHistory(begins);
-      this.#open(from);
+      this.#open(from, begins);
       return;
     }
-    backlog.beginHistory(identity.reopen(backlog));
+    const begins = identity.reopen(backlog);
     // Why it waits: as any start, it opens with a history that is on the disk.
-    backlog.rename(() => this.#open(from));
+    backlog.rename(() => this.#open(from, begins));
   }
 
   /** The history that it leads has begun, unless it became something else meanwhile. */
-  #open(from: roles.Promoting["from"]): void {
+  #open(from: roles.Promoting["from"], begins: NodeRecord): void {
     const { identity, completeness, backlog, turn } = this.#parts;
     const before = this.#role;
     if (before.kind !== "promoting" || before.from !== from) return;
+    backlog.beginHistory(begins);
     this.#become(roles.toLeading(before));
     completeness.leads();
     if (from.kind !== "reclaiming")

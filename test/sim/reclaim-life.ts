@@ -214,9 +214,9 @@ export class ReclaimLife {
     const { random, clock } = this;
     const reclaimMs = random.pick([300, 5_000, 60_000]);
     this.#startLeader(reclaimMs);
-    while (random.fraction() < 0.2 && !this.#start!.isOver) {
+    for (let deaths = 0; deaths < 3 && random.fraction() < 0.2; deaths++) {
       clock.run(clock.nowMs + random.between(0, 600));
-      if (this.#start!.isOver || this.#leader.dead) break;
+      if (this.#start!.isOver) break;
       this.mark("reclaim: died in it");
       this.#die();
       this.#startLeader(reclaimMs);

@@ -198,7 +198,7 @@ export class Member implements SocketNode, TurnShell {
       const found = { hasState, incompleteTo: null } as RecoveredNode;
       const plan = planReclaim(core.roles, core.identity, found, reclaimMs);
       if (plan !== null) core.reclaim(plan);
-      core.roles.recovered(end);
+      core.roles.recovered();
     } else {
       kept.firstHistory = core.identity.history;
       log.names = [];
@@ -219,7 +219,7 @@ export class Member implements SocketNode, TurnShell {
   #replay({ log, firstHistory }: Remembered): void {
     const { backlog, state } = this.core;
     backlog.begin(0, chainStart(firstHistory));
-    const replay = new LogReplay(backlog, state, null);
+    const replay = new LogReplay(backlog, state, null, () => undefined);
     for (const bytes of log.batches) {
       replay.batchHead(bytes, 0, bytes.length);
       replay.batchBytes(bytes, BATCH_HEAD_BYTES, bytes.length);

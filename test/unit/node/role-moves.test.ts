@@ -449,14 +449,14 @@ describe("reclaiming", () => {
       "hang up: it leads again",
       "drop rest",
       "session at the log",
-      `begins ${node.identity.history.slice(-2)} at 7`,
       "rename log",
     ]);
     expect([node.kind, rounds.stops]).toEqual(["promoting", 1]);
+    const begins = `begins ${node.identity.history.slice(-2)} at 7`;
     node.renames.shift()!();
     expect([node.kind, node.done()]).toEqual([
       "leading",
-      ["complete", "drop links: this node was promoted", "changed"],
+      [begins, "complete", "drop links: this node was promoted", "changed"],
     ]);
     expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
   });
