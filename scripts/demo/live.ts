@@ -1,8 +1,8 @@
 /**
- * `npm run demo`: a primary and two replicas to play with, a trickle of writes, and a live status
- * until Ctrl-C.
+ * `npm run demo`: a primary and two replicas to play with, each on a directory, a trickle of writes, and a
+ * live status until Ctrl-C. A node that is killed (SIGKILL) comes back on its directory.
  *
- * Owns: the trickle and the picture. Does not own: processes, text.
+ * Owns: the trickle, the picture, starting again. Does not own: processes, text.
  */
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,7 @@ import type { NodeStatus } from "../../src/node/api.ts";
 import type { Daemon, Fleet } from "../../tools/processes.ts";
 import { Random } from "../../tools/random.ts";
 import { errorText } from "../../tools/wait.ts";
+import { demoDirectory } from "./directory.ts";
 import { Prose } from "./text.ts";
 
 const PORTS = [6380, 6381, 6382] as const;
@@ -19,6 +20,8 @@ const DRAW_EVERY_MS = 1000;
 /** Without a terminal to redraw, every so many pictures one is printed. */
 const PRINT_EVERY = 10;
 const LINES = 500;
+/** How long a node that was killed is seen to be down. */
+const DOWN_MS = 3000;
 
 const HELP = `
 Talk to them, from another terminal:
@@ -31,6 +34,7 @@ Talk to them, from another terminal:
   redis-cli -p 6382 replicaof no one         promote; then follow again:
   redis-cli -p 6382 replicaof 127.0.0.1 6380
   node dist/daemon/main.js status 127.0.0.1:6380 --watch
+  kill -9 PID                                the node comes back, with its data
 
 Ctrl-C stops all three.
 `;
@@ -42,16 +46,60 @@ export async function runLive(fleet: Fleet, stopped: AbortSignal): Promise<void>
     await mustBeFree(port + REPL_PORT_DISTANCE);
   }
   const [one, two, three] = PORTS.map(String) as [string, string, string];
-  const primary = ["primary", "--port", one, "--repl-port", replPort(one)];
-  const nodes = [await fleet.node("primary", primary)];
-  for (const port of [two, three]) {
-    const replica = ["replica", "--of", `127.0.0.1:${one}`, "--port", port];
-    nodes.push(await fleet.node(`replica ${port}`, [...replica, "--repl-port", replPort(port)]));
-  }
+  const places = [new Place(fleet, "primary", ["primary", "--port", one])];
+  for (const port of [two, three])
+    places.push(
+      new Place(fleet, `replica ${port}`, ["replica", "--of", `127.0.0.1:${one}`, "--port", port]),
+    );
+  for (const place of places) await place.start();
   console.log(`hawser: a primary on port ${one}, replicas on ${two} and ${three}`);
   console.log(HELP);
-  const trickle = new Trickle(nodes);
-  await Promise.all([trickle.run(stopped), drawUntil(stopped, nodes, trickle)]);
+  const trickle = new Trickle(places);
+  await Promise.all([
+    trickle.run(stopped),
+    drawUntil(stopped, places, trickle),
+    ...places.map((place) => place.keepUp(stopped)),
+  ]);
+}
+
+/** A node's place: its ports and its directory, with one process after the other in it. */
+class Place {
+  node!: Daemon;
+  readonly #fleet: Fleet;
+  readonly #name: string;
+  readonly #args: readonly string[];
+
+  constructor(fleet: Fleet, name: string, args: readonly string[]) {
+    this.#fleet = fleet;
+    this.#name = name;
+    const dir = demoDirectory(fleet);
+    this.#args = [...args, "--repl-port", replPort(args.at(-1)!), "--dir", dir];
+  }
+
+  async start(): Promise<void> {
+    this.node = await this.#fleet.node(this.#name, this.#args);
+  }
+
+  /** Until `stopped`: whatever kills it, it comes back; what was told to stop stays down. */
+  async keepUp(stopped: AbortSignal): Promise<void> {
+    while (!stopped.aborted) {
+      await pause(DRAW_EVERY_MS, stopped);
+      if (this.node.exit?.signal === "SIGKILL") await this.#comeBack(stopped);
+    }
+  }
+
+  async #comeBack(stopped: AbortSignal): Promise<void> {
+    await pause(DOWN_MS, stopped);
+    if (stopped.aborted) return;
+    await this.start().catch((error: unknown) => {
+      if (!stopped.aborted) throw error;
+    });
+  }
+}
+
+/** Ends early when `stopped`. */
+async function pause(ms: number, stopped: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: stopped }).catch(() => undefined);
 }
 
 function replPort(port: string): string {
@@ -75,12 +123,12 @@ async function mustBeFree(port: number): Promise<void> {
 class Trickle {
   written = 0;
   trouble = "";
-  readonly #nodes: readonly Daemon[];
+  readonly #places: readonly Place[];
   readonly #prose = new Prose(1);
   readonly #random = new Random(Date.now());
 
-  constructor(nodes: readonly Daemon[]) {
-    this.#nodes = nodes;
+  constructor(places: readonly Place[]) {
+    this.#places = places;
   }
 
   async run(stopped: AbortSignal): Promise<void> {
@@ -89,26 +137,26 @@ class Trickle {
       try {
         const line = this.#prose.sentence(this.#random);
         const key = `demo:line:${(this.written % LINES) + 1}`;
-        await this.#nodes[at]!.call("SET", key, line);
+        await this.#places[at]!.node.call("SET", key, line);
         this.written++;
         this.trouble = "";
       } catch (error) {
-        this.trouble = `${this.#nodes[at]!.name}: ${errorText(error)}`;
-        at = (at + 1) % this.#nodes.length;
+        this.trouble = `${this.#places[at]!.node.name}: ${errorText(error)}`;
+        at = (at + 1) % this.#places.length;
       }
-      await sleep(WRITE_EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
+      await pause(WRITE_EVERY_MS, stopped);
     }
   }
 }
 
 async function drawUntil(
   stopped: AbortSignal,
-  nodes: readonly Daemon[],
+  places: readonly Place[],
   trickle: Trickle,
 ): Promise<void> {
   let drawn = 0;
   for (let round = 0; !stopped.aborted; round++) {
-    const lines = await Promise.all(nodes.map(describeNode));
+    const lines = await Promise.all(places.map(({ node }) => describeNode(node)));
     const trouble = trickle.trouble === "" ? "" : `   last refusal: ${trickle.trouble}`;
     lines.push(`${trickle.written} lines written${trouble}`);
     if (process.stdout.isTTY) {
@@ -118,7 +166,7 @@ async function drawUntil(
     } else if (round % PRINT_EVERY === 0) {
       console.log(lines.join("\n"));
     }
-    await sleep(DRAW_EVERY_MS, undefined, { signal: stopped }).catch(() => undefined);
+    await pause(DRAW_EVERY_MS, stopped);
   }
 }
 
@@ -127,7 +175,7 @@ function fit(line: string): string {
 }
 
 async function describeNode(node: Daemon): Promise<string> {
-  const name = `127.0.0.1:${node.port}`;
+  const name = `127.0.0.1:${node.port} (${node.pid})`;
   try {
     return `${name}  ${describeStatus(await node.status())}`;
   } catch (error) {

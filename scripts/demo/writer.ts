@@ -18,13 +18,18 @@ export class Writer {
   recordsWritten = 0;
   /** Bytes of keys and values in them. */
   bytesWritten = 0;
-  readonly #client: RespClient;
+  #client: RespClient;
   readonly #prose: Prose;
 
   constructor(client: RespClient, prose: Prose, keys: number) {
     this.#client = client;
     this.#prose = prose;
     this.editions = new Uint8Array(keys);
+  }
+
+  /** Goes on with another connection. */
+  use(client: RespClient): void {
+    this.#client = client;
   }
 
   /** Keys that exist. */

@@ -13,7 +13,7 @@ test("e2e: demo --check => exit 0, every check ok, one line of figures", async (
     expect(demo.stdout + demo.errorLines.join("\n")).not.toContain("FAILED");
     expect(code).toBe(0);
     expect(demo.stdout).toMatch(
-      /\ndemo: \d+ records, [\d.]+ MB, 4 full syncs, 1 partial sync, [\d.]+ s\n$/,
+      /\ndemo: \d+ records, [\d.]+ MB, 4 full syncs, 3 partial syncs, [\d.]+ s\n$/,
     );
   } finally {
     await demo.stop();
