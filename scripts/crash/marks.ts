@@ -9,12 +9,15 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { RespClient } from "../../tools/resp-client.ts";
-import type { Writer } from "./writer.ts";
+import type { Ledger } from "./ledger.ts";
 
 const EVERY_MS = 5;
 
 /** Raises the floors of the writers until the connection ends. @returns how often */
-export async function raiseFloors(port: number, writers: readonly Writer[]): Promise<number> {
+export async function raiseFloors(
+  port: number,
+  writers: readonly { readonly ledger: Ledger }[],
+): Promise<number> {
   const client = await RespClient.connect(port);
   let times = 0;
   try {

@@ -30,6 +30,7 @@ import type { Checkpointer, StopSave } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
 import { NodeDisk } from "./disk/node-disk.ts";
+import { makeStartRoom } from "./disk/start-room.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import { ArgumentError } from "../errors.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
@@ -81,6 +82,7 @@ export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
   const { dir } = options;
   if (dir === "") return new DaemonNode(options, logger, null);
   openDirectory(dir);
+  makeStartRoom(dir);
   const lock = new DirectoryLock(dir);
   try {
     return new DaemonNode(options, logger, lock);

@@ -57,7 +57,6 @@ export class Catalog {
     this.#manifest = manifest;
     this.#folder = tree.make(generationName(manifest.generation));
     for (const number of logFileNumbers(this.#folder, manifest.firstLog)) this.#learn(number);
-    keepReserve(tree.root);
   }
 
   /** What is written now. */
@@ -164,8 +163,8 @@ export class Catalog {
     return this.#dropCopies() || this.retain(needs, true) || this.#dropOlderCheckpoint();
   }
 
-  /** There is room again. @throws {DiskError} */
-  roomAgain(): void {
+  /** There is a reserve for the next time, as far as there is room. @throws {DiskError} */
+  keepRoom(): void {
     keepReserve(this.#tree.root);
   }
 

@@ -87,6 +87,8 @@ export class DiskLog {
     this.#number = number;
     this.#life = this.#begin(number, { life: 1, shift: 0, position, name });
     this.#catalog.name(number);
+    // Why not before: on a disk that is nearly full the log file comes first.
+    this.#catalog.keepRoom();
     this.#publish();
     const { generation } = manifest;
     deps.tell({ kind: "begun", life: this.#life.life, generation, number });
@@ -260,7 +262,7 @@ export class DiskLog {
       if (task.trouble?.code === "ERR_DISK_FULL") this.#makeRoom();
       else if (this.#roomAtMs !== Number.POSITIVE_INFINITY) {
         this.#roomAtMs = Number.POSITIVE_INFINITY;
-        this.#catalog.roomAgain();
+        this.#catalog.keepRoom();
       }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;

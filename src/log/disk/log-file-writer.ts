@@ -151,10 +151,22 @@ export class LogFileWriter {
     this.#isDead = true;
   }
 
-  /** The last call of one that failed. */
+  /** The last call of one that failed, or whose log was replaced. */
   abandon(): void {
     this.#isDead = true;
+    this.#dropZeros();
     this.#file.close();
+  }
+
+  /** Others need the room: a checkpoint of the log that takes this one's place. */
+  #dropZeros(): void {
+    if (this.#zeroedTo <= this.#at) return;
+    try {
+      this.#file.truncate(this.#at);
+    } catch (error) {
+      // They are no part of the log.
+      if (!(error instanceof DiskError)) throw error;
+    }
   }
 
   /** A file begins at `written`, unless the open one does. @throws {DiskError} as append() */

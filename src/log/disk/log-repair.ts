@@ -91,30 +91,45 @@ function tailBytes(kept: FileReport | undefined): number {
 function copyTail(kept: FileReport | undefined, options: RepairOptions): number {
   const bytes = Math.min(tailBytes(kept), options.quarantineBytesMax);
   if (kept === undefined || bytes === 0) return 0;
+  const { generation, quarantine } = options;
+  // Why not a new name each time: a node that is started again and again would fill the disk.
+  const name = `${generationName(generation)}-${logFileName(kept.number)}.at-${kept.endAt}`;
   try {
-    copyToQuarantine(kept, bytes, options);
+    copyToQuarantine(name, kept, bytes, options);
     return bytes;
   } catch (error) {
-    if (error instanceof DiskError) return 0;
-    throw error;
+    if (!(error instanceof DiskError)) throw error;
+    // Half of one on a full disk would take the room that a start needs.
+    removeCopy(quarantine, name);
+    return 0;
   }
 }
 
-/** Why not a new name each time: a node that is started again and again would fill the disk. */
+function removeCopy(quarantine: DiskFolder, name: string): void {
+  try {
+    quarantine.remove(name);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}
+
 function copyToQuarantine(
+  name: string,
   { number, endAt }: FileReport,
   bytes: number,
-  { folder, quarantine, generation }: RepairOptions,
+  { folder, quarantine }: RepairOptions,
 ): void {
   const source = folder.open(logFileName(number));
-  const name = `${generationName(generation)}-${logFileName(number)}.at-${endAt}`;
-  const target = quarantine.create(name);
   try {
-    copyRange(source, endAt, endAt + bytes, target, 0);
-    target.sync();
+    const target = quarantine.create(name);
+    try {
+      copyRange(source, endAt, endAt + bytes, target, 0);
+      target.sync();
+    } finally {
+      target.close();
+    }
     quarantine.sync();
   } finally {
-    target.close();
     source.close();
   }
 }

@@ -9,7 +9,8 @@
  *      |
  *   cut       a file begins at an offset that was asked for: nothing from there on gets into the one
  *             before, however far the log was sealed by then
- *   trouble   a write failed: nothing is written for a while, then the same again
+ *   trouble   a write failed: nothing is written for a while, then the same again. What was written
+ *             before is synced as ever
  *   dead      a sync failed: never again
  *
  * Everything that was sealed by the time a sync begins is written before it: one sync serves all who
@@ -112,17 +113,28 @@ export class LogTask {
     const nowMs = this.#options.now();
     if (this.isDead) return Number.POSITIVE_INFINITY;
     if (this.trouble !== null && nowMs < this.#retryAtMs) return this.#retryAtMs;
-    try {
+    const trouble = this.#attempt(() => {
       this.#write();
-      this.#sync();
-      this.#rest();
-      this.#setTrouble(null);
+    });
+    // Also on a disk that is full: what got into files before is promised as ever.
+    const failed = this.#attempt(() => {
+      if (!this.isDead) this.#sync();
+      if (trouble === null) this.#rest();
+    });
+    this.#setTrouble(failed ?? trouble);
+    return this.#nextMs();
+  }
+
+  /** @returns why `work` failed, which is tried again later */
+  #attempt(work: () => void): DiskError | null {
+    try {
+      work();
+      return null;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       this.#retryAtMs = this.#options.now() + RETRY_MS;
-      this.#setTrouble(error);
+      return error;
     }
-    return this.#nextMs();
   }
 
   /** The last call: what is sealed is written and synced. @throws {DiskError} */

@@ -64,8 +64,9 @@ export class FsFolder implements DiskFolder {
 
   create(name: string): DiskFile {
     const path = join(this.path, name);
+    // Errors name it as it will be called: it keeps its file when it is renamed.
     return new FsFile(
-      path,
+      path.replace(/\.tmp$/, ""),
       attempt("ERR_DISK_WRITE", path, () => openSync(path, "w+")),
     );
   }

@@ -253,6 +253,7 @@ describe("what stays", () => {
 
   test("on a disk without any room the reserve gives the manifest's", () => {
     const { life, tree, disk } = made();
+    life.catalog.keepRoom();
     for (let n = 0; n < 2; n++) {
       life.append();
       life.checkpoint();
@@ -266,8 +267,27 @@ describe("what stays", () => {
     expect(tree.root.list()).not.toContain("reserve");
     life.append();
     disk.capacity = Number.POSITIVE_INFINITY;
-    life.catalog.roomAgain();
+    life.catalog.keepRoom();
     expect(tree.root.list()).toContain("reserve");
+  });
+
+  test.each([
+    [3_000_000, 1_048_576],
+    [300_000, 262_144],
+    [100_000, 65_536],
+  ])("with %i bytes of room there is a reserve of %i", (room, bytes) => {
+    const { life, tree, disk } = made();
+    disk.capacity = disk.usedBytes + room;
+    life.catalog.keepRoom();
+    expect(tree.root.open("reserve").sizeBytes).toBe(bytes);
+    expect(tree.root.list()).not.toContain("reserve.tmp");
+  });
+
+  test("without room for the least there is none", () => {
+    const { life, tree, disk } = made();
+    disk.capacity = disk.usedBytes + 60_000;
+    life.catalog.keepRoom();
+    expect(tree.root.list().filter((name) => name.startsWith("reserve"))).toEqual([]);
   });
 
   test("what was missing is there again: the manifest says so", () => {

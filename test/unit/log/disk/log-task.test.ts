@@ -127,6 +127,20 @@ describe("LogTask", () => {
     expect(task.durable).toBe(model.bytes.length);
   });
 
+  test("on a full disk what was written before is synced all the same", () => {
+    const { machine, task, clock, append } = made("everysec");
+    append(1);
+    task.run();
+    const { written } = task;
+    expect([written > 0, task.durable]).toEqual([true, 0]);
+    machine.disk.capacity = machine.disk.usedBytes;
+    append(4);
+    clock.ms = 2000;
+    task.run();
+    expect(task.trouble?.code).toBe("ERR_DISK_FULL");
+    expect(task.durable).toBe(written);
+  });
+
   test("a sync that fails is the end", () => {
     const { machine, task, append } = made("always");
     append(1);
