@@ -241,8 +241,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant("consent is not used up", [
     "node/role-moves.ts",
-    "  swapping(): void {\n    this.#role = roles.withoutConsent(this.#role);",
-    "  swapping(): void {",
+    "roles.upstreamOf(this.#role));\n    this.#role = roles.withoutConsent(this.#role);",
+    "roles.upstreamOf(this.#role));",
   ]),
   mutant("WAIT compares offsets of another time as a primary", [
     "log/write-mark.ts",
@@ -309,7 +309,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("REPLICAOF is not remembered", [
     "node/role-moves.ts",
-    'const refusal = this.#remember({ role: "replica", upstream });',
+    'const refusal = this.#remember({ role: "replica", upstream }, kept);',
     "const refusal = null;",
   ]),
   mutant("a node that never had a state is promoted", [
@@ -372,7 +372,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant("a promotion does not wait for the run that the state has", [
     "node/role-moves.ts",
-    "    else if (session.isBusy) turn.until(() => !session.isBusy, this.#drain);\n",
+    "    else if (session.isBusy) this.#awaitState();\n",
     "",
   ]),
   mutant("a state is frozen while it has a run", [

@@ -1,4 +1,4 @@
-/** Deliberate bugs in what nodes say of themselves: node batches, completeness. As mutant-list.ts. */
+/** Deliberate bugs in what nodes say of themselves: node batches, completeness, consent. As mutant-list.ts. */
 import { mutant, type Mutant } from "./mutant-list.ts";
 
 export const WORD_MUTANTS: readonly Mutant[] = [
@@ -31,5 +31,15 @@ export const WORD_MUTANTS: readonly Mutant[] = [
     "node/completeness.ts",
     "!this.#owesSwap && applied >= this.#end && applied >= this.#missing",
     "!this.#owesSwap && this.#end !== NOBODY",
+  ]),
+  mutant("kept consent is not bound to the node that said who it is", [
+    "node/kept-consent.ts",
+    'if (kept !== null && kept.nodeId === "" && nodeId !== "") this.#keep({ ...kept, nodeId });',
+    "void nodeId;",
+  ]),
+  mutant("a refusal is forgotten with the process", [
+    "node/role-moves.ts",
+    "    this.#consent.over();\n",
+    "",
   ]),
 ];

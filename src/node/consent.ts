@@ -3,20 +3,28 @@
  *
  *   given by     for whom                                              used up by
  *   REPLICAOF    the address that was typed                            a sync, a refusal, a promotion,
- *   allow-reset  the upstream of the start; on a primary the first     another REPLICAOF, the end of the process
+ *   allow-reset  the upstream of the start; on a primary the first     another REPLICAOF
  *                that it is told to follow
+ *
+ * With a directory it outlives the process until then (kept-consent.ts).
  *
  * With its first WELCOME the upstream says its node id; from then on the consent is that node's: another
  * process at the same address has another state.
  * Pure values; a following node's role holds one (roles.ts).
  * Owns: for whom there is consent. Does not own: what is unrelated (primary/resume.ts).
  */
+import type { Address } from "../net/address.ts";
 import type { Consent, Id } from "../wire/messages.ts";
 
 export interface GivenConsent {
   readonly kind: Consent;
   /** Whose it is, "" before an upstream said who it is. */
   readonly nodeId: Id;
+}
+
+/** Consent as it is kept for the next process: whom it was told to follow, too. */
+export interface ConsentMemory extends GivenConsent {
+  readonly upstream: Address;
 }
 
 export const NO_CONSENT: GivenConsent = { kind: "none", nodeId: "" };

@@ -26,8 +26,10 @@ import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
+import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import { type Address, hostOf } from "../net/address.ts";
+import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
@@ -55,12 +57,15 @@ export interface NodeCoreDeps {
   /** Where a node that is to be a primary gets its state from first (--seed-from); else empty. */
   readonly sources: readonly Address[];
   readonly ask: AskSources;
-  /** --allow-reset: see consent.ts. */
+  /** --allow-reset, when it is not used up: see consent.ts. */
   readonly allowReset: boolean;
+  /** What an earlier process kept, for the upstream that is followed from the start. */
+  readonly consent: ConsentMemory | null;
+  readonly keepConsent: KeptConsentDeps["keepConsent"];
   /** It has a data directory: roles.recovered() and opened() come before roles.start(). */
   readonly recovers?: boolean;
   /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
-  readonly remember: (role: RoleMemory) => void;
+  readonly remember: (role: RoleMemory, consent: ConsentMemory | null) => void;
   readonly identity: Identity;
   /** What is replicated; fed from here, kept up to date by the session. */
   readonly state: State;
@@ -130,18 +135,18 @@ export class NodeCore implements ViewedNode {
 
   private startingRole(): Start {
     const { role, upstream, sources, allowReset } = this.deps;
+    const { kind, nodeId } = startConsent(this.deps.consent, allowReset);
     if (sources.length > 0) return startSeeding(this.makeSeeding());
-    const consent = allowReset ? "reset" : "none";
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
       if (this.deps.recovers !== true) {
         this.backlog.beginHistory(this.identity.found());
         this.completeness.leads();
       }
-      return startLeading(consent);
+      return startLeading(allowReset ? "reset" : "none");
     }
     assert(upstream !== null, "a replica of nobody");
-    return startFollowing(upstream, consent);
+    return startFollowing(upstream, kind, nodeId);
   }
 
   private makeSeeding(): SeedRun {

@@ -1,25 +1,11 @@
 /**
- * The small files of a node's --dir: found or made at the start, written whole or not at all.
+ * A node's --dir at its start: found or made, and its small files read, with errors for whoever gave the
+ * option.
  *
- * Order of a write: 1 a file aside   2 synced   3 renamed over the old one   4 the directory synced.
- * A crash at any point leaves the old text or the new one.
- * Owns: how a small text file is kept. Does not own: what is in it (identity.ts, role-memory.ts),
- * the part file (replica/part-file.ts).
+ * Owns: those errors. Does not own: how a small file is written (log/disk/small-files.ts), what is in it
+ * (node-file.ts), the log and checkpoints (disk/).
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "./option-values.ts";
 
@@ -68,42 +54,6 @@ export function readSmall(
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     throw new UsageError(`--dir: ${path} cannot be read (${wordsOf(error)})`);
-  }
-}
-
-/** Writes `dir`/`name`, whole and synced. @throws the system's error, with the old text untouched */
-export function writeSmall(dir: string, name: string, text: string): void {
-  const path = join(dir, name);
-  const aside = `${path}.tmp`;
-  try {
-    const file = openSync(aside, "w");
-    try {
-      writeFileSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(aside, path);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw error;
-  }
-  syncDirectory(dir);
-}
-
-/** Removes `dir`/`name` for good; nothing happens when it is not there. */
-export function removeSmall(dir: string, name: string): void {
-  rmSync(join(dir, name), { force: true });
-  syncDirectory(dir);
-}
-
-/** Names in `dir` survive a crash of the machine then. @throws the system's error */
-export function syncDirectory(dir: string): void {
-  const directory = openSync(dir, "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

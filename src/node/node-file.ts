@@ -4,13 +4,15 @@
  *
  *   replica-id -> storeId     role.json -> role     then node.json is written, then these are removed
  *
- * Owns: the file. Does not own: its text (node-memory.ts), how a file is written (directory.ts).
+ * Owns: the file. Does not own: its text (node-memory.ts), how a file is written (log/disk/small-files.ts).
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { isId } from "../wire/id.ts";
 import { bootId as presentBootId } from "./disk/directory-lock.ts";
-import { readSmall, removeSmall, wordsOf, writeSmall } from "./directory.ts";
+import { removeSmallFile, writeSmallFile } from "../log/disk/small-files.ts";
+import { readSmall, wordsOf } from "./directory.ts";
+import { FsFolder } from "./disk/fs-folder.ts";
 import { decodeNode, encodeNode, newNode, NODE_FILE, type NodeMemory } from "./node-memory.ts";
 import { UsageError } from "./option-values.ts";
 import { decodeRole } from "./role-memory.ts";
@@ -44,9 +46,10 @@ export function changeNode(dir: string, change: Partial<NodeMemory>): NodeMemory
   const text = encodeNode(memory);
   // Why: what the next start cannot read must not be written.
   decodeNode(text);
-  writeSmall(dir, NODE_FILE, text);
+  const folder = new FsFolder(dir);
+  writeSmallFile(folder, NODE_FILE, text);
   for (const name of [OLD_ID_FILE, OLD_ROLE_FILE])
-    if (existsSync(join(dir, name))) removeSmall(dir, name);
+    if (existsSync(join(dir, name))) removeSmallFile(folder, name);
   return memory;
 }
 

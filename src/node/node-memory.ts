@@ -9,6 +9,8 @@
  *   led          the highest rank that it led with
  *   complete     it was stopped, and had all that it had acknowledged then, on its disk
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
+ *   consent      what it may lose for what its upstream has (kept-consent.ts); null for nothing
+ *   resetUsed    --allow-reset counts no more, as long as it is given at every start
  *   peers        who followed it directly, newest last
  *
  * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
@@ -29,7 +31,8 @@ import {
 import { randomId } from "../wire/id.ts";
 import { LIMITS } from "../limits.ts";
 import type { Id, Rank } from "../wire/messages.ts";
-import { readRole, type RoleMemory } from "./role-memory.ts";
+import type { ConsentMemory } from "./consent.ts";
+import { readAddress, readRole, type RoleMemory } from "./role-memory.ts";
 
 /** The file in --dir. */
 export const NODE_FILE = "node.json";
@@ -54,6 +57,8 @@ export interface NodeMemory {
   readonly led: Rank;
   readonly complete: boolean;
   readonly role: RoleMemory | null;
+  readonly consent: ConsentMemory | null;
+  readonly resetUsed: boolean;
   readonly peers: readonly Peer[];
 }
 
@@ -68,6 +73,8 @@ export function newNode(storeId: Id = randomId()): NodeMemory {
     led: NO_RANK,
     complete: false,
     role: null,
+    consent: null,
+    resetUsed: false,
     peers: [],
   };
 }
@@ -81,7 +88,7 @@ export function decodeNode(text: string): NodeMemory {
   const root = objectOf(jsonOf(text), "the text");
   if (root["version"] !== VERSION)
     throw new Error(`version is ${shownJson(root["version"])}, expected ${VERSION}`);
-  const { clusterId, role } = root;
+  const { clusterId, role, consent } = root;
   return {
     storeId: idOf(root["storeId"], "storeId"),
     clusterId: clusterId === null ? null : idOf(clusterId, "clusterId"),
@@ -90,10 +97,22 @@ export function decodeNode(text: string): NodeMemory {
     bootId: textOf(root["bootId"], "bootId"),
     promised: rankOf(root["promised"], "promised"),
     led: rankOf(root["led"], "led"),
-    // Why it may be missing: what an older version wrote has not said so.
+    // Why these may be missing: what an older version wrote has none of them.
     complete: flagOf(root["complete"] ?? false, "complete"),
+    consent: consent == null ? null : readConsent(objectOf(consent, "consent")),
+    resetUsed: flagOf(root["resetUsed"] ?? false, "resetUsed"),
     role: role === null ? null : readRole(objectOf(role, "role")),
     peers: peersOf(root["peers"]),
+  };
+}
+
+function readConsent({ kind, nodeId, upstream }: Json): ConsentMemory {
+  if (kind !== "replicaof" && kind !== "reset")
+    throw new Error(`consent.kind is ${shownJson(kind)}, expected replicaof or reset`);
+  return {
+    kind,
+    nodeId: nodeId === "" ? nodeId : idOf(nodeId, "consent.nodeId"),
+    upstream: readAddress(upstream, "consent.upstream"),
   };
 }
 

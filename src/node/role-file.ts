@@ -1,10 +1,13 @@
 /**
- * The role in a node's node.json: what was decided at runtime about its role, for the next start.
+ * The role in a node's node.json, and consent: what was decided at runtime about them, for the next start.
  *
  * Owns: reading at the start, and what the log says about it; writing before a change takes effect.
  * Does not own: the decision and the text (role-memory.ts), the file (node-file.ts).
  */
+import type { Address } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
+import type { ConsentMemory } from "./consent.ts";
+import { keptFor } from "./kept-consent.ts";
 import { changeNode, readNode } from "./node-file.ts";
 import {
   type RoleFlags,
@@ -51,10 +54,32 @@ export class RoleFile {
     journal("warn", "primary_starts_empty", { role: roleText(role, upstream) });
   }
 
-  /** Remembers `role`, synced. @throws the system's error, with what was remembered untouched */
-  readonly write = (role: RoleMemory): void => {
+  /** Remembers both, synced. @throws the system's error, with what was remembered untouched */
+  readonly write = (role: RoleMemory, consent: ConsentMemory | null = null): void => {
     if (this.dir === "") return;
-    changeNode(this.dir, { role });
+    changeNode(this.dir, { role, consent });
+  };
+
+  /**
+   * What there is of consent at a start that follows `upstream`. A flag that was used counts again once a
+   * start was without it.
+   */
+  recallConsent(
+    upstream: Address | null,
+    allowReset: boolean,
+    journal: Journal,
+  ): { readonly consent: ConsentMemory | null; readonly allowReset: boolean } {
+    const memory = this.dir === "" ? null : readNode(this.dir);
+    if (memory === null) return { consent: null, allowReset };
+    const { consent, resetUsed } = memory;
+    if (resetUsed && !allowReset) changeNode(this.dir, { resetUsed: false });
+    if (resetUsed && allowReset) journal("warn", "allow_reset_used", {});
+    return { consent: keptFor(consent, upstream), allowReset: allowReset && !resetUsed };
+  }
+
+  /** Keeps consent alone, synced. @throws the system's error */
+  readonly keepConsent = (consent: ConsentMemory | null, resetUsed: boolean): void => {
+    if (this.dir !== "") changeNode(this.dir, resetUsed ? { consent, resetUsed } : { consent });
   };
 
   /** Nothing is remembered any more. */

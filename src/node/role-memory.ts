@@ -97,10 +97,15 @@ export function readRole({ role, upstream }: Json): RoleMemory {
   }
   if (role !== "replica")
     throw new Error(`role is ${shownJson(role)}, expected primary or replica`);
-  const { host, port } = objectOf(upstream, "upstream");
+  return { role, upstream: readAddress(upstream, "upstream") };
+}
+
+/** Whom it was told to follow. @throws {Error} naming what is wrong */
+export function readAddress(value: unknown, name: string): Address {
+  const { host, port } = objectOf(value, name);
   if (typeof host !== "string" || host === "" || Buffer.byteLength(host) > LIMITS.textBytesMax)
-    throw new Error(`upstream.host is no text of 1 to ${LIMITS.textBytesMax} bytes`);
+    throw new Error(`${name}.host is no text of 1 to ${LIMITS.textBytesMax} bytes`);
   if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new Error(`upstream.port is ${shownJson(port)}, expected 1 to 65535`);
-  return { role, upstream: { host, port } };
+    throw new Error(`${name}.port is ${shownJson(port)}, expected 1 to 65535`);
+  return { host, port };
 }

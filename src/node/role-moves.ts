@@ -28,12 +28,13 @@
  * Owns: the present role, the effects of a move in their order. Does not own: which moves there are,
  * what follows from a role (roles.ts), when a session moves (replica/), the file (role-file.ts).
  */
-import type { Journal } from "../primary/journal.ts";
 import type { LogName } from "../log/history.ts";
 import type { Consent, Id } from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
 import type { Promoted } from "./api.ts";
+import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
+import { KeptConsent, type KeptConsentDeps, keptOf } from "./kept-consent.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import * as roles from "./roles.ts";
@@ -41,6 +42,8 @@ import { assertRoleMove, type Role, roleName } from "./roles.ts";
 
 /** A superseded primary that is to be demoted is demoted within this. */
 const SUPERSEDED_REST_MS = 60_000;
+/** A promotion waits so long for a state that answers later. */
+const STATE_SILENT_MS = 60_000;
 
 /** The parts of the node that a move acts on, in full: core.ts. */
 export interface RoleParts {
@@ -48,6 +51,7 @@ export interface RoleParts {
   readonly backlog: {
     readonly next: number;
     readonly chain: number;
+    readonly durable: number;
     seal(): boolean;
     dropReceived(): void;
     /** `done`: nothing from here on can be under the name before, also after a crash. */
@@ -56,7 +60,8 @@ export interface RoleParts {
   };
   readonly completeness: { leads(): void };
   readonly session: {
-    start(nowMs: number): void;
+    /** `isSame`: the upstream is the one of before. */
+    start(nowMs: number, isSame?: boolean): void;
     stop(why: string, nowMs: number, keep?: boolean): void;
     /** Applies some of what was received. @returns whether there is more */
     step(nowMs: number): boolean;
@@ -73,17 +78,17 @@ export interface RoleParts {
   /** Tells who waits for something of the node. */
   readonly turn: {
     changed(): void;
-    until(holds: () => boolean, done: () => void): void;
+    until(holds: () => boolean, done: () => void): () => void;
     dropReplies(): void;
   };
 }
 
-export interface RoleDeps {
-  /** Keeps a role for the next start, durably. Throws when it cannot, and has kept the old one. */
-  readonly remember: (role: RoleMemory) => void;
-  readonly journal: Journal;
+export interface RoleDeps extends KeptConsentDeps {
+  /** Keeps a role and the consent with it for the next start, durably. Throws when it cannot, and has kept the old ones. */
+  readonly remember: (role: RoleMemory, consent: ConsentMemory | null) => void;
   /** Runs something in a later loop turn. */
   readonly nextTurn: (run: () => void) => void;
+  readonly later: (ms: number, run: () => void) => void;
   /** Monotonic, ms. */
   readonly now: () => number;
 }
@@ -94,12 +99,14 @@ export class RoleMoves {
   #role: Role;
   readonly #parts: RoleParts;
   readonly #deps: RoleDeps;
+  readonly #consent: KeptConsent;
 
   /** The parts are used from start() on. */
   constructor(role: Role, parts: RoleParts, deps: RoleDeps) {
     this.#role = role;
     this.#parts = parts;
     this.#deps = deps;
+    this.#consent = new KeptConsent(deps);
   }
 
   /** The present role; a value, which no later move changes. */
@@ -169,9 +176,11 @@ export class RoleMoves {
     const role = this.#role;
     if (role.kind === "stopped") return roles.STOPPED;
     if (role.kind === "recovering") return roles.RECOVERING;
-    const refusal = this.#remember({ role: "replica", upstream });
+    const next = roles.toFollowing(role, upstream, consent);
+    const kept = keptOf(next.consent, upstream);
+    const refusal = this.#remember({ role: "replica", upstream }, kept);
     if (refusal !== null) return refusal;
-    this.#dial(roles.toFollowing(role, upstream, consent), upstream);
+    this.#dial(next, upstream);
     return null;
   }
 
@@ -271,7 +280,8 @@ export class RoleMoves {
     if (next.kind !== "reclaiming")
       this.#deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
     if (hasLed) session.resetToLog();
-    session.start(nowMs);
+    const former = roles.upstreamOf(before);
+    session.start(nowMs, former?.host === host && former.port === port);
     // Why not as refused: the promotion was, and then something else was asked for.
     if (before.kind === "promoting") tell(before.waiting, null);
   }
@@ -279,14 +289,44 @@ export class RoleMoves {
   /** What was received completely is applied first, slice by slice. */
   readonly #drain = (): void => {
     if (this.#role.kind !== "promoting") return;
-    const { session, turn } = this.#parts;
+    const { session } = this.#parts;
     if (session.step(this.#deps.now())) this.#deps.nextTurn(this.#drain);
     // What it was given, it will have: a run of batches, or a snapshot that is being swapped in.
-    else if (session.isBusy) turn.until(() => !session.isBusy, this.#drain);
+    else if (session.isBusy) this.#awaitState();
     // Why asked again: applying the rest may have failed inside a batch, which changes the role.
-    else if (roles.heldBy(this.#role) === "torn") this.#fail(this.#role);
+    else if (roles.heldBy(this.#role) === "torn") this.#fail(this.#role, roles.TORN);
     else this.#lead(this.#role);
   };
+
+  /** Until the state has answered; one that does not keeps nobody waiting for ever. */
+  #awaitState(): void {
+    const { session, turn } = this.#parts;
+    let isOver = false;
+    const cancel = turn.until(
+      () => !session.isBusy,
+      () => {
+        isOver = true;
+        this.#drain();
+      },
+    );
+    this.#deps.later(STATE_SILENT_MS, () => {
+      if (isOver) return;
+      isOver = true;
+      cancel();
+      this.#giveUp();
+    });
+  }
+
+  /** One that reclaims waits on: it has nobody to go back to. */
+  #giveUp(): void {
+    const role = this.#role;
+    if (role.kind !== "promoting") return;
+    if (role.from.kind === "reclaiming") this.#awaitState();
+    else {
+      this.#fail(role, roles.SILENT);
+      this.#parts.session.start(this.#deps.now(), true);
+    }
+  }
 
   #lead({ from }: roles.Promoting): void {
     const { identity, backlog, session } = this.#parts;
@@ -322,17 +362,18 @@ export class RoleMoves {
     turn.changed();
   }
 
-  #fail(before: roles.Promoting): void {
+  #fail(before: roles.Promoting, why: string): void {
     const next = roles.toFailed(before);
     this.#remember({ role: "replica", upstream: next.upstream });
     this.#become(next);
-    tell(before.waiting, roles.TORN);
+    tell(before.waiting, why);
   }
 
   /** Before a role takes effect: a restart must find it. @returns why it cannot be kept; else null */
-  #remember(memory: RoleMemory): string | null {
+  #remember(memory: RoleMemory, consent: ConsentMemory | null = null): string | null {
     try {
-      this.#deps.remember(memory);
+      this.#deps.remember(memory, consent);
+      this.#consent.gaveWithRole(consent);
       return null;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -356,12 +397,14 @@ export class RoleMoves {
   welcomed(nodeId: Id, path: readonly Id[]): void {
     const { identity } = this.#parts;
     this.#role = roles.withUpstreamId(this.#role, nodeId);
+    this.#consent.bound(roles.consentOf(this.#role));
     if (identity.setPath(path)) this.#dropLinks("the path to the root changed");
   }
 
   /** The upstream and this node do not suit each other. */
   refused(): void {
     this.#role = roles.withoutConsent(this.#role);
+    this.#consent.over();
   }
 
   /** Our log is a part of the upstream's: its history is ours. */
@@ -372,10 +415,12 @@ export class RoleMoves {
       this.#dropLinks("the upstream's history changed");
     }
     this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
+    this.#consent.notNeeded();
   }
 
   /** The upstream's snapshot will be our state, whatever else this node is told meanwhile. */
   swapping(): void {
+    this.#consent.swapping(roles.consentOf(this.#role), roles.upstreamOf(this.#role));
     this.#role = roles.withoutConsent(this.#role);
   }
 
@@ -386,6 +431,7 @@ export class RoleMoves {
   swapped(log: LogName, clusterId: Id | null): void {
     const { identity, feeder, turn } = this.#parts;
     identity.adopt(log, clusterId);
+    this.#consent.swapped(this.#parts);
     this.swaps += 1;
     turn.dropReplies();
     feeder.upstreamResync();

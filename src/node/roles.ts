@@ -133,9 +133,10 @@ export function startLeading(startConsent: Consent): Leading {
   return { kind: "leading", startConsent };
 }
 
-/** It follows from its start; consent that came with it is for that upstream alone. */
-export function startFollowing(upstream: Address, consent: Consent): Following {
-  return { kind: "following", upstream, holds: "nothing", consent: givenConsent(consent) };
+/** It follows from its start; consent that came with it is for that upstream, or the node `nodeId`, alone. */
+export function startFollowing(upstream: Address, kind: Consent, nodeId: Id = ""): Following {
+  const consent = kind === "none" ? NO_CONSENT : { kind, nodeId };
+  return { kind: "following", upstream, holds: "nothing", consent };
 }
 
 export function startSeeding(rounds: SeedRounds): Seeding {
@@ -363,6 +364,8 @@ export const TORN =
 export const RECOVERING =
   "the state is still being recovered from the disk; say it again when it is (INFO persistence, loading:0)";
 export const STOPPED = "this node was stopped";
+export const SILENT =
+  "the state has not answered for a minute, so nobody can say what of the log it has, and this node stays a replica; see what it waits for, and say it again";
 
 /** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */
 export function promotionRefusal(

@@ -49,7 +49,7 @@ export class Damage {
     if (offset > this.offset) this.forget();
   }
 
-  /** Another upstream is followed from now on, and what that has stored is its own. */
+  /** Nothing is known of what the upstream has stored. */
   forget(): void {
     this.offset = -1;
     this.failures = 0;

@@ -122,15 +122,15 @@ export class Session implements SessionLife {
 
   // --- commands ------------------------------------------------------------------------------
 
-  /** Dials the shell's target. */
-  start(nowMs: number): void {
+  /** Dials the shell's target; `isSame`: it is the one of before. */
+  start(nowMs: number, isSame = false): void {
     this.downSinceMs = nowMs;
     // What one upstream said, and how it was with it, says nothing of the next.
     this.root.forget();
     this.backoff.reset();
     this.lastError = "";
     this.lastReceivedMs = -1;
-    this.streaming.start();
+    this.streaming.start(isSame);
     if (this.restorer.isCommitting) {
       // What is swapped in is what the next upstream hears of.
       this.move({ kind: "retrying", atMs: nowMs });

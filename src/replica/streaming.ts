@@ -58,9 +58,10 @@ export class Streaming {
     return this.applier.torn ? "torn" : this.damage.shipWanted;
   }
 
-  /** Another upstream is followed from now on, or the same again. */
-  start(): void {
-    this.damage.forget();
+  /** An upstream is followed from now on; `isSame`: the one that was followed before. */
+  start(isSame: boolean): void {
+    // What another has stored is its own.
+    if (!isSame) this.damage.forget();
     this.applier.retry();
   }
 

@@ -53,6 +53,9 @@ const generationOf = (dir: string): unknown =>
     }
   ).generation;
 
+const consentIn = (dir: string): unknown =>
+  (JSON.parse(readFileSync(join(dir, "node.json"), "utf8")) as { consent: unknown }).consent;
+
 test("e2e: restart: kill -9 of a replica => its state is there without a primary, then a partial resync", async () => {
   const fleet = useFleet();
   const dir = directory(fleet);
@@ -73,8 +76,12 @@ test("e2e: restart: kill -9 of a replica => its state is there without a primary
   const again = await fleet.replica(primary, ...portsOf(replica), "--dir", dir);
   expect(await again.call("DBSIZE")).toBe(KEYS + 300);
   expect((await again.status()).position).toEqual(before.position);
+  // Nobody can say before the primary does: what it acknowledged last may not have been in a file.
+  expect([before.complete, (await again.status()).complete]).toEqual([true, false]);
   primary.resume();
   await converge([primary, again]);
+  expect((await again.status()).complete).toBe(true);
+  expect((await primary.status()).links[0]?.complete).toBe(true);
   expect(await again.call("DBSIZE")).toBe(KEYS + 600);
   expect(await countOf(again, "snapshots_restored")).toBe(0);
   expect(await countOf(primary, "sync_full")).toBe(fulls);
@@ -105,6 +112,50 @@ test("e2e: restart: kill -9 of a promoted replica => it leads with its state, th
   expect(await countOf(again, "sync_full")).toBe(0);
   expect(await countOf(again, "sync_partial_ok")).toBe(1);
   expect(await countOf(other, "snapshots_restored")).toBe(1);
+});
+
+test("e2e: restart: a replica was promoted where its primary died, and leads for nothing yet => the primary comes back as a primary, then follows by partial resync", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const primary = await fleet.primary("--dir", dir);
+  await fill(primary, { keys: KEYS });
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  await written(primary);
+  await primary.kill();
+  await replica.call("REPLICAOF", "NO", "ONE");
+  const again = await fleet.primary(...portsOf(primary), "--dir", dir);
+  const position = async (node: Daemon): Promise<number> => (await node.status()).position.offset;
+  expect(await position(again)).toBe(await position(replica));
+  await again.call("REPLICAOF", "127.0.0.1", replica.replPort);
+  await fill(replica, { keys: 100, prefix: "led" });
+  await converge([replica, again]);
+  expect(await again.call("DBSIZE")).toBe(KEYS + 100);
+  expect(await countOf(replica, "sync_full")).toBe(0);
+  expect(await countOf(replica, "sync_partial_ok")).toBe(1);
+  expect(await countOf(again, "node_batches_differ")).toBe(0);
+});
+
+test("e2e: restart: a stopped replica has all that it acknowledged, and says so without its primary", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const primary = await fleet.primary();
+  await fill(primary, { keys: KEYS });
+  const replica = await fleet.replica(primary, "--dir", dir);
+  await hasCheckpoint(replica);
+  await fill(primary, { keys: 300, prefix: "later" });
+  await converge([primary, replica]);
+  await replica.stop();
+  primary.pause();
+  const again = await fleet.replica(primary, ...portsOf(replica), "--dir", dir);
+  expect((await again.status()).complete).toBe(true);
+  // It was killed since, before anybody could tell it what it lacks.
+  await again.kill();
+  const third = await fleet.replica(primary, ...portsOf(replica), "--dir", dir);
+  await third.stop();
+  const fourth = await fleet.replica(primary, ...portsOf(replica), "--dir", dir);
+  expect((await fourth.status()).complete).toBe(false);
+  primary.resume();
 });
 
 test("e2e: restart: kill -9 in a checkpoint => the log from before it, and the next one is made", async () => {
@@ -162,18 +213,43 @@ test("e2e: restart: kill -9 in the checkpoint of a new generation => the old one
   expect(await again.call("DBSIZE")).toBe(KEYS);
   expect(generations(dir)).toHaveLength(1);
   next.resume();
-  // What it has is of another history, and the consent to discard it was the last process's.
-  await until(async () => (await again.status()).upstream?.lastError.includes("unrelated"), {
-    what: "the replica to be refused",
-  });
-  expect(await again.call("DBSIZE")).toBe(KEYS);
-  await again.call("REPLICAOF", "127.0.0.1", next.replPort);
+  // What it has is of another history, and the consent to discard it outlived the process.
   await converge([next, again]);
   expect(await again.call("DBSIZE")).toBe(3 * KEYS);
   expect(await countOf(again, "snapshots_restored")).toBe(1);
   await hasCheckpoint(again);
   expect(generationOf(dir)).not.toBe(counted);
   expect(generations(dir)).toHaveLength(1);
+  await until(() => consentIn(dir) === null, { what: "the consent to be used up" });
+});
+
+test("e2e: restart: REPLICAOF to a stranger, kill -9 in the middle of the ship => the next process goes on with it alone", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const old = await fleet.primary();
+  await fill(old, { keys: KEYS });
+  const first = await fleet.replica(old, "--dir", dir);
+  await hasCheckpoint(first);
+  await converge([old, first]);
+  const next = await fleet.primary("--ship-rate", "64kb");
+  await fill(next, { keys: KEYS, prefix: "next", valueBytes: [500, 501] });
+  expect(await first.call("REPLICAOF", "127.0.0.1", next.replPort)).toBe("OK");
+  expect(consentIn(dir)).toMatchObject({ kind: "replicaof" });
+  await until(() => first.findAll("restore_begins")[1], { what: "the ship to begin" });
+  await first.kill();
+  const nodeId = (await next.status()).nodeId;
+  expect(consentIn(dir)).toMatchObject({ nodeId, upstream: { port: next.replPort } });
+
+  // Another node at the same address is not whom it was for.
+  await next.kill();
+  const other = await fleet.primary(...portsOf(next));
+  await fill(other, { keys: 10, prefix: "other" });
+  const again = await fleet.replica(next, ...portsOf(first), "--dir", dir);
+  await until(async () => (await again.status()).upstream?.lastError.includes("unrelated"), {
+    what: "the replica to refuse, or to be refused",
+  });
+  expect(await again.call("DBSIZE")).toBe(KEYS);
+  await until(() => consentIn(dir) === null, { what: "the consent to be used up" });
 });
 
 test("e2e: restart: kill -9 of both ends => both come back, a partial resync, no snapshot", async () => {

@@ -3,6 +3,7 @@
  * written (truth.ts); knows nothing of how the cores do it.
  */
 import assert from "node:assert/strict";
+import { type GivenConsent, NO_CONSENT } from "../../src/node/consent.ts";
 import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
@@ -74,6 +75,9 @@ export class Checker {
   private readonly joiners = new Map<string, string | number | boolean | undefined>();
   private readonly sentBytes = new Map<SimNode, number>();
   private readonly told = new Map<SimNode, Map<string, number>>();
+  /** The newest process on a disk, and disks that had two. */
+  private readonly started = new Map<Disk, SimNode>();
+  private readonly shared = new Set<Disk>();
   /** The role that a node on this disk was last told, as REPLICAOF answered OK to it. */
   private readonly roles = new Map<Disk, string>();
 
@@ -96,13 +100,15 @@ export class Checker {
     this.checkRemembered(node);
     const { next, chain } = node.backlog;
     const at = this.truth.root(next, chain, digestOf(node));
+    const kept = consentOf(node.core.roles.now);
+    this.checkKept(node, kept);
     this.seen.set(node, {
       at,
       applied: 0,
       resyncs: 0,
       hasData: false,
-      consent: "none",
-      consentNode: "",
+      consent: kept.kind,
+      consentNode: kept.nodeId,
       upstreamId: "",
       swapping: null,
       connections: Array.from({ length: CONNECTIONS }, () => ({
@@ -131,6 +137,24 @@ export class Checker {
     const is = node.role === "primary" || node.seeds ? "primary" : `replica of ${node.upstream}`;
     if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
     this.sim.mark("role remembered");
+  }
+
+  /** What consent there is at a start is what the process before had, and no less. */
+  private checkKept(node: SimNode, { kind, nodeId }: GivenConsent): void {
+    const before = this.started.get(node.disk);
+    this.started.set(node.disk, node);
+    // Two processes with one disk: what it says is whoever's wrote last.
+    const isShared = [...this.sim.nodes.values()].some(
+      (other) => other !== node && !other.dead && other.disk === node.disk,
+    );
+    if (isShared) this.shared.add(node.disk);
+    if (this.shared.has(node.disk)) return;
+    const had = before === undefined ? NO_CONSENT : consentOf(before.core.roles.now);
+    // In a swap that a state answers later it is used in memory, and not yet on the disk.
+    if (before !== undefined && insides(before).restorer.isCommitting) return;
+    if (kind !== had.kind || nodeId !== had.nodeId)
+      this.fail(node, `starts with consent ${kind} ${nodeId}, it was ${had.kind} ${had.nodeId}`);
+    if (kind !== "none") this.sim.mark("consent outlives a process");
   }
 
   onPromotionAccepted(node: SimNode): void {

@@ -135,6 +135,8 @@ export class Member implements SocketNode, TurnShell {
       sources: [],
       ask: (asked, withinMs, done) => this.#ask(asked, withinMs, done),
       allowReset: false,
+      consent: null,
+      keepConsent: () => undefined,
       recovers: kept !== null,
       remember: (memory) => {
         if (kept !== null) kept.memory = { ...kept.memory, role: memory };

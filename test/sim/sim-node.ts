@@ -9,6 +9,7 @@ import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/net/address.ts";
 import { decodeNode, encodeNode, newNode } from "../../src/node/node-memory.ts";
+import { keptFor } from "../../src/node/kept-consent.ts";
 import { startingRole } from "../../src/node/role-memory.ts";
 import { seedingOf, STOPPED, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
@@ -229,6 +230,7 @@ export class SimNode implements Host, TurnShell {
 
   private makeCore(): NodeCore {
     const { world, flags, disk } = this;
+    const remembered = disk.node === "" ? null : decodeNode(disk.node);
     const { role, upstream, sources } = startingRole(
       {
         command: flags.role,
@@ -237,7 +239,7 @@ export class SimNode implements Host, TurnShell {
         roleFromFlags: false,
         keepsState: false,
       },
-      disk.node === "" ? null : decodeNode(disk.node).role,
+      remembered?.role ?? null,
     );
     const { settings } = world;
     const mint = (): Id => world.randomId();
@@ -249,8 +251,12 @@ export class SimNode implements Host, TurnShell {
       sources,
       ask: (asked, withinMs, done) => this.ask(asked, withinMs, done),
       allowReset: false,
-      remember: (memory) => {
-        disk.node = encodeNode({ ...newNode(disk.replicaId), role: memory });
+      consent: keptFor(remembered?.consent ?? null, upstream),
+      keepConsent: (consent) => {
+        if (disk.node !== "") disk.node = encodeNode({ ...decodeNode(disk.node), consent });
+      },
+      remember: (memory, consent) => {
+        disk.node = encodeNode({ ...newNode(disk.replicaId), role: memory, consent });
       },
       identity,
       state: this.held.state,

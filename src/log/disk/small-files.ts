@@ -2,8 +2,7 @@
  * Small files of a data directory that are written whole or not at all: aside, synced, renamed, the
  * folder synced. A crash at any point leaves the old text or the new one.
  *
- * Pure but for a DiskFolder. Owns: how. Does not own: what is in them (manifest.ts).
- * Tested in: test/unit/node/disk/data-directory.test.ts.
+ * Pure but for a DiskFolder. Owns: how. Does not own: what is in them (manifest.ts, node/node-memory.ts).
  */
 import { DiskError } from "../../errors.ts";
 import type { DiskFolder } from "./files.ts";
@@ -16,15 +15,35 @@ const SMALL_BYTES_MAX = 64 * 1024;
 
 /** @throws {DiskError} then the old text stands, or after ERR_DISK_SYNC either */
 export function writeSmallFile(folder: DiskFolder, name: string, text: string): void {
-  const file = folder.create(name + UNFINISHED);
+  const aside = name + UNFINISHED;
+  const file = folder.create(aside);
   try {
-    file.write([Buffer.from(text, "utf8")], 0);
-    file.sync();
-  } finally {
-    file.close();
+    try {
+      file.write([Buffer.from(text, "utf8")], 0);
+      file.sync();
+    } finally {
+      file.close();
+    }
+    folder.rename(aside, name);
+  } catch (error) {
+    if (error instanceof DiskError) removeIfPossible(folder, aside);
+    throw error;
   }
-  folder.rename(name + UNFINISHED, name);
   folder.sync();
+}
+
+/** Removes a file for good; nothing happens when it is not there. @throws {DiskError} */
+export function removeSmallFile(folder: DiskFolder, name: string): void {
+  folder.remove(name);
+  folder.sync();
+}
+
+function removeIfPossible(folder: DiskFolder, name: string): void {
+  try {
+    folder.remove(name);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
 }
 
 /** The text of a file, null when there is none. @throws {DiskError} when it cannot be read, or is no small file */

@@ -15,6 +15,7 @@ import {
   closeSync,
   fdatasyncSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -26,7 +27,6 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { DiskError, type DiskErrorCode } from "../../errors.ts";
-import { syncDirectory } from "../directory.ts";
 import type { DiskFile, DiskFolder, DiskTree } from "../../log/disk/files.ts";
 
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
@@ -188,6 +188,16 @@ function without(parts: readonly Uint8Array[], bytes: number): readonly Uint8Arr
   const rest = parts.slice(first);
   if (left > 0) rest[0] = rest[0]!.subarray(left);
   return rest;
+}
+
+/** Names in `path` survive a crash of the machine then. @throws the system's error */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 function attempt<T>(code: DiskErrorCode, path: string, call: () => T): T {

@@ -90,6 +90,8 @@ export class Middle implements SessionShell {
       sources: [],
       ask: () => () => undefined,
       allowReset: false,
+      consent: null,
+      keepConsent: () => undefined,
       identity: new Identity("", mint),
       state: new ArenaState(
         this.store,

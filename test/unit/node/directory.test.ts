@@ -1,9 +1,9 @@
-/** The small files of --dir: written whole, and read with an error that names the file. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+/** --dir at a start: made, and its small files read with an error that names them. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDirectory, readSmall, removeSmall, writeSmall } from "../../../src/node/directory.ts";
+import { openDirectory, readSmall } from "../../../src/node/directory.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 import { RoleFile } from "../../../src/node/role-file.ts";
 
@@ -42,26 +42,6 @@ describe("openDirectory", () => {
 });
 
 describe("small files", () => {
-  test("written => read back, nothing else is left", () => {
-    writeSmall(dir, "name", "one");
-    writeSmall(dir, "name", "two");
-    expect(readSmall(dir, "name")).toBe("two");
-    expect(readdirSync(dir)).toEqual(["name"]);
-    removeSmall(dir, "name");
-    removeSmall(dir, "name");
-    expect(readSmall(dir, "name")).toBe(null);
-  });
-
-  test("a write that fails => the old text stays, nothing is left aside", () => {
-    writeSmall(dir, "name", "one");
-    rmSync(join(dir, "name"));
-    // A file cannot be renamed over a directory.
-    mkdirSync(join(dir, "name", "below"), { recursive: true });
-    expect(() => writeSmall(dir, "name", "two")).toThrow();
-    expect(readdirSync(dir)).toEqual(["name"]);
-    expect(existsSync(join(dir, "name", "below"))).toBe(true);
-  });
-
   test("too long, or no file => an error that names it", () => {
     writeFileSync(join(dir, "long"), "x".repeat(5000));
     mkdirSync(join(dir, "folder"));

@@ -58,3 +58,29 @@ test("a primary remembered => its state is gone, and the log says so, unless it 
   expect(recall({})).toEqual(["primary", null, told]);
   expect(recall({ seedFrom: [X] })).toEqual(["replica", null]);
 });
+
+test("consent => there for whom it was given, with the node that it is for", () => {
+  const consent = { kind: "replicaof", nodeId: "a".repeat(32), upstream: X } as const;
+  new RoleFile(dir).write({ role: "replica", upstream: X }, consent);
+  const at = (upstream: typeof X | null) =>
+    new RoleFile(dir).recallConsent(upstream, false, () => undefined);
+  expect(at(X)).toEqual({ consent, allowReset: false });
+  expect([at(Y).consent, at(null).consent]).toEqual([null, null]);
+  new RoleFile(dir).keepConsent(null, false);
+  expect(at(X).consent).toBe(null);
+});
+
+test("--allow-reset was used => it counts no more, and the log says so; after a start without it again", () => {
+  const told: string[] = [];
+  const given = (flag: boolean) =>
+    new RoleFile(dir).recallConsent(X, flag, (_level, event) => told.push(event)).allowReset;
+  new RoleFile(dir).write({ role: "replica", upstream: X });
+  expect(given(true)).toBe(true);
+  new RoleFile(dir).keepConsent({ kind: "reset", nodeId: "", upstream: X }, true);
+  expect([given(true), given(true), told]).toEqual([
+    false,
+    false,
+    ["allow_reset_used", "allow_reset_used"],
+  ]);
+  expect([given(false), given(true)]).toEqual([false, true]);
+});

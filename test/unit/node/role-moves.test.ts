@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { NO_RANK } from "../../../src/log/history.ts";
 import { Identity } from "../../../src/node/identity.ts";
+import type { ConsentMemory } from "../../../src/node/consent.ts";
+import type { Consent } from "../../../src/wire/messages.ts";
 import type { RoleMemory } from "../../../src/node/role-memory.ts";
 import { RoleMoves } from "../../../src/node/role-moves.ts";
 import {
@@ -11,6 +13,7 @@ import {
   startLeading,
   startRecovering,
   startSeeding,
+  SILENT,
   STOPPED,
   TORN,
   withHolding,
@@ -34,10 +37,13 @@ class FakeNode {
   diskFull = false;
   /** The state has not answered yet. */
   busy = false;
+  durable = 0;
   readonly untils: (() => void)[] = [];
+  readonly waits: { readonly holds: () => boolean; readonly done: () => void }[] = [];
   readonly laters: (() => void)[] = [];
   /** Histories that are not on the disk yet. */
   readonly renames: (() => void)[] = [];
+  readonly timers: (() => void)[] = [];
   private minted = 16;
 
   constructor(role: Role) {
@@ -52,6 +58,9 @@ class FakeNode {
         backlog: {
           next: 7,
           chain: 9,
+          get durable() {
+            return node.durable;
+          },
           seal: () => did.push("seal") > 0,
           dropReceived: () => did.push("drop rest"),
           rename: (done) => {
@@ -63,7 +72,7 @@ class FakeNode {
         },
         completeness: { leads: () => did.push("complete") },
         session: {
-          start: () => did.push("dial"),
+          start: (_nowMs, isSame = false) => did.push(isSame ? "dial again" : "dial"),
           stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
           step: () => this.step(),
           get isBusy() {
@@ -80,14 +89,26 @@ class FakeNode {
         turn: {
           changed: () => did.push("changed"),
           dropReplies: () => did.push("drop replies"),
-          until: (_holds, done) => this.untils.push(done),
+          until: (holds, done) => {
+            this.untils.push(done);
+            this.waits.push({ holds, done });
+            return () => this.untils.splice(0);
+          },
         },
       },
       {
-        remember: (memory) => this.remember(memory),
+        consent: null,
+        recovers: true,
+        keepConsent: (consent, resetUsed) => {
+          if (this.diskFull) throw new Error("no space left");
+          const what = consent === null ? "no consent" : textOf(consent);
+          this.did.push(`keep ${what}${resetUsed ? ", --allow-reset used" : ""}`);
+        },
+        remember: (memory, consent) => this.remember(memory, consent),
         journal: (_level, event, { role: told = "" }) =>
           did.push(`${event} ${String(told)}`.trim()),
         nextTurn: (run) => this.laters.push(run),
+        later: (_ms, run) => this.timers.push(run),
         now: () => this.nowMs,
       },
     );
@@ -101,9 +122,10 @@ class FakeNode {
     return false;
   }
 
-  private remember({ role, upstream }: RoleMemory): void {
+  private remember({ role, upstream }: RoleMemory, consent: ConsentMemory | null): void {
     if (this.diskFull) throw new Error("no space left");
-    this.did.push(`keep ${role}${upstream === null ? "" : ` of ${upstream.host}`}`);
+    const whom = upstream === null ? "" : ` of ${upstream.host}`;
+    this.did.push(`keep ${role}${whom}${consent === null ? "" : `, ${textOf(consent)}`}`);
   }
 
   get kind(): Role["kind"] {
@@ -122,6 +144,10 @@ class FakeNode {
   nextTurns(): void {
     for (let run = this.laters.shift(); run !== undefined; run = this.laters.shift()) run();
   }
+}
+
+function textOf({ kind, nodeId, upstream }: ConsentMemory): string {
+  return `${kind} for ${nodeId.slice(0, 1) || "whoever"} at ${upstream.host}`;
 }
 
 /** Rounds that say when they are over. */
@@ -192,7 +218,7 @@ describe("follow", () => {
     const node = new FakeNode(startLeading("none"));
     expect(node.moves.follow("replicaof", X)).toBe(null);
     expect(node.done()).toEqual([
-      "keep replica of x",
+      "keep replica of x, replicaof for whoever at x",
       "seal",
       "cut waiters",
       "hang up: following another node",
@@ -277,6 +303,30 @@ describe("promote", () => {
     node.busy = false;
     node.untils[0]!();
     expect(node.kind).toBe("leading");
+    node.timers[0]!();
+    expect(node.kind).toBe("leading");
+  });
+
+  test("a state that does not answer for a minute => refused, and it follows again", () => {
+    const node = new FakeNode(followingX);
+    node.busy = true;
+    node.promote();
+    node.done();
+    node.timers[0]!();
+    expect(node.done()).toEqual(["keep replica of x", SILENT, "dial again"]);
+    expect([node.kind, node.untils]).toEqual(["following", []]);
+    node.timers[0]!();
+    expect(node.done()).toEqual([]);
+  });
+
+  test("the same, told to follow another meanwhile => that one is followed", () => {
+    const node = new FakeNode(followingX);
+    node.busy = true;
+    node.promote();
+    node.moves.follow("none", Y);
+    node.done();
+    node.timers[0]!();
+    expect([node.moves.now, node.done()]).toMatchObject([{ upstream: Y }, []]);
   });
 
   test("a state that answers later, and another upstream meanwhile => it does not lead", () => {
@@ -482,7 +532,7 @@ describe("reclaiming", () => {
       "seal",
       "hang up: following another node",
       "role_changed replica",
-      "dial",
+      "dial again",
     ]);
     expect([node.kind, rounds.stops]).toEqual(["following", 1]);
   });
@@ -549,6 +599,82 @@ describe("stop", () => {
     expect([node.moves.follow("none", Y), node.promote(true)]).toEqual([STOPPED, STOPPED]);
     node.moves.start();
     expect([node.kind, node.done()]).toEqual(["stopped", []]);
+  });
+});
+
+describe("consent that outlives the process", () => {
+  function told(startConsent: Consent = "none"): FakeNode {
+    const node = new FakeNode(startLeading(startConsent));
+    node.moves.follow("replicaof", X);
+    node.done();
+    return node;
+  }
+
+  test("WELCOME => kept again, for the node that it is for now, once", () => {
+    const node = told();
+    node.moves.welcomed(H1, []);
+    node.moves.welcomed(H2, []);
+    expect(node.done().filter((what) => what.startsWith("keep"))).toEqual([
+      "keep replicaof for 1 at x",
+    ]);
+  });
+
+  test("a swap => kept until a restart would find the new state", () => {
+    const node = told();
+    node.moves.welcomed(H1, []);
+    node.done();
+    node.durable = 900;
+    node.moves.swapping();
+    node.moves.swapped(LOG, null);
+    node.durable = 0;
+    expect(node.done()).not.toContain("keep no consent");
+    // The connection was cut before that: the log of the new state goes on.
+    node.moves.adopted(LOG, null);
+    expect(node.done()).not.toContain("keep no consent");
+    const [wait] = node.waits;
+    expect(wait!.holds()).toBe(false);
+    node.durable = 1;
+    expect(wait!.holds()).toBe(true);
+    wait!.done();
+    expect(node.done()).toEqual(["keep no consent"]);
+  });
+
+  test("another REPLICAOF before that => what is kept is for that one", () => {
+    const node = told();
+    node.moves.swapping();
+    node.moves.swapped(LOG, null);
+    node.moves.follow("replicaof", Y);
+    node.done();
+    const [wait] = node.waits;
+    expect(wait!.holds()).toBe(true);
+    wait!.done();
+    expect(node.done()).toEqual([]);
+  });
+
+  test("--allow-reset => marked as used before the swap, and kept for the same node", () => {
+    const node = told("reset");
+    node.moves.welcomed(H1, []);
+    node.done();
+    node.moves.swapping();
+    expect(node.done()).toEqual(["keep reset for 1 at x, --allow-reset used"]);
+  });
+
+  test.each<[string, (node: FakeNode) => void]>([
+    ["a refusal", (node) => node.moves.refused()],
+    ["its log goes on with ours", (node) => node.moves.adopted(LOG, null)],
+  ])("%s => kept no more, said once", (_what, happens) => {
+    const node = told();
+    happens(node);
+    happens(node);
+    expect(node.done().filter((what) => what.startsWith("keep"))).toEqual(["keep no consent"]);
+  });
+
+  test("it cannot be kept => the log says so, and the node goes on", () => {
+    const node = told();
+    node.diskFull = true;
+    node.moves.welcomed(H1, []);
+    expect(node.done()).toContain("identity_not_kept");
+    expect(node.moves.now).toMatchObject({ consent: { kind: "replicaof", nodeId: H1 } });
   });
 });
 
