@@ -13,8 +13,8 @@ const UNCONFIRMED = Buffer.from(`-${ERR.unconfirmed}\r\n`);
 const OVER_MAX = 1024;
 
 export class HeldWrites {
-  /** What one costs in memory. */
-  static readonly BYTES = 16;
+  /** What one counts for, beside its reply: what may come to stand there, and its two numbers. */
+  static readonly BYTES: number = UNCONFIRMED.length + 16;
 
   /** From and to of each, in the order of the stream; those before #next are over with. */
   readonly #places: number[] = [];
