@@ -8,8 +8,8 @@ import { type Setting } from "../node/settings.ts";
 import { settingsOf, variableOf } from "../node/setting-lookup.ts";
 import type { HelpTopic } from "./command-line.ts";
 
-const NO_PERSISTENCE = `There is no persistence yet: a restarted primary is empty. Its replicas refuse it and keep their
-data. To bring it back, start it with --seed-from REPLICA, or promote a replica (REPLICAOF NO ONE).`;
+const WITHOUT_DIR = `With --dir a node keeps its data. Without it a restarted primary is empty: its replicas refuse it and
+keep theirs. To bring it back, start it with --seed-from REPLICA, or promote a replica (REPLICAOF NO ONE).`;
 
 const USAGE = `hawser: replicates a key-value state from one primary to many replicas
 
@@ -25,7 +25,7 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser help [primary|replica|status|verify|checkpoint|backup|inspect|restore]
   hawser version
 
-Clients speak RESP (redis-cli -p 6380). ${NO_PERSISTENCE}
+Clients speak RESP (redis-cli -p 6380). ${WITHOUT_DIR}
 `;
 
 const STATUS = `hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
@@ -129,7 +129,7 @@ export function helpText(topic: HelpTopic): string {
       : "hawser replica --of HOST:PORT: follows a node, answers reads, feeds replicas of its own";
   return `${usage}
 
-${NO_PERSISTENCE}
+${WITHOUT_DIR}
 
 Every option is a flag, a variable (${variableOf("repl-port")} for --repl-port) or a key of the JSON file named
 by --config; a flag beats a variable, a variable the file. Sizes: kb mb gb. Times: ms s m.

@@ -220,10 +220,10 @@ describe("help", () => {
           row.of === "both" || row.of === topic,
         );
       }
-      expect(text).toContain("There is no persistence yet: a restarted primary is empty");
+      expect(text).toContain("Without it a restarted primary is empty");
       for (const line of text.split("\n")) expect(line.length, line).toBeLessThanOrEqual(110);
     }
-    expect(helpText("")).toContain("no persistence yet");
+    expect(helpText("")).toContain("With --dir a node keeps its data");
     expect(helpText("status")).toContain("--watch");
   });
 
