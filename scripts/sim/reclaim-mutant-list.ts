@@ -4,62 +4,52 @@
  */
 import type { Mutant } from "./mutant-list.ts";
 
-function mutant(name: string, file: string, from: string, to: string): Mutant {
+function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
   return {
     name: `reclaim: ${name}`,
     isOfDisk: false,
     flags: ["--reclaims"],
-    edits: [{ file: `src/${file}`, from, to }],
+    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
   };
 }
 
 export const RECLAIM_MUTANTS: readonly Mutant[] = [
   mutant(
     "it leads before what it took is durable",
-    "node/views.ts",
-    "return backlog.store.durable >= backlog.next;",
-    "return backlog.store.durable >= 0;",
+    [
+      "node/views.ts",
+      "return backlog.store.durable >= backlog.next;",
+      "return backlog.store.durable >= 0;",
+    ],
+    [
+      "node/role-moves.ts",
+      "    backlog.rename(() => this.#open(from, begins));",
+      "    backlog.rename();\n    this.#open(from, begins);",
+    ],
   ),
-  mutant(
-    "it takes a snapshot of one that feeds",
-    "replica/handshake.ts",
-    'if (node.continuesOnly && decision !== "continue")',
-    "if (false as boolean)",
-  ),
-  mutant(
-    "it does not wait for who is silent",
+  mutant("it does not wait for who is silent", [
     "node/reclaim-choice.ts",
     "  if (waits.length > 0 && !isOverdue)",
     "  if (waits.length > answers.length)",
-  ),
-  mutant(
-    "it leads beside a higher rank",
+  ]),
+  mutant("it leads beside a higher rank", [
     "node/reclaim-choice.ts",
     'if (role !== "primary") return rank.term > own.rank.term;',
     "if (rank.term >= 0) return false;",
-  ),
-  mutant(
-    "the bound never passes",
+  ]),
+  mutant("the bound never passes", [
     "node/reclaiming.ts",
     "const isOverdue = this.#leftMs === 0;",
     "const isOverdue = false;",
-  ),
-  mutant(
-    "nobody's log is ahead",
+  ]),
+  mutant("nobody's log is ahead", [
     "node/reclaim-choice.ts",
     'return position.offset > own.offset ? "ahead" : "level";',
     'return position.offset > own.offset + 1e9 ? "ahead" : "level";',
-  ),
-  mutant(
-    "whom it follows is not remembered",
+  ]),
+  mutant("whom it follows is not remembered", [
     "node/role-moves.ts",
     '    this.#remember({ role: "replica", upstream: source });\n    const next = roles.toStaying',
     "    const next = roles.toStaying",
-  ),
-  mutant(
-    "those that follow are not remembered",
-    "node/core.ts",
-    "if (identity.followedBy({ storeId",
-    "if (hello.storeId === '' && identity.followedBy({ storeId",
-  ),
+  ]),
 ];

@@ -144,7 +144,7 @@ export class Member implements SocketNode, TurnShell {
       identity: kept === null ? new Identity("", mint) : new KeptIdentity(mint, kept),
       state: new ArenaState(this.#store, (snapshot) => this.#serialized(snapshot)),
       backlog: {
-        sizeBytes: kept === null ? random.pick([16_384, 1 << 22]) : 1 << 24,
+        sizeBytes: kept === null ? random.pick([4_096, 1 << 22]) : 1 << 24,
         segmentBytes: 4_096,
         clock: this.wallClock,
         ...(kept === null ? {} : { store: kept.log }),
