@@ -24,6 +24,8 @@ export const LIMITS = {
   pendingHandshakesMax: 100,
   /** Connected replicas. */
   linksMax: 1000,
+  /** Copies (`hawser backup`) at a time: they take no replica's place. */
+  copiesMax: 16,
   /** Histories a lineage keeps; of more, the shortest are forgotten and then count as unrelated. */
   lineageEntriesMax: 64,
   /** The term of a rank: half of what the field holds. Threat: one that no promotion can be above. */

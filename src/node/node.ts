@@ -62,10 +62,10 @@ import type { Turn } from "./turn.ts";
 /** BYE and drain may take this long at a stop. */
 const DRAIN_MS = 10_000;
 /**
- * Serializer threads at most; each starts with its first job. Two ships, two split off or resumed, and a
- * checkpoint.
+ * Serializer threads at most; each starts with its first job. Two ships, two split off or resumed, one
+ * of copies, and a checkpoint.
  */
-const SERIALIZERS = 5;
+const SERIALIZERS = 6;
 
 /**
  * How far a node is: built, opened (it has what an earlier process left it), listening, stopped.

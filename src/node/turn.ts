@@ -55,7 +55,8 @@ export interface TurnLog {
 
 /** The feeding side, as a turn moves it. */
 export interface TurnFeeder {
-  readonly links: { readonly length: number };
+  /** Links that may be sent what is appended. */
+  readonly followers: number;
   /** Writes to links; true when more could be written at once. */
   feed(nowMs: number): boolean;
   /** Gives back log that nobody needs; true when there is more of it. */
@@ -247,7 +248,7 @@ export class Turn implements ClientTurn {
     const { log, feeder } = this.#parts;
     const { tail } = log;
     if (this.confirmsDurable) return this.#holdUntilDurable(out, bytes);
-    const mustWait = tail !== this.#published && feeder.links.length > 0;
+    const mustWait = tail !== this.#published && feeder.followers > 0;
     if (!mustWait && out.heldReplies === 0) return false;
     this.want();
     if (this.#replies.hold(out, bytes, tail)) return true;

@@ -50,6 +50,8 @@ function owesProgress(link: Link): boolean {
   if (link.state.kind === "streaming")
     return link.received === link.sent && link.applied < link.sent;
   const { ship } = link;
+  // After END nothing but its word is missing: a copy that does not give it would pin the snapshot.
+  if (ship?.state === "finishing") return true;
   return ship?.state === "sending" && ship.inFlightBytes > 0;
 }
 

@@ -54,6 +54,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   readonly crowd: Crowd = new Crowd();
   readonly ahead: Ahead = new Ahead();
   private readonly pump: Pump = new Pump(this);
+  /** Links of replicas. Why kept: every reply asks. */
+  followers = 0;
   private nextLinkId = 1;
   /** A replica was linked once. */
   private isFollowed = false;
@@ -92,7 +94,8 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   judge(link: Link, hello: Hello, stored: StoredChain | null, nowMs: number): void {
     admit(this, link, hello, stored, nowMs);
-    if (link.welcomed && !link.isCopy) this.isFollowed = true;
+    this.followers = this.replicas.length;
+    if (this.followers > 0) this.isFollowed = true;
     // Why at once: a hold that was parked for long has slowed nobody, and until the next tick writers
     // could go from here to its cap.
     if (link.hold !== null) this.pacing.review(nowMs);
@@ -115,6 +118,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   onLinkClosed(link: Link, cut: Ship | null, detail: string): void {
     const at = this.links.indexOf(link);
     if (at >= 0) this.links.splice(at, 1);
+    this.followers = this.replicas.length;
     const reason = link.state.kind === "closed" ? link.state.reason : "peer_closed";
     if (link.isCopy) tellCopyEnded(this, link, cut, reason, detail);
     else this.tellLinkClosed(link, reason, detail);
@@ -197,7 +201,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
 
   /** Queues a ship for a welcomed link, of a snapshot beyond the offset `after`. */
   requestShip(link: Link, nowMs: number, after = -1): void {
-    const ship = new Ship(link.id, nowMs, { after });
+    const ship = new Ship(link.id, nowMs, { after, isCopy: link.isCopy });
     this.holds.drop(link.sync.releaseHold());
     link.beginShip(ship, nowMs);
     this.shipping.request(ship, nowMs);

@@ -4,9 +4,11 @@
  * verification's snapshot is none of ours, and two that pin the same memory are no use one by one.
  *
  *   all of ours together would free less than is needed   nothing is dropped
- *   one alone frees what is needed                        that one; of several one that is only
- *                                                         parked, then the one with the most to do
- *   else                                                  the one that frees most; then it is asked again
+ *   one alone frees what is needed                        that one; of several one that is only parked,
+ *                                                         then one of copies, then the one with the
+ *                                                         most to do
+ *   else                                                  the one that frees most, one of copies if that
+ *                                                         frees anything; then it is asked again
  *
  * The replica comes back at once: it has done nothing wrong.
  * Owns: the choice. Does not own: when (pacing.ts, the memory limit of the client port).
@@ -76,10 +78,18 @@ function choose(candidates: readonly Candidate[], neededBytes: number): Candidat
   const enough = candidates.filter(({ freesBytes }) => freesBytes >= Math.max(1, neededBytes));
   const idle = enough.find(({ links }) => links.length === 0);
   if (idle !== undefined) return idle;
+  const copied = enough.find(isOfCopies);
+  if (copied !== undefined) return copied;
   if (enough.length > 0) return most(enough, ({ links }) => Math.max(...links.map(bytesLeft)));
   // Of equals the newest: what it pins the older ones pin too, and not the other way round.
   const newestFirst = candidates.toSorted((a, b) => b.snapshot.offset - a.snapshot.offset);
-  return most(newestFirst, ({ freesBytes }) => freesBytes);
+  const copies = newestFirst.filter((each) => isOfCopies(each) && each.freesBytes > 0);
+  return most(copies.length > 0 ? copies : newestFirst, ({ freesBytes }) => freesBytes);
+}
+
+/** Nobody uses it that counts. */
+function isOfCopies({ links, parked }: Candidate): boolean {
+  return parked.length === 0 && links.every((link) => link.isCopy);
 }
 
 /** The first of those with the largest value. */

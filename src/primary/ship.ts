@@ -33,6 +33,8 @@ export interface ShipOptions {
   readonly after?: number;
   /** It goes on with a snapshot that was begun on an earlier connection. */
   readonly resumed?: boolean;
+  /** To nobody that counts. */
+  readonly isCopy?: boolean;
 }
 
 export class Ship implements Sharer {
@@ -41,6 +43,7 @@ export class Ship implements Sharer {
   readonly queuedAtMs: number;
   readonly after: number;
   readonly resumed: boolean;
+  readonly isCopy: boolean;
   #state: State = { kind: "queued" };
   #announced = false;
   #room: number;
@@ -52,11 +55,13 @@ export class Ship implements Sharer {
   /** Bytes of each chunk that was sent, from the first on. */
   readonly #sizes: number[] = [];
 
-  constructor(linkId: number, nowMs: number, { after = -1, resumed = false }: ShipOptions = {}) {
+  constructor(linkId: number, nowMs: number, options: ShipOptions = {}) {
+    const { after = -1, resumed = false, isCopy = false } = options;
     this.linkId = linkId;
     this.queuedAtMs = nowMs;
     this.after = after;
     this.resumed = resumed;
+    this.isCopy = isCopy;
     // One that goes on says when it is ready: it may have to read what it kept first.
     this.#room = resumed ? 0 : Number.POSITIVE_INFINITY;
   }

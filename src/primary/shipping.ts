@@ -7,6 +7,9 @@
  *      +--> joins a reading whose chunk 0 is still held
  *   resume(snapshot, chunk) --> a reading of its own from that chunk
  *
+ * Copies have a queue and one place of their own: however slowly one is read, no replica waits for it, and
+ * none shares a reading with it.
+ *
  * Pure core: the serializer is behind FrozenState (store/state.ts).
  * Owns: snapshots, readings, the queue, the egress limit. Does not own: bytes on links (link-feed.ts).
  */
@@ -35,13 +38,22 @@ export interface ShippingOwner {
   onFreeze(snapshot: OpenSnapshot, ships: number): void;
 }
 
-/** Readings beyond shipsAtOnce for those that have queued too long: with them as many as the pool has threads. */
+/**
+ * Readings beyond shipsAtOnce for those that have queued too long: with them, one of copies and a checkpoint
+ * as many as the pool has threads.
+ */
 const READINGS_EXTRA = 2;
+
+/** Ships that wait for each other and share readings. */
+interface Lane {
+  readonly queue: Ship[];
+  readonly readings: Set<Reading<Ship>>;
+}
 
 export class Shipping {
   readonly #owner: ShippingOwner;
-  readonly #queue: Ship[] = [];
-  readonly #readings = new Set<Reading<Ship>>();
+  readonly #replicas: Lane = newLane();
+  readonly #copies: Lane = newLane();
   readonly #rate: ByteRate;
 
   constructor(owner: ShippingOwner) {
@@ -50,77 +62,86 @@ export class Shipping {
   }
 
   get queued(): number {
-    return this.#queue.length;
+    return this.#replicas.queue.length;
   }
 
   get activeReadings(): number {
-    return this.#readings.size;
+    return this.#replicas.readings.size + this.#copies.readings.size;
   }
 
-  /** A ship waits for a place, or for its state to be read: what is less urgent rests meanwhile. */
+  /** A replica waits for a place, or for its state to be read: what is less urgent rests meanwhile. */
   get isWaiting(): boolean {
-    if (this.#queue.length > 0) return true;
-    for (const reading of this.#readings) if (reading.isStarved) return true;
+    const { queue, readings } = this.#replicas;
+    if (queue.length > 0) return true;
+    for (const reading of readings) if (reading.isStarved) return true;
     return false;
   }
 
   /** A ship from chunk 0: joins what is still at its beginning, else queues. */
   request(ship: Ship, nowMs: number): void {
-    for (const reading of this.#readings) {
+    const { queue, readings } = this.#laneOf(ship);
+    for (const reading of readings) {
       const { offset } = reading.snapshot;
       if (!reading.joinable || !this.#owner.mayStreamFrom(offset) || offset <= ship.after) continue;
       this.#enlist(ship, reading, 0);
       return;
     }
-    this.#queue.push(ship);
+    queue.push(ship);
     this.poll(nowMs);
   }
 
   /** Goes on with an open snapshot at `chunk`. */
   resume(ship: Ship, snapshot: OpenSnapshot, chunk: number): void {
-    this.#enlist(ship, this.#openReading(snapshot, chunk), chunk);
+    this.#enlist(ship, this.#openReading(this.#replicas, snapshot, chunk), chunk);
   }
 
   /** The ship is over, or its link is: it reads no more. The snapshot's use stays with the caller. */
   leave(ship: Ship): void {
-    const at = this.#queue.indexOf(ship);
-    if (at >= 0) this.#queue.splice(at, 1);
+    const { queue, readings } = this.#laneOf(ship);
+    const at = queue.indexOf(ship);
+    if (at >= 0) queue.splice(at, 1);
     const reading = ship.leaveReading();
     if (reading === null) return;
     reading.leave(ship);
-    if (reading.isClosed) this.#readings.delete(reading);
+    if (reading.isClosed) readings.delete(reading);
   }
 
   /** Starts what may start, splits what is held back. Cheap when there is nothing to do. */
   poll(nowMs: number): void {
-    if (this.#queue.length > 0) this.#startQueued(nowMs);
-    for (const reading of this.#readings) this.#maybeSplit(reading, nowMs);
+    const { readings } = this.#replicas;
+    for (const lane of [this.#replicas, this.#copies])
+      if (lane.queue.length > 0) this.#startQueued(lane, nowMs);
+    for (const reading of readings) this.#maybeSplit(reading, nowMs);
   }
 
   /** When poll() or tokens could change something by themselves, ms; Infinity for never. */
   nextWakeMs(nowMs: number): number {
     let wake = Number.POSITIVE_INFINITY;
-    const oldest = this.#queue[0];
-    if (oldest !== undefined)
-      wake = Math.max(
-        oldest.queuedAtMs + this.#owner.options.shipGatherMs,
-        this.#placeFreeMs(oldest),
-      );
+    for (const lane of [this.#replicas, this.#copies]) {
+      const oldest = lane.queue[0];
+      if (oldest === undefined) continue;
+      const gatheredMs = oldest.queuedAtMs + this.#owner.options.shipGatherMs;
+      wake = Math.min(wake, Math.max(gatheredMs, this.#placeFreeMs(lane, oldest)));
+    }
     const { waitMs } = this.#rate;
-    if (waitMs > 0 && this.#readings.size > 0) wake = Math.min(wake, nowMs + waitMs);
+    if (waitMs > 0 && this.activeReadings > 0) wake = Math.min(wake, nowMs + waitMs);
     return wake;
   }
 
   // --- starting ------------------------------------------------------------------------------
 
-  #startQueued(nowMs: number): void {
+  #laneOf(ship: Ship): Lane {
+    return ship.isCopy ? this.#copies : this.#replicas;
+  }
+
+  #startQueued(lane: Lane, nowMs: number): void {
     const { options } = this.#owner;
-    const oldest = this.#queue[0]!;
+    const oldest = lane.queue[0]!;
     if (nowMs - oldest.queuedAtMs < options.shipGatherMs) return;
-    if (nowMs < this.#placeFreeMs(oldest) || !this.#owner.mayFreeze()) return;
-    const ships = this.#queue.splice(0);
+    if (nowMs < this.#placeFreeMs(lane, oldest) || !this.#owner.mayFreeze()) return;
+    const ships = lane.queue.splice(0);
     const snapshot = this.#freeze(ships.length);
-    const reading = this.#openReading(snapshot, 0);
+    const reading = this.#openReading(lane, snapshot, 0);
     for (const ship of ships) this.#enlist(ship, reading, 0);
   }
 
@@ -128,10 +149,11 @@ export class Shipping {
    * When there is a place for `oldest`, ms; Infinity when one must end first. Why not only then: two
    * slow lines would block all others for as long as they take. Memory stays bounded by the number.
    */
-  #placeFreeMs(oldest: Ship): number {
+  #placeFreeMs(lane: Lane, oldest: Ship): number {
     const { shipsAtOnce, shipWaitMs } = this.#owner.options;
-    if (this.#readings.size < shipsAtOnce) return oldest.queuedAtMs;
-    const isFull = this.#readings.size >= shipsAtOnce + READINGS_EXTRA;
+    const { size } = lane.readings;
+    if (size < (lane === this.#copies ? 1 : shipsAtOnce)) return oldest.queuedAtMs;
+    const isFull = lane === this.#copies || size >= shipsAtOnce + READINGS_EXTRA;
     return isFull ? Number.POSITIVE_INFINITY : oldest.queuedAtMs + shipWaitMs;
   }
 
@@ -144,12 +166,12 @@ export class Shipping {
     return snapshot;
   }
 
-  #openReading(snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
+  #openReading(lane: Lane, snapshot: OpenSnapshot, chunk: number): Reading<Ship> {
     const reading = new Reading<Ship>(snapshot, chunk, {
       ready: () => this.#owner.wantPump(),
-      failed: (failing, reason) => this.#failed(failing, reason),
+      failed: (failing, reason) => this.#failed(lane, failing, reason),
     });
-    this.#readings.add(reading);
+    lane.readings.add(reading);
     return reading;
   }
 
@@ -159,8 +181,8 @@ export class Shipping {
     this.#owner.onShipStarted(ship);
   }
 
-  #failed(reading: Reading<Ship>, reason: string): void {
-    if (!this.#readings.delete(reading)) return;
+  #failed(lane: Lane, reading: Reading<Ship>, reason: string): void {
+    if (!lane.readings.delete(reading)) return;
     for (const ship of [...reading.sharers]) this.#owner.onShipFailed(ship, reason);
     reading.close();
   }
@@ -177,13 +199,13 @@ export class Shipping {
     if (heldBackMs < 0 || heldBackMs < this.#owner.options.shipSplitMs) return;
     const { ahead } = reading;
     if (ahead.length === 0) return;
-    const fresh = this.#openReading(reading.snapshot, reading.end);
+    const fresh = this.#openReading(this.#replicas, reading.snapshot, reading.end);
     for (const ship of ahead) {
       reading.leave(ship);
       ship.readFrom(fresh);
       fresh.join(ship);
     }
-    if (reading.isClosed) this.#readings.delete(reading);
+    if (reading.isClosed) this.#replicas.readings.delete(reading);
   }
 
   // --- egress limit --------------------------------------------------------------------------
@@ -196,4 +218,8 @@ export class Shipping {
   takeTokens(bytes: number): void {
     this.#rate.take(bytes);
   }
+}
+
+function newLane(): Lane {
+  return { queue: [], readings: new Set() };
 }

@@ -86,7 +86,6 @@ export function welcome(
 /** A copy gets a snapshot of its own, whatever it has, and nothing is kept for it. */
 export function welcomeCopy(owner: WelcomeOwner, link: Link, hello: Hello, nowMs: number): void {
   link.welcome(hello, Number.POSITIVE_INFINITY);
-  owner.crowd.welcomed(link.remote);
   sayWelcome(owner, link, hello, "ship_new", 0, 0, nowMs);
   owner.requestShip(link, nowMs, -1);
   owner.wantPump();

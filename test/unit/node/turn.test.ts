@@ -26,7 +26,7 @@ function setUp() {
     },
   };
   const feeder = {
-    links: { length: 1 },
+    followers: 1,
     more: { feed: false, trim: false },
     wakeMs: Number.POSITIVE_INFINITY,
     feed(): boolean {
@@ -86,7 +86,7 @@ test("nothing for a replica => a reply does not wait", () => {
   append(0);
   expect(turn.holdReply(client, Buffer.from("a"))).toBe(false);
   expect(queued).toEqual([]);
-  feeder.links.length = 0;
+  feeder.followers = 0;
   log.tail = 10;
   expect(turn.holdReply(client, Buffer.from("a"))).toBe(false);
 });
@@ -103,7 +103,7 @@ test("a reply behind one that waits waits, too; the answer step writes both", ()
 
 test("--fsync always: a write is answered when it is durable, one wait for all of a turn", () => {
   const { turn, log, feeder, client, append, endTurn } = setUp();
-  feeder.links.length = 0;
+  feeder.followers = 0;
   turn.confirmsDurable = true;
   append(10);
   expect(turn.holdReply(client, Buffer.from("a"))).toBe(true);

@@ -2,7 +2,10 @@
  * A copy (`hawser backup`) at a feeder: it gets a snapshot, and counts for nobody.
  */
 import { describe, expect, test } from "vitest";
+import { LIMITS } from "../../../src/limits.ts";
 import { lackingReplicas } from "../../../src/primary/lacking.ts";
+import { FEEDER_DEFAULTS } from "../../../src/primary/options.ts";
+import { relieve } from "../../../src/primary/relief.ts";
 import { heldBytes } from "../../../src/node/status.ts";
 import type { Hello } from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
@@ -125,6 +128,90 @@ describe("a copy", () => {
     replica.link.onSocketClosed("peer_closed", "");
     const again = h.stream({ storeId: id(7), instanceId: id(8) });
     expect([again.link.state.kind, copy.link.isClosed]).toEqual(["streaming", false]);
+  });
+
+  test("a client's reply does not wait for the turn's end on its account", async () => {
+    const h = new Harness();
+    const peer = await copying(h);
+    expect([h.feeder.links.length, h.feeder.followers]).toEqual([1, 0]);
+    const replica = h.stream();
+    expect(h.feeder.followers).toBe(1);
+    replica.link.onSocketClosed("peer_closed", "");
+    expect([peer.link.isClosed, h.feeder.followers]).toEqual([false, 0]);
+  });
+
+  test("takes no replica's place, and there is an end to places of copies", async () => {
+    const h = new Harness();
+    for (let n = 0; n < LIMITS.copiesMax; n++) await copying(h, { storeId: id(200 + n) });
+    expect((await copying(h)).last("reject")).toMatchObject({
+      code: "too_many_replicas",
+      message: expect.stringMatching(/copies/),
+    });
+    expect(h.feeder.links).toHaveLength(LIMITS.copiesMax);
+    for (let n = 0; n < LIMITS.linksMax; n++)
+      expect(h.stream({ storeId: id(5_000 + n), nodeId: id(9_000 + n) }).link.welcomed).toBe(true);
+    const many = h.stream({ storeId: id(4_000), nodeId: id(4_001) });
+    expect(many.last("reject")?.code).toBe("too_many_replicas");
+  });
+
+  test("that nobody reads keeps no replica from its snapshot, slows no writer, and ends at the clock", async () => {
+    const h = new Harness({ shipsAtOnce: 1, shipWaitMs: 1_000_000 });
+    const copies = [];
+    for (let n = 0; n < 3; n++) {
+      const copy = h.connect();
+      copy.takes = false;
+      copy.hello({ ...COPY, storeId: id(200 + n) });
+      await h.turns();
+      copies.push(copy);
+    }
+    const unrelated = { history: id(9), offset: 0, chain: 0 };
+    const replica = h.stream({ position: unrelated });
+    await h.turns();
+    expect(replica.heard).toContain("end");
+    const { pacing, shipping } = h.feeder;
+    for (let n = 0; n < 20; n++) {
+      batch(h.log, 9_000);
+      h.tick(100);
+      await h.turns();
+    }
+    // The replica asks for a pace, and for no lower one than without the copies.
+    expect(h.lines.filter(({ event }) => event === "writers_slowed")).toEqual([]);
+    replica.link.onSocketClosed("peer_closed", "");
+    h.feeder.parking.clear();
+    h.tick(5_000);
+    expect([pacing.isPacing, h.feeder.holds.count]).toEqual([false, 0]);
+    // Those that wait behind a copy hold nothing up either.
+    expect(shipping.isWaiting).toBe(false);
+    for (let n = 0; n < 20; n++) {
+      for (const { link } of copies) link.movement.received(h.nowMs);
+      h.tick(FEEDER_DEFAULTS.stallMs / 10);
+    }
+    expect(copies[0]!.link.state).toMatchObject({ kind: "closed", reason: "stall_socket" });
+    expect(h.feeder.links.filter(({ welcomed }) => welcomed).length).toBeLessThan(3);
+  });
+
+  test("that never acknowledges END pins its snapshot until the clock ends it", async () => {
+    const h = new Harness();
+    const peer = await copying(h);
+    expect(peer.heard).toContain("end");
+    const { snapshot } = peer.link.currentShip!;
+    for (let n = 0; n < 20; n++) {
+      peer.link.movement.received(h.nowMs);
+      h.tick(FEEDER_DEFAULTS.stallMs / 10);
+    }
+    expect(peer.link.state).toMatchObject({ reason: "stall_apply" });
+    expect(snapshot!.closed).toBe(true);
+  });
+
+  test("goes first when snapshots pin too much memory", async () => {
+    const h = new Harness({ shipGatherMs: 0 });
+    const replica = h.stream({ position: { history: id(9), offset: 0, chain: 0 } });
+    await h.turns();
+    const copy = await copying(h);
+    h.reclaimable = 500;
+    expect(relieve(h.feeder, { bytes: 5_000, capBytes: 1_000 }, 500, 0)).toBe(true);
+    expect([replica.link.isClosed, copy.link.isClosed]).toEqual([false, true]);
+    expect(h.feeder.quarantine.count(0)).toBe(0);
   });
 
   test("is refused as a replica is: wrong password, no state yet", async () => {
