@@ -2,24 +2,27 @@
  * `hawser backup DIR|-`: a copy of a running node, taken over its replication port, as the file of a
  * checkpoint.
  *
- *   to DIR   aside, every sum checked as it comes, synced, renamed: an interrupted one has no file
+ *   to DIR   aside, every sum checked as it comes, synced, renamed: an interrupted one has no file, and what a
+ *            killed one left is removed by the next
  *   to -     standard output; what was written before it failed is no checkpoint, and its END is missing
  *
  * Exit codes: 0 whole; 1 not; 2 wrong command line.
- * Owns: the file's name, what is said. Does not own: the connection (replica/copying.ts), the file's form
- * (log/disk/checkpoint-writer.ts).
+ * Owns: what is said. Does not own: the file's name (backup-names.ts), the connection (replica/copying.ts),
+ * the file's form (log/disk/backup-head.ts, checkpoint-writer.ts).
  * Tested in: test/e2e/backup.test.ts.
  */
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { existsSync, statSync } from "node:fs";
 import { DiskError } from "../errors.ts";
+import { BACKUP_FORMAT, encodeBackupHead } from "../log/disk/backup-head.ts";
 import { CheckpointCopy } from "../log/disk/checkpoint-copy.ts";
 import type { CheckpointSink } from "../log/disk/checkpoint-frames.ts";
 import { CheckpointWriter } from "../log/disk/checkpoint-writer.ts";
 import type { DiskFolder } from "../log/disk/files.ts";
 import { UNFINISHED } from "../log/disk/small-files.ts";
 import { formatAddress } from "../net/address.ts";
+import { beganOf, thisProcess } from "../node/disk/directory-lock.ts";
 import { FsFolder } from "../node/disk/fs-folder.ts";
 import { escapeText } from "../node/logger.ts";
 import { UsageError } from "../node/option-values.ts";
@@ -27,7 +30,8 @@ import { CLIENT_PORT_PROBE } from "../node/target-probe.ts";
 import { SessionSocket } from "../node/upstream-socket.ts";
 import { Copying } from "../replica/copying.ts";
 import { randomId } from "../wire/id.ts";
-import type { SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { SnapshotBegin, SnapshotEnd, Welcome } from "../wire/messages.ts";
+import { backupName, begunName, leftBehind } from "./backup-names.ts";
 import type { BackupOptions } from "./offline-options.ts";
 import { ProgressTerminal, transferLine } from "./progress.ts";
 import { StdoutFolder } from "./stdout-folder.ts";
@@ -62,6 +66,9 @@ function take(options: BackupOptions, target: Target, terminal: ProgressTerminal
       shell: socket,
       password: options.password,
       randomId,
+      welcomed: (welcome) => {
+        target.of(welcome);
+      },
       sink: target,
       isFull: () => target.isFull,
       onDone: (error) => {
@@ -86,7 +93,7 @@ function take(options: BackupOptions, target: Target, terminal: ProgressTerminal
   });
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** Where the copy goes. */
 abstract class Target implements CheckpointSink {
@@ -94,6 +101,8 @@ abstract class Target implements CheckpointSink {
   bytes = 0;
   /** An estimate; 0 before it is known. */
   expected = 0;
+  /** What the file begins with. */
+  protected head: Buffer = Buffer.alloc(0);
   protected readonly copy: CheckpointCopy = new CheckpointCopy((begin) => this.start(begin));
 
   protected abstract start(begin: SnapshotBegin): CheckpointWriter;
@@ -108,6 +117,12 @@ abstract class Target implements CheckpointSink {
 
   get made(): ReturnType<CheckpointCopy["made"]> {
     return this.copy.made();
+  }
+
+  /** It is a copy of this node. */
+  of({ clusterId, nodeId }: Welcome): void {
+    const clockMs = Date.now();
+    this.head = encodeBackupHead({ format: BACKUP_FORMAT, clusterId, nodeId, clockMs });
   }
 
   begin(begin: SnapshotBegin): void {
@@ -144,6 +159,7 @@ class FileTarget extends Target {
   readonly #dir: string;
   #folder: DiskFolder | null = null;
   #file = "";
+  #begun = "";
 
   constructor(dir: string) {
     super();
@@ -159,20 +175,31 @@ class FileTarget extends Target {
   }
 
   protected start(begin: SnapshotBegin): CheckpointWriter {
-    const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-    this.#file = `hawser-${time}-${begin.position.offset}.checkpoint`;
-    this.#folder = FsFolder.make(this.#dir);
-    return new CheckpointWriter(this.#folder, this.#file, begin);
+    const self = thisProcess();
+    this.#file = backupName(Date.now(), begin.position.offset);
+    this.#begun = begunName(this.#file, self);
+    const folder = (this.#folder = FsFolder.make(this.#dir));
+    removeLeft(folder, leftBehind(folder.list(), self, beganOf));
+    return new CheckpointWriter(folder, this.#begun, begin, this.head);
   }
 
   override end(end: SnapshotEnd): void {
     super.end(end);
-    this.#folder!.rename(this.#file + UNFINISHED, this.#file);
+    this.#folder!.rename(this.#begun + UNFINISHED, this.#file);
     this.#folder!.sync();
   }
 
   flushed(): Promise<void> {
     return Promise.resolve();
+  }
+}
+
+/** Of backups that were killed. Why not an error: this one does not need the room, perhaps. */
+function removeLeft(folder: DiskFolder, names: readonly string[]): void {
+  try {
+    for (const name of names) folder.remove(name);
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
   }
 }
 
@@ -189,7 +216,7 @@ class StdoutTarget extends Target {
   }
 
   protected start(begin: SnapshotBegin): CheckpointWriter {
-    return new CheckpointWriter(this.#folder, "stdout", begin);
+    return new CheckpointWriter(this.#folder, "stdout", begin, this.head);
   }
 
   async flushed(): Promise<void> {

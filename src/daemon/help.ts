@@ -21,7 +21,7 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
   hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
   hawser inspect DIR [--json]
-  hawser restore FILE --dir DIR [--replace]
+  hawser restore FILE|OLD --dir DIR [--at OFFSET|TIME] [--log OLD] [--replace]
   hawser help [primary|replica|status|verify|checkpoint|backup|inspect|restore]
   hawser version
 
@@ -74,7 +74,8 @@ does, over its replication port (its client port leads there). Every sum is chec
 no disk, and counts nobody as its replica. hawser restore makes a data directory of the file.
 
   DIR              the directory for the file hawser-TIME-OFFSET.checkpoint; made if it is not there.
-                   A file of that name is whole: an interrupted backup leaves none
+                   A file of that name is whole: an interrupted backup leaves none, and what a
+                   killed one left goes with the next
   -                standard output; then the report goes to standard error. It is whole if this ends
                    with 0; hawser restore refuses any that is not
   --from           the node [127.0.0.1:6380]
@@ -97,21 +98,28 @@ Exit codes: 0 a start would lose nothing that was proven synced; 1 it would, or 
 or the directory cannot be read; 2 wrong command line.
 `;
 
-const RESTORE = `hawser restore FILE --dir DIR [--replace]
+const RESTORE = `hawser restore FILE --dir DIR [--log OLD] [--at OFFSET|TIME] [--replace]
+hawser restore OLD --dir DIR [--at OFFSET|TIME] [--replace]
 
-Makes the data directory DIR, which is new or empty, from the file of a checkpoint: every sum of it
-is checked. Start it with hawser primary --dir DIR. FILE is read, and not changed.
+Makes the data directory DIR, which is new or empty, from a backup, or from the data directory OLD of
+another node: its newest checkpoint before the point, and its log from there. Every sum is checked.
+Start it with hawser primary --dir DIR. FILE and OLD are read, and not changed; a node may run in OLD.
 
   --dir        the directory to make
-  --replace    keep the file's history and lineage: the node takes the place of the one that the
-               file is of. Replicas of that one which are not ahead of the file continue without a
-               full sync; those that are ahead have data that it lacks, and lose it when they follow.
-               Never start both nodes.
+  --log        the data directory whose log follows FILE
+  --at         up to where the log is taken: all of it, when this is left out. An offset: batches that
+               end there or before. A time (2030-01-01T02:00:00Z, 2030-01-01T03:00:00+01:00, or
+               @1893463200000, ms since 1970): batches whose clock, the primary's, is not later
+  --replace    keep history, lineage and cluster: the node takes the place of the one that the source
+               is of. Replicas of that one which are not ahead of it continue without a full sync;
+               those that are ahead have data that it lacks, and lose it when they follow. Never
+               start both nodes.
 
 Without --replace the history is new, with no lineage: no replica of the old node takes it for its
 primary, or gives up data for it, unless told to (--allow-reset, REPLICAOF).
 
-Exit codes: 0 made; 1 not; 2 wrong command line, or DIR is not empty.
+Exit codes: 0 made; 1 not; 2 wrong command line, DIR is not empty, or --at is not in the log: the
+range that is there is named. But for 0 nothing is left in DIR.
 `;
 
 export function helpText(topic: HelpTopic): string {

@@ -43,7 +43,7 @@ export function runInspect({ dir, json }: InspectOptions): number {
 /** A report of one manifest: a node that runs may write another while its files are read. */
 function reportSteadily(dir: string): DirectoryReport {
   for (let tries = 1; ; tries++) {
-    const tree = new FsTree(dir);
+    const tree = new FsTree(dir, "r");
     try {
       const report = reportDirectory(tree);
       const isSame = JSON.stringify(reportManifest(tree)) === JSON.stringify(report.manifest);

@@ -7,7 +7,9 @@ import { flagName, flagText } from "../node/flag-words.ts";
 import { didYouMean } from "../node/nearest.ts";
 import { readAddress, UsageError } from "../node/option-values.ts";
 import { variableOf } from "../node/setting-lookup.ts";
+import type { LogPoint } from "../log/disk/log-copy.ts";
 import type { Address } from "../net/address.ts";
+import { readPoint } from "./restore-point.ts";
 
 export interface InspectOptions {
   readonly dir: string;
@@ -15,9 +17,15 @@ export interface InspectOptions {
 }
 
 export interface RestoreOptions {
-  readonly file: string;
+  /** The file of a backup, or a data directory. */
+  readonly source: string;
   readonly dir: string;
-  /** Keeps history and lineage: the directory takes the place of the node that the file is of. */
+  /** The data directory whose log follows the file; "" for none. */
+  readonly log: string;
+  /** Up to where, and how that was said: "" for all. */
+  readonly point: LogPoint;
+  readonly at: string;
+  /** Keeps history and lineage: the directory takes the place of the node that the source is of. */
   readonly replace: boolean;
 }
 
@@ -44,10 +52,21 @@ export function readInspectOptions(argv: readonly string[]): InspectOptions {
 }
 
 export function readRestoreOptions(argv: readonly string[]): RestoreOptions {
-  const { plain, flags } = readWords(argv, { values: ["dir"], switches: ["replace"] });
+  const { plain, flags } = readWords(argv, {
+    values: ["dir", "log", "at"],
+    switches: ["replace"],
+  });
   const dir = flags.get("dir") ?? "";
   if (dir === "") throw new UsageError("restore: --dir DIR is missing, the directory to make");
-  return { file: only(plain, "FILE", "restore"), dir, replace: flags.get("replace") === "true" };
+  const at = flags.get("at");
+  return {
+    source: only(plain, "FILE, or the data directory to read,", "restore"),
+    dir,
+    log: flags.get("log") ?? "",
+    point: at === undefined ? { kind: "end" } : readPoint(at),
+    at: at ?? "",
+    replace: flags.get("replace") === "true",
+  };
 }
 
 export function readBackupOptions(argv: readonly string[], variables: Variables): BackupOptions {

@@ -53,6 +53,8 @@ export interface CopyingDeps {
   /** "" without. */
   readonly password: string;
   readonly randomId: () => Id;
+  /** It is of this node: the first that is heard of it, before anything arrives. */
+  readonly welcomed: (welcome: Welcome) => void;
   /** What arrives, in order and right. After end() it has all, for good. */
   readonly sink: CheckpointSink;
   /** The receiver can take no more now: reading rests until a tick finds it changed. */
@@ -252,7 +254,10 @@ export class Copying implements SocketUser, DecoderSink {
       password === "" ? "" : hmacProof(password, "feeder", this.#feederNonce, this.#nonce);
     if (password !== "" && !proofMatches(proof, welcome.proof))
       this.#finish("it did not prove that it knows the password");
-    else this.#isWelcome = true;
+    else {
+      this.#isWelcome = true;
+      this.#deps.welcomed(welcome);
+    }
   }
 
   #ack(nowMs: number): void {

@@ -26,10 +26,14 @@ export class CheckpointReader {
   readonly #decoder: Decoder;
   readonly #frames: CheckpointFrames;
   readonly #block: Buffer = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  #readBytes = 0;
+  #readBytes: number;
 
-  /** @throws {DiskError} ERR_DISK_READ when it is not there */
-  constructor(folder: Pick<DiskFolder, "open">, log: number, sink: CheckpointSink) {
+  /**
+   * Reads from byte `from` on: SNAPSHOT is there.
+   * @throws {DiskError} ERR_DISK_READ when it is not there
+   */
+  constructor(folder: Pick<DiskFolder, "open">, log: number, sink: CheckpointSink, from = 0) {
+    this.#readBytes = from;
     this.#name = checkpointName(log);
     this.#file = folder.open(this.#name);
     this.#frames = new CheckpointFrames(sink);

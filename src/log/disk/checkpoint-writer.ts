@@ -2,6 +2,7 @@
  * Writes a checkpoint: the state where a log file begins, as it would be sent to a replica.
  *
  *   [ SNAPSHOT | CHUNK 0 | CHUNK 1 | ... | END ]      aside: it counts when it is published (catalog.ts)
+ *     before it what a backup begins with (backup-head.ts)
  *
  *   begin     file aside: SNAPSHOT
  *   chunk     frames, gathered to writes of a MiB
@@ -34,14 +35,21 @@ export class CheckpointWriter {
   #state: "open" | "whole" | "closed" = "open";
 
   /**
-   * `name` is the file's own, or the number of the log file that begins at `begin.position`.
+   * `name` is the file's own, or the number of the log file that begins at `begin.position`; `head` is a
+   * frame that comes first.
    * @throws {DiskError}
    */
-  constructor(folder: DiskFolder, name: string | number, begin: SnapshotBegin) {
+  constructor(
+    folder: DiskFolder,
+    name: string | number,
+    begin: SnapshotBegin,
+    head: Buffer | null = null,
+  ) {
     this.begin = { ...begin, firstChunk: 0 };
     this.#folder = folder;
     this.#name = typeof name === "number" ? checkpointName(name) : name;
     this.#file = folder.create(`${this.#name}.tmp`);
+    if (head !== null) this.#gather(head);
     this.#gather(encode(this.begin));
   }
 

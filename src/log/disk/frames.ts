@@ -6,6 +6,7 @@
  *
  *   LOG_HEAD  64   once, at byte 0: which log this is, and from where
  *   MARK      65   between batches: the log was synced up to an offset
+ *   BACKUP    66   in no log file: the first frame of a backup (backup-head.ts)
  *
  * A MARK carries the salt of its file, 16 random bytes that nobody else knows: bytes that look like a
  * mark in a record are no mark, and those of another file prove nothing about this one.
@@ -23,7 +24,7 @@ import { AT, FRAME_HEAD_BYTES, headSum, sealControlHead } from "../../wire/frame
 import type { Id, Lineage, Position, Rank } from "../../wire/messages.ts";
 
 /** Types of frames on disk; no frame of the protocol has them. */
-export const DISK_FRAME = { logHead: 64, mark: 65 } as const;
+export const DISK_FRAME = { logHead: 64, mark: 65, backup: 66 } as const;
 
 /** The version of the format that this build writes, and the only one that it reads. */
 export const DISK_FORMAT = 1;
@@ -125,19 +126,19 @@ export function readMark(bytes: Buffer, at: number, salt: Id): SyncMark | null {
 }
 
 /** Length of the frame at `at`, both of its sums checked. */
-function checkFrame(bytes: Buffer, at: number, type: number, lengthMax: number): number {
-  if (bytes.length - at < FRAME_HEAD_BYTES) fail("the file ends in a head");
+export function checkFrame(bytes: Buffer, at: number, type: number, lengthMax: number): number {
+  if (bytes.length - at < FRAME_HEAD_BYTES) fail("it ends in a head");
   if (bytes.readUInt32LE(at + AT.headCrc) !== headSum(bytes, at, FRAME_HEAD_BYTES))
     fail("the head's crc is wrong");
   if (bytes.readUInt32LE(at + AT.type) !== type) fail(`type ${bytes[at + AT.type]!}`);
   const length = bytes.readUInt32LE(at + AT.length);
   if (length <= FRAME_HEAD_BYTES || length > lengthMax) fail(`${length} bytes`);
-  if (bytes.length - at < length) fail("the file ends in a body");
+  if (bytes.length - at < length) fail("it ends in a body");
   if (bytes.readUInt32LE(at + AT.check) !== crc32(bytes, at + FRAME_HEAD_BYTES, at + length, 0))
     fail("the body's crc is wrong");
   return length;
 }
 
 function fail(what: string): never {
-  throw new WireError("ERR_WIRE_BODY", `no frame of a log file: ${what}`);
+  throw new WireError("ERR_WIRE_BODY", `no frame of a file: ${what}`);
 }

@@ -109,7 +109,7 @@ function readIfThere(path: string): string | null {
   }
 }
 
-function thisProcess(): LockHolder {
+export function thisProcess(): LockHolder {
   const { pid } = process;
   return { pid, began: beganOf(pid) ?? "", bootId: bootId(), host: hostname() };
 }
@@ -124,7 +124,7 @@ export function bootId(): string {
 }
 
 /** When process `pid` began; "" when that is unknown, null when it does not run. */
-function beganOf(pid: number): string | null {
+export function beganOf(pid: number): string | null {
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -31,12 +31,17 @@ import type { DiskFile, DiskFolder, DiskTree } from "../../log/disk/files.ts";
 
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
 
+/** How files that are there are opened. */
+export type OpenMode = "r" | "r+";
+
 export class FsFolder implements DiskFolder {
   readonly path: string;
+  readonly #mode: OpenMode;
 
-  /** `path` is a folder that is there. */
-  constructor(path: string) {
+  /** `path` is a folder that is there; "r" opens files for reading alone. */
+  constructor(path: string, mode: OpenMode = "r+") {
     this.path = path;
+    this.#mode = mode;
   }
 
   /** Makes it if it is not there, its name synced. @throws {DiskError} */
@@ -58,7 +63,7 @@ export class FsFolder implements DiskFolder {
     const path = join(this.path, name);
     return new FsFile(
       path,
-      attempt("ERR_DISK_READ", path, () => openSync(path, "r+")),
+      attempt("ERR_DISK_READ", path, () => openSync(path, this.#mode)),
     );
   }
 
@@ -93,10 +98,12 @@ export class FsFolder implements DiskFolder {
 /** A folder of the file system with folders in it. */
 export class FsTree implements DiskTree {
   readonly root: FsFolder;
+  readonly #mode: OpenMode;
 
   /** `path` is a folder that is there. */
-  constructor(path: string) {
-    this.root = new FsFolder(path);
+  constructor(path: string, mode: OpenMode = "r+") {
+    this.root = new FsFolder(path, mode);
+    this.#mode = mode;
   }
 
   folders(): readonly string[] {
@@ -109,7 +116,7 @@ export class FsTree implements DiskTree {
   }
 
   folder(name: string): FsFolder {
-    return new FsFolder(join(this.root.path, name));
+    return new FsFolder(join(this.root.path, name), this.#mode);
   }
 
   make(name: string): FsFolder {

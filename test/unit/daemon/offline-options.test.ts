@@ -14,9 +14,18 @@ describe("offline options", () => {
 
   test("restore", () => {
     expect(readRestoreOptions(["f", "--dir", "d"])).toEqual({
-      file: "f",
+      source: "f",
       dir: "d",
+      log: "",
+      point: { kind: "end" },
+      at: "",
       replace: false,
+    });
+    const words = ["f", "--dir", "d", "--log", "old", "--at", "2030-01-01T02:00:00Z"];
+    expect(readRestoreOptions(words)).toMatchObject({
+      log: "old",
+      point: { kind: "time", ms: Date.UTC(2030, 0, 1, 2) },
+      at: "2030-01-01T02:00:00Z",
     });
     expect(readRestoreOptions(["--dir=d", "f", "--replace"]).replace).toBe(true);
   });
@@ -43,8 +52,12 @@ describe("offline options", () => {
     [() => readInspectOptions(["a", "--jsn"]), "unknown flag --jsn: did you mean --json?"],
     [() => readInspectOptions(["a", "--json=x"]), '--json: "x" expected true or false'],
     [() => readRestoreOptions(["f"]), "restore: --dir DIR is missing"],
-    [() => readRestoreOptions(["--dir", "d"]), "restore: FILE is missing"],
+    [
+      () => readRestoreOptions(["--dir", "d"]),
+      "restore: FILE, or the data directory to read, is missing",
+    ],
     [() => readRestoreOptions(["f", "--dir"]), "--dir: a value is missing"],
+    [() => readRestoreOptions(["f", "--dir", "d", "--at", "noon"]), '--at: "noon" expected an'],
   ])("%#", (read, message) => {
     expect(read).toThrow(message);
   });

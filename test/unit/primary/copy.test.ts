@@ -145,7 +145,7 @@ describe("a copy", () => {
     for (let n = 0; n < LIMITS.copiesMax; n++) await copying(h, { storeId: id(200 + n) });
     expect((await copying(h)).last("reject")).toMatchObject({
       code: "too_many_replicas",
-      message: expect.stringMatching(/copies/),
+      message: expect.stringMatching(/copies/) as string,
     });
     expect(h.feeder.links).toHaveLength(LIMITS.copiesMax);
     for (let n = 0; n < LIMITS.linksMax; n++)

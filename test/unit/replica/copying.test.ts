@@ -41,6 +41,7 @@ class End extends ControlSink implements SessionShell, CheckpointSink {
       shell: this,
       password,
       randomId: () => id(ids++),
+      welcomed: ({ clusterId }) => this.got.push(`of ${clusterId}`),
       sink: {
         begin: (begin) => this.got.push(`begin ${begin.position.offset}`),
         chunk: (_bytes, from, to) => this.got.push(`chunk ${to - from}`),
@@ -151,7 +152,7 @@ test("a real feeder: SNAPSHOT, chunks and END arrive, all are acknowledged, BYE 
     for (const bytes of heard.splice(0)) end.copying.onBytes(bytes, 0, bytes.length, h.nowMs);
   }
   expect(end.done).toBe("");
-  expect(end.got).toEqual(["begin 300", "chunk 100", "end 1"]);
+  expect(end.got).toEqual([`of ${id(3)}`, "begin 300", "chunk 100", "end 1"]);
   expect(end.said.map(({ type }) => type)).toEqual(["hello", "ack", "ack", "ack"]);
   expect((end.said[0] as Hello).purpose).toBe("copy");
   expect(end.said.at(-1)).toMatchObject({ mode: "streaming", applied: 300 });

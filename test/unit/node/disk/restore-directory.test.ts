@@ -1,13 +1,15 @@
 /** A checkpoint becomes a directory that a start takes, and a damaged one becomes none. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { runRestore } from "../../../../src/daemon/restore.ts";
+import { encodeBackupHead } from "../../../../src/log/disk/backup-head.ts";
 import { CheckpointReader } from "../../../../src/log/disk/checkpoint-reader.ts";
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { reportDirectory } from "../../../../src/node/disk/directory-report.ts";
 import { FsFolder, FsTree } from "../../../../src/node/disk/fs-folder.ts";
+import { readNode } from "../../../../src/node/node-file.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
 import type { SnapshotBegin } from "../../../../src/wire/messages.ts";
 import { Random } from "../../../../tools/random.ts";
@@ -55,9 +57,14 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
+/** `hawser restore` of all that the file has. */
+function run(source: string, path: string, replace = false): number {
+  return runRestore({ source, dir: path, log: "", point: { kind: "end" }, at: "", replace });
+}
+
 function restored(replace: boolean): { begin: SnapshotBegin; path: string } {
   const path = join(dir, replace ? "replaced" : "new");
-  expect(runRestore({ file, dir: path, replace })).toBe(0);
+  expect(run(file, path, replace)).toBe(0);
   let begin: SnapshotBegin | null = null;
   const found: Buffer[] = [];
   const reader = new CheckpointReader(new FsTree(path).folder("generation-00000001"), 1, {
@@ -98,14 +105,53 @@ test.each([0, 40, 500, 60_000, -3])(
     bytes[at < 0 ? bytes.length + at : at]! ^= 8;
     writeFileSync(file, bytes);
     const path = join(dir, "bad");
-    expect(runRestore({ file, dir: path, replace: false })).toBe(1);
-    expect(reportDirectory(new FsTree(path)).start.verdict).not.toBe("whole");
+    expect(run(file, path)).toBe(1);
+    expect(readdirSync(path)).toEqual([]);
   },
 );
 
 test("what is there is never written over; a file that is not there makes nothing", () => {
   const { path } = restored(false);
-  expect(runRestore({ file, dir: path, replace: true })).toBe(2);
-  expect(runRestore({ file: join(dir, "none"), dir: join(dir, "other"), replace: false })).toBe(1);
+  expect(run(file, path, true)).toBe(2);
+  expect(run(join(dir, "none"), join(dir, "other"))).toBe(1);
   expect(() => readFileSync(join(dir, "other"))).toThrow("ENOENT");
+});
+
+/** The file with the head that a backup has. */
+function withHead(clusterId: string | null): string {
+  const head = { format: 1, clusterId, nodeId: HISTORY, clockMs: 1_893_463_200_000 };
+  const path = join(dir, "with a head");
+  writeFileSync(path, Buffer.concat([encodeBackupHead(head), readFileSync(file)]));
+  return path;
+}
+
+const said = (): string => vi.mocked(process.stdout.write).mock.calls.join("");
+
+test("--replace of a backup: the node is of the cluster that the file names; new is of none", () => {
+  const clusterId = "c0".repeat(16);
+  const source = withHead(clusterId);
+  const [kept, fresh] = [join(dir, "kept"), join(dir, "fresh")];
+  expect([run(source, kept, true), run(source, fresh)]).toEqual([0, 0]);
+  expect(readNode(kept)).toMatchObject({ clusterId, incarnation: 0, role: null });
+  expect(readNode(fresh)).toBeNull();
+  expect(said()).not.toContain("note:");
+});
+
+test("--replace of a file that names no cluster says so", () => {
+  const path = join(dir, "older");
+  expect(run(file, path, true)).toBe(0);
+  expect(said()).toContain("of which cluster");
+  expect(readNode(path)).toBeNull();
+});
+
+test.each([
+  [{ at: "5" }, "needs a log"],
+  [{ log: "there" }, "there"],
+])("%o => 1 or 2, and nothing is made", (given, why) => {
+  const path = join(dir, "made");
+  const point = { kind: "offset", offset: 5 } as const;
+  const options = { source: file, dir: path, log: "", point, at: "5", replace: false, ...given };
+  expect(runRestore(options)).toBeGreaterThan(0);
+  expect(vi.mocked(process.stderr.write).mock.calls.join("")).toContain(why);
+  expect(() => readdirSync(path)).toThrow("ENOENT");
 });
