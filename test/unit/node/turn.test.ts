@@ -131,7 +131,7 @@ test("--fsync always: a connection that wrote nothing is answered at once", () =
 describe("--fsync always, a disk that takes nothing", () => {
   function held(): ReturnType<typeof setUp> {
     const all = setUp();
-    all.feeder.links.length = 0;
+    all.feeder.followers = 0;
     all.turn.confirmsDurable = true;
     all.append(10);
     all.turn.holdReply(all.client, Buffer.from("a"));
