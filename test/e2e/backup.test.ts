@@ -174,7 +174,8 @@ test("e2e: backup: wrong password, no state yet, nobody there => 1 and no file",
 
 test.each([
   ["interrupted", "SIGINT", []],
-  ["killed", "SIGKILL", [expect.stringMatching(/\.checkpoint\.tmp$/)]],
+  ["told to end", "SIGTERM", []],
+  ["killed", "SIGKILL", [expect.stringMatching(/\.checkpoint\.\d+-\d*-.*\.tmp$/)]],
 ] as const)(
   "e2e: backup: %s in the middle => no file under the name, and the node goes on",
   async (_, signal, left) => {
@@ -188,13 +189,19 @@ test.each([
     await until(() => readdirSync(dir).length > 0, { what: "the backup to begin" });
     run.signal(signal);
     const { code } = await run.ended();
-    expect(code).toBe(signal === "SIGINT" ? 1 : null);
+    expect(code).toBe(signal === "SIGKILL" ? null : 1);
     expect(readdirSync(dir)).toEqual(left);
     await until(() => primary.find("copy_ended") !== undefined, {
       what: "the node to see its end",
     });
     expect((await primary.status()).parked).toEqual([]);
     expect(count((await primary.status()).counters, "copies_done")).toBe(0);
+    if (signal !== "SIGKILL") return;
+    // The next one removes what that left, and nothing else.
+    writeFileSync(join(dir, "mine.tmp"), "");
+    await primary.call("CONFIG", "SET", "ship-rate", "0");
+    await backup(primary, dir);
+    expect(readdirSync(dir).sort()).toEqual([expect.stringMatching(/\.checkpoint$/), "mine.tmp"]);
   },
 );
 
