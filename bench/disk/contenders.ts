@@ -11,6 +11,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../lib/free-port.ts";
 import { type Started, start } from "../lib/process.ts";
@@ -46,7 +47,7 @@ export class Stage {
     const ports = { port: await freePort(), replPort: await freePort() };
     const node = new StagedNode(this.#primaryCommand(ports), ports);
     this.#nodes.push(node);
-    (await Resp.open(node.port)).close();
+    await answers(node.port);
     return node;
   }
 
@@ -86,6 +87,13 @@ export class Stage {
   #dirOf({ port }: Ports): string {
     return mkdtempSync(join(this.#dir, `${port}-`));
   }
+}
+
+/** An empty directory is loaded too: until then both answer every command with LOADING. */
+async function answers(port: number): Promise<void> {
+  const client = await Resp.open(port);
+  while (typeof (await client.call("DBSIZE")) !== "number") await sleep(5);
+  client.close();
 }
 
 interface Ports {

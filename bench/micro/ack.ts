@@ -1,6 +1,4 @@
 /** Both ends of an ACK: whether it is due, its bytes; and taken in by the feeder's link. */
-import type { ReceivingLog } from "../../src/replica/deps.ts";
-import type { Restorer } from "../../src/replica/restorer.ts";
 import type { Case } from "../lib/measure.ts";
 import { shipped } from "../lib/shipped.ts";
 import { copying } from "./encode.ts";
@@ -12,13 +10,8 @@ export async function ack(): Promise<Case[]> {
   const { AckClock } = await shipped("replica/ack-clock");
   const { SESSION_DEFAULTS } = await shipped("replica/options");
   const { encode } = await shipped("wire/codec");
-  const log = { next: 0, tail: 0 };
-  const restorer = { current: null };
-  const clock = new AckClock(
-    log as ReceivingLog,
-    restorer as unknown as Restorer,
-    SESSION_DEFAULTS,
-  );
+  const log = { next: 0, tail: 0, durable: 0, takesMore: true };
+  const clock = new AckClock(log, { current: null, room: 0 }, SESSION_DEFAULTS);
   const bytes = encode(clock.streaming(0));
   const floor = copying(bytes, Buffer.alloc(bytes.length), OPS);
   const { acknowledge } = await fed(1);

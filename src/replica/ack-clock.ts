@@ -14,6 +14,10 @@ import type { ReceivingLog } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restorer } from "./restorer.ts";
 
+/** What an ACK says of the log, and of a snapshot that is received. */
+type AckLog = Pick<ReceivingLog, "tail" | "next" | "durable" | "takesMore">;
+type AckRestorer = Pick<Restorer, "current" | "room">;
+
 export class AckClock {
   /** An ACK goes out at the end of this turn, whatever was said before. */
   due = false;
@@ -25,11 +29,11 @@ export class AckClock {
   private chunk = 0;
   /** As the newest ACK said by its room. */
   private tookMore = true;
-  private readonly log: ReceivingLog;
-  private readonly restorer: Restorer;
+  private readonly log: AckLog;
+  private readonly restorer: AckRestorer;
   private readonly options: SessionOptions;
 
-  constructor(log: ReceivingLog, restorer: Restorer, options: SessionOptions) {
+  constructor(log: AckLog, restorer: AckRestorer, options: SessionOptions) {
     this.log = log;
     this.restorer = restorer;
     this.options = options;
