@@ -4,6 +4,8 @@
  *   hawser none       the log is in memory alone        redis none       --appendonly no
  *   hawser everysec   --dir, --fsync everysec           redis everysec   --appendonly yes, everysec
  *   hawser always     --dir, --fsync always             redis always     --appendonly yes, always
+ *   hawser memory     everysec, all log in memory
+ *   hawser disk       everysec, little of the log in memory, all of it on disk
  *
  * Neither compacts by itself: a question that wants it asks for it. Replicas keep nothing on disk: what
  * is asked is what the primary pays. Each node has a directory of its own, which outlives its process.
@@ -19,13 +21,22 @@ import { Resp } from "../lib/resp.ts";
 import { inSync } from "../peers/load.ts";
 
 export type Contender =
-  `${"hawser" | "redis"} ${"none" | "everysec" | "always"}` | /* the machine alone */ "idle";
+  | `${"hawser" | "redis"} ${"none" | "everysec" | "always"}`
+  | `hawser ${"memory" | "disk"}`
+  /* the machine alone */
+  | "idle";
 
 const BACKLOG = "512mb";
+/** How much of the log is where. */
+const LOG_SIZES: Readonly<Record<string, readonly string[]>> = {
+  memory: ["--backlog", "2gb"],
+  disk: ["--backlog", "16mb", "--log-keep", "4gb"],
+};
 const ENTRY = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
 
 export interface BenchNode {
   readonly port: number;
+  readonly replPort: number;
   readonly pid: number;
   /** SIGKILL. */
   kill(): Promise<void>;
@@ -71,17 +82,15 @@ export class Stage {
   }
 
   #primaryCommand(ports: Ports): Command {
-    const [, policy] = this.#contender.split(" ") as [string, string];
+    const [, how] = this.#contender.split(" ") as [string, string];
     const dir = this.#dirOf(ports);
     if (isRedis(this.#contender)) {
-      const keeps = policy === "none" ? [] : ["--appendonly", "yes", "--appendfsync", policy];
+      const keeps = how === "none" ? [] : ["--appendonly", "yes", "--appendfsync", how];
       return redisCommand(ports, dir, keeps);
     }
-    return hawserCommand(
-      "primary",
-      ports,
-      policy === "none" ? [] : ["--dir", dir, "--fsync", policy],
-    );
+    if (how === "none") return hawserCommand("primary", ports, []);
+    const policy = how === "always" ? "always" : "everysec";
+    return hawserCommand("primary", ports, ["--dir", dir, "--fsync", policy], LOG_SIZES[how]);
   }
 
   #dirOf({ port }: Ports): string {
@@ -121,6 +130,10 @@ class StagedNode implements BenchNode {
     return this.ports.port;
   }
 
+  get replPort(): number {
+    return this.ports.replPort;
+  }
+
   get pid(): number {
     return this.#process.pid;
   }
@@ -147,8 +160,13 @@ function redisCommand({ port }: Ports, dir: string, more: readonly string[]): Co
   return { program: "redis-server", args };
 }
 
-function hawserCommand(role: string, ports: Ports, more: readonly string[]): Command {
+function hawserCommand(
+  role: string,
+  ports: Ports,
+  more: readonly string[],
+  logSizes: readonly string[] = ["--backlog", BACKLOG],
+): Command {
   const args = [ENTRY, role, "--port", String(ports.port), "--repl-port", String(ports.replPort)];
-  args.push("--backlog", BACKLOG, "--ship-gather", "0ms", "--log-level", "warn", ...more);
+  args.push(...logSizes, "--ship-gather", "0ms", "--log-level", "warn", ...more);
   return { program: process.execPath, args };
 }

@@ -9,7 +9,9 @@ import { parseArgs } from "node:util";
 import { machine } from "../lib/machine.ts";
 import { busyStrangers, watchStrangers } from "../lib/process.ts";
 import { median, spread } from "../lib/stats.ts";
+import { CATCH_UP } from "./catch-up.ts";
 import { CHECKPOINT } from "./checkpoint.ts";
+import { MEMORY } from "./memory.ts";
 import { PAUSE } from "./pause.ts";
 import { PIPELINED } from "./pipelined.ts";
 import { type Figures, moreIsBetter, type Question, type Ratio } from "./question.ts";
@@ -24,6 +26,8 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   pause: PAUSE,
   restart: RESTART,
   replicas: REPLICAS_STAY,
+  "catch-up": CATCH_UP,
+  memory: MEMORY,
 };
 
 /** More than this share of a CPU in another process spoils a measurement. */

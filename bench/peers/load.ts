@@ -18,9 +18,10 @@ export async function benchmark(
   clients: number,
   pipeline: number,
   keys: number,
+  valueBytes = 100,
 ): Promise<number> {
   const args = ["-p", port, "-t", test, "-n", requests, "-c", clients, "-P", pipeline];
-  args.push("-r", keys, "-d", 100, "--csv");
+  args.push("-r", keys, "-d", valueBytes, "--csv");
   const { stdout } = await run("redis-benchmark", args.map(String));
   return Number(/^"(?:SET|GET)","([\d.]+)"/m.exec(stdout)?.[1] ?? Number.NaN);
 }
