@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --disks | --reclaims]
+ * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --on-disk | --disks | --reclaims]
  *
  * Runs N schedules from consecutive seeds (default 100, from 1) and prints the coverage table and the
  * speed. Exit code 1 when a checker objects, or when a fault, phase or path was never exercised.
@@ -9,6 +9,7 @@
  *   --quiet          one line for each failing seed, no table
  *   --marks          prints every count there is
  *   --log-stores     nodes have a store behind the log in memory, slow and at times damaged
+ *   --on-disk        nodes keep log and state on a disk that crashes
  *   --disks          one node's log on a disk that crashes, instead of clusters
  *   --reclaims       a leader that dies, and asks those that followed it when it is back, instead of clusters
  */
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     quiet: { type: "boolean", default: false },
     marks: { type: "boolean", default: false },
     "log-stores": { type: "boolean", default: false },
+    "on-disk": { type: "boolean", default: false },
     disks: { type: "boolean", default: false },
     reclaims: { type: "boolean", default: false },
   },
@@ -35,6 +37,7 @@ const options = {
   ...values,
   untilFailure: values["until-failure"],
   logStores: values["log-stores"],
+  onDisk: values["on-disk"],
 };
 
 async function main(): Promise<number> {

@@ -11,6 +11,8 @@ export interface RangeOptions {
   readonly quiet: boolean;
   /** Nodes have a store behind their log. */
   readonly logStores: boolean;
+  /** Nodes have a disk that crashes. */
+  readonly onDisk: boolean;
   /** One node's log on a disk that crashes, instead of clusters. */
   readonly disks: boolean;
   /** A leader that dies again and again, and those that follow it, instead of clusters. */
@@ -62,9 +64,9 @@ function runOf(options: RangeOptions): (seed: number, options: RangeOptions) => 
   return options.disks ? diskRun : clusterRun;
 }
 
-function clusterRun(seed: number, { trace, logStores }: RangeOptions): Run {
-  const sim = new Simulation(seed, logStores);
-  sim.verbose = trace;
+function clusterRun(seed: number, options: RangeOptions): Run {
+  const sim = new Simulation(seed, options);
+  sim.verbose = options.trace;
   return {
     seed,
     lines: sim.lines,
@@ -111,6 +113,14 @@ function report(sim: Run, error: unknown, options: RangeOptions): void {
   if (!options.trace) console.log(sim.lines.slice(-TRACE_LINES).join("\n"));
   console.log(`\nseed ${sim.seed} failed at ${sim.nowMs().toFixed(3)} ms: ${text}`);
   console.log(`  nodes: ${sim.figures()}`);
-  const kind = `${options.logStores ? " --log-stores" : ""}${options.disks ? " --disks" : ""}${options.reclaims ? " --reclaims" : ""}`;
+  const flags = {
+    "--log-stores": options.logStores,
+    "--on-disk": options.onDisk,
+    "--disks": options.disks,
+    "--reclaims": options.reclaims,
+  };
+  const kind = Object.entries(flags)
+    .map(([flag, isOn]) => (isOn ? ` ${flag}` : ""))
+    .join("");
   console.log(`  replay: npm run sim -- --seeds 1 --first ${sim.seed}${kind} --trace\n`);
 }

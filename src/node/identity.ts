@@ -17,8 +17,8 @@ import { randomId } from "../wire/id.ts";
 import type { Id, Lineage, Position, Rank } from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
 import { wordsOf } from "./directory.ts";
-import { changeNode, startNode } from "./node-file.ts";
-import { newNode, type NodeMemory, type Peer } from "./node-memory.ts";
+import { keeperIn } from "./node-file.ts";
+import { newNode, type NodeKeeper, type NodeMemory, type Peer } from "./node-memory.ts";
 import { Peers } from "./peers.ts";
 
 /** The sealed end of a log; log/backlog.ts has one. */
@@ -58,30 +58,32 @@ export class Identity implements LogName {
   /** The file has other peers. */
   private peersMoved = false;
   private readonly mint: () => Id;
-  private readonly dir: string;
+  /** Null when nothing is kept. */
+  private readonly keeper: NodeKeeper | null;
   private readonly trouble: (why: string) => void;
 
   /**
-   * `dir` "" keeps nothing: the store is then as new as the process. `mint` makes new ids, `trouble`
-   * hears when a rank or the cluster cannot be kept: the log's own files have the rank too.
+   * Kept in the node.json of a directory; "" keeps nothing: the store is then as new as the process. `mint`
+   * makes new ids, `trouble` hears when a rank or the cluster cannot be kept: the log's own files have the rank too.
    * @throws {UsageError} naming the file, when node.json is damaged or cannot be written
    */
   constructor(
-    dir: string,
+    kept: string | NodeKeeper,
     mint: () => Id = randomId,
     trouble: (why: string) => void = () => undefined,
   ) {
     this.mint = mint;
-    this.dir = dir;
+    const keeper = typeof kept !== "string" ? kept : kept === "" ? null : keeperIn(kept);
+    this.keeper = keeper;
     this.trouble = trouble;
     this.nodeId = mint();
     this.instanceId = mint();
     this.history = mint();
     this.path = [this.nodeId];
     const { memory, rebooted, wasComplete } =
-      dir === ""
+      keeper === null
         ? { memory: { ...newNode(mint()), incarnation: 1 }, rebooted: false, wasComplete: false }
-        : startNode(dir);
+        : keeper.start();
     this.storeId = memory.storeId;
     this.incarnation = memory.incarnation;
     this.clusterId = memory.clusterId;
@@ -166,7 +168,7 @@ export class Identity implements LogName {
 
   /** A node follows this one directly. @returns whether keepPeers() has something to write now */
   followedBy(peer: Peer): boolean {
-    if (this.dir === "" || !this.peers.came(peer) || this.peersMoved) return false;
+    if (this.keeper === null || !this.peers.came(peer) || this.peersMoved) return false;
     this.peersMoved = true;
     return true;
   }
@@ -184,9 +186,8 @@ export class Identity implements LogName {
   }
 
   private keep(change: Partial<NodeMemory>): void {
-    if (this.dir === "") return;
     try {
-      changeNode(this.dir, change);
+      this.keeper?.change(change);
     } catch (error) {
       this.trouble(wordsOf(error));
     }

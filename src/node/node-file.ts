@@ -13,7 +13,15 @@ import { bootId as presentBootId } from "./disk/directory-lock.ts";
 import { removeSmallFile, writeSmallFile } from "../log/disk/small-files.ts";
 import { readSmall, wordsOf } from "./directory.ts";
 import { FsFolder } from "./disk/fs-folder.ts";
-import { decodeNode, encodeNode, newNode, NODE_FILE, type NodeMemory } from "./node-memory.ts";
+import {
+  decodeNode,
+  encodeNode,
+  newNode,
+  NODE_FILE,
+  type NodeKeeper,
+  type NodeMemory,
+  type NodeStart,
+} from "./node-memory.ts";
 import { UsageError } from "./option-values.ts";
 import { decodeRole } from "./role-memory.ts";
 
@@ -53,17 +61,21 @@ export function changeNode(dir: string, change: Partial<NodeMemory>): NodeMemory
   return memory;
 }
 
+/** The node.json of `dir`. */
+export function keeperIn(dir: string): NodeKeeper {
+  return {
+    start: () => startNode(dir),
+    change: (change) => void changeNode(dir, change),
+  };
+}
+
 /**
  * A process starts with `dir`: the next incarnation, on the disk before anybody hears of it. It may die at
  * any time from here on, so the file says `complete` no more.
  * @returns what it is from here on, whether the machine was started since, whether it was complete
  * @throws {UsageError} naming the file
  */
-export function startNode(dir: string): {
-  readonly memory: NodeMemory;
-  readonly rebooted: boolean;
-  readonly wasComplete: boolean;
-} {
+export function startNode(dir: string): NodeStart {
   const before = readNode(dir) ?? newNode();
   const bootId = presentBootId();
   try {

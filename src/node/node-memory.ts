@@ -47,6 +47,24 @@ export interface Peer {
   readonly port: number;
 }
 
+/** A process that starts: what it is, whether the machine was started since, whether it was complete. */
+export interface NodeStart {
+  readonly memory: NodeMemory;
+  readonly rebooted: boolean;
+  readonly wasComplete: boolean;
+}
+
+/** What a node remembers, from one start to the next: node.json (node-file.ts), or the simulator's. */
+export interface NodeKeeper {
+  /**
+   * A process starts: the next incarnation, kept before anybody hears of it.
+   * @throws {UsageError} naming the file
+   */
+  start(): NodeStart;
+  /** @throws the error of reading or writing, with nothing changed */
+  change(change: Partial<NodeMemory>): void;
+}
+
 export interface NodeMemory {
   readonly storeId: Id;
   readonly clusterId: Id | null;

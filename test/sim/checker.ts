@@ -8,14 +8,16 @@ import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
-import type { Consent, DigestAnswer, Id, Verify } from "../../src/wire/messages.ts";
+import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";
+import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
 import { insides, type SimNode } from "./sim-node.ts";
+import { SimReplies } from "./sim-replies.ts";
 import type { Simulation } from "./simulation.ts";
 import { digestOf, isPrefix, Truth, Writer, type Boundary } from "./truth.ts";
 
@@ -25,6 +27,7 @@ const CONNECTIONS = 6;
 /** A client's connection: what the daemon keeps of it, and what it really wrote last. */
 export interface SimConnection {
   readonly mark: WriteMark;
+  readonly replies: SimReplies;
   writer: Writer | null;
   tail: number;
 }
@@ -84,6 +87,8 @@ export class Checker {
   /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
   private readonly acknowledged = new Map<Disk, readonly Boundary[]>();
 
+  /** They came back with a state, and have not been welcomed since. */
+  private readonly returning = new Set<SimNode>();
   private readonly figures: Figures;
 
   constructor(sim: Simulation) {
@@ -101,7 +106,8 @@ export class Checker {
     const { next, chain } = node.backlog;
     const at = this.truth.root(next, chain, digestOf(node));
     const kept = consentOf(node.core.roles.now);
-    this.checkKept(node, kept);
+    // One with a disk has its role once that is read.
+    if (node.onDisk === null) this.checkKept(node, kept);
     this.seen.set(node, {
       at,
       applied: 0,
@@ -113,6 +119,7 @@ export class Checker {
       swapping: null,
       connections: Array.from({ length: CONNECTIONS }, () => ({
         mark: new WriteMark(),
+        replies: new SimReplies((what) => this.sim.mark(what)),
         writer: null,
         tail: 0,
       })),
@@ -127,6 +134,65 @@ export class Checker {
       hadRoom: false,
       lookedAtMs: 0,
       past: [],
+    });
+  }
+
+  /** It has what was on its disk, which must be all that it promised. */
+  onOpened(node: SimNode, found: RecoveredNode | null): void {
+    const { next, chain } = node.backlog;
+    const log = node.disk.log!;
+    const digest = digestOf(node);
+    const at = found === null ? this.truth.root(next, chain, digest) : this.truth.find(next, chain);
+    if (at === undefined) this.fail(node, `came back at ${next}, which nobody ever wrote`);
+    if (at.digest !== digest)
+      this.fail(node, `came back at ${next} as ${digest}, it was ${at.digest}`);
+    const wrong = found === null ? log.cameBackEmpty(at) : log.cameBack(at);
+    if (wrong !== "") this.fail(node, wrong);
+    if (found !== null) {
+      this.sim.mark("disk: recovered");
+      this.returning.add(node);
+    }
+    const seen = this.seen.get(node)!;
+    seen.at = at;
+    seen.hasData = node.core.hasData();
+    seen.synced = found !== null || node.role === "primary";
+    seen.writer = node.role === "primary" ? new Writer(at, node.identity.history) : null;
+    seen.resyncs = node.resyncs;
+    const kept = consentOf(node.core.roles.now);
+    this.checkKept(node, kept);
+    seen.consent = kept.kind;
+    seen.consentNode = kept.nodeId;
+  }
+
+  /** A copy of it is whole: the state as it was at the copy's position. */
+  onCopy(node: SimNode, { offset, chain }: Position, digest: string): void {
+    const at = this.truth.find(offset, chain);
+    if (at?.digest !== digest)
+      this.fail(node, `a copy at ${offset} has ${digest}, it was ${at?.digest ?? "never written"}`);
+  }
+
+  /** It was told to stop, and everything is on its disk. */
+  onEnded(node: SimNode): void {
+    node.disk.log!.stopped(this.seen.get(node)!.at);
+  }
+
+  /** What its log says of the disk now: a promise. */
+  private notePromises(node: SimNode): void {
+    const { onDisk } = node;
+    if (onDisk === null) return;
+    const { proven, written } = onDisk.store;
+    node.disk.log!.note(
+      { durable: proven, written, restarts: onDisk.restarts },
+      this.seen.get(node)!.at,
+    );
+  }
+
+  /** A write was made at the end of its log, and its client is to be answered. */
+  private expectReply(node: SimNode, { replies }: SimConnection, writer: Writer): void {
+    const { tail } = node.backlog;
+    node.reply(replies, () => {
+      if (writer.at.offset < tail) this.fail(node, `answered at ${tail}, which was not sealed`);
+      node.disk.log!.answered(endOf(writer, tail));
     });
   }
 
@@ -149,7 +215,9 @@ export class Checker {
     );
     if (isShared) this.shared.add(node.disk);
     if (this.shared.has(node.disk)) return;
-    const had = before === undefined ? NO_CONSENT : consentOf(before.core.roles.now);
+    const last = before?.core.roles.now;
+    const had =
+      last === undefined ? NO_CONSENT : consentOf(last.kind === "stopped" ? last.from : last);
     // In a swap that a state answers later it is used in memory, and not yet on the disk.
     if (before !== undefined && insides(before).restorer.isCommitting) return;
     if (kind !== had.kind || nodeId !== had.nodeId)
@@ -220,6 +288,8 @@ export class Checker {
       writer.pending.push({ tail, digest });
     }
     this.truth.seal(writer, node.backlog);
+    if (made && logged && node.core.turn.confirmsDurable)
+      this.expectReply(node, connection, writer);
   }
 
   /** A key's time is over, and its deletion was logged. */
@@ -283,6 +353,11 @@ export class Checker {
   // --- after every event -------------------------------------------------------------------------
 
   observe(node: SimNode): void {
+    this.look(node);
+    this.notePromises(node);
+  }
+
+  private look(node: SimNode): void {
     const seen = this.seen.get(node)!;
     const { backlog } = node;
     if (node.role === "primary") this.observePrimary(node, seen);
@@ -299,7 +374,7 @@ export class Checker {
     this.checkConfirmations(node);
     this.checkComplete(node);
     for (const other of this.sim.nodes.values())
-      if (other.upstream === node.name) this.checkConfirmations(other);
+      if (other.upstream === node.name && !other.dead) this.checkConfirmations(other);
     const { done = 0 } = insides(node).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
     this.checkTorn(node, seen);
@@ -324,6 +399,7 @@ export class Checker {
     }
     if (node.role === "replica") this.checkState(node, at, done);
     if (seen.resyncs !== node.resyncs) {
+      if (node.disk.log !== null) this.forgetDiscarded(node, at);
       this.sim.mark("swap");
       if (node.feeder.links.length > 0 || node.feeder.counters.get("links_accepted") > 0)
         this.sim.mark("swap on a feeder");
@@ -493,8 +569,9 @@ export class Checker {
     if (confirmed > node.backlog.next)
       this.fail(node, `has applied ${node.backlog.next}, its feeder counts ${confirmed}`);
     const { durable } = link.flow;
-    if (durable > node.backlog.durable)
-      this.fail(node, `keeps ${node.backlog.durable} over a crash, its feeder counts ${durable}`);
+    // Why the second: a swap takes back what is said, and the disk has it until the new log counts.
+    const kept = Math.max(node.backlog.durable, node.disk.log?.durable ?? 0);
+    if (durable > kept) this.fail(node, `keeps ${kept} over a crash, its feeder counts ${durable}`);
   }
 
   /** One that says that it has all it ever acknowledged has what of that its primary has. */
@@ -516,6 +593,15 @@ export class Checker {
     } else this.sim.mark("incomplete");
     if (linkOf(node)?.state.kind === "streaming" && isPrefix(own, root))
       this.acknowledge(node, own);
+  }
+
+  /** It was told to follow a primary that came back with less, and its log was replaced by that one's. */
+  private forgetDiscarded(node: SimNode, at: Boundary): void {
+    const before = this.acknowledged.get(node.disk) ?? [];
+    this.acknowledged.set(
+      node.disk,
+      before.filter((each) => isPrefix(each, at)),
+    );
   }
 
   private acknowledge(node: SimNode, at: Boundary): void {
@@ -639,10 +725,17 @@ export class Checker {
       this.fail(node, `fetched the damaged batch at ${at} ${seen.damages} times`);
   }
 
+  /** The first answer to a process that came back with a state. */
+  private noteReturn(node: SimNode, decision: string): void {
+    if (!this.returning.delete(node)) return;
+    this.sim.mark(`disk: back by ${decision === "continue" ? "partial" : "full"} resync`);
+  }
+
   /** Consent is good for one sync with one node, and gone when that one refuses. */
   private followConsent(node: SimNode, event: string, fields: Fields): void {
     const seen = this.seen.get(node)!;
     if (event === "welcomed") {
+      this.noteReturn(node, String(fields["decision"]));
       seen.upstreamId = String(fields["upstream"]);
       if (seen.consentNode === "") seen.consentNode = seen.upstreamId;
       if (fields["decision"] === "continue") {
@@ -718,7 +811,7 @@ export class Checker {
       snapshot_freezes: of("snapshot_frozen"),
       syncs_given_up: of("sync_given_up"),
       snapshots_restored: of("restored"),
-      links_accepted: of("link_closed") + links.length,
+      links_accepted: of("link_closed") + of("copy_ended") + links.length,
       links_rejected: of("link_drops_rejected"),
       sync_partial_ok: of("resume_continue"),
       upstream_disconnects: of("upstream_lost"),
@@ -884,7 +977,7 @@ export class Checker {
         sources: node.sources.size,
         snapshots: node.held.snapshotsOpen,
         pinned: backlog.pinnedBytes,
-        blocks: node.logStore?.blocksOut ?? 0,
+        blocks: (node.logStore?.blocksOut ?? 0) + (node.onDisk?.reads.blocksOut ?? 0),
         restore: session.restore === null ? 0 : 1,
         partial: backlog.partialBytes,
         waiters: feeder.waiters.size - this.waitersForEver(node),

@@ -4,6 +4,15 @@
  */
 import type { ChunkKeeper, KeptChunkVisitor, KeptSnapshot } from "../../src/replica/keeper.ts";
 import type { Id, SnapshotBegin } from "../../src/wire/messages.ts";
+import {
+  decodeNode,
+  encodeNode,
+  newNode,
+  type NodeKeeper,
+  type NodeMemory,
+  type NodeStart,
+} from "../../src/node/node-memory.ts";
+import type { LogDisk } from "./log-disk.ts";
 import type { SimNode } from "./sim-node.ts";
 
 interface KeptChunk {
@@ -13,8 +22,10 @@ interface KeptChunk {
 }
 
 /** What outlives a process. */
-export class Disk {
+export class Disk implements NodeKeeper {
   readonly replicaId: Id;
+  /** Where its log and state are; null when they are in memory alone. */
+  readonly log: LogDisk | null;
   /** Of the process that started last. */
   incarnation = 0;
   /** node.json; "" when it is not there. Written whole and synced, as src/node/directory.ts does. */
@@ -25,8 +36,25 @@ export class Disk {
   /** Of these, so many are named by the checkpoint. */
   synced = 0;
 
-  constructor(replicaId: Id) {
+  constructor(replicaId: Id, log: LogDisk | null = null) {
     this.replicaId = replicaId;
+    this.log = log;
+  }
+
+  // --- as NodeKeeper -------------------------------------------------------------------------------
+
+  start(): NodeStart {
+    const { incarnation, complete: wasComplete } = this.#memory;
+    this.change({ incarnation: incarnation + 1, complete: false });
+    return { memory: this.#memory, rebooted: false, wasComplete };
+  }
+
+  change(change: Partial<NodeMemory>): void {
+    this.node = encodeNode({ ...this.#memory, ...change });
+  }
+
+  get #memory(): NodeMemory {
+    return this.node === "" ? newNode(this.replicaId) : decodeNode(this.node);
   }
 
   /** The process died: what was not synced may be lost. */

@@ -3,6 +3,7 @@
  * phase that was waited for.
  */
 import { batchLength } from "../../src/wire/frame.ts";
+import { Disk } from "./disk.ts";
 import type { Connection, CutKind, Pipe } from "./network.ts";
 import { linkOf, type Phase, phaseOf, PHASES } from "./phases.ts";
 import type { SimFlags, SimNode } from "./sim-node.ts";
@@ -310,13 +311,15 @@ function restartEmpty(sim: Simulation, node: SimNode): boolean {
   return true;
 }
 
-/** Its state was in memory only: a primary comes back empty, under a new history. */
+/** A primary whose state was in memory alone comes back empty, under a new history. */
 function restartFeeder(sim: Simulation, node: SimNode): boolean {
   if (node.role === "primary") {
     if (sim.random.fraction() < 0.6) return false;
-    sim.mark("primary restarts empty");
   }
-  restart(sim, node, sim.random.fraction() < 0.7);
+  const keepsDisk = sim.random.fraction() < 0.7;
+  const isEmpty = !keepsDisk || node.disk.log === null;
+  if (node.role === "primary" && isEmpty) sim.mark("primary restarts empty");
+  restart(sim, node, keepsDisk);
   if (node.role === "replica" || sim.random.fraction() < 0.5) return true;
   // Somebody types REPLICAOF before anything was written to it.
   for (const other of sim.nodes.values())
@@ -325,11 +328,11 @@ function restartFeeder(sim: Simulation, node: SimNode): boolean {
   return true;
 }
 
-/** A copy of the machine, disk and all, starts beside the original. */
+/** A copy of the machine, with what says who it is, starts beside the original. */
 function duplicateId(sim: Simulation, node: SimNode): boolean {
   const name = `${node.name}'`;
   if (name.length > 3 || sim.nodes.has(name)) return false;
-  sim.addNode(name, asReplica(node.upstream), sim.newDisk(node.disk.replicaId)).start();
+  sim.addNode(name, asReplica(node.upstream), new Disk(node.disk.replicaId)).start();
   sim.clock.in(sim.random.pick([1_000, 8_000]), () => sim.removeNode(name));
   return true;
 }
@@ -409,6 +412,8 @@ function logRot(sim: Simulation, node: SimNode): boolean {
     const { start, bytes } = backlog.segmentAt(offset);
     const from = offset - start;
     const length = batchLength(bytes, from);
+    // What is not on its disk yet would rot there too, which is another fault.
+    if (above.onDisk !== null && offset + length > above.onDisk.store.written) return false;
     const inHead = sim.random.fraction() < 0.3;
     const at =
       from + sim.random.between(inHead ? 0 : node.backlog.partialBytes, inHead ? 36 : length);

@@ -8,7 +8,8 @@ import { expireKeys } from "../../src/node/housekeeping.ts";
 import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { NodeCore } from "../../src/node/core.ts";
 import type { Address } from "../../src/net/address.ts";
-import { decodeNode, encodeNode, newNode } from "../../src/node/node-memory.ts";
+import type { WriteRefusal } from "../../src/node/api.ts";
+import { decodeNode } from "../../src/node/node-memory.ts";
 import { keptFor } from "../../src/node/kept-consent.ts";
 import { startingRole } from "../../src/node/role-memory.ts";
 import { seedingOf, STOPPED, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
@@ -31,6 +32,9 @@ import type { Random } from "../../tools/random.ts";
 import { type Clock, SimError } from "./clock.ts";
 import { type Disk, DiskKeeper } from "./disk.ts";
 import type { Connection, Host, Network } from "./network.ts";
+import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
+import { NodeOnDisk } from "./node-on-disk.ts";
+import type { SimReplies } from "./sim-replies.ts";
 import { type Lie, SimOut, SimShell } from "./sim-shell.ts";
 import { SimLogStore } from "./sim-log-store.ts";
 import { makeState, type NodeState } from "./node-state.ts";
@@ -38,6 +42,7 @@ import { SimSource, type Stepped } from "./sim-source.ts";
 import type { Draft } from "./workload.ts";
 
 const TICK_MS = 100;
+const OK = Buffer.from("+OK\r\n");
 /** Slices of the store's housekeeping in one tick. */
 const TIDY_SLICES = 3;
 /** A state that answers later fails at so many calls. */
@@ -62,6 +67,9 @@ export interface NodeSettings {
   /** Chunks between two checkpoints of the part file; 0 for no part file. */
   readonly syncEvery: number;
 }
+
+/** How a process ends: with its machine, alone, or as it was told to, with everything on its disk. */
+export type Ending = "machine" | "process" | "ended";
 
 /** What its command line says; what its disk remembers may win. */
 export interface SimFlags {
@@ -95,6 +103,10 @@ export interface World {
   onExpiry(node: SimNode): void;
   /** A replica's answer to VERIFY. */
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void;
+  /** It has what was on its disk. */
+  onOpened(node: SimNode, found: RecoveredNode | null): void;
+  /** Its machine died, or its process ended because its disk failed: another starts in a while. */
+  onDown(node: SimNode, how: "machine" | "process"): void;
   /** Its state failed a while ago: somebody looks at it. */
   onFailed(node: SimNode): void;
   /** Something ran on the node. */
@@ -161,8 +173,10 @@ export class SimNode implements Host, TurnShell {
   /** A chunk that goes bad when it is written to a socket. */
   lie: Lie | null = null;
   readonly outs = new Set<SimOut>();
-  /** Behind its log; null when that is in memory alone. */
+  /** Behind its log; null when that is in memory alone, or on its disk. */
   logStore: SimLogStore | null = null;
+  /** Its log and state on its disk; null when they are in memory alone. */
+  readonly onDisk: NodeOnDisk | null;
   private readonly shell: SimShell;
   /** A turn is over in this event. */
   turned = false;
@@ -183,6 +197,7 @@ export class SimNode implements Host, TurnShell {
       () => this.upstream,
       () => this.session,
     );
+    this.onDisk = disk.log === null ? null : new NodeOnDisk(this.diskHost(), disk.log);
     this.held = makeState(
       {
         random: world.stateRandom,
@@ -194,14 +209,14 @@ export class SimNode implements Host, TurnShell {
         breach: (what) => this.breach(what),
         serialized: (source) => this.serialized(source),
       },
-      world.withMaps,
+      world.withMaps && disk.log === null,
     );
     this.core = this.makeCore();
     this.keys = new WatchedKeyspace(
       {
         store: this.store,
         log: this.backlog,
-        writeRefusal: () => writeRefusal(this.core.roles.now),
+        writeRefusal: () => this.writeRefusal(),
         relieveMemory: (overBytes) => this.core.relieveMemory(overBytes),
       },
       () => world.onExpiry(this),
@@ -237,14 +252,16 @@ export class SimNode implements Host, TurnShell {
         of: flags.of === "" ? null : addressOf(flags.of),
         seedFrom: flags.sources.map(addressOf),
         roleFromFlags: false,
-        keepsState: false,
+        keepsState: disk.log !== null,
       },
       remembered?.role ?? null,
     );
     const { settings } = world;
     const mint = (): Id => world.randomId();
-    const identity = new KeptIdentity(mint, this.disk);
-    this.logStore = world.logStores ? this.makeLogStore(identity.history) : null;
+    const { onDisk } = this;
+    const identity = onDisk === null ? new KeptIdentity(mint, disk) : new Identity(disk, mint);
+    if (onDisk === null && world.logStores) this.logStore = this.makeLogStore(identity.history);
+    const store = onDisk?.store ?? this.logStore;
     return new NodeCore({
       role,
       upstream,
@@ -253,11 +270,10 @@ export class SimNode implements Host, TurnShell {
       allowReset: false,
       consent: keptFor(remembered?.consent ?? null, upstream),
       keepConsent: (consent) => {
-        if (disk.node !== "") disk.node = encodeNode({ ...decodeNode(disk.node), consent });
+        if (disk.node !== "") disk.change({ consent });
       },
-      remember: (memory, consent) => {
-        disk.node = encodeNode({ ...newNode(disk.replicaId), role: memory, consent });
-      },
+      remember: (role, consent) => disk.change({ role, consent }),
+      recovers: onDisk !== null,
       identity,
       state: this.held.state,
       backlog: {
@@ -265,7 +281,7 @@ export class SimNode implements Host, TurnShell {
         ttlMs: settings.backlogTtlMs,
         segmentBytes: settings.logSegmentBytes,
         clock: this.wallClock,
-        ...(this.logStore === null ? {} : { store: this.logStore }),
+        ...(store === null ? {} : { store }),
       },
       feederOptions: { ...settings.feeder, chunkBytes: settings.slotBytes },
       sessionOptions: settings.session,
@@ -280,10 +296,34 @@ export class SimNode implements Host, TurnShell {
       random: () => world.random.fraction(),
       randomId: mint,
       journal: (_level: Level, event: string, fields: Fields) => world.trace(this, event, fields),
-      address: () => ({ host: this.name, clientPort: 0, replPort: 0 }),
+      address: () => ({ host: this.name, clientPort: 0, replPort: addressOf(this.name).port }),
       onVerify: (message) => this.onVerify(message),
       onDigest: (link, answer) => world.onDigest(this, link, answer),
     });
+  }
+
+  private diskHost(): ConstructorParameters<typeof NodeOnDisk>[0] {
+    const { world } = this;
+    return {
+      after: (ms, run) => this.after(ms, run),
+      now: this.now,
+      wallClock: this.wallClock,
+      mark: (what) => world.mark(what),
+      diskMs: world.settings.diskMs,
+      crashed: (where) => {
+        world.trace(this, "machine_died", { where });
+        world.onDown(this, "machine");
+      },
+      onTrouble: (trouble) => {
+        world.trace(this, "disk_trouble", { why: trouble?.message ?? "" });
+        const { turn } = this.core;
+        if (trouble?.isFatal === true) turn.dropReplies();
+        else turn.diskTakes(trouble === null);
+        // Why later: the process ends by itself, with what it has still to do.
+        if (trouble?.isFatal === true)
+          this.after(this.turnMs(), () => world.onDown(this, "process"));
+      },
+    };
   }
 
   /** All side by side, each over a connection of its own. */
@@ -391,7 +431,8 @@ export class SimNode implements Host, TurnShell {
     }
     what();
     if (this.breached !== "") this.breach(this.breached);
-    this.world.observe(this);
+    // Its machine may have died in it.
+    if (this.lives) this.world.observe(this);
   }
 
   after(delayMs: number, what: () => void): void {
@@ -408,6 +449,10 @@ export class SimNode implements Host, TurnShell {
     this.after(phaseMs, again);
   }
 
+  private get lives(): boolean {
+    return !this.dead;
+  }
+
   /** SIGSTOP, or a loop that is blocked. */
   stop(): void {
     this.waiting ??= [];
@@ -420,8 +465,13 @@ export class SimNode implements Host, TurnShell {
     for (const what of waiting ?? []) this.run(what);
   }
 
-  kill(): void {
+  /** A process without a disk dies the same, with its machine or alone. */
+  kill(how?: Ending): void {
+    if (this.dead) return;
     this.dead = true;
+    const { log } = this.disk;
+    const ending = how ?? log?.random.pick(["machine", "process"] as const);
+    if (ending !== undefined && ending !== "ended") log?.die(ending);
     for (const connection of this.world.net.standing)
       for (const side of [0, 1] as const)
         if (connection.hosts[side] === this) connection.destroy(side, false);
@@ -472,7 +522,33 @@ export class SimNode implements Host, TurnShell {
   // --- roles -------------------------------------------------------------------------------------
 
   start(): void {
-    this.run(() => this.core.roles.start());
+    this.run(() => {
+      if (this.open()) this.core.roles.start();
+    });
+  }
+
+  /** False when its machine died meanwhile. */
+  private open(): boolean {
+    const { onDisk } = this;
+    if (onDisk === null) return true;
+    return onDisk.attempt(() => this.world.onOpened(this, onDisk.open(this.core)));
+  }
+
+  /** SIGTERM. @returns whether all that it had is durable; false too when its machine died meanwhile */
+  end(): boolean {
+    const { core, onDisk } = this;
+    const end = { isWhole: false };
+    this.run(() => {
+      core.roles.stop();
+      core.identity.keepPeers();
+      core.checkpointer?.stop("the node stops");
+      core.backlog.seal();
+      core.backlog.persist();
+      onDisk?.attempt(() => {
+        end.isWhole = onDisk.stop();
+      });
+    });
+    return end.isWhole && this.lives;
   }
 
   follow(upstream: string, consent: Consent): void {
@@ -503,6 +579,25 @@ export class SimNode implements Host, TurnShell {
   }
 
   // --- the primary's clients -----------------------------------------------------------------------
+
+  /** As src/node/node.ts. */
+  private writeRefusal(): WriteRefusal {
+    const refusal = writeRefusal(this.core.roles.now);
+    return refusal === null && this.isDiskInTrouble ? "disk" : refusal;
+  }
+
+  /** Its disk takes nothing: clients' writes are refused. */
+  get isDiskInTrouble(): boolean {
+    return (this.onDisk?.store.trouble ?? null) !== null;
+  }
+
+  /** The reply to a write of `out`, which ends at the log's end; `sent` is called when it goes out. */
+  reply(out: SimReplies, sent: () => void): void {
+    out.wroteTo = this.backlog.tail;
+    const isHeld = this.core.turn.holdReply(out, OK);
+    if (isHeld) out.waiting.push(sent);
+    else sent();
+  }
 
   /** One change, applied and logged in one step; false when it was refused. */
   write(change: (keys: Keyspace) => void): boolean {

@@ -10,11 +10,14 @@ import { Random } from "../../tools/random.ts";
 import { Checker } from "./checker.ts";
 import { Clock, SimError } from "./clock.ts";
 import { drawPlan, type Plan } from "./draw.ts";
+import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import { Disk } from "./disk.ts";
+import { scheduleDiskFaults } from "./disk-faults.ts";
 import { type Armed, injectFault, someNode, watchArmed } from "./faults.ts";
+import { LogDisk } from "./log-disk.ts";
 import { Network } from "./network.ts";
 import { drawMaps } from "./node-state.ts";
-import { SimNode, type NodeSettings, type SimFlags, type World } from "./sim-node.ts";
+import { SimNode, type Ending, type NodeSettings, type SimFlags, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
 
 /** Waits for something to be so on some node; true when it is done with. */
@@ -27,8 +30,20 @@ const AFTERMATH_MS = 150_000;
 /** Records that a client has sent and that wait, at most: as a pipeline. */
 const WANTED_MAX = 300;
 const TRACE_LINES_KEPT = 400;
-/** Makes another seed of a run's, for its nodes' states. */
+/** Make other seeds of a run's, for its nodes' states and disks. */
 const STATE_SEED = 0x5deece66;
+const DISK_SEED = 0x2545f491;
+/** Of how many runs with disks all nodes have one, else so many of them. */
+const RUNS_ALL_ON_DISK = 0.5;
+const NODES_WITH_DISKS = 0.6;
+
+/** What runs may be about besides their seed. */
+export interface RunKind {
+  /** Nodes have a store behind their log. */
+  readonly logStores?: boolean;
+  /** Nodes, or most of them, keep log and state on a disk that crashes. */
+  readonly onDisk?: boolean;
+}
 
 export class Simulation implements World {
   readonly seed: number;
@@ -39,6 +54,10 @@ export class Simulation implements World {
   readonly logStores: boolean;
   readonly stateRandom: Random;
   readonly withMaps: boolean;
+  /** Draws which nodes have a disk, and what becomes of it, apart from all else. */
+  readonly diskRandom: Random;
+  /** Share of nodes with a disk. */
+  readonly diskShare: number;
   readonly net: Network;
   readonly nodes = new Map<string, SimNode>();
   readonly checker: Checker;
@@ -54,10 +73,12 @@ export class Simulation implements World {
   peaceMs = 0;
   private readonly traceHash = createHash("sha256");
 
-  /** @param logStores nodes have a store behind their log */
-  constructor(seed: number, logStores = false) {
+  constructor(seed: number, { logStores = false, onDisk = false }: RunKind = {}) {
     this.seed = seed;
     this.logStores = logStores;
+    this.diskRandom = new Random(seed ^ DISK_SEED);
+    const share = this.diskRandom.fraction() < RUNS_ALL_ON_DISK ? 1 : NODES_WITH_DISKS;
+    this.diskShare = onDisk && !logStores ? share : 0;
     this.random = new Random(seed);
     this.plan = drawPlan(this.random);
     this.settings = this.plan.settings;
@@ -103,6 +124,29 @@ export class Simulation implements World {
     this.plots.push({ untilMs: this.clock.nowMs + forMs, plot });
   }
 
+  onOpened(node: SimNode, found: RecoveredNode | null): void {
+    this.say(`${node.name} has ${found === null ? "nothing" : found.position.offset} on its disk`);
+    this.checker.onOpened(node, found);
+  }
+
+  onDown(node: SimNode, how: "machine" | "process"): void {
+    this.takeDown(node, how, this.diskRandom.pick([1, 100, 2_000]));
+  }
+
+  /** Its process dies, or the machine with it; another starts in its place, in peace at once. */
+  takeDown(node: SimNode, how: Ending, forMs: number): void {
+    if (node.dead) return;
+    node.kill(how);
+    this.say(`${node.name} is down: ${how}`);
+    this.clock.in(this.peace ? 0 : forMs, () => this.bringUp(node));
+  }
+
+  /** Whoever is down starts again, unless that was done. */
+  bringUp(node: SimNode): void {
+    if (!node.dead || this.nodes.get(node.name) !== node) return;
+    this.addNode(node.name, node.flags, node.disk).start();
+  }
+
   onFailed(node: SimNode): void {
     if (node.dead || this.peace || node.role !== "replica") return;
     if (node.session.state.kind === "stopped") this.follow(node, node.upstream, "none");
@@ -140,6 +184,7 @@ export class Simulation implements World {
     }
     this.scheduleWrites();
     this.scheduleFaults();
+    if (this.diskShare > 0) scheduleDiskFaults(this);
     this.clock.run(this.plan.faultMs);
     this.heal();
     const startMs = this.clock.nowMs;
@@ -152,8 +197,12 @@ export class Simulation implements World {
     return this.traceHash.digest("hex");
   }
 
-  newDisk(replicaId: Id = this.randomId()): Disk {
-    return new Disk(replicaId);
+  newDisk(): Disk {
+    const replicaId = this.randomId();
+    const { diskRandom, diskShare, settings } = this;
+    if (diskShare === 0 || diskRandom.fraction() >= diskShare) return new Disk(replicaId);
+    const log = new LogDisk(new Random(diskRandom.next()), settings.backlogBytes);
+    return new Disk(replicaId, log);
   }
 
   /** Starts a process, in place of the one with this name if there was one. */
@@ -174,7 +223,13 @@ export class Simulation implements World {
     this.nodes.delete(name);
     for (const other of this.nodes.values())
       if (other.role === "replica" && other.upstream === name)
-        this.follow(other, someNode(this, (above) => above !== other)!.name, "none");
+        this.follow(other, this.someOther(other).name, "none");
+  }
+
+  /** Somebody else, alive if there is one. */
+  private someOther(node: SimNode): SimNode {
+    const alive = someNode(this, (other) => other !== node);
+    return alive ?? [...this.nodes.values()].find((other) => other !== node)!;
   }
 
   follow(node: SimNode, upstream: string, consent: Consent): void {
@@ -227,7 +282,8 @@ export class Simulation implements World {
   private writeWanted(node: SimNode): void {
     const connection = this.checker.someConnection(node);
     for (; node.wanted > 0; node.wanted -= 1, node.draft = null) {
-      if (node.role !== "primary") break;
+      // Of a disk that takes nothing they are refused.
+      if (node.role !== "primary" || node.isDiskInTrouble) break;
       node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
       const { length, change } = node.draft;
       const { pacing } = node.feeder;
@@ -285,6 +341,10 @@ export class Simulation implements World {
       flipEvery: 0,
     });
     for (const connection of this.net.standing) for (const pipe of connection.pipes) pipe.heal();
+    for (const node of [...this.nodes.values()]) {
+      node.disk.log?.calm();
+      this.bringUp(node);
+    }
     for (const node of this.nodes.values()) {
       node.slowMs = 0;
       node.limitMemory();

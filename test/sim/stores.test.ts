@@ -1,6 +1,6 @@
 /**
- * Random schedules of what stands behind the log in memory: any store, in clusters, and a disk that crashes,
- * of one node. They run beside the clusters of sim.test.ts.
+ * Random schedules of what stands behind the log in memory: any store, and disks that crash, in clusters,
+ * and such a disk of one node. They run beside the clusters of sim.test.ts.
  */
 import { expect, test } from "vitest";
 import { Coverage } from "./coverage.ts";
@@ -8,6 +8,7 @@ import { DiskLife } from "./disk-life.ts";
 import { Simulation } from "./simulation.ts";
 
 const LOG_STORE_SEEDS = 25;
+const CLUSTER_SEEDS = 12;
 const DISK_SEEDS = 150;
 /** What a run of all seeds of disks must have seen. */
 const DISK_MARKS = [
@@ -19,7 +20,7 @@ const DISK_MARKS = [
 test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, () => {
   const coverage = new Coverage();
   for (let seed = 1; seed <= LOG_STORE_SEEDS; seed++) {
-    const sim = new Simulation(seed, true);
+    const sim = new Simulation(seed, { logStores: true });
     try {
       sim.run();
     } catch (error) {
@@ -29,6 +30,22 @@ test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same
     coverage.add(sim.marks);
   }
   expect(coverage.of("log store: block")).toBeGreaterThan(0);
+}, 120_000);
+
+test(`sim: ${CLUSTER_SEEDS} schedules of nodes on disks that crash => what was promised comes back, and they become equal`, () => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= CLUSTER_SEEDS; seed++) {
+    const sim = new Simulation(seed, { onDisk: true });
+    try {
+      sim.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --on-disk --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    coverage.add(sim.marks);
+  }
+  expect(coverage.of("disk: recovered")).toBeGreaterThan(0);
+  expect(coverage.of("disk: back by partial resync")).toBeGreaterThan(0);
 }, 120_000);
 
 test(`sim: ${DISK_SEEDS} lives on disks that crash => what was promised comes back, exactly as it was`, () => {

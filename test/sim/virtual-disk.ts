@@ -82,11 +82,22 @@ function applied(bytes: Buffer, change: Pending): Buffer {
     bytes.copy(cut, 0, 0, Math.min(bytes.length, change.bytes));
     return cut;
   }
-  const size = Math.max(bytes.length, change.at + change.bytes.length);
-  const grown =
-    size === bytes.length ? bytes : Buffer.concat([bytes, Buffer.alloc(size - bytes.length)]);
+  const grown = grow(bytes, change.at + change.bytes.length);
   change.bytes.copy(grown, change.at);
   return grown;
+}
+
+/** Memory that was made larger than what is in it, the rest of it zeros. */
+const ROOMY = new WeakSet<ArrayBufferLike>();
+
+function grow(bytes: Buffer, size: number): Buffer {
+  if (size <= bytes.length) return bytes;
+  const { buffer } = bytes;
+  if (ROOMY.has(buffer) && size <= buffer.byteLength) return Buffer.from(buffer, 0, size);
+  const roomy = Buffer.alloc(2 * size);
+  ROOMY.add(roomy.buffer);
+  bytes.copy(roomy);
+  return roomy.subarray(0, size);
 }
 
 /** A write in the pieces that a disk writes whole. */
@@ -363,6 +374,7 @@ class VirtualFile implements DiskFile {
 
   #checkRoom(end: number): void {
     const more = end - this.#inode.now.length;
+    if (this.#disk.capacity === Number.POSITIVE_INFINITY) return;
     if (more > 0 && this.#disk.usedBytes + more > this.#disk.capacity)
       throw new DiskError("ERR_DISK_FULL", `${this.#name} would grow by ${more} bytes`);
   }

@@ -168,7 +168,12 @@ export class DiskStore implements LogStore {
 
   persist(log: SealedLog): void {
     const port = this.#port;
-    if (port === null || log.next === this.#handedOver) return;
+    if (port === null) return;
+    if (log.next === this.#handedOver) {
+      // Why here too: nobody says that what was handed over last is written, and it would stay in memory.
+      if (this.#given.length > 1) this.#release();
+      return;
+    }
     this.#name(log, port);
     this.#handedOver = log.next;
     port.words.write("sealed", log.next + this.#shift);

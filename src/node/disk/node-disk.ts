@@ -14,13 +14,13 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { DiskError } from "../../errors.ts";
 import type { DiskTrouble } from "../../log/disk/disk-log-messages.ts";
-import { DiskStore, type Generation } from "../../log/disk/disk-store.ts";
+import { DiskStore } from "../../log/disk/disk-store.ts";
 import { generationName } from "../../log/disk/generation-names.ts";
 import type { LogName } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
-import { readLogHead } from "../../log/disk/log-head.ts";
 import type { Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
+import { oldestLog } from "../../log/disk/oldest-log.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
 import type { Watermarks } from "../../log/log-store.ts";
 import type { Journal } from "../../primary/journal.ts";
@@ -332,24 +332,11 @@ export class NodeDisk {
         },
       },
     );
-    const oldest = this.#oldestLog(manifest, number, position.offset);
+    const folder = this.#tree.folder(generationName(manifest.generation));
+    const oldest = oldestLog(folder, manifest, number, position.offset);
     store.begin(thread, position.offset, this.#reading.back(manifest.directoryId, oldest));
     await thread.begun;
     if (!this.#wasStopped()) this.#makeCheckpoints(core, manifest, oldest.offset);
-  }
-
-  /** The first log file that there is once `number` has begun at `end`. */
-  #oldestLog(manifest: Manifest, number: number, end: number): Generation & { offset: number } {
-    const { generation, firstLog, directoryId } = manifest;
-    if (firstLog === number) return { generation, number, offset: end };
-    const file = this.#tree.folder(generationName(generation)).open(logFileName(firstLog));
-    try {
-      const head = readLogHead(file, firstLog, { directoryId, generation })?.head;
-      // Why not an error: recovery has read what it needs, and a link finds the rest damaged.
-      return { generation, number: firstLog, offset: head?.start.offset ?? end };
-    } finally {
-      file.close();
-    }
   }
 
   // --- checkpoints --------------------------------------------------------------------------------
