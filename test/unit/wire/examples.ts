@@ -13,10 +13,10 @@ export const REPLICA_NONCE = "e0e1e2e3e4e5e6e7e8e9eaebecedeeef";
 export const HISTORY = "00112233445566778899aabbccddeeff";
 export const OLDER_HISTORY = "0123456789abcdef0123456789abcdef";
 const FEEDER_ID = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
-const NODE_ID = "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
-const STORE_ID = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf";
+export const NODE_ID = "b0b1b2b3b4b5b6b7b8b9babbbcbdbebf";
+export const STORE_ID = "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf";
 const INSTANCE_ID = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
-const CLUSTER_ID = "101112131415161718191a1b1c1d1e1f";
+export const CLUSTER_ID = "101112131415161718191a1b1c1d1e1f";
 const SNAPSHOT_ID = "505152535455565758595a5b5c5d5e5f";
 const VERIFY_ID = "606162636465666768696a6b6c6d6e6f";
 const SEED = "707172737475767778797a7b7c7d7e7f";
@@ -184,15 +184,14 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
   },
 };
 
-const DOCUMENT = new URL("../../../docs/PROTOCOL.md", import.meta.url);
-
 /** A fenced block "```hex <name>": hex digits at the start of each line, then two spaces and words. */
 const BLOCK = /^```hex (.+)\n([^]*?)^```$/gm;
 
-/** The bytes of every worked example, by name. */
-export function readExamples(): ReadonlyMap<string, Buffer> {
+/** The bytes of every worked example of a document in docs, by name. */
+export function readExamples(document = "PROTOCOL.md"): ReadonlyMap<string, Buffer> {
   const examples = new Map<string, Buffer>();
-  for (const [, name, lines] of readFileSync(DOCUMENT, "utf8").matchAll(BLOCK)) {
+  const path = new URL(`../../../docs/${document}`, import.meta.url);
+  for (const [, name, lines] of readFileSync(path, "utf8").matchAll(BLOCK)) {
     const digits = lines!.split("\n").map((line) => line.split("  ")[0]!.replaceAll(" ", ""));
     examples.set(name!, Buffer.from(digits.join(""), "hex"));
   }
