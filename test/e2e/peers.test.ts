@@ -177,7 +177,7 @@ describe("e2e: peers: strangers on the replication port", () => {
   });
 
   test("half a HELLO and then nothing => closed by the handshake clock", async () => {
-    const at = await scene();
+    const at = await scene("--handshake-timeout", "3s");
     const stranger = await strangerAt(at);
     const { remote } = stranger;
     stranger.socket.write(encode(stranger.hello()).subarray(0, 40));
