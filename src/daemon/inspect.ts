@@ -13,12 +13,14 @@ import {
   reportDirectory,
   type CheckpointReport,
   type DirectoryReport,
+  type RestoreReport,
   type StartReport,
 } from "../node/disk/directory-report.ts";
 import type { LockHolder } from "../node/disk/lock-holder.ts";
 import { logFileName } from "../log/disk/log-file-names.ts";
 import { checkpointName } from "../log/disk/checkpoint-writer.ts";
 import { readManifest } from "../log/disk/manifest-file.ts";
+import type { LogMoment } from "../node/disk/log-source.ts";
 import type { FileReport } from "../log/disk/verdict.ts";
 import type { InspectOptions } from "./offline-options.ts";
 
@@ -27,8 +29,9 @@ const TRIES_MAX = 5;
 
 export function runInspect({ dir, json }: InspectOptions): number {
   let report: DirectoryReport;
-  const holder = holderOf(dir);
+  let holder: LockHolder | null;
   try {
+    holder = holderOf(dir);
     report = reportSteadily(dir);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
@@ -76,7 +79,7 @@ export function reportText(
   report: DirectoryReport,
   holder: LockHolder | null,
 ): string {
-  const { manifest, generations, logs, checkpoints, others, start } = report;
+  const { manifest, generations, logs, checkpoints, others, quarantine, start } = report;
   const lines = [`directory   ${JSON.stringify(dir)}`];
   if (holder !== null)
     lines.push(
@@ -88,13 +91,17 @@ export function reportText(
       `manifest    ${manifest.directoryId}, generation ${manifest.generation}, log files ${manifest.firstLog} to ${manifest.lastLog}`,
     );
     if (left.length > 0)
-      lines.push(`            generations that do not count: ${left.join(", ")}`);
+      lines.push(
+        `            generations that do not count${holder === null ? "" : " at this moment"}: ${left.join(", ")}`,
+      );
     if (manifest.incompleteTo !== null)
       lines.push(`missing     up to offset ${manifest.incompleteTo}, since an earlier start`);
   }
   lines.push(...checkpoints.map(checkpointLine), ...logs.map(logLine));
-  if (others.length > 0) lines.push(`not counted ${others.join(" ")}`);
-  lines.push(...startLines(start));
+  if (others.length > 0) lines.push(`not counted ${others.map(shown).join(" ")}`);
+  for (const { name, bytes } of quarantine)
+    lines.push(`quarantine  ${shown(name)}, ${bytes} bytes that were cut off`);
+  lines.push(...restoreLines(report.restore), ...startLines(start));
   return `${lines.join("\n")}\n`;
 }
 
@@ -107,7 +114,7 @@ function checkpointLine({
   damage,
 }: CheckpointReport): string {
   const what = damage === "" ? "whole" : damage;
-  return `checkpoint  ${checkpointName(log)} ${mib(bytes)} at ${position.offset}, ${records} records, ${new Date(clockMs).toISOString()}: ${what}`;
+  return `checkpoint  ${checkpointName(log)} ${mib(bytes)} at ${position.offset}, ${records} records, ${timeText(clockMs)}: ${what}`;
 }
 
 function logLine({ number, head, end, endAt, sizeBytes, damage, marked }: FileReport): string {
@@ -115,7 +122,27 @@ function logLine({ number, head, end, endAt, sizeBytes, damage, marked }: FileRe
   if (head === null) return `${name}: its head is damaged`;
   const mark = marked < 0 ? "no mark" : `marked ${marked}`;
   const what = damage === null ? "whole" : `damage "${damage.kind}" at byte ${endAt}`;
-  return `${name} [${head.start.offset}, ${end}) of ${head.start.history}, ${mark}: ${what}`;
+  return `${name} [${head.start.offset}, ${end}) of ${head.start.history}, begun ${timeText(head.clockMs)}, ${mark}: ${what}`;
+}
+
+function restoreLines({ ranges, reason }: RestoreReport): string[] {
+  if (ranges.length === 0) return [`restore     to no moment: ${reason}`];
+  return ranges.map(
+    ({ first, last }) => `restore     --at any of ${momentText(first)} to ${momentText(last)}`,
+  );
+}
+
+function momentText({ offset, clockMs }: LogMoment): string {
+  return clockMs === 0 ? `offset ${offset}` : `offset ${offset} (${timeText(clockMs)})`;
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A name that somebody else gave may have anything in it. */
+function shown(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 function startLines(start: StartReport): string[] {

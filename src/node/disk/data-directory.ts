@@ -27,7 +27,7 @@ import type { Manifest } from "../../log/disk/manifest.ts";
 import { MANIFEST_FILE, readManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
 
-const QUARANTINE = "quarantine";
+export const QUARANTINE = "quarantine";
 /** All copies of what was cut off, bytes; the oldest go first. */
 export const QUARANTINE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** All files of a generation that were set aside. */

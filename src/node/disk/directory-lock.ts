@@ -13,13 +13,15 @@ import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { DiskError } from "../../errors.ts";
+import { readSmallFile } from "../../log/disk/small-files.ts";
+import { FsFolder } from "./fs-folder.ts";
 import { decodeHolder, encodeHolder, isLeft, takenText, type LockHolder } from "./lock-holder.ts";
 
 const LOCK_FILE = "lock";
 
-/** Who has `dir` open; null for nobody. */
+/** Who has `dir` open; null for nobody. @throws {DiskError} when it cannot be read, or is no small file */
 export function holderOf(dir: string): LockHolder | null {
-  const text = readIfThere(join(dir, LOCK_FILE));
+  const text = readSmallFile(new FsFolder(dir, "r"), LOCK_FILE);
   const holder = text === null ? null : decodeHolder(text);
   return holder === null || isLeft(holder, thisProcess(), beganOf) ? null : holder;
 }

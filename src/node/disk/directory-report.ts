@@ -22,7 +22,8 @@ import { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry, Manifest } from "../../log/disk/manifest.ts";
 import { judge, type Claims, type FileReport, type LogStart } from "../../log/disk/verdict.ts";
 import type { Position } from "../../wire/messages.ts";
-import { keptManifest } from "./data-directory.ts";
+import { QUARANTINE, keptManifest } from "./data-directory.ts";
+import { LogSource, type LogRange } from "./log-source.ts";
 
 const NO_LOG_SINK = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 const NO_STATE = { begin: () => undefined, chunk: () => undefined, end: () => undefined };
@@ -59,7 +60,22 @@ export interface DirectoryReport {
   readonly checkpoints: readonly CheckpointReport[];
   /** Files of the generation that do not count: they go at the next start, or were set aside. */
   readonly others: readonly string[];
+  /** Copies of what was cut off. */
+  readonly quarantine: readonly FileSize[];
+  readonly restore: RestoreReport;
   readonly start: StartReport;
+}
+
+export interface FileSize {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Between which moments `hawser restore --at` can go. */
+export interface RestoreReport {
+  readonly ranges: readonly LogRange[];
+  /** Why there is none, "" when there is. */
+  readonly reason: string;
 }
 
 /** Reads all of it. @throws {DiskError} ERR_DISK_READ when a file is gone meanwhile */
@@ -70,22 +86,45 @@ export function reportDirectory(tree: DiskTree): DirectoryReport {
     manifest = keptManifest(tree, generations);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    return nothing(generations, "refused", error.message);
+    return nothing(tree, generations, startless("refused", error.message));
   }
-  if (manifest === null) return nothing(generations, "new", "");
+  if (manifest === null) return nothing(tree, generations, startless("new", ""));
   const folder = tree.folder(generationName(manifest.generation));
   const checkpoints = manifest.checkpoints.map((entry) => checkpointReport(folder, entry));
   const logs = scanLogs(folder, manifest);
   const start = startReport(manifest, checkpoints, logs);
-  return { manifest, generations, logs, checkpoints, others: otherFiles(folder, manifest), start };
+  return {
+    manifest,
+    generations,
+    logs,
+    checkpoints,
+    others: otherFiles(folder, manifest),
+    quarantine: quarantineFiles(tree),
+    restore: restoreReport(tree, checkpoints),
+    start,
+  };
 }
 
 function nothing(
+  tree: DiskTree,
   generations: readonly number[],
-  verdict: "new" | "refused",
-  reason: string,
+  start: StartReport,
 ): DirectoryReport {
-  const start: StartReport = {
+  return {
+    manifest: null,
+    generations,
+    logs: [],
+    checkpoints: [],
+    others: [],
+    quarantine: quarantineFiles(tree),
+    restore: { ranges: [], reason: start.verdict === "new" ? "it has no state" : start.reason },
+    start,
+  };
+}
+
+/** Of a directory that no log can be read of. */
+function startless(verdict: "new" | "refused", reason: string): StartReport {
+  return {
     verdict,
     reason,
     firstLog: 0,
@@ -95,7 +134,29 @@ function nothing(
     cutBytes: 0,
     clean: false,
   };
-  return { manifest: null, generations, logs: [], checkpoints: [], others: [], start };
+}
+
+function quarantineFiles(tree: DiskTree): readonly FileSize[] {
+  if (!tree.folders().includes(QUARANTINE)) return [];
+  const folder = tree.folder(QUARANTINE);
+  return [...folder.list()].sort().map((name) => {
+    const file = folder.open(name);
+    const bytes = file.sizeBytes;
+    file.close();
+    return { name, bytes };
+  });
+}
+
+function restoreReport(tree: DiskTree, checkpoints: readonly CheckpointReport[]): RestoreReport {
+  try {
+    const whole = checkpoints.filter(({ damage }) => damage === "");
+    const ranges = new LogSource(tree).ranges(whole);
+    const reason = ranges.length > 0 ? "" : "no whole checkpoint, and no log from its beginning";
+    return { ranges, reason };
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return { ranges: [], reason: error.message };
+  }
 }
 
 function checkpointReport(folder: DiskFolder, entry: CheckpointEntry): CheckpointReport {
@@ -140,7 +201,7 @@ function startReport(
   const head = logs.find(({ number }) => number === manifest.firstLog)?.head ?? null;
   const start: LogStart | null = used?.position ?? (head?.start.offset === 0 ? head.start : null);
   if (start === null)
-    return nothing([], "refused", "no whole checkpoint, and no log from its beginning").start;
+    return startless("refused", "no whole checkpoint, and no log from its beginning");
   const first = used?.log ?? manifest.firstLog;
   const read = logs.filter(({ number }) => number >= first);
   const verdict = judge(read, start, claimsOf(manifest, first));

@@ -27,6 +27,12 @@ export interface LogMoment {
   readonly clockMs: number;
 }
 
+/** From the first to the last moment that a restore can reach. */
+export interface LogRange {
+  readonly first: LogMoment;
+  readonly last: LogMoment;
+}
+
 export class LogSource {
   readonly folder: DiskFolder;
   readonly manifest: Manifest;
@@ -118,11 +124,28 @@ export class LogSource {
   }
 
   /** Between which moments it can be restored, its checkpoints taken as whole. */
-  range(): { readonly first: LogMoment; readonly last: LogMoment } {
+  range(): LogRange {
     const oldest = this.manifest.checkpoints.at(-1);
     const beginning = this.beginning();
     const number = beginning?.number ?? oldest?.log ?? this.manifest.firstLog;
-    const start = beginning?.start ?? oldest?.position ?? { offset: 0, chain: 0 };
+    return this.#rangeFrom(number, beginning?.start ?? oldest?.position ?? { offset: 0, chain: 0 });
+  }
+
+  /** All of them, with `whole` checkpoints alone: where the log has a hole, the next one begins another. */
+  ranges(whole: readonly CheckpointEntry[]): readonly LogRange[] {
+    const beginning = this.beginning();
+    const bases = whole.map(({ log, position }) => ({ log, start: position })).toReversed();
+    // Why the term: without one there is no state (restore-directory.ts).
+    if (beginning !== null && beginning.rank.term > 0)
+      bases.unshift({ log: beginning.number, start: beginning.start });
+    const ranges: LogRange[] = [];
+    for (const { log, start } of bases)
+      if (start.offset > (ranges.at(-1)?.last.offset ?? -1))
+        ranges.push(this.#rangeFrom(log, start));
+    return ranges;
+  }
+
+  #rangeFrom(number: number, start: LogStart): LogRange {
     const first = { offset: start.offset, clockMs: this.clockBefore(number) };
     const clocks = new ClockSink(first);
     const reading = this.read(number, start, clocks);

@@ -1,9 +1,19 @@
 /** What is said of whole and damaged data directories is what a start comes to, and nothing is changed. */
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { DiskError } from "../../../../src/errors.ts";
+import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { LogRecovery } from "../../../../src/log/disk/log-recovery.ts";
@@ -12,6 +22,9 @@ import { runInspect } from "../../../../src/daemon/inspect.ts";
 import { DirectoryLock } from "../../../../src/node/disk/directory-lock.ts";
 import { reportDirectory } from "../../../../src/node/disk/directory-report.ts";
 import { FsTree } from "../../../../src/node/disk/fs-folder.ts";
+import { encodeHolder } from "../../../../src/node/disk/lock-holder.ts";
+import { LogSource } from "../../../../src/node/disk/log-source.ts";
+import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
 import { randomId } from "../../../../src/wire/id.ts";
 import { Random } from "../../../../tools/random.ts";
 import { DIRECTORY, HISTORY, Model, START } from "../../log/disk/machine.ts";
@@ -157,6 +170,120 @@ test("a checkpoint that the manifest names and that is not there is damaged", ()
   expect(start).toMatchObject({ verdict: "whole", checkpoint: null });
 });
 
+test("the range of a restore: all of a whole log; a hole ends it, and a checkpoint behind it begins another", () => {
+  const last = { offset: model.bytes.length };
+  expect(report().restore).toMatchObject({
+    ranges: [{ first: { offset: 0, clockMs: 0 }, last }],
+    reason: "",
+  });
+  const start = addCheckpoint(3);
+  expect(report().restore.ranges).toHaveLength(1);
+  rmSync(pathOf(2));
+  const { head } = report().logs.at(1)!;
+  expect(head?.number).toBe(3);
+  const { ranges } = report().restore;
+  expect(ranges).toMatchObject([{ first: { offset: 0 } }, { first: { offset: start }, last }]);
+  expect(ranges[0]!.last.offset).toBeLessThan(start);
+  const text = captured(() => runInspect({ dir, json: false })).text;
+  expect(text.match(/^restore {5}--at any of offset/gm)).toHaveLength(2);
+  rmSync(pathOf(1));
+  rmSync(pathOf(3));
+  rmSync(join(dir, GENERATION, "00000003.checkpoint"));
+  expect(report().restore).toMatchObject({
+    ranges: [],
+    reason: expect.stringContaining("no whole") as unknown,
+  });
+});
+
+test("the quarantine is listed, and a name with control characters cannot reach the terminal", () => {
+  mkdirSync(join(dir, "quarantine"));
+  writeFileSync(join(dir, "quarantine", "a\u001b[2J"), "four");
+  expect(report().quarantine).toEqual([{ name: "a\u001b[2J", bytes: 4 }]);
+  const { text } = captured(() => runInspect({ dir, json: false }));
+  expect(text).toContain('quarantine  "a\\u001b[2J", 4 bytes');
+});
+
+// HAWSER_INSPECT_SEED=7 npx vitest run --project unit test/unit/node/disk/directory-report.test.ts -t "seed 7:"
+const only = process.env["HAWSER_INSPECT_SEED"];
+const seeds = only === undefined ? Array.from({ length: 60 }, (_, i) => i + 1) : [Number(only)];
+
+test.each(seeds)("seed %i: damaged files of any kind: a report or an error, no write", (seed) => {
+  addCheckpoint(3);
+  mkdirSync(join(dir, "quarantine"));
+  writeFileSync(join(dir, "quarantine", "generation-00000001-00000002.log.at-7"), "cut off");
+  writeFileSync(join(dir, "lock"), encodeHolder({ pid: 1, began: "0", bootId: "x", host: "y" }));
+  mkdirSync(join(dir, "generation-00000002"));
+  const random = new Random(seed);
+  for (let count = random.between(1, 5); count > 0; count--) damage(random);
+  const before = everything();
+  const text = captured(() => runInspect({ dir, json: false }));
+  const json = captured(() => runInspect({ dir, json: true }));
+  expect(everything()).toBe(before);
+  expect([0, 1]).toContain(text.result);
+  expect(json.result).toBe(text.result);
+  expect(text.text).toMatch(text.text.includes("start ") ? /^directory / : /^hawser: ERR_DISK_/);
+  expect(text.text).not.toMatch(/^ +at .*:\d+/m);
+  if (!json.text.startsWith("hawser: "))
+    expect(JSON.parse(json.text)).toMatchObject({
+      start: { verdict: expect.any(String) as unknown },
+    });
+});
+
+/** One file, in one of the ways in which files go wrong. */
+function damage(random: Random): void {
+  const names = readdirSync(dir, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(dir, name)).isFile())
+    .sort();
+  const path = join(dir, random.pick(names));
+  const bytes = readFileSync(path);
+  const at = random.between(0, bytes.length + 1);
+  const ways: readonly (() => void)[] = [
+    () => {
+      if (at < bytes.length) bytes[at]! ^= 1 << random.between(0, 8);
+      writeFileSync(path, bytes);
+    },
+    () => {
+      writeFileSync(path, bytes.subarray(0, at));
+    },
+    () => {
+      writeFileSync(path, Buffer.concat([bytes, random.bytes(random.between(1, 70_000))]));
+    },
+    () => {
+      writeFileSync(path, Buffer.alloc(bytes.length));
+    },
+    () => {
+      writeFileSync(path, readFileSync(join(dir, random.pick(names))));
+    },
+    () => {
+      rmSync(path);
+    },
+    () => {
+      rmSync(path);
+      mkdirSync(path);
+    },
+  ];
+  random.pick(ways)();
+}
+
+/** Of the state where log file `number` begins. @returns its offset */
+function addCheckpoint(number: number): number {
+  const tree = new FsTree(dir);
+  const folder = tree.folder(GENERATION);
+  const position = new LogSource(tree).head(number)!.start;
+  const snapshotId = randomId();
+  const rank = { term: 1, run: 0 };
+  const format = { name: "test", version: 1 };
+  const sizes = { firstChunk: 0, records: 0, bytes: 0 };
+  const begin = { type: "snapshot", snapshotId, position, rank, lineage: [], format } as const;
+  const writer = new CheckpointWriter(folder, number, { ...begin, ...sizes });
+  const { chunks, bytes, digest } = new ChunkTally();
+  writer.finish({ type: "end", snapshotId, chunks, records: 0, bytes, digest });
+  folder.rename(`${checkpointName(number)}.tmp`, checkpointName(number));
+  const entry = { position, log: number, records: 0, bytes: writer.bytes, clockMs: 1 };
+  writeManifest(tree.root, { ...manifest(), checkpoints: [entry] });
+  return position.offset;
+}
+
 test("a directory that is not there is an error; a lock is looked at and left", () => {
   expect(() => reportDirectory(new FsTree(join(dir, "none")))).toThrow(DiskError);
   const lock = new DirectoryLock(dir);
@@ -171,16 +298,19 @@ test("a directory that is not there is an error; a lock is looked at and left", 
   lock.free();
 });
 
-/** What `run` writes to stdout. */
+/** What `run` writes to stdout and stderr. */
 function captured<T>(run: () => T): { result: T; text: string } {
   let text = "";
-  const spy = vi.spyOn(process.stdout, "write").mockImplementation((part) => {
-    text += String(part);
-    return true;
-  });
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, "write").mockImplementation((part) => {
+      text += String(part);
+      return true;
+    }),
+  );
   try {
-    return { result: run(), text };
+    const result = run();
+    return { result, text };
   } finally {
-    spy.mockRestore();
+    for (const spy of spies) spy.mockRestore();
   }
 }
