@@ -189,7 +189,7 @@ export class LogFileWriter {
     const from = Math.max(this.#at, this.#zeroedTo);
     const to = Math.min(this.#options.fileBytes, this.#at + bytes);
     if (from - this.#at >= bytes / 2 || to <= from) return;
-    this.#file.write([Buffer.alloc(to - from)], from);
+    this.#file.write([zeros(to - from)], from);
     this.#zeroedTo = to;
   }
 
@@ -340,6 +340,14 @@ export class LogFileWriter {
   #assertAlive(): void {
     assert(!this.#isDead, "a call of a log writer that is dead");
   }
+}
+
+let someZeros: Buffer = Buffer.alloc(0);
+
+/** Why kept: under load they are written often. */
+function zeros(bytes: number): Buffer {
+  if (someZeros.length < bytes) someZeros = Buffer.alloc(bytes);
+  return someZeros.subarray(0, bytes);
 }
 
 /** The chain at the end of the batches in `bytes[from, to)`. */

@@ -5,7 +5,7 @@
  *      +-----------------------> writing ------------------------------> syncing
  *      |                            |                                       |
  *    resting <----------------------+---------------------------------------+
- *      |       nothing new            100 ms without anything new: MARK, sync, zeros ahead
+ *      |       nothing new            100 ms without anything new: MARK, sync
  *      |
  *   cut       a file begins at an offset that was asked for: nothing from there on gets into the one
  *             before, however far the log was sealed by then
@@ -29,8 +29,13 @@ import { syncAtMs, type FsyncPolicy } from "./sync-policy.ts";
 const REST_MS = 100;
 /** After a write that failed, ms: an operator makes room, or a replica's log goes. */
 export const RETRY_MS = 250;
-/** Zeros that are written ahead of the log, bytes. */
-const ZERO_BYTES = 8 * 1024 * 1024;
+/**
+ * Zeros that are written ahead of the log under `always`, bytes: a sync that has to make the file longer
+ * too takes twice as long.
+ */
+const ZERO_BYTES = 256 * 1024;
+/** For a sync of more than this the length of the file is a small part, bytes. */
+const SMALL_SYNC_BYTES = 64 * 1024;
 
 /** Whole batches, `bytes[from, to)`. */
 export interface SealedRange {
@@ -181,6 +186,8 @@ export class LogTask {
 
   #sync(): void {
     if (this.#syncAtMs() > this.#options.now()) return;
+    if (this.policy === "always" && this.written - this.durable <= SMALL_SYNC_BYTES)
+      this.#zeroAhead();
     this.#writer.sync();
     this.#options.moved();
   }
@@ -191,7 +198,6 @@ export class LogTask {
     this.#writer.rest();
     this.#isResting = true;
     moved();
-    this.#zeroAhead();
   }
 
   /** Zeros are a gift: a disk without room for them has room for batches. */

@@ -53,6 +53,32 @@ describe("LogTask", () => {
     expect(syncs()).toBe(0);
   });
 
+  test("always: zeros ahead of small syncs, written once for many of them", () => {
+    const { machine, model, task, append, syncs } = made("always");
+    const size = (): number => machine.disk.folder("log").open("00000001.log").sizeBytes;
+    append(1);
+    task.run();
+    const ahead = size();
+    expect(ahead).toBeGreaterThan(model.bytes.length + 200_000);
+    for (let i = 0; i < 20; i++) {
+      append(1);
+      task.run();
+    }
+    expect([size(), syncs()]).toEqual([ahead, 21]);
+  });
+
+  test.each(["everysec", "no"] as const)("%s: no zeros ahead", (policy) => {
+    const { machine, model, task, clock, append } = made(policy);
+    append(1);
+    task.run();
+    task.wanted = model.bytes.length;
+    task.run();
+    clock.ms += 2000;
+    task.run();
+    expect(task.durable).toBe(model.bytes.length);
+    expect(machine.disk.folder("log").open("00000001.log").sizeBytes).toBeLessThan(5_000);
+  });
+
   test("everysec: a second after the oldest byte, whatever came later", () => {
     const { model, task, clock, append, syncs } = made("everysec");
     append(1);
@@ -106,10 +132,13 @@ describe("LogTask", () => {
   });
 
   test("a full disk is trouble, and ends when there is room", () => {
-    const { machine, model, task, clock, append } = made("always");
+    const { machine, model, task, clock, append } = made("everysec");
     append(1);
+    task.wanted = model.bytes.length;
     task.run();
     const { written } = task;
+    // Why not before: there would be room in the zeros.
+    task.policy = "always";
     machine.disk.capacity = machine.disk.usedBytes;
     append(4);
     expect(task.run()).toBe(1250);
