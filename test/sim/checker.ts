@@ -159,7 +159,9 @@ export class Checker {
     seen.writer = node.role === "primary" ? new Writer(at, node.identity.history) : null;
     seen.resyncs = node.resyncs;
     const kept = consentOf(node.core.roles.now);
-    this.checkKept(node, kept);
+    // It is used with a swap, and kept until a restart would find the new log.
+    if (log.wasReplaced) this.started.set(node.disk, node);
+    else this.checkKept(node, kept);
     seen.consent = kept.kind;
     seen.consentNode = kept.nodeId;
   }

@@ -45,6 +45,8 @@ export class LogDisk {
   #restarts = 0;
   /** What the process had, of each log since the last that is known to count. */
   #lines: Boundary[] = [];
+  /** What came back last is of before or after a swap: which one nobody knew. */
+  wasReplaced = false;
   /** How the last process ended; null when it was told to and all was durable. */
   #death: "machine" | "process" | null = null;
 
@@ -126,6 +128,7 @@ export class LogDisk {
   cameBack(at: Boundary): string {
     const must = this.#death === "machine" ? this.#durable : (this.#written ?? this.#durable);
     const isThere = must === null || must.depth === 0 || isPrefix(must, at);
+    this.wasReplaced = this.#replaced.length > 0;
     const isNew = this.#replaced.some((start) => isPrefix(start, at));
     const had = this.#lines;
     this.#death = null;
@@ -140,6 +143,7 @@ export class LogDisk {
 
   /** Nothing came back: it never had a state. @returns what is wrong with that, "" for nothing */
   cameBackEmpty(at: Boundary): string {
+    this.wasReplaced = this.#replaced.length > 0;
     const must = this.#death === "machine" ? this.#durable : (this.#written ?? this.#durable);
     this.#death = null;
     this.#durable = this.#written = null;

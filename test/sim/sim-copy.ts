@@ -40,7 +40,8 @@ export function takeCopy(
         staged = store.stage(begin);
       },
       chunk: (bytes, start, end) => staged!.load(bytes, start, end),
-      end: () => {
+      end: (end) => {
+        staged!.finish(end);
         store.swap(staged!);
         const { records, sum } = liveDigest(store);
         world.mark("disk: copy whole");
