@@ -13,7 +13,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "sim", include: ["test/sim/**/*.test.ts"], testTimeout: 120_000 },
+        test: { name: "sim", include: ["test/sim/**/*.test.ts"], testTimeout: 300_000 },
       },
       {
         extends: true,
