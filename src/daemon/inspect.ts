@@ -20,8 +20,8 @@ import type { LockHolder } from "../node/disk/lock-holder.ts";
 import { logFileName } from "../log/disk/log-file-names.ts";
 import { checkpointName } from "../log/disk/checkpoint-writer.ts";
 import { readManifest } from "../log/disk/manifest-file.ts";
-import type { LogMoment } from "../node/disk/log-source.ts";
 import type { FileReport } from "../log/disk/verdict.ts";
+import { momentText, timeText } from "./moment-text.ts";
 import type { InspectOptions } from "./offline-options.ts";
 
 /** Files that go while they are read, because a node runs, are looked for again. */
@@ -130,14 +130,6 @@ function restoreLines({ ranges, reason }: RestoreReport): string[] {
   return ranges.map(
     ({ first, last }) => `restore     --at any of ${momentText(first)} to ${momentText(last)}`,
   );
-}
-
-function momentText({ offset, clockMs }: LogMoment): string {
-  return clockMs === 0 ? `offset ${offset}` : `offset ${offset} (${timeText(clockMs)})`;
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }
 
 /** A name that somebody else gave may have anything in it. */

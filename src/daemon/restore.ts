@@ -15,7 +15,7 @@ import { checkpointName } from "../log/disk/checkpoint-writer.ts";
 import { openDirectory } from "../node/directory.ts";
 import { DirectoryLock, holderOf } from "../node/disk/directory-lock.ts";
 import { FsFolder, FsTree } from "../node/disk/fs-folder.ts";
-import { LogSource, type LogMoment } from "../node/disk/log-source.ts";
+import { LogSource } from "../node/disk/log-source.ts";
 import {
   PointOutsideError,
   restoreDirectory,
@@ -27,6 +27,7 @@ import { changeNode, readNode } from "../node/node-file.ts";
 import { UsageError } from "../node/option-values.ts";
 import { randomId } from "../wire/id.ts";
 import type { Id } from "../wire/messages.ts";
+import { momentText } from "./moment-text.ts";
 import type { RestoreOptions } from "./offline-options.ts";
 
 export function runRestore(options: RestoreOptions): number {
@@ -146,12 +147,4 @@ function reportText(
       "note: it is not said of which cluster the node was (an older backup): this one begins another, which its replicas take from it",
     );
   return `${lines.join("\n")}\n${note}`;
-}
-
-function momentText({ offset, clockMs }: LogMoment): string {
-  return clockMs === 0 ? `offset ${offset}` : `offset ${offset} (${timeText(clockMs)})`;
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -46,10 +46,10 @@ import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
 
-/** What a node core is given by its shell. */
 /** From a new replica to node.json, ms: many that come at once are written together. */
 const PEERS_WRITE_MS = 200;
 
+/** What a node core is given by its shell. */
 export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
   /** Whom it follows at the start; null on a primary, and on a node that seeds. */

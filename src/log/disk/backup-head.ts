@@ -9,12 +9,12 @@
  * Tested in: test/unit/log/disk/backup-head.test.ts.
  */
 import { DiskError, WireError } from "../../errors.ts";
-import { BodyReader, BodyWriter } from "../../wire/body.ts";
+import { BodyReader } from "../../wire/body.ts";
 import * as f from "../../wire/fields.ts";
-import { AT, FRAME_HEAD_BYTES, sealControlHead } from "../../wire/frame.ts";
+import { AT, FRAME_HEAD_BYTES } from "../../wire/frame.ts";
 import type { Id } from "../../wire/messages.ts";
 import type { DiskFile } from "./files.ts";
-import { DISK_FRAME, checkFrame } from "./frames.ts";
+import { DISK_FRAME, checkFrame, encodeFrame } from "./frames.ts";
 
 /** The version of a backup's form that this build writes, and the only one that it reads. */
 export const BACKUP_FORMAT = 1;
@@ -42,11 +42,7 @@ const backupHead = f.magic(
 export const BACKUP_HEAD_BYTES_MAX: number = FRAME_HEAD_BYTES + backupHead.bytesMax;
 
 export function encodeBackupHead(head: BackupHead): Buffer {
-  const bytes = Buffer.alloc(BACKUP_HEAD_BYTES_MAX);
-  const to = new BodyWriter(bytes, FRAME_HEAD_BYTES);
-  backupHead.write(to, head);
-  sealControlHead(bytes, 0, DISK_FRAME.backup, to.at);
-  return bytes.subarray(0, to.at);
+  return encodeFrame(DISK_FRAME.backup, backupHead, head);
 }
 
 /**

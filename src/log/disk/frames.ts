@@ -83,11 +83,7 @@ export const LOG_HEAD_BYTES_MAX: number = FRAME_HEAD_BYTES + logHead.bytesMax;
 export const MARK_BYTES: number = FRAME_HEAD_BYTES + syncMark.bytesMax;
 
 export function encodeLogHead(head: LogHead): Buffer {
-  const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
-  const to = new BodyWriter(bytes, FRAME_HEAD_BYTES);
-  logHead.write(to, head);
-  sealControlHead(bytes, 0, DISK_FRAME.logHead, to.at);
-  return bytes.subarray(0, to.at);
+  return encodeFrame(DISK_FRAME.logHead, logHead, head);
 }
 
 /**
@@ -106,10 +102,7 @@ export function decodeLogHead(bytes: Buffer): { readonly head: LogHead; readonly
 
 /** A MARK in a buffer of its own. */
 export function encodeMark(mark: SyncMark): Buffer {
-  const bytes = Buffer.alloc(MARK_BYTES);
-  syncMark.write(new BodyWriter(bytes, FRAME_HEAD_BYTES), mark);
-  sealControlHead(bytes, 0, DISK_FRAME.mark, MARK_BYTES);
-  return bytes;
+  return encodeFrame(DISK_FRAME.mark, syncMark, mark);
 }
 
 /** The MARK at `bytes[at, ...)`, null when there is none, or it is damaged, or of another file. */
@@ -123,6 +116,15 @@ export function readMark(bytes: Buffer, at: number, salt: Id): SyncMark | null {
     if (error instanceof WireError) return null;
     throw error;
   }
+}
+
+/** A frame of `type` with a body of such a form, in a buffer of its own. */
+export function encodeFrame<T>(type: number, form: f.Field<T>, body: T): Buffer {
+  const bytes = Buffer.alloc(FRAME_HEAD_BYTES + form.bytesMax);
+  const to = new BodyWriter(bytes, FRAME_HEAD_BYTES);
+  form.write(to, body);
+  sealControlHead(bytes, 0, type, to.at);
+  return bytes.subarray(0, to.at);
 }
 
 /** Length of the frame at `at`, both of its sums checked. */
