@@ -109,3 +109,8 @@ export class DiskError extends HawserError<DiskErrorCode> {}
 
 /** An embedder gave a value that is not allowed; the message names it and what is. */
 export class ArgumentError extends HawserError<ArgumentErrorCode> {}
+
+/** What went wrong, on one line. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -7,6 +7,7 @@
  */
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { wordsOf } from "../errors.ts";
 import { UsageError } from "./option-values.ts";
 
 /** No file that is read here is longer unless its reader says so, bytes. */
@@ -59,9 +60,4 @@ export function readSmall(
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? "";
-}
-
-/** What went wrong, on one line. */
-export function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

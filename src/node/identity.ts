@@ -16,7 +16,7 @@ import {
 import { randomId } from "../wire/id.ts";
 import type { Id, Lineage, Position, Rank } from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
-import { wordsOf } from "./directory.ts";
+import { wordsOf } from "../errors.ts";
 import { keeperIn } from "./node-file.ts";
 import { newNode, type NodeKeeper, type NodeMemory, type Peer } from "./node-memory.ts";
 import { Peers } from "./peers.ts";

@@ -14,6 +14,7 @@
  * file (role-file.ts), moves (role-moves.ts).
  * Tested in: test/unit/node/role-moves.test.ts.
  */
+import { wordsOf } from "../errors.ts";
 import type { Address } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Id } from "../wire/messages.ts";
@@ -98,7 +99,7 @@ export class KeptConsent {
     try {
       this.#deps.keepConsent(consent, resetUsed);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = wordsOf(error);
       this.#deps.journal("error", "identity_not_kept", { why });
     }
   }

@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { isId } from "../wire/id.ts";
 import { bootId as presentBootId } from "./disk/directory-lock.ts";
 import { removeSmallFile, writeSmallFile } from "../log/disk/small-files.ts";
-import { readSmall, wordsOf } from "./directory.ts";
+import { wordsOf } from "../errors.ts";
+import { readSmall } from "./directory.ts";
 import { FsFolder } from "./disk/fs-folder.ts";
 import {
   decodeNode,

@@ -159,6 +159,10 @@ export class ReclaimRun implements ReclaimRounds {
     this.#cancelWait = null;
   }
 
+  torn(): void {
+    this.#fail("--reclaim: a batch that was taken cannot be applied");
+  }
+
   get #leftMs(): number {
     return Math.max(0, this.#startMs + this.#plan.patienceMs - this.#deps.now());
   }
@@ -184,6 +188,11 @@ export class ReclaimRun implements ReclaimRounds {
 
   readonly #act = (): void => {
     if (this.#isOver) return;
+    // What was received is applied after it hung up, too.
+    if (this.#node.isTorn) {
+      this.torn();
+      return;
+    }
     const isOverdue = this.#leftMs === 0;
     const isOver = (source: Address): boolean => this.#spent.has(formatAddress(source));
     const own = this.#node.reclaimSelf();

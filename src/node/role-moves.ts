@@ -28,6 +28,7 @@
  * Owns: the present role, the effects of a move in their order. Does not own: which moves there are,
  * what follows from a role (roles.ts), when a session moves (replica/), the file (role-file.ts).
  */
+import { wordsOf } from "../errors.ts";
 import type { LogName } from "../log/history.ts";
 import type { Consent, Id } from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
@@ -294,7 +295,7 @@ export class RoleMoves {
     // What it was given, it will have: a run of batches, or a snapshot that is being swapped in.
     else if (session.isBusy) this.#awaitState();
     // Why asked again: applying the rest may have failed inside a batch, which changes the role.
-    else if (roles.heldBy(this.#role) === "torn") this.#fail(this.#role, roles.TORN);
+    else if (roles.heldBy(this.#role) === "torn") this.#endTorn(this.#role);
     else this.#lead(this.#role);
   };
 
@@ -362,6 +363,15 @@ export class RoleMoves {
     turn.changed();
   }
 
+  #endTorn(before: roles.Promoting): void {
+    const { from, waiting } = before;
+    if (from.kind !== "reclaiming") this.#fail(before, roles.TORN);
+    else {
+      tell(waiting, roles.TORN);
+      from.rounds.torn();
+    }
+  }
+
   #fail(before: roles.Promoting, why: string): void {
     const next = roles.toFailed(before);
     this.#remember({ role: "replica", upstream: next.upstream });
@@ -376,7 +386,7 @@ export class RoleMoves {
       this.#consent.gaveWithRole(consent);
       return null;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = wordsOf(error);
       this.#deps.journal("error", "role_not_remembered", { why });
       return `the role cannot be kept in --dir, and nothing was changed: ${why}`;
     }

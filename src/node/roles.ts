@@ -53,6 +53,8 @@ export interface SeedRounds {
 export interface ReclaimRounds extends SeedRounds {
   /** Why it may not lead with the log that it has; null when it may. */
   readonly refusal: string | null;
+  /** A batch that was taken cannot be applied whole: it never leads, and has nobody to go back to. */
+  torn(): void;
 }
 
 /** What a node starts in. */

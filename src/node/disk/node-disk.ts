@@ -63,6 +63,12 @@ export interface NodeDiskOptions {
   readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
 
+/** What a start makes of what it found: what counts, and whom it asks before it leads. */
+interface Judged {
+  readonly manifest: Manifest;
+  readonly plan: ReclaimPlan | null;
+}
+
 export class NodeDisk {
   readonly store: DiskStore;
   /** The recovery under way; null before and after. */
@@ -152,15 +158,14 @@ export class NodeDisk {
     const directory = openDataDirectory(this.#tree, randomId);
     const found = directory.isNew ? null : await this.#recover(core, directory);
     if (this.#wasStopped()) return null;
-    const manifest = found === null ? directory.manifest : this.#judge(found, core);
+    const { manifest, plan } =
+      found === null ? { manifest: directory.manifest, plan: null } : this.#judge(found, core);
     const hasState = found?.hasState === true;
     if (hasState) {
       const { rank, lineage, verdict } = found;
       const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
       core.completeness.recovered(wasComplete, manifest.incompleteTo);
       core.identity.adopt({ history: found.position.history, rank, lineage }, null);
-      // Manifest: what is accepted as lost is not missing any more.
-      const plan = this.#planReclaim(core, { ...found, incompleteTo: manifest.incompleteTo });
       if (plan !== null) core.reclaim(plan);
       core.roles.recovered();
     } else {
@@ -243,24 +248,26 @@ export class NodeDisk {
   }
 
   /** What of the manifest counts now. @throws {DiskError} when this node is to lead and lacks something */
-  #judge(found: RecoveredNode, core: NodeCore): Manifest {
+  #judge(found: RecoveredNode, core: NodeCore): Judged {
     const { incompleteTo, manifest, verdict, lastLog, position } = found;
     const { now } = core.roles;
     this.#missing = incompleteTo;
-    if (incompleteTo === null) return manifest;
+    const plan = this.#planReclaim(core, found);
+    if (incompleteTo === null) return { manifest, plan };
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);
     this.#journal("error", "log_incomplete", { why: text });
-    if (now.kind !== "recovering" || now.then.kind !== "leading") return manifest;
+    if (now.kind !== "recovering" || now.then.kind !== "leading") return { manifest, plan };
     if (!this.#options.acceptLoss) {
-      if (this.#planReclaim(core, found) === null) throw new DiskError("ERR_DISK_DAMAGED", text);
-      return manifest;
+      if (plan === null) throw new DiskError("ERR_DISK_DAMAGED", text);
+      return { manifest, plan };
     }
     const whole = { ...manifest, incompleteTo: null };
     writeManifest(this.#tree.root, whole);
     this.#missing = null;
     this.#journal("warn", "loss_accepted", { offset: position.offset, file });
-    return whole;
+    // What is accepted as lost is not missing any more.
+    return { manifest: whole, plan: this.#planReclaim(core, { ...found, incompleteTo: null }) };
   }
 
   #planReclaim({ roles, identity }: NodeCore, found: RecoveredNode): ReclaimPlan | null {

@@ -349,6 +349,20 @@ test("a batch that cannot be applied => it fails: the state is at no position", 
   expect(rig.run.failure?.message).toContain("a:1");
 });
 
+test("a batch that cannot be applied, found after it hung up => it fails", () => {
+  const rig = new Rig([A]);
+  rig.said.set(A, stateOf(300));
+  rig.run.start();
+  rig.node.isRefused = true;
+  rig.node.takeNoMore = () => {
+    rig.did.push("hang up");
+    rig.node.isTorn = true;
+  };
+  rig.pass(0);
+  expect(rig.did).toEqual(["take a", "hang up", "failed"]);
+  expect(rig.run.failure?.message).toContain("cannot be applied");
+});
+
 test("somebody else decided => late clocks and answers change nothing", () => {
   const rig = new Rig([A]);
   rig.said.set(A, stateOf(300));

@@ -151,9 +151,16 @@ function textOf({ kind, nodeId, upstream }: ConsentMemory): string {
 }
 
 /** Rounds that say when they are over. */
-function seedRounds(): { stops: number; why: string; start(): void; stop(): void } {
+function seedRounds(): {
+  stops: number;
+  tears: number;
+  why: string;
+  start(): void;
+  stop(): void;
+} {
   return {
     stops: 0,
+    tears: 0,
     why: "asking",
     start: () => undefined,
     stop() {
@@ -463,7 +470,12 @@ describe("reclaiming", () => {
   function reclaims(): { node: FakeNode; rounds: ReturnType<typeof seedRounds> } {
     const rounds = seedRounds();
     const node = new FakeNode(startRecovering(startLeading("none")));
-    node.moves.reclaims({ ...rounds, refusal: null, stop: () => void (rounds.stops += 1) });
+    node.moves.reclaims({
+      ...rounds,
+      refusal: null,
+      stop: () => void (rounds.stops += 1),
+      torn: () => void (rounds.tears += 1),
+    });
     node.moves.recovered();
     node.moves.opened("whole");
     node.done();
@@ -473,7 +485,7 @@ describe("reclaiming", () => {
   test("recovered => the log goes on under the name that it has", () => {
     const node = new FakeNode(startRecovering(startLeading("none")));
     const { history } = node.identity;
-    node.moves.reclaims({ ...seedRounds(), refusal: null });
+    node.moves.reclaims({ ...seedRounds(), refusal: null, torn: () => undefined });
     node.moves.recovered();
     expect([node.identity.history, node.done()]).toEqual([history, ["session at the log"]]);
     node.moves.opened("whole");
@@ -509,6 +521,16 @@ describe("reclaiming", () => {
       [begins, "complete", "drop links: this node was promoted", "changed"],
     ]);
     expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
+  });
+
+  test("torn by the rest of what it took => it does not lead, and its rounds are told", () => {
+    const { node, rounds } = reclaims();
+    node.slices = 2;
+    node.tears = true;
+    node.moves.leadReclaimed();
+    node.nextTurns();
+    expect([node.kind, rounds.tears]).toEqual(["promoting", 1]);
+    expect(node.done().slice(1)).toEqual(["apply", "apply", "torn", "changed"]);
   });
 
   test("told to follow before its history is on the disk => it does not lead", () => {
@@ -557,7 +579,9 @@ describe("reclaiming", () => {
 
   test("only a node that is to lead reclaims", () => {
     const node = new FakeNode(startRecovering(followingX));
-    expect(() => node.moves.reclaims({ ...seedRounds(), refusal: null })).toThrow("following");
+    expect(() =>
+      node.moves.reclaims({ ...seedRounds(), refusal: null, torn: () => undefined }),
+    ).toThrow("following");
     expect(() => new FakeNode(startSeeding(seedRounds())).moves.leadReclaimed()).toThrow("seeds");
   });
 });

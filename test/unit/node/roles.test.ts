@@ -43,7 +43,11 @@ const leading = startLeading("none");
 const following = withHolding(startFollowing(X, "none"), "whole");
 const seeding = startSeeding(rounds);
 const syncing = withHolding(toSyncing(seeding, Y), "whole");
-const reclaiming = startReclaiming(startLeading("reset"), { ...rounds, refusal: null });
+const reclaiming = startReclaiming(startLeading("reset"), {
+  ...rounds,
+  refusal: null,
+  torn: () => undefined,
+});
 const promoting = toPromoting(following, [done]);
 const opening = toPromoting(reclaiming, []);
 
@@ -217,7 +221,7 @@ test.each([
 });
 
 test("a log with a hole does not lead, by force neither", () => {
-  const role = startReclaiming(leading, { ...rounds, refusal: "a hole" });
+  const role = startReclaiming(leading, { ...rounds, refusal: "a hole", torn: () => undefined });
   expect([promotionRefusal(role, false), promotionRefusal(role, true)]).toEqual([
     "a hole",
     "a hole",
