@@ -1,24 +1,13 @@
 /** What --dir keeps over restarts, and what happens when it is damaged or cannot be written. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { converge, count } from "../../tools/converge.ts";
+import { directory, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-import { type Daemon, type Fleet, runHawser } from "../../tools/processes.ts";
+import { runHawser } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
-
-function directory(fleet: Fleet): string {
-  const dir = mkdtempSync(join(tmpdir(), "hawser-dir-"));
-  fleet.defer(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-const portsOf = (node: Daemon): string[] => [
-  ...["--port", String(node.port)],
-  ...["--repl-port", String(node.replPort)],
-];
 
 test("e2e: dir: REPLICAOF, then kill -9 => the next process follows the same node, whatever --of says", async () => {
   const fleet = useFleet();

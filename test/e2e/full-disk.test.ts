@@ -7,6 +7,7 @@ import { converge, count } from "../../tools/converge.ts";
 import type { Daemon } from "../../tools/processes.ts";
 import { ReplyError, RespClient, textOf } from "../../tools/resp-client.ts";
 import { until } from "../../tools/wait.ts";
+import { portsOf } from "../tools/data-directory.ts";
 import { useFleet } from "../tools/fleet.ts";
 import { SmallDisk } from "../tools/small-disk.ts";
 
@@ -16,11 +17,6 @@ const FILLER_BYTES = 8 * MIB;
 const CLIENTS = 4;
 const KEYS = 20;
 const VALUE_BYTES = 8_000;
-
-const portsOf = (node: Daemon): string[] => [
-  ...["--port", String(node.port)],
-  ...["--repl-port", String(node.replPort)],
-];
 
 /** A client that writes one command after the other, and what it was told. */
 class Client {

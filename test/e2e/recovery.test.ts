@@ -1,44 +1,14 @@
 /** A node on its --dir comes back with its data, and its replicas go on where they were. */
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { decodeLogHead, LOG_HEAD_BYTES_MAX } from "../../src/log/disk/frames.ts";
-import { LogFileScan } from "../../src/log/disk/log-file-scan.ts";
 import { readNode } from "../../src/node/node-file.ts";
-import { FsFolder } from "../../src/node/disk/fs-folder.ts";
 import { converge, count } from "../../tools/converge.ts";
 import { Daemon, type Fleet, runHawser } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
+import { directory, marksOf, newestLog, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
-
-function directory(fleet: Fleet): string {
-  const dir = mkdtempSync(join(tmpdir(), "hawser-recovery-"));
-  fleet.defer(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-const portsOf = (node: Daemon): string[] => [
-  ...["--port", String(node.port)],
-  ...["--repl-port", String(node.replPort)],
-];
-
-const logFile = (dir: string): string => {
-  const folder = join(dir, "generation-00000001");
-  const name = readdirSync(folder)
-    .filter((each) => each.endsWith(".log"))
-    .sort()
-    .at(-1)!;
-  return join(folder, name);
-};
 
 /** All that was sealed is in files: a crash of the process does not lose it. */
 async function written(node: Daemon): Promise<void> {
@@ -129,19 +99,6 @@ async function made(fleet: Fleet, dir: string): Promise<Daemon> {
   return node;
 }
 
-/** Where the frames of the newest log file end. */
-function usedBytes(path: string): number {
-  const file = new FsFolder(dirname(path)).open(basename(path));
-  const head = Buffer.alloc(LOG_HEAD_BYTES_MAX);
-  file.read(head, 0, head.length, 0);
-  const read = decodeLogHead(head);
-  const sink = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
-  const scan = new LogFileScan(file, read.head, read.bytes, sink);
-  while (scan.step());
-  file.close();
-  return scan.fileAt;
-}
-
 interface Ending {
   readonly what: string;
   /** Changes the newest log file. */
@@ -194,9 +151,9 @@ test.each(ENDINGS)(
     const fleet = useFleet();
     const dir = directory(fleet);
     const node = await made(fleet, dir);
-    const path = logFile(dir);
+    const path = newestLog(dir);
     const bytes = readFileSync(path);
-    damage(path, bytes, usedBytes(path));
+    damage(path, bytes, marksOf(path).end);
     const again = await fleet.primary(...portsOf(node), "--dir", dir);
     expect(await again.call("DBSIZE")).toBe(keys);
     if (told === undefined) expect(again.find("log_cut")).toBeUndefined();
@@ -215,9 +172,9 @@ test("e2e: recovery: damage below the proof => it does not lead, and --accept-lo
   const fleet = useFleet();
   const dir = directory(fleet);
   const node = await made(fleet, dir);
-  const path = logFile(dir);
+  const path = newestLog(dir);
   const bytes = readFileSync(path);
-  bytes[Math.floor(usedBytes(path) / 2)]! ^= 1;
+  bytes[Math.floor(marksOf(path).end / 2)]! ^= 1;
   writeFileSync(path, bytes);
   for (let start = 0; start < 2; start++) {
     const told = await refusal(dir);
@@ -247,7 +204,7 @@ test.each([
   ],
   [
     "whole, and its only log file is empty",
-    (dir: string) => truncateSync(logFile(dir), 0),
+    (dir: string) => truncateSync(newestLog(dir), 0),
     /00000001\.log is missing, or its head is damaged/,
   ],
 ])(

@@ -1,28 +1,17 @@
 /** Nodes with --dir that are killed at either end: what they have at once, and the path they go on by. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { converge, count } from "../../tools/converge.ts";
-import type { Daemon, Fleet } from "../../tools/processes.ts";
+import type { Daemon } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
+import { directory, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
 
 const KEYS = 2_000;
 /** Slow enough to be killed in. */
 const SLOW = ["--checkpoint-rate", "16kb"];
-
-function directory(fleet: Fleet): string {
-  const dir = mkdtempSync(join(tmpdir(), "hawser-restart-"));
-  fleet.defer(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
-
-const portsOf = (node: Daemon): string[] => [
-  ...["--port", String(node.port)],
-  ...["--repl-port", String(node.replPort)],
-];
 
 /** All that the log has is in files. */
 async function written(node: Daemon): Promise<void> {

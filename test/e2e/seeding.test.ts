@@ -1,15 +1,11 @@
 /** `hawser primary --seed-from`: a primary that comes back with the state of its replicas. */
 import { expect, test } from "vitest";
 import { converge, count, digestOf } from "../../tools/converge.ts";
+import { portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
 import type { Daemon } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
-
-const portsOf = (node: Daemon): string[] => [
-  ...["--port", String(node.port)],
-  ...["--repl-port", String(node.replPort)],
-];
 
 /** By client port and by replication port in turn: both are to work. */
 const listOf = (...nodes: readonly Daemon[]): string =>

@@ -130,12 +130,15 @@ test("e2e: stop: SHUTDOWN NOSAVE => none, the log is read; SAVE => one for a lit
 test("e2e: stop: a checkpoint that takes longer than it may => the stop goes on, the log has it all", async () => {
   const fleet = useFleet();
   const dir = freshDir(fleet);
-  const primary = await muchLog(fleet, dir, "--stop-checkpoint", "1ms");
+  const primary = await muchLog(fleet, dir, "--stop-checkpoint", "20ms");
   const keys = await primary.call("DBSIZE");
   expect((await primary.stop()).code).toBe(0);
   expect(primary.find("stopped")).toMatchObject({ clean: true });
+  expect(primary.find("checkpoint_failed", { cause: "stop" })!["why"]).toContain("20 ms");
+  expect(primary.find("checkpoint_done")).toBeUndefined();
   const again = await fleet.primary("--dir", dir);
   expect(again.find("recovered")).toMatchObject({ clean: true });
+  expect(Number(again.find("recovered")!["replayed"])).toBeGreaterThan(100);
   expect(await again.call("DBSIZE")).toBe(keys);
   expect(again.find("log_cut")).toBe(undefined);
 });

@@ -27,6 +27,7 @@ const FAULTS: readonly DiskFault[] = [
   { name: "checkpoint", weight: 8, strike: checkpoint },
   { name: "copy", weight: 3, strike: copy },
 ];
+export const DISK_FAULT_NAMES: readonly string[] = FAULTS.map(({ name }) => name);
 const TOTAL = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
 
 /** One after another, until faults are over. */
