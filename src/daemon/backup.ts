@@ -19,7 +19,7 @@ import { BACKUP_FORMAT, encodeBackupHead } from "../log/disk/backup-head.ts";
 import { CheckpointCopy } from "../log/disk/checkpoint-copy.ts";
 import type { CheckpointSink } from "../log/disk/checkpoint-frames.ts";
 import { CheckpointWriter } from "../log/disk/checkpoint-writer.ts";
-import type { DiskFolder } from "../log/disk/files.ts";
+import { type DiskFolder, leaveFailed } from "../log/disk/files.ts";
 import { UNFINISHED } from "../log/disk/small-files.ts";
 import { formatAddress } from "../net/address.ts";
 import { beganOf, thisProcess } from "../node/disk/directory-lock.ts";
@@ -179,7 +179,10 @@ class FileTarget extends Target {
     this.#file = backupName(Date.now(), begin.position.offset);
     this.#begun = begunName(this.#file, self);
     const folder = (this.#folder = FsFolder.make(this.#dir));
-    removeLeft(folder, leftBehind(folder.list(), self, beganOf));
+    // Of backups that were killed. Why not an error: this one does not need the room, perhaps.
+    leaveFailed(() => {
+      for (const name of leftBehind(folder.list(), self, beganOf)) folder.remove(name);
+    });
     return new CheckpointWriter(folder, this.#begun, begin, this.head);
   }
 
@@ -191,15 +194,6 @@ class FileTarget extends Target {
 
   flushed(): Promise<void> {
     return Promise.resolve();
-  }
-}
-
-/** Of backups that were killed. Why not an error: this one does not need the room, perhaps. */
-function removeLeft(folder: DiskFolder, names: readonly string[]): void {
-  try {
-    for (const name of names) folder.remove(name);
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
   }
 }
 

@@ -58,10 +58,10 @@ function wordsOf(error: unknown, { source, log, at }: RestoreOptions): string | 
 function restore(options: RestoreOptions): string {
   const { dir, replace, point } = options;
   const from = openSource(options);
-  // Why empty alone: what is there is somebody's state.
-  if (existsSync(dir) && readdirSync(dir).length > 0)
-    throw new UsageError(`--dir "${dir}": it is not empty; expected a new or empty directory`);
   openDirectory(dir);
+  // Why empty alone: what is there is somebody's state.
+  if (readdirSync(dir).length > 0)
+    throw new UsageError(`--dir "${dir}": it is not empty; expected a new or empty directory`);
   const lock = new DirectoryLock(dir);
   try {
     if (replace && from.clusterId !== null) changeNode(dir, { clusterId: from.clusterId });

@@ -12,6 +12,7 @@ import type { DiskStatus, LinkStatus, NodeStatus, UpstreamStatus } from "../node
 import { recoveryText } from "../node/disk/recovery-text.ts";
 import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../net/address.ts";
+import { timeText } from "./moment-text.ts";
 import { progressLine, shipLine } from "./progress.ts";
 
 const EXIT = { ok: 0, failed: 1, degraded: 3 } as const;
@@ -115,7 +116,7 @@ function diskLines({ fsync, watermarks, found, incompleteTo, ...disk }: DiskStat
   const checkpoint =
     disk.checkpoint === null
       ? "no checkpoint"
-      : `checkpoint at ${disk.checkpoint.offset}, of ${new Date(disk.checkpoint.clockMs).toISOString()}`;
+      : `checkpoint at ${disk.checkpoint.offset}, of ${timeText(disk.checkpoint.clockMs)}`;
   const lines = [
     `disk      fsync ${fsync}, appended ${appended}, sealed ${sealed}, written ${written}, durable ${durable}`,
     `          ${checkpoint}, ${bytes(disk.logBytes)} of log behind it`,

@@ -65,19 +65,16 @@ export function checkPlace(owner: ChecksOwner, hello: Hello): Refusal | null {
     return refusal("cycle", `more than ${LIMITS.pathNodesMax} nodes in a row`);
   if (node.torn) return refusal("not_ready", "this node's state is inside a batch", 5_000);
   if (!node.ready) return refusal("not_ready", "this node has no state to offer yet", 500);
-  return hello.purpose === "copy" ? checkCopyPlace(owner) : checkReplicaPlace(owner);
+  return checkFreePlace(owner, hello.purpose === "copy");
 }
 
-function checkReplicaPlace({ links }: ChecksOwner): Refusal | null {
-  const there = links.filter((other) => other.welcomed && !other.isCopy).length;
-  if (there < LIMITS.linksMax) return null;
-  return refusal("too_many_replicas", `${LIMITS.linksMax} replicas are connected`, 5_000);
-}
-
-function checkCopyPlace({ links }: ChecksOwner): Refusal | null {
-  const there = links.filter((other) => other.welcomed && other.isCopy).length;
-  if (there < LIMITS.copiesMax) return null;
-  return refusal("too_many_replicas", `${LIMITS.copiesMax} copies are being taken`, 5_000);
+/** Copies have places of their own. */
+function checkFreePlace({ links }: ChecksOwner, isCopy: boolean): Refusal | null {
+  const most = isCopy ? LIMITS.copiesMax : LIMITS.linksMax;
+  const there = links.filter((other) => other.welcomed && other.isCopy === isCopy).length;
+  if (there < most) return null;
+  const who = isCopy ? "copies are being taken" : "replicas are connected";
+  return refusal("too_many_replicas", `${most} ${who}`, 5_000);
 }
 
 /** The same process comes back: its old link ends. Another process with the same id: only after silence. */

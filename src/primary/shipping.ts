@@ -54,6 +54,7 @@ export class Shipping {
   readonly #owner: ShippingOwner;
   readonly #replicas: Lane = newLane();
   readonly #copies: Lane = newLane();
+  readonly #lanes: readonly Lane[] = [this.#replicas, this.#copies];
   readonly #rate: ByteRate;
 
   constructor(owner: ShippingOwner) {
@@ -108,16 +109,14 @@ export class Shipping {
 
   /** Starts what may start, splits what is held back. Cheap when there is nothing to do. */
   poll(nowMs: number): void {
-    const { readings } = this.#replicas;
-    for (const lane of [this.#replicas, this.#copies])
-      if (lane.queue.length > 0) this.#startQueued(lane, nowMs);
-    for (const reading of readings) this.#maybeSplit(reading, nowMs);
+    for (const lane of this.#lanes) if (lane.queue.length > 0) this.#startQueued(lane, nowMs);
+    for (const reading of this.#replicas.readings) this.#maybeSplit(reading, nowMs);
   }
 
   /** When poll() or tokens could change something by themselves, ms; Infinity for never. */
   nextWakeMs(nowMs: number): number {
     let wake = Number.POSITIVE_INFINITY;
-    for (const lane of [this.#replicas, this.#copies]) {
+    for (const lane of this.#lanes) {
       const oldest = lane.queue[0];
       if (oldest === undefined) continue;
       const gatheredMs = oldest.queuedAtMs + this.#owner.options.shipGatherMs;

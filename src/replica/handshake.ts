@@ -119,7 +119,7 @@ export function judgeWelcome(
       why: `the upstream at ${position.offset} would not go on where this log ends (${decision}), and nothing else of it is taken`,
       forGood: true,
     };
-  const streams = decision === "continue" || decision === "wait";
+  const streams = isStream(welcome);
   if (streams && torn)
     return { why: "the upstream would go on from a state that is inside a batch", forGood: false };
   if (streams) return null;
@@ -158,4 +158,9 @@ const VERDICTS: ReadonlySet<string> = new Set<RejectCode>([
 /** Trying again cannot help as long as both ends are as they are. */
 export function isVerdict(reject: Reject): boolean {
   return VERDICTS.has(reject.code);
+}
+
+/** It goes on with the log, or waits for it: no snapshot comes first. */
+export function isStream({ decision }: Welcome): boolean {
+  return decision === "continue" || decision === "wait";
 }

@@ -86,7 +86,7 @@ export class Handshaking {
     node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId], {
       byRoot: welcome.path.length === 1,
       offset: welcome.position.offset,
-      isShip: !isStream(welcome),
+      isShip: !handshake.isStream(welcome),
     });
     reportWelcomed(deps, welcome);
     this.follow(welcome);
@@ -97,7 +97,7 @@ export class Handshaking {
     const { streaming, restoring } = this.parts;
     const { decision, clusterId, rank, lineage } = welcome;
     const { history } = welcome.position;
-    const streams = isStream(welcome);
+    const streams = handshake.isStream(welcome);
     restoring.owesSnapshot = !streams;
     if (decision === "continue") {
       this.life.deps.node.adopt({ history, rank, lineage }, clusterId);
@@ -118,8 +118,4 @@ export class Handshaking {
     if (handshake.isVerdict(reject)) deps.node.onRefused();
     life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs);
   }
-}
-
-function isStream({ decision }: m.Welcome): boolean {
-  return decision === "continue" || decision === "wait";
 }

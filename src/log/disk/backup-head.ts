@@ -9,12 +9,11 @@
  * Tested in: test/unit/log/disk/backup-head.test.ts.
  */
 import { DiskError, WireError } from "../../errors.ts";
-import { BodyReader } from "../../wire/body.ts";
 import * as f from "../../wire/fields.ts";
 import { AT, FRAME_HEAD_BYTES } from "../../wire/frame.ts";
 import type { Id } from "../../wire/messages.ts";
 import type { DiskFile } from "./files.ts";
-import { DISK_FRAME, checkFrame, encodeFrame } from "./frames.ts";
+import { DISK_FRAME, decodeHead, encodeFrame } from "./frames.ts";
 
 /** The version of a backup's form that this build writes, and the only one that it reads. */
 export const BACKUP_FORMAT = 1;
@@ -56,22 +55,12 @@ export function readBackupHead(
   const count = file.read(bytes, 0, bytes.length, 0);
   if (count <= AT.type || bytes[AT.type] !== DISK_FRAME.backup) return null;
   try {
-    return decodeBackupHead(bytes.subarray(0, count));
+    const read = bytes.subarray(0, count);
+    return decodeHead(read, DISK_FRAME.backup, "BACKUP", backupHead, BACKUP_FORMAT);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw new DiskError("ERR_DISK_DAMAGED", `the head of the backup: ${error.message}`, {
       cause: error,
     });
   }
-}
-
-/** @throws {WireError} when it is damaged, or of another format */
-function decodeBackupHead(bytes: Buffer): { readonly head: BackupHead; readonly bytes: number } {
-  const length = checkFrame(bytes, 0, DISK_FRAME.backup, BACKUP_HEAD_BYTES_MAX);
-  const reader = new BodyReader(bytes, FRAME_HEAD_BYTES, length, "BACKUP", FRAME_HEAD_BYTES);
-  const head = backupHead.read(reader);
-  if (head.format !== BACKUP_FORMAT)
-    throw new WireError("ERR_WIRE_BODY", `format ${head.format}, expected ${BACKUP_FORMAT}`);
-  reader.end();
-  return { head, bytes: length };
 }

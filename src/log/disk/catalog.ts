@@ -18,10 +18,9 @@
  * and checkpoints, which log files are needed (file-retention.ts), what a start makes of them.
  */
 import assert from "node:assert/strict";
-import { DiskError } from "../../errors.ts";
 import { checkpointName } from "./checkpoint-writer.ts";
 import { firstToKeep, type KeptFile, type RetentionNeeds } from "./file-retention.ts";
-import type { DiskFolder, DiskTree } from "./files.ts";
+import { type DiskFolder, type DiskTree, leaveFailed } from "./files.ts";
 import { generationName, generationNumbers } from "./generation-names.ts";
 import { logFileName, logFileNumbers } from "./log-file-names.ts";
 import { readLogHead } from "./log-head.ts";
@@ -234,14 +233,5 @@ export class Catalog {
     leaveFailed(() => {
       this.#tree.removeFolder(generationName(generation));
     });
-  }
-}
-
-/** What cannot be removed does not count all the same: the next start tries again. */
-function leaveFailed(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
   }
 }

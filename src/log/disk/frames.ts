@@ -91,13 +91,7 @@ export function encodeLogHead(head: LogHead): Buffer {
  * @throws {WireError} when there is none, or it is damaged, or of another format
  */
 export function decodeLogHead(bytes: Buffer): { readonly head: LogHead; readonly bytes: number } {
-  const length = checkFrame(bytes, 0, DISK_FRAME.logHead, LOG_HEAD_BYTES_MAX);
-  const reader = new BodyReader(bytes, FRAME_HEAD_BYTES, length, "LOG_HEAD", FRAME_HEAD_BYTES);
-  const head = logHead.read(reader);
-  reader.end();
-  if (head.format !== DISK_FORMAT)
-    throw new WireError("ERR_WIRE_BODY", `disk format ${head.format}, expected ${DISK_FORMAT}`);
-  return { head, bytes: length };
+  return decodeHead(bytes, DISK_FRAME.logHead, "LOG_HEAD", logHead, DISK_FORMAT);
 }
 
 /** A MARK in a buffer of its own. */
@@ -125,6 +119,26 @@ export function encodeFrame<T>(type: number, form: f.Field<T>, body: T): Buffer 
   form.write(to, body);
   sealControlHead(bytes, 0, type, to.at);
   return bytes.subarray(0, to.at);
+}
+
+/**
+ * The frame that a file begins with, and its length.
+ * @throws {WireError} when there is none, or it is damaged, or of another format
+ */
+export function decodeHead<T extends { readonly format: number }>(
+  bytes: Buffer,
+  type: number,
+  name: string,
+  form: f.Field<T>,
+  format: number,
+): { readonly head: T; readonly bytes: number } {
+  const length = checkFrame(bytes, 0, type, FRAME_HEAD_BYTES + form.bytesMax);
+  const reader = new BodyReader(bytes, FRAME_HEAD_BYTES, length, name, FRAME_HEAD_BYTES);
+  const head = form.read(reader);
+  if (head.format !== format)
+    throw new WireError("ERR_WIRE_BODY", `disk format ${head.format}, expected ${format}`);
+  reader.end();
+  return { head, bytes: length };
 }
 
 /** Length of the frame at `at`, both of its sums checked. */

@@ -33,7 +33,7 @@ import { DiskError } from "../../errors.ts";
 import { BATCH_HEAD_BYTES, batchChain, batchLength } from "../../wire/frame.ts";
 import type { Id, Position } from "../../wire/messages.ts";
 import type { LogName } from "../history.ts";
-import type { DiskFile, DiskFolder, MintId } from "./files.ts";
+import { type DiskFile, type DiskFolder, leaveFailed, type MintId } from "./files.ts";
 import { DISK_FORMAT, MARK_BYTES, encodeLogHead, encodeMark } from "./frames.ts";
 import { logFileName } from "./log-file-names.ts";
 
@@ -161,12 +161,8 @@ export class LogFileWriter {
   /** Others need the room: a checkpoint of the log that takes this one's place. */
   #dropZeros(): void {
     if (this.#zeroedTo <= this.#at) return;
-    try {
-      this.#file.truncate(this.#at);
-    } catch (error) {
-      // They are no part of the log.
-      if (!(error instanceof DiskError)) throw error;
-    }
+    // They are no part of the log.
+    leaveFailed(() => this.#file.truncate(this.#at));
   }
 
   /** A file begins at `written`, unless the open one does. @throws {DiskError} as append() */
@@ -189,8 +185,9 @@ export class LogFileWriter {
     const from = Math.max(this.#at, this.#zeroedTo);
     const to = Math.min(this.#options.fileBytes, this.#at + bytes);
     if (from - this.#at >= bytes / 2 || to <= from) return;
-    this.#file.write([zeros(to - from)], from);
+    // Why first: of a write that failed some may be there, and at once it would fail again.
     this.#zeroedTo = to;
+    this.#file.write([zeros(to - from)], from);
   }
 
   // --- files --------------------------------------------------------------------------------------

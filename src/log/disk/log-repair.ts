@@ -20,7 +20,7 @@
  * Tested in: test/unit/log/disk/log-recovery.test.ts.
  */
 import { DiskError } from "../../errors.ts";
-import type { DiskFile, DiskFolder } from "./files.ts";
+import { type DiskFile, type DiskFolder, leaveFailed } from "./files.ts";
 import { generationName } from "./generation-names.ts";
 import { logFileName } from "./log-file-names.ts";
 import type { Missing } from "./manifest.ts";
@@ -100,16 +100,8 @@ function copyTail(kept: FileReport | undefined, options: RepairOptions): number 
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     // Half of one on a full disk would take the room that a start needs.
-    removeCopy(quarantine, name);
+    leaveFailed(() => quarantine.remove(name));
     return 0;
-  }
-}
-
-function removeCopy(quarantine: DiskFolder, name: string): void {
-  try {
-    quarantine.remove(name);
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
   }
 }
 

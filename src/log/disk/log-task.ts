@@ -22,6 +22,7 @@
 import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
 import type { LogName } from "../history.ts";
+import { leaveFailed } from "./files.ts";
 import type { LogFileWriter } from "./log-file-writer.ts";
 import { syncAtMs, type FsyncPolicy } from "./sync-policy.ts";
 
@@ -202,11 +203,7 @@ export class LogTask {
 
   /** Zeros are a gift: a disk without room for them has room for batches. */
   #zeroAhead(): void {
-    try {
-      this.#writer.zeroAhead(ZERO_BYTES);
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-    }
+    leaveFailed(() => this.#writer.zeroAhead(ZERO_BYTES));
   }
 
   #syncAtMs(): number {

@@ -5,7 +5,7 @@
  * Pure but for a DiskFolder. Owns: how. Does not own: what is in them (manifest.ts, node/node-memory.ts).
  */
 import { DiskError } from "../../errors.ts";
-import type { DiskFolder } from "./files.ts";
+import { type DiskFolder, leaveFailed } from "./files.ts";
 
 /** What is being written has this behind its name; one that a crash left is of no use. */
 export const UNFINISHED = ".tmp";
@@ -26,7 +26,7 @@ export function writeSmallFile(folder: DiskFolder, name: string, text: string): 
     }
     folder.rename(aside, name);
   } catch (error) {
-    if (error instanceof DiskError) removeIfPossible(folder, aside);
+    if (error instanceof DiskError) leaveFailed(() => folder.remove(aside));
     throw error;
   }
   folder.sync();
@@ -36,14 +36,6 @@ export function writeSmallFile(folder: DiskFolder, name: string, text: string): 
 export function removeSmallFile(folder: DiskFolder, name: string): void {
   folder.remove(name);
   folder.sync();
-}
-
-function removeIfPossible(folder: DiskFolder, name: string): void {
-  try {
-    folder.remove(name);
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
-  }
 }
 
 /** The text of a file, null when there is none. @throws {DiskError} when it cannot be read, or is no small file */

@@ -17,7 +17,7 @@
  */
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
-import type { DiskFolder, DiskTree, MintId } from "../../log/disk/files.ts";
+import { type DiskFolder, type DiskTree, leaveFailed, type MintId } from "../../log/disk/files.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
 import { LogFileScan } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
@@ -50,7 +50,7 @@ export function openDataDirectory(tree: DiskTree, mint: MintId): DataDirectory {
   const manifest = keptManifest(tree, generations);
   if (manifest === null) return makeNew(tree, generations, mint);
   const folder = tree.folder(generationName(manifest.generation));
-  attempt(() => {
+  leaveFailed(() => {
     clean(tree, folder, manifest, generations);
   });
   return { isNew: false, manifest, folder, quarantine: openQuarantine(tree) };
@@ -125,7 +125,7 @@ function makeNew(tree: DiskTree, generations: readonly number[], mint: MintId): 
 
 function openQuarantine(tree: DiskTree): DiskFolder {
   const quarantine = tree.make(QUARANTINE);
-  attempt(() => {
+  leaveFailed(() => {
     capBytes(quarantine, quarantine.list(), QUARANTINE_BYTES_MAX / 2);
   });
   return quarantine;
@@ -168,14 +168,5 @@ function capBytes(folder: DiskFolder, names: readonly string[], most: number): v
     left -= file.sizeBytes;
     file.close();
     if (left < 0) folder.remove(name);
-  }
-}
-
-/** What could not be removed does not count all the same. */
-function attempt(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
   }
 }

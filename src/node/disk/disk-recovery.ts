@@ -18,7 +18,7 @@
  */
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
-import type { DiskFile, DiskFolder } from "../../log/disk/files.ts";
+import { type DiskFile, type DiskFolder, leaveFailed } from "../../log/disk/files.ts";
 import type { LogHead } from "../../log/disk/frames.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
@@ -305,12 +305,8 @@ export class DiskRecovery {
   }
 
   #removeCheckpoint(number: number): void {
-    try {
-      this.#parts.directory.folder.remove(checkpointName(number));
-    } catch (error) {
-      // The next start removes what the manifest does not name.
-      if (!(error instanceof DiskError)) throw error;
-    }
+    // The next start removes what the manifest does not name.
+    leaveFailed(() => this.#parts.directory.folder.remove(checkpointName(number)));
   }
 
   #write(manifest: Manifest): void {
