@@ -67,6 +67,7 @@ export interface RoleParts {
     /** Applies some of what was received. @returns whether there is more */
     step(nowMs: number): boolean;
     resetToLog(): void;
+    forgetKept(): void;
     /** A state that answers later has not yet. */
     readonly isBusy: boolean;
   };
@@ -346,9 +347,10 @@ export class RoleMoves {
 
   /** The history that it leads has begun, unless it became something else meanwhile. */
   #open(from: roles.Promoting["from"], begins: NodeRecord): void {
-    const { identity, completeness, backlog, turn } = this.#parts;
+    const { identity, completeness, backlog, session, turn } = this.#parts;
     const before = this.#role;
     if (before.kind !== "promoting" || before.from !== from) return;
+    session.forgetKept();
     backlog.beginHistory(begins);
     this.#become(roles.toLeading(before));
     completeness.leads();

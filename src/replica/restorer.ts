@@ -188,6 +188,11 @@ export class Restorer {
     this.advance();
   }
 
+  /** What an earlier process kept, and nobody took up, is of no use any more. */
+  forgetKept(): void {
+    if (this.current === null && this.keeper?.kept != null) this.keeper.clear();
+  }
+
   /** The connection is over. */
   park(nowMs: number): void {
     this.current?.park(nowMs);

@@ -175,6 +175,11 @@ export class Session implements SessionLife {
     this.streaming.resetToLog();
   }
 
+  /** The node leads: a snapshot that an earlier process received in part will not be gone on with. */
+  forgetKept(): void {
+    this.restorer.forgetKept();
+  }
+
   // --- events from the shell -----------------------------------------------------------------
 
   onConnected(nowMs: number): void {

@@ -44,6 +44,8 @@ class FakeNode {
   /** Histories that are not on the disk yet. */
   readonly renames: (() => void)[] = [];
   readonly timers: (() => void)[] = [];
+  /** How often what an earlier process kept of a snapshot was forgotten. */
+  forgets = 0;
   private minted = 16;
 
   constructor(role: Role) {
@@ -79,6 +81,7 @@ class FakeNode {
             return node.busy;
           },
           resetToLog: () => did.push("session at the log"),
+          forgetKept: () => void (node.forgets += 1),
         },
         feeder: {
           cutWaiters: () => did.push("cut waiters"),
@@ -283,8 +286,9 @@ describe("promote", () => {
     node.slices = 3;
     expect(node.promote()).toBe(null);
     expect(node.done()).toEqual(["keep primary", "hang up: promoted", "apply"]);
-    expect(node.kind).toBe("promoting");
+    expect([node.kind, node.forgets]).toEqual(["promoting", 0]);
     node.nextTurns();
+    expect(node.forgets).toBe(1);
     expect(node.done()).toEqual([
       "apply",
       "apply",
