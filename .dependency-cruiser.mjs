@@ -9,14 +9,23 @@ const MAY_IMPORT = {
   store: ["wire"],
   primary: ["wire", "log", "store/state.ts"],
   replica: ["wire", "log", "store/state.ts"],
+  bridge: ["wire", "log", "store/state.ts"],
+  adapters: ["bridge/seam.ts"],
+  conformance: ["bridge/seam.ts"],
   node: ["net", "wire", "log", "store", "primary", "replica"],
   resp: ["net", "wire", "log", "store", "primary", "replica", "node"],
-  embed: ["net", "wire", "log", "store", "primary", "replica", "node"],
+  embed: ["net", "wire", "log", "store", "primary", "replica", "bridge", "node"],
   daemon: ["net", "wire", "log", "store", "primary", "replica", "node", "resp"],
 };
 
 /** Single files that a folder may import beside its layers: what any state must be able to do. */
-const AND_FILES = { primary: ["store/state"], replica: ["store/state"] };
+const AND_FILES = {
+  primary: ["store/state"],
+  replica: ["store/state"],
+  bridge: ["store/state"],
+  adapters: ["bridge/seam"],
+  conformance: ["bridge/seam"],
+};
 
 const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => {
   const files = ["errors", "limits", "worker-url", ...(AND_FILES[folder] ?? [])];
