@@ -46,5 +46,7 @@ test.each([
   ["a clear with more", [3, 0], "is a clear of 2 bytes"],
 ])("%s => ERR_STORE_RECORD", (_, record, why) => {
   const bytes = Buffer.from(record);
-  expect(() => checkKeyValue(bytes, 0, bytes.length)).toThrow(`ERR_STORE_RECORD: a key-value record ${why}`);
+  expect(() => checkKeyValue(bytes, 0, bytes.length)).toThrow(
+    `ERR_STORE_RECORD: a key-value record ${why}`,
+  );
 });
