@@ -7,9 +7,11 @@
  *        +-----------+-----------+--------------+---------------+
  *                                                 not visible to links
  *
- * Two ways to grow, never mixed in one role:
+ * Three ways to grow, of which a role has the first two or the third:
  *   a primary  reserve() room, append() records to the open batch; seal() writes its head and makes
  *              it visible (open-batch.ts);
+ *              draft() a whole batch, which the disk and the state are given first; commitDraft() makes it
+ *              visible, dropDraft() takes it back (draft.ts);
  *   a replica  receive*() bytes of batches as they arrive; commit() makes them visible once their
  *              records are applied (incoming-batch.ts).
  *
@@ -23,6 +25,7 @@
 import assert from "node:assert/strict";
 import { encodeNodeRecord, type NodeRecord } from "../wire/node-record.ts";
 import { chainAt, segmentAt } from "./boundaries.ts";
+import { type Draft, DraftBatch } from "./draft.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
 import { LogMemory } from "./log-memory.ts";
 import type { LogSegment } from "./log-segment.ts";
@@ -51,6 +54,9 @@ export class Backlog {
   readonly #clock: () => number;
   readonly #segments: Segments;
   readonly #open: OpenBatch;
+  readonly #draft: DraftBatch;
+  /** The store was given it. */
+  #isDraftOut = false;
   readonly #incoming: IncomingBatch;
 
   constructor(offset: number, chain: number, options: BacklogOptions) {
@@ -61,6 +67,7 @@ export class Backlog {
     const memory = new LogMemory(segmentBytes, this.store.wantsSharedMemory);
     this.#segments = new Segments(offset, chain, memory);
     this.#open = new OpenBatch(this.#segments, options.clock);
+    this.#draft = new DraftBatch(this.#segments, this.#open, options.clock);
     this.#incoming = new IncomingBatch(this.#segments);
   }
 
@@ -172,6 +179,11 @@ export class Backlog {
     return this.#open.append(length);
   }
 
+  /** Takes back what append() added last, `length` bytes; in the turn of that call. */
+  unappend(length: number): void {
+    this.#open.takeBack(length);
+  }
+
   /** Bytes in the open batch, its head included; 0 when none is open. */
   get openBytes(): number {
     return this.#open.bytes;
@@ -185,6 +197,53 @@ export class Backlog {
   /** A history begins here: `record` is in the log, as its node batch, once a first record is. */
   beginHistory(record: NodeRecord): void {
     this.#open.beginHistory(encodeNodeRecord(record));
+  }
+
+  /**
+   * Begins a batch that is not visible yet: `fill` puts `count` records of `payloadBytes` in all, each a
+   * u32le length and its bytes, into `bytes` from `at` on. What is open is sealed first. Nothing else may
+   * be appended before commitDraft() or dropDraft().
+   * @throws {LogError} ERR_LOG_RECORD_SIZE for more than a batch may have, ERR_LOG_FULL without memory; with
+   *   nothing changed, but that the open batch may be sealed
+   */
+  draft(count: number, payloadBytes: number, fill: (bytes: Buffer, at: number) => void): Draft {
+    return this.#draft.begin(count, payloadBytes, fill);
+  }
+
+  /** Neither committed nor dropped yet. */
+  get hasDraft(): boolean {
+    return this.#draft.now !== null;
+  }
+
+  /** The store is given the draft: a process that is killed from here on may find it there. */
+  persistDraft(): void {
+    const { now } = this.#draft;
+    assert(now !== null, "there is no draft");
+    this.#isDraftOut = true;
+    const { end: next, chain } = now;
+    const segmentAt = (offset: number): LogSegment => this.segmentAt(offset);
+    this.store.persist({ first: this.first, next, chain, segmentAt });
+    this.store.awaitWritten(next);
+  }
+
+  /** The draft is a part of the visible log. */
+  commitDraft(): void {
+    this.#draft.commit();
+    this.#isDraftOut = false;
+  }
+
+  /** The draft was never there; `done` when the store has taken it back too, at once if it never had it. */
+  dropDraft(done: () => void): void {
+    const wasOut = this.#isDraftOut;
+    this.forgetDraft();
+    if (wasOut) this.store.restart(this.next, this.chain, done);
+    else done();
+  }
+
+  /** The draft is dropped here; what the store has of it, if it has some, the next start will judge. */
+  forgetDraft(): void {
+    this.#draft.drop();
+    this.#isDraftOut = false;
   }
 
   /** More may be appended: what stands behind it keeps up. */
@@ -243,8 +302,9 @@ export class Backlog {
 
   /** The received batch at `next`: its log segment and index, or null when none is complete. */
   pending(): PendingBatch | null {
-    // Why the open batch: on a primary that was a replica, it is none that was received.
-    return this.#incoming.pending(this.tail - this.#incoming.bytes - this.#open.bytes);
+    // Why the open batch and the draft: on a primary that was a replica, they are none that was received.
+    const own = this.#open.bytes + this.#draft.bytes;
+    return this.#incoming.pending(this.tail - this.#incoming.bytes - own);
   }
 
   /** The batch at `next` is applied: it becomes part of the visible log. */
@@ -261,7 +321,7 @@ export class Backlog {
 
   /** Forgets what was received after `next`. */
   dropReceived(): void {
-    assert(this.#open.bytes === 0, "an open batch was not received");
+    assert(this.#open.bytes === 0 && !this.hasDraft, "an open batch was not received");
     this.#incoming.forget();
     this.#segments.dropUnsealed();
   }
@@ -306,7 +366,7 @@ export class Backlog {
    * the node's by now.
    */
   reset(offset: number, chain: number): void {
-    assert(this.#open.bytes === 0, "reset with an open batch");
+    assert(this.#open.bytes === 0 && !this.hasDraft, "reset with an open batch");
     this.#incoming.forget();
     this.#segments.restart(offset, chain);
     this.store.restart(offset, chain);

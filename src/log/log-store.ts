@@ -9,7 +9,7 @@
  *
  * Watermarks, log offsets of one node: appended >= sealed >= written >= durable; visible <= sealed.
  *
- *   appended   Backlog.tail      in memory, perhaps in a batch that is open or arriving
+ *   appended   Backlog.tail      in memory, perhaps in a batch that is open, drafted or arriving
  *   sealed     Backlog.next      in batches that are final; only a reset takes one back
  *   visible    Backlog.next      what links may send: all that is sealed
  *   written    LogStore.written  the store has it: memory may let it go
@@ -63,8 +63,13 @@ export interface LogStore {
   readonly durable: number;
   /** More may be appended: false while it cannot write, or is far behind. onMoved() when that changed. */
   readonly takesMore: boolean;
-  /** The end of a turn: takes what is sealed and was not taken yet. */
+  /**
+   * The end of a turn: takes what is sealed and was not taken yet. A primary's draft (log/draft.ts) is
+   * taken as if it were sealed already; until it is, others of these calls say less.
+   */
   persist(log: SealedLog): void;
+  /** Calls what onMoved() was given once it is written up to `offset`; Infinity for nobody waits. */
+  awaitWritten(offset: number): void;
   /** Somebody waits until the log is durable up to `offset`, which was handed over. */
   want(offset: number): void;
   /**
@@ -79,9 +84,10 @@ export interface LogStore {
   chainAt(offset: number, done: (chain: number) => void): void;
   /**
    * What it has is of no log any more; the next batch begins at `offset`, in the history that is the
-   * node's name by now. Questions that are open are answered "gone", and -1.
+   * node's name by now. Questions that are open are answered "gone", and -1. `done`: the log has begun
+   * there, another restart came, or it never will.
    */
-  restart(offset: number, chain: number): void;
+  restart(offset: number, chain: number, done?: () => void): void;
   /** Calls `moved` whenever `first`, `written` or `durable` has moved. */
   onMoved(moved: () => void): void;
 }
@@ -94,11 +100,12 @@ export const MEMORY_ONLY: LogStore = {
   wantsSharedMemory: false,
   takesMore: true,
   persist: () => undefined,
+  awaitWritten: () => undefined,
   want: () => undefined,
   rename: (_offset, done) => queueMicrotask(done),
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
-  restart: () => undefined,
+  restart: (_offset, _chain, done = () => undefined) => queueMicrotask(done),
   onMoved: () => undefined,
 };
 

@@ -53,6 +53,7 @@ export class OpenBatch {
     if (length > LIMITS.recordBytesMax) refuseSize(length);
     this.seal();
     const segments = this.#segments;
+    assert(segments.tail === segments.next, "a record behind a batch that is not sealed");
     const node = this.#node;
     const before = node === null ? 0 : FIRST_RECORD_AT + node.length;
     const head = before + FIRST_RECORD_AT;
@@ -91,6 +92,29 @@ export class OpenBatch {
     record.copy(segment.bytes, at);
     segment.used = at + record.length;
     this.seal(BATCH_FLAG.node);
+  }
+
+  /** Of the node batch that the next record has before it; null when it has none. */
+  get nodeRecord(): Buffer | null {
+    return this.#node;
+  }
+
+  /** That node batch is in the log. */
+  nodeIsIn(): void {
+    this.#node = null;
+  }
+
+  /**
+   * Takes back the newest record, of `length` bytes, which is in the open batch. A node batch that came
+   * before it stays.
+   */
+  takeBack(length: number): void {
+    const segment = this.#segments.newest;
+    const from = segment.used - length - RECORD_LENGTH_BYTES;
+    assert(this.#at >= 0 && from >= this.#at + BATCH_HEAD_BYTES, "it is not in the open batch");
+    this.#count -= 1;
+    segment.used = this.#count === 0 ? this.#at : from;
+    if (this.#count === 0) this.#at = -1;
   }
 
   /** See Backlog.beginHistory. */

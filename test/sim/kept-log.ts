@@ -78,6 +78,10 @@ export class KeptLog implements LogStore {
     this.#sync(offset, WANTED_MS);
   }
 
+  awaitWritten(): void {
+    // It tells of all that it has written.
+  }
+
   rename(offset: number, done: () => void): void {
     const node = this.#node;
     if (node === null) return;

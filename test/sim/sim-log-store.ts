@@ -100,6 +100,10 @@ export class SimLogStore implements LogStore {
     // What it has written is durable.
   }
 
+  awaitWritten(): void {
+    // It tells of all that it has written.
+  }
+
   rename(_offset: number, done: () => void): void {
     this.#deps.mark("log store: renamed");
     this.#deps.later(done);

@@ -107,6 +107,7 @@ export class DiskStore implements LogStore {
   #nextId = 1;
   #generation: Generation | null = null;
   #stopped: ((error: DiskError | null) => void) | null = null;
+  #restarted: (() => void) | null = null;
   readonly #moved: (() => void)[] = [];
 
   constructor(deps: DiskStoreDeps) {
@@ -169,7 +170,8 @@ export class DiskStore implements LogStore {
   persist(log: SealedLog): void {
     const port = this.#port;
     if (port === null) return;
-    if (log.next === this.#handedOver) {
+    // Less while a draft was handed over that is not sealed.
+    if (log.next <= this.#handedOver) {
       // Why here too: nobody says that what was handed over last is written, and it would stay in memory.
       if (this.#given.length > 1) this.#release();
       return;
@@ -191,7 +193,6 @@ export class DiskStore implements LogStore {
     port.wake();
   }
 
-  /** Calls what onMoved() was given once it is written up to `offset`; Infinity for nobody waits. */
   awaitWritten(offset: number): void {
     const port = this.#port;
     if (port === null || offset === this.#awaited) return;
@@ -227,9 +228,13 @@ export class DiskStore implements LogStore {
     this.#port?.tell({ kind: "needs", needs });
   }
 
-  restart(offset: number, chain: number): void {
+  restart(offset: number, chain: number, done: () => void = () => undefined): void {
     const port = this.#port;
-    if (port === null) return;
+    this.#tellRestarted();
+    if (port === null || this.trouble?.isFatal === true) {
+      queueMicrotask(done);
+      if (port === null) return;
+    } else this.#restarted = done;
     this.#life += 1;
     this.#shift += this.#handedOver - offset;
     this.#start = this.#handedOver = this.#wanted = offset;
@@ -317,8 +322,15 @@ export class DiskStore implements LogStore {
 
   #begun(generation: Generation): void {
     this.#generation = generation;
+    this.#tellRestarted();
     // In its first life it has the files of before as well.
     if (this.#back !== null && this.#life > 1) this.#readBack(this.#back, generation, this.#start);
+  }
+
+  #tellRestarted(): void {
+    const done = this.#restarted;
+    this.#restarted = null;
+    done?.();
   }
 
   #readBack(back: ReadBack, { generation, number }: Generation, offset: number): void {
@@ -333,6 +345,7 @@ export class DiskStore implements LogStore {
       for (const done of this.#takeCuts()) done(null);
       for (const id of [...this.#publishing.keys()]) take(this.#publishing, id)!(trouble.message);
       this.#hearStopped(trouble.message);
+      this.#tellRestarted();
     }
   }
 

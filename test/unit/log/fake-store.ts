@@ -25,6 +25,9 @@ export class FakeStore implements LogStore {
   /** Where the log went on under another history. */
   readonly renamedAt: number[] = [];
   readonly wantedTo: number[] = [];
+  readonly awaited: number[] = [];
+  /** Told when it has begun anew, which a test lets it. */
+  restarted: (() => void) | null = null;
   first: number;
   written: number;
   durable: number;
@@ -54,11 +57,16 @@ export class FakeStore implements LogStore {
     const pieces = [this.#bytes];
     for (let at = this.#taken; at < log.next;) {
       const segment: LogSegment = log.segmentAt(at);
-      pieces.push(Buffer.from(segment.bytes.subarray(at - segment.start, segment.sealed)));
-      at = segment.end;
+      const to = Math.min(segment.used, log.next - segment.start);
+      pieces.push(Buffer.from(segment.bytes.subarray(at - segment.start, to)));
+      at = segment.start + to;
     }
     if (pieces.length > 1) this.#bytes = Buffer.concat(pieces);
     if (!this.#isLate) this.settle();
+  }
+
+  awaitWritten(offset: number): void {
+    this.awaited.push(offset);
   }
 
   want(offset: number): void {
@@ -83,7 +91,8 @@ export class FakeStore implements LogStore {
     });
   }
 
-  restart(offset: number, chain: number): void {
+  restart(offset: number, chain: number, done: () => void = () => undefined): void {
+    this.restarted = done;
     this.#bytes = Buffer.alloc(0);
     this.#start = this.first = this.written = this.durable = offset;
     this.#chain = chain;
