@@ -35,7 +35,7 @@ export type DiskErrorCode =
   | "ERR_DISK_LOCKED";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
-export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED";
+export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED" | "ERR_TIMEOUT" | "ERR_CANNOT_FOLLOW";
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -68,6 +68,11 @@ export const ERRORS: Readonly<
     meaning: "a replica that never had a state was asked for it",
   },
   ERR_CLOSED: { remedy: "refuse", meaning: "a node that was closed was asked to change" },
+  ERR_TIMEOUT: { remedy: "refuse", meaning: "what was waited for did not come in time" },
+  ERR_CANNOT_FOLLOW: {
+    remedy: "refuse",
+    meaning: "a replica will not get what its upstream has while both are as they are",
+  },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },

@@ -10,6 +10,7 @@
  *
  * Interfaces alone. Owns: their shapes and contract. Does not own: the seam inside hawser (store/state.ts),
  * the bridge between the two (this folder).
+ * Tested in: test/unit/embed/waits.test.ts.
  */
 
 /** A call may answer at once, without a promise: the fast path of states in memory. */
