@@ -1,5 +1,6 @@
 /**
- * The log thread: sleeps on the shared words, and runs the log on disk (log/disk/disk-log.ts).
+ * The log thread: waits for its start, sleeps on the shared words, and runs the log on disk
+ * (log/disk/disk-log.ts).
  *
  *      step          -->  something was new: look again in GATHER_MS, or when woken
  *           ^        -->  nothing was new for IDLE_LOOKS: sleep until woken, or until something is due
@@ -13,7 +14,7 @@ import { performance } from "node:perf_hooks";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { DiskError } from "../../errors.ts";
 import { DiskLog } from "../../log/disk/disk-log.ts";
-import type { ToDiskLog } from "../../log/disk/disk-log-messages.ts";
+import type { DiskLogStart, ToDiskLog } from "../../log/disk/disk-log-messages.ts";
 import { randomId } from "../../wire/id.ts";
 import { FsTree } from "./fs-folder.ts";
 import { LogControl } from "./log-control.ts";
@@ -36,8 +37,17 @@ function nextMessage(): ToDiskLog | undefined {
   return receiveMessageOnPort(port)?.message as ToDiskLog | undefined;
 }
 
+function awaitStart(): DiskLogStart {
+  for (;;) {
+    const { wakes } = control;
+    const first = receiveMessageOnPort(port);
+    if (first !== undefined) return first.message as DiskLogStart;
+    control.nap(wakes, Number.POSITIVE_INFINITY);
+  }
+}
+
 function run(): void {
-  const log = new DiskLog(data, {
+  const log = new DiskLog(awaitStart(), {
     tree: new FsTree(data.path),
     words: control,
     tell,

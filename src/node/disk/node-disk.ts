@@ -30,7 +30,7 @@ import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
-import { openDataDirectory } from "./data-directory.ts";
+import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
 import { FsTree } from "./fs-folder.ts";
@@ -78,6 +78,7 @@ export class NodeDisk {
   readonly #tree: FsTree;
   readonly #reading: DiskReading;
   #core: NodeCore | null = null;
+  #thread: LogThread | null = null;
   #startedAtMs = 0;
   #toldAtMs = 0;
   #onFree: () => void = () => undefined;
@@ -156,6 +157,20 @@ export class NodeDisk {
   async open(core: NodeCore): Promise<"nothing" | "whole" | null> {
     this.#core = core;
     const directory = openDataDirectory(this.#tree, randomId);
+    this.#thread = this.#bootThread();
+    try {
+      return await this.#open(core, directory, this.#thread);
+    } catch (error) {
+      await this.#thread.abandon();
+      throw error;
+    }
+  }
+
+  async #open(
+    core: NodeCore,
+    directory: DataDirectory,
+    thread: LogThread,
+  ): Promise<"nothing" | "whole" | null> {
     const found = directory.isNew ? null : await this.#recover(core, directory);
     if (this.#wasStopped()) return null;
     const { manifest, plan } =
@@ -172,7 +187,7 @@ export class NodeDisk {
       core.backlog.begin(0, chainStart(core.identity.history));
       core.roles.recoveredNothing();
     }
-    await this.#begin(core, manifest, found?.nextNumber ?? 1);
+    await this.#begin(core, thread, manifest, found?.nextNumber ?? 1);
     if (this.#wasStopped()) return null;
     const holds = hasState ? "whole" : "nothing";
     core.roles.opened(holds);
@@ -187,6 +202,7 @@ export class NodeDisk {
   async stop(): Promise<DiskError | null> {
     this.#isStopped = true;
     this.#onFree();
+    await this.#thread?.abandon();
     const failure = await new Promise<DiskError | null>((resolve) => {
       this.store.stop(resolve);
     });
@@ -320,25 +336,30 @@ export class NodeDisk {
 
   // --- the log goes on ----------------------------------------------------------------------------
 
-  async #begin(core: NodeCore, manifest: Manifest, number: number): Promise<void> {
+  #bootThread(): LogThread {
+    const { store } = this;
+    return new LogThread(this.#options.dir, {
+      heard: (message) => {
+        store.hear(message);
+      },
+      looked: () => {
+        store.looked();
+      },
+    });
+  }
+
+  async #begin(
+    core: NodeCore,
+    thread: LogThread,
+    manifest: Manifest,
+    number: number,
+  ): Promise<void> {
     if (this.#isStopped) return;
-    const { dir, policy: policyNow } = this.#options;
-    const policy = (this.#policy = policyNow());
+    const policy = (this.#policy = this.#options.policy());
     const { store } = this;
     const { position } = core;
     const name = this.#name();
-    const thread = new LogThread(
-      dir,
-      { manifest, number, position, name, fileBytes: FILE_BYTES, policy },
-      {
-        heard: (message) => {
-          store.hear(message);
-        },
-        looked: () => {
-          store.looked();
-        },
-      },
-    );
+    thread.start({ manifest, number, position, name, fileBytes: FILE_BYTES, policy });
     const folder = this.#tree.folder(generationName(manifest.generation));
     const oldest = oldestLog(folder, manifest, number, position.offset);
     store.begin(thread, position.offset, this.#reading.back(manifest.directoryId, oldest));

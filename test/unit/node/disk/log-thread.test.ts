@@ -1,5 +1,5 @@
 /** The real thread on a real folder: what is handed over is in files, and what was wanted is durable. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -61,7 +61,7 @@ class Rig {
     this.store.onMoved(() => {
       for (const resume of this.#waiting.splice(0)) resume();
     });
-    this.thread = new LogThread(dir, start, {
+    this.thread = new LogThread(dir, {
       heard: (message) => {
         this.store.hear(message);
       },
@@ -69,6 +69,7 @@ class Rig {
         this.store.looked();
       },
     });
+    this.thread.start(start);
     this.store.begin(this.thread, 0);
   }
 
@@ -130,6 +131,17 @@ function recovered(): { end: number; bytes: Buffer; clean: boolean } {
 }
 
 describe("LogThread", () => {
+  test("a thread that is abandoned before its start ends, and has written nothing", async () => {
+    const heard: unknown[] = [];
+    const thread = new LogThread(dir, {
+      heard: (message) => heard.push(message),
+      looked: () => undefined,
+    });
+    await thread.abandon();
+    expect(readdirSync(dir)).toEqual([]);
+    expect(heard).toEqual([]);
+  });
+
   test.each<FsyncPolicy>(["always", "everysec", "no"])(
     "%s: what is wanted becomes durable, and a stop leaves all of it",
     async (policy) => {
