@@ -10,6 +10,7 @@ const sources = filesUnder("src").filter((path) => path.endsWith(".ts"));
 const tests = filesUnder("test").filter((path) => path.endsWith(".test.ts"));
 
 const STARTED = new Set([
+  "src/conformance/crash-child.ts",
   "src/node/disk/checkpoint-worker.ts",
   "src/node/disk/log-worker.ts",
   "src/node/disk/log-reader-worker.ts",

@@ -21,9 +21,14 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/node/last-checkpoint.ts": "the longest time of a checkpoint at a stop",
   "src/net/dial.ts": "the longest time until a connection is ready",
   "src/net/lingering.ts": "the longest time for the other end to close",
+  "src/conformance/index.ts": "the longest time of a check",
+  "src/conformance/trial.ts": "the longest time for a state to end",
   "src/daemon/ask.ts": "the longest time for an answer",
   "src/daemon/main.ts": "the longest time of a stop",
   // Pauses.
+  "src/conformance/checks/staging.ts": "what a state does in the background is watched a while",
+  "src/conformance/crash.ts": "a process is killed at a drawn moment",
+  "src/conformance/crash-child.ts": "a state that never yields does not hide the process's end",
   "src/node/node.ts":
     "seeding asks its sources again after a second: other nodes, which tell nobody",
   "src/embed/primary.ts": "close() lets the turn of the last write end",
