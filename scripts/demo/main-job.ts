@@ -284,6 +284,12 @@ class MainJob {
       cast.primary.find("recovered") !== undefined && records === KEYS && different === null,
       `${records} keys, ${different ?? "every 7th compared"}`,
     );
+    const asked = cast.primary.findAll("reclaim");
+    this.checks.check(
+      "its restart waited for nobody, nor for the replica that had been killed",
+      asked.length > 0 && asked.every((line) => line["choice"] !== "ask_again"),
+      asked.map((line) => String(line["why"])).join("; "),
+    );
     await Promise.all([cast.streaming(cast.a), cast.streaming(cast.b)]);
     const [full, partial] = [
       await cast.counter("sync_full"),

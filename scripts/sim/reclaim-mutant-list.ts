@@ -47,6 +47,21 @@ export const RECLAIM_MUTANTS: readonly Mutant[] = [
     'return position.offset > own.offset ? "ahead" : "level";',
     'return position.offset > own.offset + 1e9 ? "ahead" : "level";',
   ]),
+  mutant("who was silent is released before the logs have parted", [
+    "node/followers.ts",
+    "this.#prove(storeId, end + 1, ",
+    "this.#prove(storeId, end, ",
+  ]),
+  mutant("who comes back stays released", [
+    "node/peers.ts",
+    "this.#list = [...others, { ...peer, awaited: true }]",
+    "this.#list = [...others, { ...peer, awaited: before?.awaited ?? true }]",
+  ]),
+  mutant("who left is released for good", [
+    "node/followers.ts",
+    "    this.#proofs.delete(hello.storeId);",
+    "",
+  ]),
   mutant("whom it follows is not remembered", [
     "node/role-moves.ts",
     '    this.#remember({ role: "replica", upstream: source });\n    const next = roles.toStaying',

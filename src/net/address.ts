@@ -10,6 +10,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** As they are written: "localhost" is not "127.0.0.1". Nowhere is the same as nowhere. */
+export function isSameAddress(a: Address | null, b: Address | null): boolean {
+  return a?.host === b?.host && a?.port === b?.port;
+}
+
 /** "host:port"; a host with colons (IPv6) is in brackets. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

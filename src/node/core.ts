@@ -28,7 +28,8 @@ import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
-import { type Address, hostOf } from "../net/address.ts";
+import { Followers } from "./followers.ts";
+import type { Address } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
@@ -45,9 +46,6 @@ import { type AskSources, SeedRun } from "./seeding.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
-
-/** From a new replica to node.json, ms: many that come at once are written together. */
-const PEERS_WRITE_MS = 200;
 
 /** What a node core is given by its shell. */
 export interface NodeCoreDeps {
@@ -106,6 +104,7 @@ export class NodeCore implements ViewedNode {
   readonly feeder: Feeder;
   readonly turn: Turn;
   readonly session: Session;
+  readonly followers: Followers;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Null on a node that keeps no log on disk. */
@@ -127,6 +126,7 @@ export class NodeCore implements ViewedNode {
     const start = this.startingRole();
     this.roles = new RoleMoves(deps.recovers === true ? startRecovering(start) : start, this, deps);
     this.view = new FeederView(this);
+    this.followers = this.makeFollowers();
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
     this.backlog.store.onMoved(this.turn.want);
@@ -193,18 +193,20 @@ export class NodeCore implements ViewedNode {
         deps.onDigest(link, answer);
         this.turn.changed();
       },
-      onWelcomed: (link) => this.onFollowed(link),
-      onLinkClosed: () => this.turn.changed(),
+      onWelcomed: (link) => this.followers.linked(link),
+      onLinkClosed: (link) => {
+        this.followers.ended(link);
+        this.turn.changed();
+      },
     });
   }
 
-  /** It is remembered for the next start, soon: nobody waits for the disk. */
-  private onFollowed({ hello, remote }: Link): void {
-    if (hello === null || hello.address.replPort === 0) return;
-    const { host, replPort: port } = hello.address;
-    const { identity, deps } = this;
-    if (identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port }))
-      deps.later(PEERS_WRITE_MS, () => identity.keepPeers());
+  private makeFollowers(): Followers {
+    const { identity, backlog: log, roles, deps } = this;
+    const until = (holds: () => boolean, done: () => void): void => {
+      this.turn.until(holds, done);
+    };
+    return new Followers({ identity, log, roles, until, later: deps.later });
   }
 
   private makeSession(): Session {

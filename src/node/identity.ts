@@ -166,11 +166,29 @@ export class Identity implements LogName {
     this.keep({ led: this.led, clusterId: this.clusterId });
   }
 
-  /** A node follows this one directly. @returns whether keepPeers() has something to write now */
-  followedBy(peer: Peer): boolean {
-    if (this.keeper === null || !this.peers.came(peer) || this.peersMoved) return false;
+  /**
+   * A node follows this one directly. One that no start would have waited for is written here: from now on
+   * it is sent what this disk may lose.
+   * @returns whether keepPeers() has something to write, soon
+   */
+  followedBy(peer: Omit<Peer, "awaited">): boolean {
+    if (this.keeper === null) return false;
+    const news = this.peers.came(peer);
+    if (news === "none") return false;
+    if (news === "awaited" && this.keep({ peers: this.peers.list })) return false;
+    const isFirst = !this.peersMoved;
     this.peersMoved = true;
-    return true;
+    return isFirst;
+  }
+
+  /** A start would wait for this store. */
+  awaits(storeId: Id): boolean {
+    return this.peers.isAwaited(storeId);
+  }
+
+  /** No start waits for these: they have nothing of this node's log that its disk lacks. */
+  release(storeIds: readonly Id[]): void {
+    if (this.peers.release(storeIds)) this.keep({ peers: this.peers.list });
   }
 
   /** Writes who followed, when it is not what the file says. */
@@ -185,11 +203,14 @@ export class Identity implements LogName {
     this.keep({ complete: true });
   }
 
-  private keep(change: Partial<NodeMemory>): void {
+  /** @returns whether it is kept */
+  private keep(change: Partial<NodeMemory>): boolean {
     try {
       this.keeper?.change(change);
+      return true;
     } catch (error) {
       this.trouble(wordsOf(error));
+      return false;
     }
   }
 

@@ -15,7 +15,7 @@
  * Tested in: test/unit/node/role-moves.test.ts.
  */
 import { wordsOf } from "../errors.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, isSameAddress } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Id } from "../wire/messages.ts";
 import type { ConsentMemory, GivenConsent } from "./consent.ts";
@@ -115,7 +115,7 @@ export function keptFor(
   kept: ConsentMemory | null,
   upstream: Address | null,
 ): ConsentMemory | null {
-  const isFor = kept?.upstream.host === upstream?.host && kept?.upstream.port === upstream?.port;
+  const isFor = isSameAddress(kept?.upstream ?? null, upstream);
   return isFor ? kept : null;
 }
 

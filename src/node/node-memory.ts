@@ -11,7 +11,7 @@
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
  *   consent      what it may lose for what its upstream has (kept-consent.ts); null for nothing
  *   resetUsed    --allow-reset counts no more, as long as it is given at every start
- *   peers        who followed it directly, newest last
+ *   peers        who followed it directly, newest last, and whether the next start waits for its answer
  *
  * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
  * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
@@ -45,6 +45,8 @@ export interface Peer {
   /** Of its replication port. */
   readonly host: string;
   readonly port: number;
+  /** It may have log that this disk lacks: a start that asks waits for it (followers.ts). */
+  readonly awaited: boolean;
 }
 
 /** A process that starts: what it is, whether the machine was started since, whether it was complete. */
@@ -145,5 +147,7 @@ function peerOf(peer: Json): Peer {
     storeId: idOf(peer["storeId"], "peers.storeId"),
     host: textOf(peer["host"], "peers.host"),
     port: numberOf(peer["port"], "peers.port", 0xffff),
+    // Why it may be missing: an older version waits for all.
+    awaited: flagOf(peer["awaited"] ?? true, "peers.awaited"),
   };
 }

@@ -21,8 +21,11 @@
  *   an orphan, before the bound                            ask_again
  *   an orphan, at the bound                                follow, as above
  *   some are ahead                                         take: the highest rank, then the furthest
- *   some are silent, before the bound                      ask_again
+ *   one that is awaited is silent, before the bound        ask_again
  *   else                                                   open
+ *
+ * Who is not awaited (followers.ts) has nothing of this log that this disk lacks, so its silence delays
+ * nobody; what it answers counts as of any other: it may know who leads.
  *
  * Why an orphan is followed, though nobody leads then: somebody was promoted in this node's place, and may be
  * alive where it is not heard of. To lead against that is for people to decide.
@@ -72,6 +75,8 @@ export interface ReclaimRound {
   readonly isOverdue: boolean;
   /** Whoever has given what it said it had, or could not. */
   readonly isOver: (source: Address) => boolean;
+  /** Its silence is waited for. */
+  readonly isAwaited: (source: Address) => boolean;
 }
 
 interface Heard {
@@ -84,7 +89,7 @@ interface Heard {
 export function chooseReclaim(
   own: ReclaimSelf,
   answers: readonly SeedAnswer[],
-  { isOverdue, isOver }: ReclaimRound,
+  { isOverdue, isOver, isAwaited }: ReclaimRound,
 ): ReclaimChoice {
   const heard: Heard[] = [];
   const silent: SeedAnswer[] = [];
@@ -108,12 +113,12 @@ export function chooseReclaim(
     byLog,
   );
   if (ahead !== null) return take(own, ahead);
-  const waits = silent.filter(({ source }) => !isOver(source));
+  const waits = silent.filter(({ source }) => isAwaited(source) && !isOver(source));
   if (waits.length > 0 && !isOverdue)
     return { kind: "ask_again", why: waits.map(errorOf).join("; ") };
-  const why =
-    silent.length === 0 ? "nobody who followed it has more" : "nobody who answers has more";
-  return { kind: "open", why };
+  if (silent.length === 0) return { kind: "open", why: "nobody who followed it has more" };
+  const names = silent.map(({ source }) => formatAddress(source)).join(", ");
+  return { kind: "open", why: `nobody who answers has more; not heard of: ${names}` };
 }
 
 /** What one answer means. */

@@ -14,9 +14,14 @@
  *   of one that feeds     the patience without a byte of log, over all       nothing more of that one, for good;
  *                         its connections, and no longer than 64 KiB/s       what was taken stays
  *                         take
+ *   of one that is not    one round, and nobody waits for more               the same
+ *   awaited (peers.ts)
  *   nobody is remembered  none                                               it leads at once
  *
  * Each that feeds does so up to the end that it named, once: so the whole is bounded, whatever they send.
+ * When it leads, and has asked for as long as it may, whoever has said nothing will be released: a start does
+ * not wait for it. Why not before this node wrote something, and has that on the disk: as long as the log ends
+ * where the last life ended, the silent one may have the rest of it, and give it to the next start.
  * What is taken goes through the log to the disk as on any replica: a crash in here loses nothing of it,
  * and the next start asks for the rest. Clients get -LOADING, and so do replicas: they come back. REPLICAOF
  * ends it: of X, or NO ONE for those who do not want to wait.
@@ -30,6 +35,7 @@
 import { DiskError } from "../errors.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
+import type { Peer } from "./node-memory.ts";
 import {
   answersText,
   chooseReclaim,
@@ -38,7 +44,7 @@ import {
   type ReclaimSelf,
 } from "./reclaim-choice.ts";
 import type { ReclaimRounds } from "./roles.ts";
-import type { Rank } from "../wire/messages.ts";
+import type { Id, Rank } from "../wire/messages.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
 import type { AskSources } from "./seeding.ts";
 
@@ -55,7 +61,7 @@ const AWAY_MS = 2_000;
 
 export interface ReclaimPlan {
   /** Who followed it. */
-  readonly peers: readonly Address[];
+  readonly peers: readonly Peer[];
   /** --reclaim, ms. */
   readonly patienceMs: number;
   /** Why it may not lead with a log that ends there; null when it may. */
@@ -96,8 +102,10 @@ export interface ReclaimingNode {
   stayBelow(source: Address): void;
   /** Should it lead, by whatever decision, then above this rank. */
   heardOf(rank: Rank): void;
-  /** It leads from here on. */
+  /** It leads from here on, once its history is on the disk: then led() is called. */
   lead(): void;
+  /** These stores were silent, and it leads without them from `end` on: followers.ts. */
+  parted(storeIds: readonly Id[], end: number): void;
 }
 
 /** How one feeds, over all connections to it. */
@@ -126,8 +134,12 @@ export class ReclaimRun implements ReclaimRounds {
   readonly #node: ReclaimingNode;
   readonly #plan: ReclaimPlan;
   readonly #deps: ReclaimDeps;
+  readonly #awaited: ReadonlySet<string>;
   #startMs = 0;
   #isOver = false;
+  #isFirst = true;
+  /** Where the log ended when it was decided that it leads, after all of the bound; null before. */
+  #ledFrom: number | null = null;
   #answerMs = ANSWER_MS_FIRST;
   /** The newest of each; who has answered and is silent now has not changed its log by that. */
   readonly #newest = new Map<string, SeedAnswer>();
@@ -141,6 +153,7 @@ export class ReclaimRun implements ReclaimRounds {
     this.#node = node;
     this.#plan = plan;
     this.#deps = deps;
+    this.#awaited = new Set(plan.peers.filter(({ awaited }) => awaited).map(formatAddress));
   }
 
   get refusal(): string | null {
@@ -159,6 +172,15 @@ export class ReclaimRun implements ReclaimRounds {
     this.#cancelWait = null;
   }
 
+  led(): void {
+    if (this.#ledFrom === null) return;
+    const silent = this.#plan.peers.filter((peer) => !this.#hasAnswered(peer));
+    this.#node.parted(
+      silent.map(({ storeId }) => storeId),
+      this.#ledFrom,
+    );
+  }
+
   torn(): void {
     this.#fail("--reclaim: a batch that was taken cannot be applied");
   }
@@ -173,14 +195,33 @@ export class ReclaimRun implements ReclaimRounds {
     if (this.#isOver) return;
     const withinMs = this.#answerMs;
     this.#answerMs = Math.min(ANSWER_MS_MAX, 2 * withinMs);
-    this.#deps.ask(this.#plan.peers, withinMs, (answers) => {
-      for (const answer of answers) {
-        const name = formatAddress(answer.source);
-        if (answer.state !== null || !this.#newest.has(name)) this.#newest.set(name, answer);
-      }
+    const [waitedFor, others] = this.#parted();
+    this.#isFirst = false;
+    this.#deps.ask(waitedFor, withinMs, (answers) => {
+      this.#hear(answers);
       this.#act();
     });
+    if (others.length > 0) this.#deps.ask(others, withinMs, this.#hear);
   };
+
+  /** Whose answers a round waits for, and whose not: who is not awaited has had the first round. */
+  #parted(): readonly [Peer[], Peer[]] {
+    const { peers } = this.#plan;
+    const isWaitedFor = (peer: Peer): boolean =>
+      this.#isFirst || peer.awaited || this.#hasAnswered(peer);
+    return [peers.filter(isWaitedFor), peers.filter((peer) => !isWaitedFor(peer))];
+  }
+
+  readonly #hear = (answers: readonly SeedAnswer[]): void => {
+    for (const answer of answers) {
+      const name = formatAddress(answer.source);
+      if (answer.state !== null || !this.#newest.has(name)) this.#newest.set(name, answer);
+    }
+  };
+
+  #hasAnswered(peer: Peer): boolean {
+    return (this.#newest.get(formatAddress(peer))?.state ?? null) !== null;
+  }
 
   get #answers(): readonly SeedAnswer[] {
     return [...this.#newest.values()];
@@ -196,7 +237,8 @@ export class ReclaimRun implements ReclaimRounds {
     const isOverdue = this.#leftMs === 0;
     const isOver = (source: Address): boolean => this.#spent.has(formatAddress(source));
     const own = this.#node.reclaimSelf();
-    const choice = chooseReclaim(own, this.#answers, { isOverdue, isOver });
+    const isAwaited = (source: Address): boolean => this.#awaited.has(formatAddress(source));
+    const choice = chooseReclaim(own, this.#answers, { isOverdue, isOver, isAwaited });
     this.#node.heardOf(highestRank(own, this.#answers));
     this.#tell(choice);
     switch (choice.kind) {
@@ -214,6 +256,7 @@ export class ReclaimRun implements ReclaimRounds {
         this.#take(choice.source, choice.to);
         break;
       case "open":
+        if (isOverdue) this.#ledFrom = own.offset;
         this.#open();
     }
   };

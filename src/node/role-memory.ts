@@ -16,7 +16,7 @@
  */
 import { LIMITS } from "../limits.ts";
 import { type Json, jsonOf, objectOf, shownJson } from "../wire/json-fields.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, isSameAddress } from "../net/address.ts";
 
 const VERSION = 1;
 
@@ -72,8 +72,7 @@ function byFlags(flags: RoleFlags, conflict: StartingRole["conflict"]): Starting
 
 function agree(flags: RoleFlags, memory: RoleMemory): boolean {
   if (memory.role === "primary") return flags.command === "primary";
-  const { host, port } = memory.upstream;
-  return flags.of !== null && flags.of.host === host && flags.of.port === port;
+  return isSameAddress(flags.of, memory.upstream);
 }
 
 /** "primary", or "replica of host:port": for log lines. */

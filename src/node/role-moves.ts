@@ -36,7 +36,7 @@ import type { Promoted } from "./api.ts";
 import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import { KeptConsent, type KeptConsentDeps, keptOf } from "./kept-consent.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, formatAddress, isSameAddress } from "../net/address.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import * as roles from "./roles.ts";
 import { assertRoleMove, type Role, roleName } from "./roles.ts";
@@ -114,6 +114,10 @@ export class RoleMoves {
   /** The present role; a value, which no later move changes. */
   get now(): Role {
     return this.#role;
+  }
+
+  get isStopped(): boolean {
+    return this.#role.kind === "stopped";
   }
 
   // --- moves that somebody asks for --------------------------------------------------------------
@@ -245,7 +249,7 @@ export class RoleMoves {
     // Why it goes on when that fails: others lead, whatever this disk says; the log tells of it.
     this.#remember({ role: "replica", upstream: source });
     const next = roles.toStaying(role, source);
-    const stays = role.source?.host === source.host && role.source.port === source.port;
+    const stays = isSameAddress(role.source, source);
     if (stays && role.kind === "seeding") this.#become(next);
     else this.#dial(next, source);
   }
@@ -269,7 +273,7 @@ export class RoleMoves {
   // --- how moves are done ------------------------------------------------------------------------
 
   /** Gives up the log and the connection of the role before, and dials `upstream`. */
-  #dial(next: roles.Following | roles.Seeding | roles.Reclaiming, { host, port }: Address): void {
+  #dial(next: roles.Following | roles.Seeding | roles.Reclaiming, upstream: Address): void {
     const { backlog, feeder, session } = this.#parts;
     const before = this.#role;
     const nowMs = this.#deps.now();
@@ -280,10 +284,13 @@ export class RoleMoves {
     this.#become(next);
     // One that reclaims is a primary to all who ask.
     if (next.kind !== "reclaiming")
-      this.#deps.journal("info", "role_changed", { role: "replica", upstream: `${host}:${port}` });
+      this.#deps.journal("info", "role_changed", {
+        role: "replica",
+        upstream: formatAddress(upstream),
+      });
     if (hasLed) session.resetToLog();
     const former = roles.upstreamOf(before);
-    session.start(nowMs, former?.host === host && former.port === port);
+    session.start(nowMs, isSameAddress(former, upstream));
     // Why not as refused: the promotion was, and then something else was asked for.
     if (before.kind === "promoting") tell(before.waiting, null);
   }
@@ -362,6 +369,7 @@ export class RoleMoves {
       });
     this.#dropLinks("this node was promoted");
     tell(before.waiting, null);
+    if (from.kind === "reclaiming") from.rounds.led();
     turn.changed();
   }
 

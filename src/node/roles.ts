@@ -55,6 +55,8 @@ export interface ReclaimRounds extends SeedRounds {
   readonly refusal: string | null;
   /** A batch that was taken cannot be applied whole: it never leads, and has nobody to go back to. */
   torn(): void;
+  /** The node leads, and its disk knows that its history has begun. */
+  led(): void;
 }
 
 /** What a node starts in. */

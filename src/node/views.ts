@@ -15,6 +15,7 @@ import type { Session } from "../replica/session.ts";
 import type { Consent, Format, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
 import type { Completeness, NamedEnd } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
+import type { Followers } from "./followers.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
 import type { RoleMoves } from "./role-moves.ts";
@@ -32,6 +33,7 @@ export interface ViewedNode {
   readonly roles: RoleMoves;
   readonly session: Session;
   readonly backlog: Backlog;
+  readonly followers: Followers;
   readonly now: () => number;
   readonly wallClock: () => number;
   hasData(): boolean;
@@ -257,5 +259,8 @@ export class ReclaimView implements ReclaimingNode {
   }
   lead(): void {
     this.owner.roles.leadReclaimed();
+  }
+  parted(storeIds: readonly Id[], end: number): void {
+    this.owner.followers.parted(storeIds, end);
   }
 }

@@ -74,5 +74,5 @@ export interface FeederDeps {
   /** A replica was welcomed, no copy. */
   readonly onWelcomed: (link: Link) => void;
   /** A link ended, and is no longer in the list. */
-  readonly onLinkClosed: () => void;
+  readonly onLinkClosed: (link: Link) => void;
 }

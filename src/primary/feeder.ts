@@ -124,7 +124,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     else this.tellLinkClosed(link, reason, detail);
     park(this, link, cut, reason, this.stopping);
     this.settleWaiters(this.deps.now());
-    this.deps.onLinkClosed();
+    this.deps.onLinkClosed(link);
   }
 
   private tellLinkClosed(link: Link, reason: CloseReason, detail: string): void {

@@ -138,6 +138,47 @@ test("e2e: reclaim: nobody answers => it opens after --reclaim with what it has"
   expect(await again.call("DBSIZE")).toBe(100);
 });
 
+/** Of those that followed it: for how many a start would wait. */
+const awaited = (dir: string): number => readNode(dir)!.peers.filter((peer) => peer.awaited).length;
+
+test("e2e: reclaim: one is gone for good => one restart waits for it, no other", async () => {
+  const scene = await crashed("everysec", 100);
+  const { dir, replicas } = scene;
+  await replicas[0]!.kill();
+  const again = await restarted(scene, "--reclaim", "300ms");
+  expect(again.find("reclaim", { choice: "ask_again" })).toBeDefined();
+  expect(awaited(dir)).toBe(2);
+  // From here on the logs have parted.
+  await again.call("SET", "since", "1");
+  await until(() => awaited(dir) === 1, { what: "the silent one to be released" });
+  await converge([again, replicas[1]!]);
+  await again.kill();
+  const third = await restarted(scene, "--reclaim", "60m");
+  expect(third.findAll("reclaim")).toHaveLength(1);
+  expect(third.find("reclaim")).toMatchObject({ choice: "open", asked: 2, answered: 1 });
+  await converge([third, replicas[1]!]);
+});
+
+test("e2e: reclaim: one left, and came back as another store elsewhere => no restart waits for it", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const primary = await fleet.primary("--dir", dir);
+  const gone = await fleet.replica(primary);
+  await followed(dir, 1);
+  await fill(primary, { keys: 100 });
+  await converge([primary, gone]);
+  await gone.kill();
+  const here = await fleet.replica(primary);
+  await followed(dir, 2);
+  await until(() => awaited(dir) === 1, { what: "the one that left to be released" });
+  await primary.kill();
+  const again = await fleet.primary(...portsOf(primary), "--dir", dir, "--reclaim", "60m");
+  expect(again.findAll("reclaim")).toHaveLength(1);
+  expect(again.find("reclaim")).toMatchObject({ choice: "open", asked: 2, answered: 1 });
+  await converge([again, here]);
+  expect(readNode(dir)!.peers.map((peer) => peer.awaited)).toEqual([false, true]);
+});
+
 test("e2e: reclaim: while it waits => -LOADING, replicas come back later, REPLICAOF NO ONE ends it", async () => {
   const scene = await crashed("everysec", 100);
   const { fleet, dir, primary, replicas } = scene;

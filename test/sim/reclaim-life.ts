@@ -4,7 +4,9 @@
  *
  *   checked when it leads again                                  when it follows
  *   all that it has is durable                                   somebody was promoted meanwhile
- *   before the bound: everybody who followed it has answered     it is remembered
+ *   before the bound: everybody that it waits for has answered   it is remembered
+ *   whom it does not wait for has no more of its log, reachable
+ *   or not
  *   nobody that it could reach has more of its log
  *   it took no snapshot; nobody of a higher term was in reach
  *
@@ -14,6 +16,7 @@
  */
 import { HawserError } from "../../src/errors.ts";
 import { decideResume } from "../../src/primary/resume.ts";
+import type { Peer } from "../../src/node/node-memory.ts";
 import { Random } from "../../tools/random.ts";
 import { Clock, SimError } from "./clock.ts";
 import { Network } from "./network.ts";
@@ -32,8 +35,8 @@ const LINES_KEPT = 400;
 interface Start {
   readonly atMs: number;
   readonly reclaimMs: number;
-  /** Who followed it, by name. */
-  readonly followers: readonly string[];
+  /** Who followed it. */
+  readonly followers: readonly Peer[];
   /** Somebody said REPLICAOF NO ONE. */
   isForced: boolean;
   isOver: boolean;
@@ -78,6 +81,7 @@ export class ReclaimLife {
       this.#die();
       this.#meanwhile();
       this.#startAgain();
+      while (this.#leads && random.fraction() < 0.3) this.#dieAgain();
       this.#converge();
       if (this.#promoted !== null || this.#kept.log.isReplaced) return;
     }
@@ -122,13 +126,14 @@ export class ReclaimLife {
   #startLeader(reclaimMs = 0): void {
     const leader = new Member(this, "a", "", this.#kept);
     this.members.set("a", leader);
-    const peers = this.#kept.memory.peers.map(({ host }) => host);
-    this.say(`a starts at ${this.#kept.log.end}, asks ${peers.join()} for ${reclaimMs} ms`);
+    const followers = this.#kept.memory.peers;
+    const names = followers.map(({ host, awaited }) => (awaited ? host : `(${host})`));
+    this.say(`a starts at ${this.#kept.log.end}, asks ${names.join()} for ${reclaimMs} ms`);
     leader.open(reclaimMs);
     this.#start = {
       atMs: this.clock.nowMs,
       reclaimMs,
-      followers: peers,
+      followers,
       isForced: reclaimMs === 0,
       isOver: leader.core.reclaiming === null,
     };
@@ -152,6 +157,13 @@ export class ReclaimLife {
       if (random.fraction() < 0.1) this.#cutOff(random.between(50, 3_000));
       this.clock.run(this.clock.nowMs + random.between(1, 120));
     }
+    if (random.fraction() < 0.2) this.#partForLong();
+  }
+
+  /** Somebody is away until all that it has is on the leader's disk. */
+  #partForLong(): void {
+    this.#cutOff(this.random.pick([8_000, 90_000]));
+    this.clock.run(this.clock.nowMs + this.random.between(1_000, 10_000));
   }
 
   /** Somebody and the leader do not reach each other for a while. */
@@ -198,6 +210,21 @@ export class ReclaimLife {
     while (random.fraction() < 0.3) this.#cutOff(random.pick([100, 2_000, 90_000]));
   }
 
+  get #leads(): boolean {
+    return this.#leader.core.roles.now.kind === "leading";
+  }
+
+  /** Soon after it led again: some that were silent then still are, or are just back. */
+  #dieAgain(): void {
+    const { random } = this;
+    this.#write(this.#leader, random.between(0, 20));
+    this.mark("reclaim: died again");
+    this.#die();
+    this.#cut.clear();
+    for (const way of this.net.blocked) this.#cut.add(way.replace(/^a>|>a$/g, ""));
+    this.#startAgain();
+  }
+
   #promote(heir: Member): void {
     if (heir.core.roles.promote(false, () => undefined) !== null) return;
     this.#promoted = heir;
@@ -214,8 +241,9 @@ export class ReclaimLife {
     const { random, clock } = this;
     const reclaimMs = random.pick([300, 5_000, 60_000]);
     this.#startLeader(reclaimMs);
-    for (let deaths = 0; deaths < 3 && random.fraction() < 0.2; deaths++) {
-      clock.run(clock.nowMs + random.between(0, 600));
+    for (let deaths = 0; deaths < 3 && random.fraction() < 0.3; deaths++) {
+      if (random.fraction() < 0.5) clock.run(clock.nowMs + random.between(0, 600));
+      else this.#runUntilItDecides(reclaimMs);
       if (this.#start!.isOver) break;
       this.mark("reclaim: died in it");
       this.#die();
@@ -232,6 +260,13 @@ export class ReclaimLife {
     const isOver = (): boolean => this.#start!.isOver;
     if (isOver() || clock.run(this.#start!.atMs + reclaimMs + BEYOND_BOUND_MS, isOver)) return;
     throw new SimError(`it still waits: ${this.#leader.core.reclaiming?.why ?? ""}`);
+  }
+
+  /** It has asked for long enough, and its history is not on the disk yet. */
+  #runUntilItDecides(reclaimMs: number): void {
+    const hasDecided = (): boolean => this.#leader.core.roles.now.kind === "promoting";
+    const isDecided = this.clock.run(this.clock.nowMs + 2 * reclaimMs, hasDecided);
+    if (isDecided) this.mark("reclaim: died as it decided");
   }
 
   // --- what must be so ---------------------------------------------------------------------------
@@ -261,11 +296,15 @@ export class ReclaimLife {
       throw new SimError(`it leads at ${core.backlog.next}, and ${durable} is durable`);
     const isEarly = this.clock.nowMs < atMs + reclaimMs;
     if (!isEarly) this.mark("reclaim: bound passed");
-    for (const name of followers) {
-      if (isEarly && !heard.has(name)) throw new SimError(`${name} had not answered`);
+    for (const { host: name, awaited } of followers) {
+      if (!awaited) this.mark("reclaim: not awaited");
+      if (isEarly && awaited && !heard.has(name)) throw new SimError(`${name} had not answered`);
       const other = this.members.get(name);
-      if (other === undefined || other.dead || this.#cut.has(name)) continue;
-      if (reclaimMs < 5_000) continue;
+      if (other === undefined || other.dead) continue;
+      // One that was promoted went its own way, where nobody heard of it.
+      const isBelow = other.core.identity.rank.term <= core.identity.rank.term;
+      if (!awaited && isBelow) this.#checkNotAhead(other);
+      if (this.#cut.has(name) || reclaimMs < 5_000) continue;
       this.#checkNotAhead(other);
       if (other.core.identity.rank.term > core.identity.rank.term)
         throw new SimError(`${name} is in a higher term`);

@@ -10,8 +10,7 @@ import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import { planReclaim } from "../../src/node/disk/reclaim-plan.ts";
 import { Identity } from "../../src/node/identity.ts";
 import { Keyspace } from "../../src/node/keyspace.ts";
-import { newNode, type NodeMemory, type Peer } from "../../src/node/node-memory.ts";
-import { Peers } from "../../src/node/peers.ts";
+import { newNode, type NodeKeeper, type NodeMemory } from "../../src/node/node-memory.ts";
 import { upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
@@ -52,33 +51,17 @@ export class Remembered {
 }
 
 /** node.json without a file. */
-class KeptIdentity extends Identity {
-  readonly #kept: Remembered;
-  readonly #peers: Peers;
-
-  constructor(mint: () => Id, kept: Remembered) {
-    super("", mint);
-    const { storeId, incarnation, led, clusterId, peers } = kept.memory;
-    this.#kept = kept;
-    this.#peers = new Peers(peers);
-    const keep = (change: Partial<NodeMemory>): void => this.remember(change);
-    Object.assign(this, { storeId, led, clusterId, keep });
-    Object.assign(this, { incarnation: incarnation + 1 });
-    this.remember({ incarnation: incarnation + 1 });
-  }
-
-  remember(change: Partial<NodeMemory>): void {
-    this.#kept.memory = { ...this.#kept.memory, ...change };
-  }
-
-  override followedBy(peer: Peer): boolean {
-    if (this.#peers.came(peer)) this.remember({ peers: this.#peers.list });
-    return false;
-  }
-
-  override get followers(): readonly Peer[] {
-    return this.#peers.list;
-  }
+function keeperOf(kept: Remembered): NodeKeeper {
+  const change = (change: Partial<NodeMemory>): void => {
+    kept.memory = { ...kept.memory, ...change };
+  };
+  return {
+    start: () => {
+      change({ incarnation: kept.memory.incarnation + 1 });
+      return { memory: kept.memory, rebooted: false, wasComplete: false };
+    },
+    change,
+  };
 }
 
 export class Member implements SocketNode, TurnShell {
@@ -141,7 +124,7 @@ export class Member implements SocketNode, TurnShell {
       remember: (memory) => {
         if (kept !== null) kept.memory = { ...kept.memory, role: memory };
       },
-      identity: kept === null ? new Identity("", mint) : new KeptIdentity(mint, kept),
+      identity: new Identity(kept === null ? "" : keeperOf(kept), mint),
       state: new ArenaState(this.#store, (snapshot) => this.#serialized(snapshot)),
       backlog: {
         sizeBytes: kept === null ? random.pick([4_096, 1 << 22]) : 1 << 24,
@@ -257,6 +240,7 @@ export class Member implements SocketNode, TurnShell {
     done: (answers: readonly SeedAnswer[]) => void,
   ): void {
     const answers: SeedAnswer[] = [];
+    if (sources.length === 0) this.after(this.turnMs(), () => done(answers));
     for (const source of sources) {
       const shell = new SimShell(
         this,

@@ -7,6 +7,7 @@ const SEEDS = 100;
 const MARKS = [
   ...["cut off", "log lost", "log came back", "leads", "follows"],
   ...["bound passed", "died in it", "forced"],
+  ...["died as it decided", "died again", "not awaited"],
 ];
 
 test(`sim: ${SEEDS} lives of a leader that asks when it is back => nothing that was in reach is left there`, () => {

@@ -268,7 +268,7 @@ export class NodeDisk {
     const { incompleteTo, manifest, verdict, lastLog, position } = found;
     const { now } = core.roles;
     this.#missing = incompleteTo;
-    const plan = this.#planReclaim(core, found);
+    const plan = planReclaim(core.roles, core.identity, found, this.#options.reclaimMs);
     if (incompleteTo === null) return { manifest, plan };
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);
@@ -282,12 +282,8 @@ export class NodeDisk {
     writeManifest(this.#tree.root, whole);
     this.#missing = null;
     this.#journal("warn", "loss_accepted", { offset: position.offset, file });
-    // What is accepted as lost is not missing any more.
-    return { manifest: whole, plan: this.#planReclaim(core, { ...found, incompleteTo: null }) };
-  }
-
-  #planReclaim({ roles, identity }: NodeCore, found: RecoveredNode): ReclaimPlan | null {
-    return planReclaim(roles, identity, found, this.#options.reclaimMs);
+    // What is accepted as lost is not missing any more; all are waited for, who may have some of it.
+    return { manifest: whole, plan: plan === null ? null : { ...plan, refusalAt: () => null } };
   }
 
   // --- what the log says --------------------------------------------------------------------------

@@ -5,11 +5,15 @@
  *                                                          60 s when the machine was started too
  *   else, and with --reclaim 0                             nobody is, and it takes no time
  *
+ *   one that no start waits for (followers.ts)             is asked, and not waited for
+ *   the same, and something that was synced is gone        waited for: that one may have it
+ *
  * Pure. Owns: that. Does not own: asking (node/reclaiming.ts), recovery (disk-recovery.ts).
  * Tested in: test/e2e/reclaim.test.ts.
  */
 import { logFileName } from "../../log/disk/log-file-names.ts";
 import type { Identity } from "../identity.ts";
+import type { Peer } from "../node-memory.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import type { Role } from "../roles.ts";
 import type { RecoveredNode } from "./disk-recovery.ts";
@@ -33,10 +37,14 @@ export function planReclaim(
   if (!leads || !found.hasState || followers.length === 0 || reclaimMs === 0) return null;
   const unsaidMs = rebooted ? RECLAIM_REBOOTED_MS : RECLAIM_MS;
   return {
-    peers: followers.map(({ host, port }) => ({ host, port })),
+    peers: found.incompleteTo === null ? followers : followers.map(awaited),
     patienceMs: reclaimMs < 0 ? unsaidMs : reclaimMs,
     refusalAt: refusalAt(found),
   };
+}
+
+function awaited(peer: Peer): Peer {
+  return { ...peer, awaited: true };
 }
 
 /** With a hole in it, it does not lead before it is past that. */

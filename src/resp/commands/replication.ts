@@ -7,6 +7,7 @@
 import type { Call, PortContext } from "../context.ts";
 import type { SessionStateName } from "../../node/api.ts";
 import { readHost, UsageError } from "../../node/option-values.ts";
+import { isSameAddress } from "../../net/address.ts";
 import { readInteger } from "../numbers.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { LIMITS } from "../../limits.ts";
@@ -139,7 +140,7 @@ function replicaof(call: Call): void {
   const upstream = port.node.role === "replica" ? port.node.status().upstream : null;
   // Why not by the address alone: typed again it is consent, which a session that is refused needs.
   const standing = upstream?.state === "streaming" || upstream?.state === "restoring";
-  if (standing && upstream.host === host && upstream.port === target) {
+  if (standing && isSameAddress(upstream, { host, port: target })) {
     reply.simple("OK Already connected to specified master");
     return;
   }

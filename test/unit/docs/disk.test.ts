@@ -87,7 +87,7 @@ const NODE: NodeMemory = {
   role: { role: "replica", upstream: { host: "f1", port: 6380 } },
   consent: { kind: "replicaof", nodeId: NODE_ID, upstream: { host: "f1", port: 6380 } },
   resetUsed: false,
-  peers: [{ storeId: STORE_ID, host: "r1", port: 16381 }],
+  peers: [{ storeId: STORE_ID, host: "r1", port: 16381, awaited: true }],
 };
 const LOCK: LockHolder = { pid: 4711, began: "250911", bootId: NODE.bootId, host: "f1" };
 

@@ -95,7 +95,7 @@ describe("ranks and cluster", () => {
 
   test("who followed => remembered, written once however many come together", () => {
     const identity = new Identity(dir);
-    const peer = (port: number): Peer => ({ storeId: OTHER, host: "h", port });
+    const peer = (port: number): Peer => ({ storeId: OTHER, host: "h", port, awaited: true });
     expect(identity.followedBy(peer(7))).toBe(true);
     expect(identity.followedBy(peer(8))).toBe(false);
     expect(readNode(dir)!.peers).toEqual([]);
@@ -107,6 +107,21 @@ describe("ranks and cluster", () => {
     second.keepPeers();
     expect(readNode(dir)!.peers).toEqual([]);
     expect(new Identity("").followedBy(peer(8))).toBe(false);
+  });
+
+  test("who is not awaited comes back => written before it is told so", () => {
+    const peer: Peer = { storeId: OTHER, host: "h", port: 7, awaited: true };
+    changeNode(dir, { peers: [peer] });
+    const first = new Identity(dir);
+    expect(first.awaits(OTHER)).toBe(true);
+    first.release([OTHER]);
+    expect([first.awaits(OTHER), readNode(dir)!.peers]).toEqual([
+      false,
+      [{ ...peer, awaited: false }],
+    ]);
+    const second = new Identity(dir);
+    expect(second.followedBy(peer)).toBe(false);
+    expect(readNode(dir)!.peers).toEqual([peer]);
   });
 
   test("the cluster of the first sync => remembered", () => {

@@ -15,7 +15,10 @@ const FULL: NodeMemory = {
   consent: { kind: "replicaof", nodeId: ID, upstream: { host: "h", port: 7 } },
   resetUsed: true,
   role: { role: "replica", upstream: { host: "h", port: 7 } },
-  peers: [{ storeId: ID, host: "p", port: 16380 }],
+  peers: [
+    { storeId: ID, host: "p", port: 16380, awaited: true },
+    { storeId: "ef".repeat(16), host: "q", port: 16380, awaited: false },
+  ],
 };
 
 test.each([FULL, newNode(ID)])("%j => read back", (memory) => {
@@ -43,11 +46,19 @@ test.each([
   ["peers", Array.from({ length: 33 }, () => FULL.peers[0]), "peers is no list of at most 32"],
   ["peers", [null], "peers is no object"],
   ["peers", [{ ...FULL.peers[0], port: 65_536 }], "peers.port is no whole number"],
+  ["peers", [{ ...FULL.peers[0], awaited: 1 }], "peers.awaited is 1, expected true or false"],
   ["version", 2, "version is 2, expected 1"],
   ["version", undefined, "version is missing, expected 1"],
 ])("%s is %j => %s", (field, value, error) => {
   const root = JSON.parse(encodeNode(FULL)) as Record<string, unknown>;
   expect(() => decodeNode(JSON.stringify({ ...root, [field]: value }))).toThrow(error);
+});
+
+test("peers of an older version => a start waits for all of them", () => {
+  const [{ awaited: _, ...older }] = FULL.peers as [NodeMemory["peers"][number]];
+  const root = JSON.parse(encodeNode(FULL)) as Record<string, unknown>;
+  const { peers } = decodeNode(JSON.stringify({ ...root, peers: [older] }));
+  expect(peers).toEqual([{ ...older, awaited: true }]);
 });
 
 test("half of it, empty, no JSON, no object => refused at every cut", () => {

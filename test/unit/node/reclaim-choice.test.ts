@@ -116,13 +116,16 @@ describe("one answer", () => {
 interface Round {
   readonly isOverdue?: boolean;
   readonly over?: readonly string[];
+  /** Not awaited. */
+  readonly spare?: readonly string[];
 }
 
 function choose(said: Readonly<Record<string, Said | null>>, round: Round = {}): string {
-  const { isOverdue = false, over = [] } = round;
+  const { isOverdue = false, over = [], spare = [] } = round;
   const answers = Object.entries(said).map(([name, each]) => answer(name, each));
   const isOver = ({ host }: { host: string }): boolean => over.includes(host);
-  const choice = chooseReclaim(own, answers, { isOverdue, isOver });
+  const isAwaited = ({ host }: { host: string }): boolean => !spare.includes(host);
+  const choice = chooseReclaim(own, answers, { isOverdue, isOver, isAwaited });
   expect(choice.why).not.toBe("");
   return "source" in choice ? `${choice.kind} ${choice.source.host}` : choice.kind;
 }
@@ -145,6 +148,16 @@ describe("all answers", () => {
     ["all that were ahead are done with", { a: AHEAD }, { over: ["a"] }, "open"],
     ["one is silent", { a: { offset: 5 }, b: null }, {}, "ask_again"],
     ["one is silent, and done with", { b: null }, { over: ["b"] }, "open"],
+    ["one is silent, and not awaited", { a: { offset: 5 }, b: null }, { spare: ["b"] }, "open"],
+    ["two are silent, one of them awaited", { a: null, b: null }, { spare: ["b"] }, "ask_again"],
+    ["not awaited, and ahead", { a: { offset: 5 }, b: AHEAD }, { spare: ["b"] }, "take b"],
+    [
+      "not awaited, and leads above",
+      { a: { offset: 5 }, b: { ...LEADS, ...ABOVE } },
+      { spare: ["b"] },
+      "follow b",
+    ],
+    ["not awaited, and an orphan", { b: ORPHAN_APART }, { spare: ["b"] }, "ask_again"],
     ["one is silent at the bound", { a: { offset: 5 }, b: null }, { isOverdue: true }, "open"],
     ["ahead at the bound", { a: null, b: AHEAD }, { isOverdue: true }, "take b"],
     ["another leads above", { a: AHEAD, b: { ...LEADS, ...ABOVE } }, {}, "follow b"],
@@ -197,9 +210,16 @@ describe("all answers", () => {
     const choice = chooseReclaim(own, [answer("a", AHEAD)], {
       isOverdue: false,
       isOver: () => false,
+      isAwaited: () => true,
     });
     expect(choice).toMatchObject({ kind: "take", to: 700 });
     expect(choice.why).toContain("200 bytes");
+  });
+
+  test("open says who was not heard of", () => {
+    const round = { isOverdue: true, isOver: () => false, isAwaited: () => true };
+    const choice = chooseReclaim(own, [answer("a", null), answer("b", { offset: 5 })], round);
+    expect(choice.why).toBe("nobody who answers has more; not heard of: a:1");
   });
 
   test("for people: whom it asked, and what each said", () => {
@@ -235,7 +255,11 @@ test("whatever they answer: it ends at the bound, and takes only what goes on fr
   fc.assert(
     fc.property(fc.array(said, { maxLength: 4 }), fc.boolean(), (all, isOverdue) => {
       const answers = all.map((each, n) => answer(`n${n}`, each));
-      const choice = chooseReclaim(own, answers, { isOverdue, isOver: () => false });
+      const choice = chooseReclaim(own, answers, {
+        isOverdue,
+        isOver: () => false,
+        isAwaited: () => true,
+      });
       if (isOverdue) expect(choice.kind).not.toBe("ask_again");
       const told = answers.filter(({ state }) => state !== null).map(({ state }) => state!);
       const verdicts = told.map((state) => verdictOf(own, state));

@@ -3,12 +3,15 @@ import { expect, test } from "vitest";
 import type { ReclaimSelf } from "../../../src/node/reclaim-choice.ts";
 import { ReclaimRun } from "../../../src/node/reclaiming.ts";
 import type { SeedAnswer } from "../../../src/node/seed-choice.ts";
+import type { Peer } from "../../../src/node/node-memory.ts";
 import type { Address } from "../../../src/net/address.ts";
 import type { StateAnswer } from "../../../src/wire/messages.ts";
 
 const id = (n: number): string => n.toString(16).padStart(32, "0");
-const A = { host: "a", port: 1 };
-const B = { host: "b", port: 2 };
+const A: Peer = { storeId: id(70), host: "a", port: 1, awaited: true };
+const B: Peer = { storeId: id(71), host: "b", port: 2, awaited: true };
+/** B, when no start waits for it. */
+const SPARE: Peer = { ...B, awaited: false };
 const NONE = { term: 0, run: 0 };
 
 function stateOf(offset: number, more: Partial<StateAnswer> = {}): StateAnswer {
@@ -42,7 +45,9 @@ class Rig {
   readonly said = new Map<Address, StateAnswer | null>();
   /** The highest term. */
   heard = 0;
-  readonly asks: { withinMs: number }[] = [];
+  readonly asks: { withinMs: number; whom: string }[] = [];
+  /** Their answers are late. */
+  readonly late: string[] = [];
   readonly run: ReclaimRun;
   readonly node: ConstructorParameters<typeof ReclaimRun>[0] & {
     next: number;
@@ -55,7 +60,7 @@ class Rig {
   private readonly laters: { atMs: number; run: () => void }[] = [];
   private readonly waits = new Set<{ holds: () => boolean; done: () => void }>();
 
-  constructor(peers: readonly Address[], patienceMs = 5_000, missingTo = 0) {
+  constructor(peers: readonly Peer[], patienceMs = 5_000, missingTo = 0) {
     const { did } = this;
     this.node = {
       next: 100,
@@ -81,6 +86,10 @@ class Rig {
       stayBelow: ({ host }) => did.push(`below ${host}`),
       heardOf: ({ term }) => (this.heard = term),
       lead: () => did.push("lead"),
+      parted: (storeIds, end) => {
+        const names = peers.filter(({ storeId }) => storeIds.includes(storeId));
+        did.push(`parted ${names.map(({ host }) => host).join()} at ${end}`);
+      },
     };
     this.run = new ReclaimRun(
       this.node,
@@ -91,8 +100,12 @@ class Rig {
       },
       {
         ask: (sources, withinMs, done) => {
-          this.asks.push({ withinMs });
-          done(sources.map((source) => this.answer(source)));
+          const whom = sources.map(({ host }) => host).join();
+          this.asks.push({ withinMs, whom });
+          const answer = (): void => done(sources.map((source) => this.answer(source)));
+          const isLate = sources.some(({ host }) => this.late.includes(host));
+          if (isLate) this.laters.push({ atMs: this.nowMs + withinMs, run: answer });
+          else answer();
         },
         later: (ms, run) => void this.laters.push({ atMs: this.nowMs + ms, run }),
         until: (holds, done) => {
@@ -371,4 +384,76 @@ test("somebody else decided => late clocks and answers change nothing", () => {
   rig.node.next = 300;
   rig.pass(60_000);
   expect(rig.did).toEqual(["take a"]);
+});
+
+test("one was silent for as long as it asked => this node has parted from it, once it leads", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(100));
+  rig.run.start();
+  rig.pass(5_000);
+  expect(rig.did).toEqual(["sync", "lead"]);
+  rig.node.next = 150;
+  rig.run.led();
+  expect(rig.did).toEqual(["sync", "lead", "parted b at 100"]);
+});
+
+test("it answered once, and was silent from then on => it has parted from nobody", () => {
+  const rig = new Rig([A, B]);
+  rig.said.set(A, stateOf(90));
+  rig.run.start();
+  rig.said.set(A, null).set(B, stateOf(90));
+  rig.pass(60_000);
+  rig.run.led();
+  expect(rig.did).toEqual(["sync", "lead"]);
+});
+
+test("REPLICAOF NO ONE ends the asking => it has parted from nobody", () => {
+  const rig = new Rig([A]);
+  rig.run.start();
+  rig.pass(4_000);
+  rig.run.stop();
+  rig.run.led();
+  rig.pass(60_000);
+  expect(rig.did).toEqual([]);
+});
+
+test("one that is not awaited is silent => it leads after the first round", () => {
+  const rig = new Rig([A, SPARE]);
+  rig.late.push("b");
+  rig.said.set(A, stateOf(100));
+  rig.run.start();
+  rig.pass(999);
+  expect(rig.did).toEqual([]);
+  rig.pass(1);
+  expect(rig.did).toEqual(["sync", "lead"]);
+  rig.run.led();
+  expect(rig.did).toHaveLength(2);
+});
+
+test("nobody is awaited, and all refuse => it leads at once", () => {
+  const rig = new Rig([SPARE]);
+  rig.run.start();
+  rig.pass(0);
+  expect([rig.did, rig.asks.length]).toEqual([["sync", "lead"], 1]);
+});
+
+test("one that is not awaited has more => it feeds", () => {
+  const rig = new Rig([SPARE]);
+  rig.said.set(SPARE, stateOf(300));
+  rig.run.start();
+  rig.pass(0);
+  expect(rig.did).toEqual(["take b"]);
+});
+
+test("one that is awaited is silent => later rounds do not wait for one that is not, and hear it", () => {
+  const rig = new Rig([A, SPARE]);
+  rig.late.push("b");
+  rig.run.start();
+  rig.pass(2_000);
+  expect(rig.asks.map(({ whom }) => whom)).toEqual(["a,b", "a", "b"]);
+  rig.said.set(SPARE, stateOf(300));
+  rig.late.length = 0;
+  rig.pass(3_000);
+  // What it says counts, whoever waited for it.
+  expect(rig.did).toEqual(["take b"]);
 });

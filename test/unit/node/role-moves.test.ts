@@ -478,6 +478,7 @@ describe("reclaiming", () => {
       ...rounds,
       refusal: null,
       stop: () => void (rounds.stops += 1),
+      led: () => undefined,
       torn: () => void (rounds.tears += 1),
     });
     node.moves.recovered();
@@ -489,7 +490,12 @@ describe("reclaiming", () => {
   test("recovered => the log goes on under the name that it has", () => {
     const node = new FakeNode(startRecovering(startLeading("none")));
     const { history } = node.identity;
-    node.moves.reclaims({ ...seedRounds(), refusal: null, torn: () => undefined });
+    node.moves.reclaims({
+      ...seedRounds(),
+      refusal: null,
+      led: () => undefined,
+      torn: () => undefined,
+    });
     node.moves.recovered();
     expect([node.identity.history, node.done()]).toEqual([history, ["session at the log"]]);
     node.moves.opened("whole");
@@ -584,7 +590,12 @@ describe("reclaiming", () => {
   test("only a node that is to lead reclaims", () => {
     const node = new FakeNode(startRecovering(followingX));
     expect(() =>
-      node.moves.reclaims({ ...seedRounds(), refusal: null, torn: () => undefined }),
+      node.moves.reclaims({
+        ...seedRounds(),
+        refusal: null,
+        led: () => undefined,
+        torn: () => undefined,
+      }),
     ).toThrow("following");
     expect(() => new FakeNode(startSeeding(seedRounds())).moves.leadReclaimed()).toThrow("seeds");
   });

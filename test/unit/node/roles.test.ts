@@ -46,6 +46,7 @@ const syncing = withHolding(toSyncing(seeding, Y), "whole");
 const reclaiming = startReclaiming(startLeading("reset"), {
   ...rounds,
   refusal: null,
+  led: () => undefined,
   torn: () => undefined,
 });
 const promoting = toPromoting(following, [done]);
@@ -221,7 +222,12 @@ test.each([
 });
 
 test("a log with a hole does not lead, by force neither", () => {
-  const role = startReclaiming(leading, { ...rounds, refusal: "a hole", torn: () => undefined });
+  const role = startReclaiming(leading, {
+    ...rounds,
+    refusal: "a hole",
+    led: () => undefined,
+    torn: () => undefined,
+  });
   expect([promotionRefusal(role, false), promotionRefusal(role, true)]).toEqual([
     "a hole",
     "a hole",
