@@ -21,7 +21,9 @@ class Rig {
     next: 100,
     durable: 0,
     persist: (): void => undefined,
-    wantDurable: (): void => void this.wanted++,
+    wantDurable: (): void => {
+      this.wanted += 1;
+    },
   };
   readonly roles = { swaps: 0, isStopped: false };
   history = "1".repeat(32);

@@ -55,7 +55,7 @@ test.each([
 });
 
 test("peers of an older version => a start waits for all of them", () => {
-  const [{ awaited: _, ...older }] = FULL.peers as [NodeMemory["peers"][number]];
+  const older = { storeId: ID, host: "p", port: 16380 };
   const root = JSON.parse(encodeNode(FULL)) as Record<string, unknown>;
   const { peers } = decodeNode(JSON.stringify({ ...root, peers: [older] }));
   expect(peers).toEqual([{ ...older, awaited: true }]);
