@@ -228,10 +228,10 @@ export class Daemon extends ManagedProcess {
     }
   }
 
-  async ready(): Promise<void> {
+  async ready(timeoutMs: number = READY_TIMEOUT_MS): Promise<void> {
     const line = await until(() => this.find("ready") ?? (this.exit ? "ended" : null), {
       what: `${this.name} to log "ready"`,
-      timeoutMs: READY_TIMEOUT_MS,
+      timeoutMs,
     });
     if (line === "ended") throw new Error(`${this.name} ended before it was ready`);
     this.port = Number(line["port"]);

@@ -7,6 +7,9 @@ import { Daemon, type Exit } from "../../tools/processes.ts";
 import { textOf } from "../../tools/resp-client.ts";
 import { TICK_KEY, type Found } from "./ledger.ts";
 
+/** On a busy machine: it may have 256 MiB of log to go through. */
+const READY_MS = 120_000;
+
 /** What a process said that ends in an error nobody caught. */
 const STACK = /^\s+at .+:\d+:\d+\)?$/;
 
@@ -37,7 +40,7 @@ export class Place {
   async start(flags: readonly string[]): Promise<void> {
     const daemon = await this.launch(flags);
     try {
-      await daemon.ready();
+      await daemon.ready(READY_MS);
     } catch (error) {
       throw new Error(daemon.dump(), { cause: error });
     }

@@ -121,6 +121,20 @@ export class ReclaimLife {
     return [...this.members.values()].filter(({ name, dead }) => name !== "a" && !dead);
   }
 
+  get #someOther(): Member | null {
+    const others = this.#others;
+    return others.length === 0 ? null : this.random.pick(others);
+  }
+
+  /** Of those that follow, who has most. */
+  get #furthest(): Member | null {
+    return this.#others.reduce<Member | null>(
+      (most, other) =>
+        most !== null && most.core.backlog.next >= other.core.backlog.next ? most : other,
+      null,
+    );
+  }
+
   // --- what happens ------------------------------------------------------------------------------
 
   #startLeader(reclaimMs = 0): void {
@@ -143,6 +157,7 @@ export class ReclaimLife {
   /** Clients write, links are cut and come back. */
   #write(node: Member, bursts: number): void {
     const { random } = this;
+    const everyMs = random.pick([120, 120, 1_500]);
     for (; bursts > 0 && !node.dead; bursts--) {
       node.run(() => {
         for (let n = random.between(1, 8); n > 0; n--) {
@@ -155,7 +170,7 @@ export class ReclaimLife {
         node.core.turn.want();
       });
       if (random.fraction() < 0.1) this.#cutOff(random.between(50, 3_000));
-      this.clock.run(this.clock.nowMs + random.between(1, 120));
+      this.clock.run(this.clock.nowMs + random.between(1, everyMs));
     }
     if (random.fraction() < 0.2) this.#partForLong();
   }
@@ -167,10 +182,8 @@ export class ReclaimLife {
   }
 
   /** Somebody and the leader do not reach each other for a while. */
-  #cutOff(forMs: number): void {
-    const others = this.#others;
-    if (others.length === 0) return;
-    const other = this.random.pick(others);
+  #cutOff(forMs: number, other = this.#someOther): void {
+    if (other === null) return;
     const ways = [`a>${other.name}`, `${other.name}>a`];
     for (const way of ways) this.net.blocked.add(way);
     this.#cut.add(other.name);
@@ -208,6 +221,7 @@ export class ReclaimLife {
     this.#cut.clear();
     for (const way of this.net.blocked) this.#cut.add(way.replace(/^a>|>a$/g, ""));
     while (random.fraction() < 0.3) this.#cutOff(random.pick([100, 2_000, 90_000]));
+    if (random.fraction() < 0.3) this.#cutOff(random.pick([3_000, 90_000]), this.#furthest);
   }
 
   get #leads(): boolean {
@@ -217,7 +231,7 @@ export class ReclaimLife {
   /** Soon after it led again: some that were silent then still are, or are just back. */
   #dieAgain(): void {
     const { random } = this;
-    this.#write(this.#leader, random.between(0, 20));
+    this.#write(this.#leader, random.pick([0, 0, 2, 20]));
     this.mark("reclaim: died again");
     this.#die();
     this.#cut.clear();
@@ -301,14 +315,19 @@ export class ReclaimLife {
       if (isEarly && awaited && !heard.has(name)) throw new SimError(`${name} had not answered`);
       const other = this.members.get(name);
       if (other === undefined || other.dead) continue;
-      // One that was promoted went its own way, where nobody heard of it.
-      const isBelow = other.core.identity.rank.term <= core.identity.rank.term;
-      if (!awaited && isBelow) this.#checkNotAhead(other);
+      if (!awaited && this.#isOfOurLog(other)) this.#checkNotAhead(other);
       if (this.#cut.has(name) || reclaimMs < 5_000) continue;
       this.#checkNotAhead(other);
       if (other.core.identity.rank.term > core.identity.rank.term)
         throw new SimError(`${name} is in a higher term`);
     }
+  }
+
+  /** Not so one that was promoted, or is below that one, where nobody heard of it. */
+  #isOfOurLog({ core }: Member): boolean {
+    const { history, lineage } = this.#leader.core.identity;
+    const { history: theirs } = core.identity;
+    return theirs === history || lineage.some((each) => each.history === theirs);
   }
 
   /** What it has is on the leader too, unless it could not be fed from. */
