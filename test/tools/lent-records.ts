@@ -3,6 +3,8 @@ import type { Batch, Mark, Records, ReplicatedState } from "../../src/bridge/sea
 
 const GAP = 4;
 
+type AnyState = Omit<ReplicatedState, "transact">;
+
 class Lent implements Records {
   readonly count: number;
   readonly bytes: number;
@@ -48,7 +50,7 @@ class LentBatch extends Lent implements Batch {
 
 /** Applies records as one batch, and overwrites what it lent. */
 export async function apply(
-  state: ReplicatedState,
+  state: AnyState,
   records: readonly Uint8Array[],
   end: string,
   isShared = false,
@@ -63,7 +65,7 @@ export async function apply(
 
 /** Stages records, one call for each list. @returns what commits them, or takes them back. */
 export async function stage(
-  state: ReplicatedState,
+  state: AnyState,
   lists: readonly (readonly Uint8Array[])[],
 ): Promise<{ commit(end: string): Promise<void>; abort(): Promise<void> }> {
   const staging = await state.stage({ records: 0, bytes: 0 });
@@ -79,7 +81,7 @@ export async function stage(
 }
 
 /** Copies of the records of a snapshot of now, in order. */
-export async function snapshotOf(state: ReplicatedState): Promise<Buffer[]> {
+export async function snapshotOf(state: AnyState): Promise<Buffer[]> {
   const frozen = await state.freeze();
   try {
     const records: Buffer[] = [];
@@ -92,7 +94,7 @@ export async function snapshotOf(state: ReplicatedState): Promise<Buffer[]> {
 }
 
 /** The mark that is stored, as text. */
-export async function markOf(state: ReplicatedState): Promise<string | null> {
+export async function markOf(state: AnyState): Promise<string | null> {
   const mark = await state.mark!();
   return mark === null ? null : Buffer.from(mark).toString();
 }

@@ -30,12 +30,15 @@ async function classic(path = folder()): Promise<ClassicLevel> {
 const put = (key: string, value: string): Buffer =>
   putRecord(Buffer.from(key, "latin1"), Buffer.from(value, "latin1"));
 const del = (key: string): Buffer => deleteRecord(Buffer.from(key, "latin1"));
+/** Many buffers are compared as texts: faster by far. */
+const texts = (records: readonly Buffer[]): string[] =>
+  records.map((record) => record.toString("latin1"));
 const RESERVED = /^!hawser!/;
 
 describe.each([
   ["classic-level", classic],
   ["memory-level", () => Promise.resolve(new MemoryLevel())],
-] as const)("%s", (name, make) => {
+] as const)("%s", (_, make) => {
   test("a database with content => not empty, no mark; the content is the snapshot, and stays where it is", async () => {
     const db = await make();
     await db.batch([
@@ -76,12 +79,11 @@ describe.each([
       "m1",
     );
     const sorted = [...keys].sort().map((key) => put(key, key));
-    expect(await snapshotOf(state)).toEqual(sorted);
+    expect(texts(await snapshotOf(state))).toEqual(texts(sorted));
     const staged = await stage(state, [sorted.slice(0, 3), sorted.slice(3)]);
-    expect(await snapshotOf(state)).toEqual(sorted);
-    await apply(levelState(new MemoryLevel()), [], "x").catch(() => undefined);
+    expect(texts(await snapshotOf(state))).toEqual(texts(sorted));
     await staged.commit("m2");
-    expect(await snapshotOf(state)).toEqual(sorted);
+    expect(texts(await snapshotOf(state))).toEqual(texts(sorted));
     expect(await markOf(state)).toBe("m2");
     await state.close!();
   });
@@ -101,7 +103,7 @@ describe.each([
         token: Buffer.from(part.token!),
         records: [...part.records].map((record) => Buffer.from(record)),
       });
-    expect(parts.flatMap((part) => part.records)).toEqual(records);
+    expect(texts(parts.flatMap((part) => part.records))).toEqual(texts(records));
     for (const part of parts) {
       const bytes = part.records.reduce((sum, { length }) => sum + length, 0);
       expect(bytes).toBeLessThan(100_000);
@@ -110,7 +112,8 @@ describe.each([
     const rest: Buffer[] = [];
     for await (const part of frozen.read(second!.token))
       rest.push(...[...part.records].map((record) => Buffer.from(record)));
-    expect(rest).toEqual(records.slice(first!.records.length + second!.records.length));
+    const taken = first!.records.length + second!.records.length;
+    expect(texts(rest)).toEqual(texts(records.slice(taken)));
     await frozen.close();
     expect(await snapshotOf(state)).toEqual([put("later", "")]);
     await state.close!();
@@ -124,7 +127,7 @@ describe.each([
     await stage(state, [[put("b", '{"c":2}')]]);
     const all = await db.iterator<string, unknown>({ valueEncoding: "json" }).all();
     expect(all.filter(([key]) => !RESERVED.test(key))).toEqual([["a", 1]]);
-    expect(all.length).toBe(name === "classic-level" ? 4 : 4);
+    expect(all.length).toBe(4);
   });
 
   test("clear in a batch => what follows it is all there is, at the batch's end", async () => {
