@@ -35,7 +35,14 @@ export type DiskErrorCode =
   | "ERR_DISK_LOCKED";
 export type ArgumentErrorCode = "ERR_ARGUMENT";
 export type UsageErrorCode = "ERR_USAGE";
-export type NodeErrorCode = "ERR_NOT_SYNCED" | "ERR_CLOSED" | "ERR_TIMEOUT" | "ERR_CANNOT_FOLLOW";
+export type NodeErrorCode =
+  | "ERR_NOT_SYNCED"
+  | "ERR_CLOSED"
+  | "ERR_TIMEOUT"
+  | "ERR_CANNOT_FOLLOW"
+  | "ERR_NOT_PROMOTED"
+  | "ERR_MAXMEMORY"
+  | "ERR_NOT_INTEGER";
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -73,6 +80,12 @@ export const ERRORS: Readonly<
     remedy: "refuse",
     meaning: "a replica will not get what its upstream has while both are as they are",
   },
+  ERR_NOT_PROMOTED: { remedy: "refuse", meaning: "a replica cannot become a primary now" },
+  ERR_MAXMEMORY: {
+    remedy: "refuse",
+    meaning: "memory is at maxmemory, and the state may not grow",
+  },
+  ERR_NOT_INTEGER: { remedy: "refuse", meaning: "a value, or a sum, is no whole number" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },

@@ -8,7 +8,11 @@
  */
 export { Primary, type PrimaryOptions } from "./embed/primary.ts";
 export { Replica, type ReplicaOptions } from "./embed/replica.ts";
-export type { Bytes } from "./embed/bytes.ts";
+export type { EmbeddedNode } from "./embed/embedded-node.ts";
+export type { Bytes, Expiry } from "./embed/bytes.ts";
+export type { Change } from "./embed/key-writer.ts";
+export type { Encoded, Encoding, ScanOptions, ScanStep, WalkOptions } from "./embed/key-reader.ts";
+export type { LogPosition, Wait } from "./bridge/seam.ts";
 export type { NodeSettings } from "./embed/open.ts";
 export type { NodeEventName, NodeEvents, NodeListener } from "./node/events.ts";
 export type {

@@ -74,8 +74,7 @@ export async function share(replicas: number, pairs: number): Promise<Share> {
   }
   fleet.stop();
   plain.close();
-  node.housekeeping.stop();
-  await node.node.stop();
+  await node.close();
   const compare = (kind: keyof Rates): Compared =>
     compared(found.map((pair) => [pair.hawser[kind], pair.plain[kind]]));
   return { replicas, wall: compare("wall"), cpu: compare("cpu"), leastRatio: LEAST_RATIO };

@@ -5,6 +5,7 @@
  * (node/settings.ts).
  * Tested in: test/unit/index.test.ts.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
@@ -12,8 +13,10 @@ import { Housekeeping } from "../node/housekeeping.ts";
 import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
+import { shown } from "./bytes.ts";
 import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
+import { Waits } from "./waits.ts";
 
 /**
  * What both a primary and a replica take. Sizes in bytes, times in ms. Names and types are those of the
@@ -30,8 +33,15 @@ export interface NodeSettings extends EmbeddedValues<"primary"> {
   readonly windowBytes?: number;
   /** Bytes per second of a full sync; 0, the default, is unlimited. */
   readonly shipRate?: number;
-  /** Shared password of replication links. */
+  /** Shared password of replication links; needed to listen beyond loopback. */
   readonly replPassword?: string;
+  /** Allows to listen beyond loopback without a password: whoever reaches the port may copy everything. */
+  readonly insecure?: boolean;
+  /**
+   * Bytes of memory above which writes that make the state grow throw ERR_MAXMEMORY; nothing is evicted.
+   * 0, the default, is unlimited. What a replica receives is applied all the same.
+   */
+  readonly maxmemory?: number;
   /** Where the node keeps its state, and who it is. */
   readonly dir?: string;
   /** When the log in `dir` is synced; default everysec. `await primary.durable()` asks for it at any time. */
@@ -47,7 +57,10 @@ export interface OpenNode {
   readonly node: DaemonNode;
   readonly replPort: number;
   readonly keys: Keyspace;
-  readonly housekeeping: Housekeeping;
+  /** Of all objects over this node. */
+  readonly waits: Waits;
+  /** Closing again waits for the same end. */
+  close(): Promise<void>;
 }
 
 /**
@@ -58,6 +71,8 @@ export async function openNode(
   command: "primary" | "replica",
   settings: NodeSettings,
 ): Promise<OpenNode> {
+  if (typeof (settings as unknown) !== "object" || (settings as unknown) === null)
+    throw new UsageError(`options are ${shown(settings)}; an object is allowed`);
   const options = readEmbedded(command, settings);
   const given: unknown = settings.log;
   if (given !== undefined && typeof given !== "function")
@@ -78,10 +93,24 @@ export async function openNode(
     await node.stop();
     throw error;
   }
-  const keys = new Keyspace(node);
+  const keys = new Keyspace(node, node.settings);
   const housekeeping = new Housekeeping({ node, keys });
   housekeeping.start();
-  return { node, replPort, keys, housekeeping };
+  const waits = new Waits(node.turn, `this ${command}`);
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    waits.close();
+    closing ??= endNode(node, housekeeping);
+    return closing;
+  };
+  return { node, replPort, keys, waits, close };
+}
+
+async function endNode(node: DaemonNode, housekeeping: Housekeeping): Promise<void> {
+  housekeeping.stop();
+  // What was written in this turn is sealed at its end.
+  await nextTurn();
+  await node.stop();
 }
 
 /** What the embedder's function throws is the embedder's: never in the middle of a step of the node. */

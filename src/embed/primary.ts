@@ -1,38 +1,32 @@
 /**
  * A primary inside your process: keys in memory, every change in the log, replicas fed from it.
- * Tested in: test/unit/index.test.ts, test/unit/embed/ready.test.ts, test/unit/embed/durable.test.ts.
+ *
+ * Owns: writes and waits of a primary as an embedder calls them. Does not own: what a write does
+ * (key-writer.ts), reads and the end (embedded-node.ts).
+ * Tested in: test/unit/index.test.ts, test/unit/embed/key-writer.test.ts, test/unit/embed/ready.test.ts,
+ * test/unit/embed/durable.test.ts, test/unit/embed/endings.test.ts.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Keyspace } from "../node/keyspace.ts";
-import type { DaemonNode } from "../node/node.ts";
-import type { NodeStatus } from "../node/api.ts";
-import type { NodeEventName, NodeListener } from "../node/events.ts";
-import type { Position } from "../wire/messages.ts";
-import { DiskError, NodeError } from "../errors.ts";
+import type { LogPosition, Wait } from "../bridge/seam.ts";
+import { NodeError } from "../errors.ts";
 import { newWriterTurn } from "../primary/pace.ts";
-import { type Bytes, countOf, expiryOf, keyOf, readValue, valueOf } from "./bytes.ts";
+import { type Bytes, countOf, type Expiry } from "./bytes.ts";
+import { EmbeddedNode } from "./embedded-node.ts";
+import { type Change, KeyWriter } from "./key-writer.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
 export type PrimaryOptions = NodeSettings;
 
-const CLOSED = "the primary was closed before replicas confirmed";
-
 /** The constructor, for promotions: embedders have open() alone. */
 let construct: (parts: OpenNode) => Primary;
 
-export class Primary {
-  /** Port replicas connect to. */
-  readonly replPort: number;
-  private readonly node: DaemonNode;
-  private readonly keys: Keyspace;
+export class Primary extends EmbeddedNode {
   private readonly parts: OpenNode;
-  private closing: Promise<void> | null = null;
+  private readonly writer: KeyWriter;
 
   private constructor(parts: OpenNode) {
+    super(parts);
     this.parts = parts;
-    this.node = parts.node;
-    this.replPort = parts.replPort;
-    this.keys = parts.keys;
+    this.writer = new KeyWriter(parts.node, parts.keys, parts.waits);
   }
 
   static {
@@ -50,149 +44,146 @@ export class Primary {
     return new Primary(await openNode("primary", options));
   }
 
-  /** A copy of the value, or null when the key is not there or expired. */
-  get(key: Bytes): Buffer | null {
-    this.keys.refresh(Date.now());
-    return readValue(this.keys, keyOf(key));
-  }
+  // --- writes ------------------------------------------------------------------------------------
 
   /**
-   * Sets a key. A key and a value have at most 512 MiB each. `expireAt` is absolute, a whole number of
-   * ms since 1970; without it, or with 0, the key does not expire.
-   * @throws {HawserError} with nothing changed: ERR_ARGUMENT for a value that is not allowed,
-   *   ERR_LOG_RECORD_SIZE when key and value do not fit into a record of 1 GiB, ERR_STORE_FULL or
-   *   ERR_LOG_FULL when there is no memory, ERR_DISK_... when the disk of `dir` takes nothing,
-   *   ERR_CLOSED after close()
+   * Sets a key. A key and a value have at most 512 MiB each; bytes are copied before this returns. Without
+   * an expiry the key does not expire, also when it did before.
+   * @throws {HawserError} with nothing changed, as every write: ERR_ARGUMENT for an argument that is not
+   *   allowed, ERR_LOG_RECORD_SIZE when it does not fit into a record of 1 GiB, ERR_MAXMEMORY above
+   *   `maxmemory`, ERR_STORE_FULL or ERR_LOG_FULL when there is no memory, ERR_DISK_... when the disk of
+   *   `dir` takes nothing, ERR_CLOSED after close()
    */
-  set(key: Bytes, value: Bytes, options: { readonly expireAt?: number } = {}): void {
-    const keyBytes = keyOf(key);
-    const valueBytes = valueOf(value);
-    const expireAt = expiryOf(options.expireAt);
-    this.needWritable();
-    this.keys.refresh(Date.now());
-    this.keys.set(keyBytes, 0, keyBytes.length, valueBytes, 0, valueBytes.length, expireAt);
-    this.node.turn.appended();
+  set(key: Bytes, value: Bytes, expiry?: Expiry): void {
+    this.writer.set(key, value, expiry);
   }
 
-  /**
-   * Deletes a key. False when it was not there.
-   * @throws {HawserError} with nothing changed: ERR_ARGUMENT, ERR_LOG_FULL, ERR_CLOSED as set()
-   */
+  /** Deletes a key. False when it was not there, or had expired. @throws as set() */
   delete(key: Bytes): boolean {
-    const bytes = keyOf(key);
-    this.needWritable();
-    this.keys.refresh(Date.now());
-    if (!this.keys.find(bytes, 0, bytes.length)) return false;
-    this.keys.remove(bytes, 0, bytes.length);
-    this.node.turn.appended();
-    return true;
-  }
-
-  /** Why: after close() a write would reach nobody, and a disk that takes nothing would never have it. */
-  private needWritable(): void {
-    this.needOpen();
-    const { diskTrouble } = this.node;
-    if (diskTrouble !== null) throw new DiskError(diskTrouble.code, diskTrouble.message);
-  }
-
-  private needOpen(): void {
-    if (this.closing !== null) throw new NodeError("ERR_CLOSED", "this primary was closed");
-  }
-
-  /** Keys, those expired and not deleted yet included. */
-  get size(): number {
-    return this.node.store.size;
+    return this.writer.delete(key);
   }
 
   /**
-   * Resolves when writing is welcome: at once, but while a syncing replica needs writers to slow
-   * down. Await it in loops that write much.
-   * @throws {HawserError} ERR_CLOSED when the primary is closed, also meanwhile
+   * Several changes, in order, as one record of the log: all of them or none, here when it throws, on a
+   * replica, which never shows a part of them, and after a crash. Deleting what is not there is nothing.
+   * @throws as set(), with nothing changed
    */
-  async ready(): Promise<void> {
-    const { node } = this;
+  batch(changes: readonly Change[]): void {
+    this.writer.batch(changes);
+  }
+
+  /** Sets a key that is not there. False, with nothing changed, when it is. @throws as set() */
+  setIfAbsent(key: Bytes, value: Bytes, expiry?: Expiry): boolean {
+    return this.writer.setIfAbsent(key, value, expiry);
+  }
+
+  /**
+   * Sets a key whose value is `expected`, byte by byte; null is a key that is not there. A `value` of null
+   * deletes it. False, with nothing changed, when it is another. @throws as set()
+   */
+  compareAndSet(key: Bytes, expected: Bytes | null, value: Bytes | null, expiry?: Expiry): boolean {
+    return this.writer.compareAndSet(key, expected, value, expiry);
+  }
+
+  /**
+   * Sets a key to what `change` makes of its value, a copy, or null when it is not there; null deletes it.
+   * `change` is called once, at once, and must not be asynchronous. Without an expiry given the key keeps
+   * the one that it has.
+   * @returns what `change` returned
+   * @throws what `change` throws, with nothing changed; else as set()
+   */
+  update<T extends Bytes | null>(
+    key: Bytes,
+    change: (value: Buffer | null) => T,
+    expiry?: Expiry,
+  ): T {
+    return this.writer.update(key, change, expiry);
+  }
+
+  /**
+   * Adds to a key whose value is a whole number in decimal digits, 0 when it is not there; its expiry stays.
+   * @returns the sum
+   * @throws {HawserError} ERR_NOT_INTEGER when the value is none, or the sum is beyond 2^53 - 1; else as
+   *   set()
+   */
+  increment(key: Bytes, by = 1): number {
+    return this.writer.increment(key, by);
+  }
+
+  /**
+   * Changes when a key expires, and not its value; `{}` takes its expiry away. False when it is not there.
+   * @throws as set()
+   */
+  expire(key: Bytes, expiry: Expiry): boolean {
+    return this.writer.expire(key, expiry);
+  }
+
+  /** Deletes all keys, in one step and one record, whatever their number. @throws as set() */
+  clear(): void {
+    this.writer.clear();
+  }
+
+  // --- waits -------------------------------------------------------------------------------------
+
+  /**
+   * Resolves when writing is welcome: at once, but while a syncing replica, or the disk, needs writers to
+   * slow down. Await it in loops that write much.
+   * @throws the signal's reason
+   * @throws {HawserError} as every wait: ERR_TIMEOUT after `timeoutMs`, ERR_CLOSED when the node is closed,
+   *   also meanwhile, ERR_ARGUMENT for a wait that is none
+   */
+  ready(wait?: Wait): Promise<void> {
+    const { node, waits } = this.parts;
     const turn = newWriterTurn();
-    this.needOpen();
-    while (!node.mayWrite(turn, 0)) {
-      let isTold = false;
-      const cancel = node.onWritersResumed(turn, () => {
-        isTold = true;
-        node.turn.changed();
-      });
-      await node.until(() => isTold || this.closing !== null, Number.POSITIVE_INFINITY);
-      cancel();
-      this.needOpen();
-    }
-  }
-
-  /**
-   * Resolves once all that was written so far outlives a crash of the machine.
-   * @throws {HawserError} ERR_ARGUMENT without `dir`; ERR_DISK_FULL or ERR_DISK_WRITE when the disk takes
-   *   nothing, ERR_DISK_SYNC when nobody can say any more; ERR_CLOSED when the primary is closed first
-   */
-  async durable(): Promise<void> {
-    this.needOpen();
-    return this.node.durable();
-  }
-
-  /**
-   * Waits until `replicas` have applied everything written so far.
-   * @returns how many have, when they are enough, or after that time; timeoutMs 0 waits for ever
-   * @throws {HawserError} ERR_ARGUMENT when one is no whole number from 0 on; ERR_CLOSED when the
-   *   primary is closed first: nobody can say any more
-   */
-  async waitForReplicas(replicas: number, timeoutMs: number): Promise<number> {
-    countOf("replicas", replicas);
-    countOf("timeoutMs", timeoutMs);
-    if (this.closing !== null) throw new NodeError("ERR_CLOSED", CLOSED);
-    const { tail } = this.node.log;
-    return new Promise((resolve, reject) => {
-      this.node.waitForReplicas(tail, replicas, timeoutMs, (count) => {
-        if (count === null) reject(new NodeError("ERR_CLOSED", CLOSED));
-        else resolve(count);
-      });
+    return waits.run("ready()", wait, async (until) => {
+      while (!node.mayWrite(turn, 0)) {
+        let isTold = false;
+        const cancel = node.onWritersResumed(turn, () => {
+          isTold = true;
+          node.turn.changed();
+        });
+        try {
+          await until(() => isTold);
+        } finally {
+          cancel();
+        }
+      }
     });
   }
 
-  /** The newest sealed position of the log. */
-  get position(): Position {
-    return this.node.status().position;
-  }
-
-  status(): NodeStatus {
-    return this.node.status();
+  /**
+   * Waits until `replicas` have applied everything that was written before the call.
+   * @returns how many have, at least `replicas`
+   * @throws as every wait: see ready(). When it ends in another way, what was written stays written
+   */
+  waitForReplicas(replicas: number, wait?: Wait): Promise<number> {
+    const { node, waits } = this.parts;
+    const what = `waitForReplicas(${replicas})`;
+    return waits.run(what, wait, async (until) => {
+      countOf("replicas", replicas);
+      let answer: { readonly count: number | null } | null = null;
+      const cancel = node.waitForReplicas(node.log.tail, replicas, 0, (count) => {
+        answer = { count };
+        node.turn.changed();
+      });
+      try {
+        await until(() => answer !== null);
+      } finally {
+        cancel();
+      }
+      const { count } = answer as unknown as { readonly count: number | null };
+      if (count === null) throw new NodeError("ERR_CLOSED", `${what}: it is no primary any more`);
+      return count;
+    });
   }
 
   /**
-   * Calls `listener` whenever it happens, from now on: `link`, `resync`, `lag`, `refused`, `role`, `checkpoint`,
-   * `error`
-   * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
-   * and may use this object. What it throws, or rejects with, is
-   * logged, told as an `error` event, and changes nothing.
+   * Where all that was written so far ends: hand it to a replica's reached() to read your writes there. It
+   * is good from the call on, also before the turn of the loop ends that seals it.
    */
-  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.emitter.on(event, listener);
-    return this;
-  }
-
-  /** `listener` is not called any more. */
-  off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.emitter.off(event, listener);
-    return this;
-  }
-
-  /** Says BYE to replicas, sends what is left, closes. Closing again waits for the same end. */
-  close(): Promise<void> {
-    this.closing ??= this.end();
-    // Who awaits ready() is told.
-    this.node.turn.changed();
-    return this.closing;
-  }
-
-  private async end(): Promise<void> {
-    this.parts.housekeeping.stop();
-    await sleep(0);
-    await this.node.stop();
+  get written(): LogPosition {
+    const { node } = this.parts;
+    return { history: node.identity.history, offset: node.log.tail };
   }
 }
 

@@ -1,16 +1,17 @@
 /**
  * A replica inside your process: a copy of the primary's state that keeps itself up to date, read
  * without a network.
- * Tested in: test/unit/index.test.ts, test/unit/embed/torn.test.ts.
+ *
+ * Owns: waits and the promotion of a replica as an embedder calls them. Does not own: reads and the end
+ * (embedded-node.ts).
+ * Tested in: test/unit/index.test.ts, test/unit/embed/torn.test.ts, test/unit/embed/following.test.ts.
  */
-import type { Keyspace } from "../node/keyspace.ts";
-import { NodeError } from "../errors.ts";
-import type { DaemonNode } from "../node/node.ts";
-import type { NodeStatus } from "../node/api.ts";
-import type { NodeEventName, NodeListener } from "../node/events.ts";
+import type { LogPosition, Wait } from "../bridge/seam.ts";
+import { ArgumentError, NodeError } from "../errors.ts";
+import { cannotFollow, hasReached } from "../node/following.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
-import { type Bytes, countOf, keyOf, readValue } from "./bytes.ts";
+import { EmbeddedNode } from "./embedded-node.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
@@ -21,20 +22,16 @@ export interface ReplicaOptions extends NodeSettings, EmbeddedValues<"replica"> 
   readonly allowReset?: boolean;
 }
 
-export class Replica {
-  /** Port that replicas of this replica connect to. */
-  readonly replPort: number;
-  private readonly node: DaemonNode;
-  private readonly keys: Keyspace;
+const NEVER_SYNCED =
+  "this node never had a state, and would be an empty primary; await synced() first, or force it";
+
+export class Replica extends EmbeddedNode {
   private readonly parts: OpenNode;
   private promoted: Promise<Primary> | null = null;
-  private closing: Promise<void> | null = null;
 
   private constructor(parts: OpenNode) {
+    super(parts);
     this.parts = parts;
-    this.node = parts.node;
-    this.replPort = parts.replPort;
-    this.keys = parts.keys;
   }
 
   /**
@@ -46,81 +43,39 @@ export class Replica {
   }
 
   /**
-   * A copy of the value, or null when the key is not there or expired.
-   * @throws {HawserError} ERR_NOT_SYNCED before the first state is there: nothing is known of the key
+   * Resolves once the replica is connected and has all that its upstream had said it has.
+   * @returns where it is then
+   * @throws the signal's reason
+   * @throws {HawserError} as every wait: ERR_TIMEOUT after `timeoutMs`, ERR_CLOSED when it is closed, also
+   *   meanwhile, ERR_ARGUMENT for a wait that is none. ERR_CANNOT_FOLLOW, at once, when trying again cannot
+   *   help while both ends are as they are: another password, another version or format of records,
+   *   data of another history, an address that is no node's, a state that cannot apply what it is sent. The
+   *   replica goes on trying where that could help, and a later call may resolve
    */
-  get(key: Bytes): Buffer | null {
-    this.needState();
-    this.keys.refresh(Date.now());
-    return readValue(this.keys, keyOf(key));
+  async synced(wait?: Wait): Promise<Position> {
+    const { node, waits } = this.parts;
+    await waits.until("synced()", wait, () => node.isSynced || this.needHope());
+    return node.position;
   }
 
   /**
-   * Keys, those expired and not deleted yet included.
-   * @throws {HawserError} ERR_NOT_SYNCED before the first state is there
+   * Resolves once this replica has applied the log up to `at` (Primary.written, or a position), or one that
+   * goes on from there: then it shows what was written before.
+   * @throws as synced()
    */
-  get size(): number {
-    this.needState();
-    return this.node.store.size;
+  async reached(at: LogPosition, wait?: Wait): Promise<void> {
+    const { node, waits } = this.parts;
+    await waits.until("reached()", wait, () => {
+      checkPosition(at);
+      return hasReached(node.core, at) || this.needHope();
+    });
   }
 
-  private needState(): void {
-    if (this.node.isLoading())
-      throw new NodeError("ERR_NOT_SYNCED", "this replica has no state yet; await synced() first");
-  }
-
-  /**
-   * Resolves once the replica is connected and has all that its upstream had said it has: true. False
-   * after that time, or the replica is closed first; 0 waits for ever.
-   * @throws {HawserError} ERR_ARGUMENT when timeoutMs is no whole number from 0 on
-   */
-  async synced(timeoutMs = 0): Promise<boolean> {
-    countOf("timeoutMs", timeoutMs);
-    const { node } = this;
-    if (node.isSynced) return true;
-    const isOver = (): boolean => node.isSynced || this.closing !== null;
-    await node.until(isOver, timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs);
-    return node.isSynced;
-  }
-
-  /**
-   * Resolves once all that this replica had applied by now, what get() could show, outlives a crash of its
-   * machine; when a full sync replaces its state meanwhile, once that state does. What it had received and
-   * not applied is not in it. It says nothing of the primary's disk.
-   * @throws {HawserError} ERR_ARGUMENT without `dir`; ERR_NOT_SYNCED before the first state is there;
-   *   ERR_DISK_FULL or ERR_DISK_WRITE when the disk takes nothing, ERR_DISK_SYNC when nobody can say any
-   *   more; ERR_CLOSED when the replica is closed first
-   */
-  async durable(): Promise<void> {
-    if (this.closing !== null) throw new NodeError("ERR_CLOSED", "this replica was closed");
-    if (this.node.keepsLog) this.needState();
-    return this.node.durable();
-  }
-
-  /** What is applied: never beyond it, and equal to the primary's state there. */
-  get position(): Position {
-    return this.node.status().position;
-  }
-
-  status(): NodeStatus {
-    return this.node.status();
-  }
-
-  /**
-   * Calls `listener` whenever it happens, from now on: `state`, `synced`, `resync`, `refused`, `role`, `checkpoint`, `error`, and of its own replicas `link` and `lag`
-   * (NodeEvents). It is called at the end of a turn of the loop, never in the middle of a call of yours,
-   * and may use this object. What it throws, or rejects with, is
-   * logged, told as an `error` event, and changes nothing.
-   */
-  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.emitter.on(event, listener);
-    return this;
-  }
-
-  /** `listener` is not called any more. */
-  off<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): this {
-    this.node.emitter.off(event, listener);
-    return this;
+  /** @throws {NodeError} ERR_CANNOT_FOLLOW; else false */
+  private needHope(): false {
+    const why = cannotFollow(this.parts.node.core);
+    if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
+    return false;
   }
 
   /**
@@ -131,14 +86,16 @@ export class Replica {
    */
   promote({ force = false }: { readonly force?: boolean } = {}): Promise<Primary> {
     if (this.promoted !== null) return this.promoted;
-    if (this.closing !== null)
+    const { node, waits } = this.parts;
+    if (waits.isClosed)
       return Promise.reject(new NodeError("ERR_CLOSED", "not promoted: this replica was closed"));
     const promoted = new Promise<Primary>((resolve, reject) => {
+      if (node.isLoading() && !force) throw new NodeError("ERR_NOT_PROMOTED", NEVER_SYNCED);
       const done = (why: string | null): void => {
         if (why === null) resolve(primaryOver(this.parts));
-        else reject(new Error(`not promoted: ${why}`));
+        else reject(new NodeError("ERR_NOT_PROMOTED", why));
       };
-      const refusal = this.node.promote(force, done);
+      const refusal = node.promote(force, done);
       if (refusal !== null) done(refusal);
     });
     this.promoted = promoted;
@@ -147,22 +104,10 @@ export class Replica {
     });
     return promoted;
   }
+}
 
-  close(): Promise<void> {
-    this.closing ??= this.end();
-    // Who awaits synced() is told.
-    this.node.turn.changed();
-    return this.closing;
-  }
-
-  private async end(): Promise<void> {
-    // A promotion that is refused leaves a replica to close.
-    const primary = await this.promoted?.catch(() => null);
-    if (primary != null) {
-      await primary.close();
-      return;
-    }
-    this.parts.housekeeping.stop();
-    await this.node.stop();
-  }
+function checkPosition(at: unknown): void {
+  const { history, offset } = (at ?? {}) as Partial<Record<keyof LogPosition, unknown>>;
+  if (typeof history === "string" && Number.isSafeInteger(offset) && Number(offset) >= 0) return;
+  throw new ArgumentError("ERR_ARGUMENT", "a position is { history, offset }, as a node gave it");
 }

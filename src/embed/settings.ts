@@ -21,11 +21,7 @@ const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
   "role-from-flags": true,
 };
 
-/** Consents to open ports are not for embedders: they have one port. */
-const AS_KEYS: Spelling = {
-  name: (name) => SETTINGS.find((setting) => setting.name === name)?.key ?? name,
-  consents: false,
-};
+const AS_KEYS: Spelling = (name) => SETTINGS.find((setting) => setting.name === name)?.key ?? name;
 
 /**
  * @param given what the embedder's code wrote; `log` is not a setting, and is left to others

@@ -39,6 +39,7 @@ export class Listener {
   private readonly server: Server;
   private readonly open = new Set<NodeSocket>();
   private readonly lingering = new Lingering();
+  private isRef = true;
 
   constructor(options: ListenerOptions) {
     this.options = options;
@@ -67,6 +68,14 @@ export class Listener {
     });
   }
 
+  /** Whether the port and its connections keep the process alive; they do at first. */
+  setRef(isRef: boolean): void {
+    this.isRef = isRef;
+    for (const each of [this.server, ...this.open])
+      if (isRef) each.ref();
+      else each.unref();
+  }
+
   /** Destroys all connections that are open. */
   destroyAll(): void {
     for (const socket of this.open) socket.destroy();
@@ -84,6 +93,7 @@ export class Listener {
       return;
     }
     this.open.add(node);
+    if (!this.isRef) node.unref();
     node.on("close", () => this.open.delete(node));
     const events = this.options.accept(socket, local);
     socket.tell(events);

@@ -135,6 +135,12 @@ export class Socket {
   destroy(): void {
     this.socket.destroy();
   }
+
+  /** Whether it keeps the process alive; it does at first. */
+  setRef(isRef: boolean): void {
+    if (isRef) this.socket.ref();
+    else this.socket.unref();
+  }
 }
 
 /** A host with several numbers fails once for each, and says nothing of its own. */

@@ -16,16 +16,19 @@ export interface DurableNode {
   readonly stateGeneration: number;
   readonly diskTrouble: DiskTrouble | null;
   readonly isStopped: boolean;
-  until(holds: () => boolean, timeoutMs: number): Promise<boolean>;
 }
 
 /**
- * All that was written or applied so far is durable then. On a replica a full sync may come meanwhile: then
+ * All that was written or applied so far is durable then; `until` waits for the end of a turn at which
+ * something holds. On a replica a full sync may come meanwhile: then
  * it is that state, a later one of the upstream's.
  * @throws {DiskError} when the disk failed, or takes nothing now
  * @throws {NodeError} ERR_CLOSED when the node stops first, or another state took the place of a primary's
  */
-export async function awaitDurable(node: DurableNode): Promise<void> {
+export async function awaitDurable(
+  node: DurableNode,
+  until: (holds: () => boolean) => Promise<unknown>,
+): Promise<void> {
   const { backlog, role } = node;
   backlog.seal();
   backlog.persist();
@@ -36,11 +39,11 @@ export async function awaitDurable(node: DurableNode): Promise<void> {
   const isDone = (): boolean => !isSwapped() && backlog.durable >= next;
   const isOver = (): boolean =>
     isDone() || isSwapped() || node.diskTrouble !== null || node.isStopped;
-  await node.until(isOver, Number.POSITIVE_INFINITY);
+  await until(isOver);
   const trouble = node.diskTrouble;
   if (trouble !== null) throw new DiskError(trouble.code, trouble.message);
   if (isDone()) return;
   if (node.isStopped || role === "primary")
     throw new NodeError("ERR_CLOSED", "closed, or another state came, before it was durable");
-  await awaitDurable(node);
+  await awaitDurable(node, until);
 }

@@ -9,7 +9,6 @@ import { performance } from "node:perf_hooks";
 import type { Backlog } from "../log/backlog.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
-import { awaitDurable } from "./await-durable.ts";
 import { awaitTurn } from "./await-turn.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import { FeederServer } from "./replication-port.ts";
@@ -32,7 +31,6 @@ import { DirectoryLock } from "./disk/directory-lock.ts";
 import { NodeDisk } from "./disk/node-disk.ts";
 import { makeStartRoom } from "./disk/start-room.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
-import { ArgumentError } from "../errors.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
@@ -338,8 +336,17 @@ export class DaemonNode implements HawserNode {
     );
   }
 
+  /** Whether sockets and threads keep the process alive; they do at first, and while it stops. */
+  setRef(isRef: boolean): void {
+    this.server.setRef(isRef);
+    this.socket.setRef(isRef);
+    this.pool.setRef(isRef);
+    this.disk?.setRef(isRef);
+  }
+
   async stop(save: StopSave = "auto"): Promise<boolean> {
     this.#life = "stopped";
+    this.setRef(true);
     this.core.roles.stop();
     this.socket.close();
     // Beside the drain: replicas are fed to their end, the state changes no more.
@@ -393,12 +400,6 @@ export class DaemonNode implements HawserNode {
   /** So much is not written that writers wait. Of a disk that takes nothing they are refused. */
   private get isDiskBehind(): boolean {
     return !this.backlog.takesMore && this.diskTrouble === null;
-  }
-
-  /** @throws {ArgumentError} without a log on disk @throws as awaitDurable() */
-  async durable(): Promise<void> {
-    if (!this.keepsLog) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
-    await awaitDurable(this);
   }
 
   relieveMemory(overBytes: number): number {

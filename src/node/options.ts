@@ -206,17 +206,12 @@ function replPortOf(port: number, given: number): number {
 }
 
 /** How messages call settings: as who gave them does. */
-export interface Spelling {
-  readonly name: (name: SettingName) => string;
-  /** Settings that allow what is refused, after "; set both": they cannot be given by everybody. */
-  readonly consents: boolean;
-}
+export type Spelling = (name: SettingName) => string;
 
-const AS_FLAGS: Spelling = { name: (name) => `--${name}`, consents: true };
+const AS_FLAGS: Spelling = (name) => `--${name}`;
 
 /** What settings must be together. @throws {UsageError} */
-export function check(options: NodeOptions, spelling: Spelling): void {
-  const { name } = spelling;
+export function check(options: NodeOptions, name: Spelling): void {
   if (options.command === "replica" && options.of === null) {
     throw new UsageError(`${name("of")}: needed, the HOST:PORT of the node to follow`);
   }
@@ -232,8 +227,9 @@ export function check(options: NodeOptions, spelling: Spelling): void {
   if (options.replPassword === "" && !options.replOpen) missing.push("repl-password");
   if (missing.length > 0) {
     const set = missing.map(name).join(" and ");
-    const allow = spelling.consents ? `, or ${name("insecure")} to allow it` : "";
-    throw new UsageError(`${name("bind")} ${options.bind} is not loopback: set ${set}${allow}`);
+    throw new UsageError(
+      `${name("bind")} ${options.bind} is not loopback: set ${set}, or ${name("insecure")} to allow it`,
+    );
   }
 }
 

@@ -68,6 +68,10 @@ export class FeederServer {
     return this.listener.listen({ host, port });
   }
 
+  setRef(isRef: boolean): void {
+    this.listener.setRef(isRef);
+  }
+
   /**
    * Waits up to `drainMs` for replicas to say that they have the log, says BYE, closes everything.
    * Resolves with the connected replicas that lack something.

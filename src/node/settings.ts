@@ -95,6 +95,7 @@ const TABLE = {
     kind: "switch",
     fallback: "false",
     of: "both",
+    embedded: "both",
     help: "allow listening beyond loopback without passwords",
   },
   "announce-host": {
@@ -290,6 +291,7 @@ const TABLE = {
     range: "0 to 1048576gb",
     of: "both",
     live: true,
+    embedded: "both",
     help: "refuse growing writes above this; 0 is unlimited",
   },
   maxclients: {

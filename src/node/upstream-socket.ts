@@ -9,10 +9,12 @@
  * (session.ts), what a client port says (target-probe.ts).
  */
 import { performance } from "node:perf_hooks";
+import { wordsOf } from "../errors.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import { dial } from "../net/dial.ts";
 import type { Socket } from "../net/socket.ts";
 import type { SessionShell, SocketUser } from "../replica/deps.ts";
+import type { Lasting } from "../replica/session-state.ts";
 import { answererOf, OPENING } from "../wire/opening.ts";
 
 const TICK_MS = 100;
@@ -21,9 +23,15 @@ const CONNECT_MS = 5_000;
 /** The longest answer of a client port that is looked at. */
 const ANSWER_BYTES_MAX = 4096;
 
+/** What answers can never be followed, as long as it is there. */
+export class WrongTarget extends Error {}
+
 /** How a client port's answer to the opening is read. */
 export interface TargetProbe {
-  /** Null while `answer` is incomplete; throws an Error for people when it names no replication port. */
+  /**
+   * Null while `answer` is incomplete; throws an Error for people when it names no replication port, a
+   * WrongTarget when that will not pass by itself.
+   */
   read(answer: Buffer, target: Address): Address | null;
 }
 
@@ -42,6 +50,7 @@ export class SessionSocket implements SessionShell {
   private socket: Socket | null = null;
   private timer: NodeJS.Timeout | null = null;
   private stepWanted = false;
+  private isRef = true;
   /** For all reads of all connections; the decoder copies what it keeps. */
   private readonly readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   private readonly nextTarget: () => Address;
@@ -59,6 +68,12 @@ export class SessionSocket implements SessionShell {
   attach(session: SocketUser): void {
     this.session = session;
     this.timer = setInterval(() => session.tick(performance.now()), TICK_MS).unref();
+  }
+
+  /** Whether its connections keep the process alive; they do at first. */
+  setRef(isRef: boolean): void {
+    this.isRef = isRef;
+    this.socket?.setRef(isRef);
   }
 
   /** Stops the clock; the session was stopped before. */
@@ -90,6 +105,7 @@ export class SessionSocket implements SessionShell {
         this.fail(attempt, failure || "the connection ended", performance.now());
       },
     });
+    if (!this.isRef) this.socket.setRef(false);
   }
 
   private onRead(attempt: Attempt, bytes: Buffer, length: number): void {
@@ -114,22 +130,30 @@ export class SessionSocket implements SessionShell {
     try {
       const found = this.probe.read(answer, target);
       if (found === null && answer.length <= ANSWER_BYTES_MAX) return;
-      if (found === null) throw new Error("it answers without end");
+      if (found === null) throw new WrongTarget("it answers without end");
       // Why only once: two ports that name each other would be dialled for ever.
       if (target !== asked)
-        throw new Error(`${formatAddress(asked)} names it as its replication port, and it is none`);
+        throw new WrongTarget(
+          `${formatAddress(asked)} names it as its replication port, and it is none`,
+        );
       this.known.set(formatAddress(asked), found);
       this.destroy();
       this.open(asked, found);
     } catch (error) {
-      this.fail(attempt, error instanceof Error ? error.message : String(error), nowMs);
+      const lasting = error instanceof WrongTarget ? "standing" : "passing";
+      this.fail(attempt, wordsOf(error), nowMs, lasting);
     }
   }
 
   /** The address that was dialled may have been another node's once: it is asked again next time. */
-  private fail({ asked, target }: Attempt, why: string, nowMs: number): void {
+  private fail(
+    { asked, target }: Attempt,
+    why: string,
+    nowMs: number,
+    lasting: Lasting = "passing",
+  ): void {
     this.known.delete(formatAddress(asked));
-    this.session?.onClosed(`${formatAddress(target)}: ${why}`, nowMs);
+    this.session?.onClosed(`${formatAddress(target)}: ${why}`, nowMs, lasting);
   }
 
   /** Nothing that happens on the connection is told any more. */

@@ -7,6 +7,7 @@ import type { LogName } from "../log/history.ts";
 import type { Format, Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
+import type { Lasting } from "./session-state.ts";
 import type { StateTarget } from "../store/state.ts";
 
 /** The log, as a session fills it; log/backlog.ts satisfies it. */
@@ -80,8 +81,8 @@ export interface ReplicaNode extends LogName {
 export interface SocketUser {
   onConnected(nowMs: number): void;
   onBytes(bytes: Buffer, from: number, to: number, nowMs: number): void;
-  /** The connection ended, or dialling failed. */
-  onClosed(detail: string, nowMs: number): void;
+  /** The connection ended, or dialling failed; "passing" unless it is said. */
+  onClosed(detail: string, nowMs: number, lasting?: Lasting): void;
   /** End of a turn with input. @returns true when there is more to do at once */
   step(nowMs: number): boolean;
   /** About ten times a second. */

@@ -20,6 +20,7 @@ import { hmacProof, proofMatches } from "../wire/proof.ts";
 import type { ReceivingLog, ReplicaNode } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
+import type { Lasting } from "./session-state.ts";
 
 /** What the replica holds. */
 export interface Claim {
@@ -97,7 +98,7 @@ function relatedTo(node: ReplicaNode, welcome: Welcome): boolean {
   return theirs.has(node.history) || node.lineage.some((entry) => theirs.has(entry.history));
 }
 
-/** Why this welcome is not acceptable, or null. `forGood`: trying again cannot help. */
+/** Why this welcome is not acceptable, and how long that lasts; or null. */
 export function judgeWelcome(
   node: ReplicaNode,
   options: SessionOptions,
@@ -105,33 +106,36 @@ export function judgeWelcome(
   feederNonce: string,
   ownNonce: string,
   torn: boolean,
-): { readonly why: string; readonly forGood: boolean } | null {
+): { readonly why: string; readonly lasting: Lasting } | null {
   if (options.replPassword !== "") {
     const proof = hmacProof(options.replPassword, "feeder", feederNonce, ownNonce);
     if (!proofMatches(proof, welcome.proof))
-      return { why: "the upstream did not prove that it knows the password", forGood: false };
+      return { why: "the upstream did not prove that it knows the password", lasting: "standing" };
   }
   if (welcome.path.includes(node.nodeId))
-    return { why: "the upstream follows this node: a cycle", forGood: false };
+    return { why: "the upstream follows this node: a cycle", lasting: "passing" };
   const { decision, position } = welcome;
   if (node.continuesOnly && decision !== "continue")
     return {
       why: `the upstream at ${position.offset} would not go on where this log ends (${decision}), and nothing else of it is taken`,
-      forGood: true,
+      lasting: "for_good",
     };
   const streams = isStream(welcome);
   if (streams && torn)
-    return { why: "the upstream would go on from a state that is inside a batch", forGood: false };
+    return {
+      why: "the upstream would go on from a state that is inside a batch",
+      lasting: "passing",
+    };
   if (streams) return null;
   if (node.hasData() && node.consent(welcome.nodeId) === "none" && !relatedTo(node, welcome))
     return {
       why: "the upstream offers an unrelated state and we hold data; --allow-reset or REPLICAOF would discard it",
-      forGood: false,
+      lasting: "standing",
     };
   if (options.onDivergence === "refuse" && OWN_WAY.has(welcome.decision))
     return {
       why: `our log went ${welcome.discardBytes} bytes another way (${welcome.decision}); --on-divergence refuse`,
-      forGood: true,
+      lasting: "for_good",
     };
   return null;
 }

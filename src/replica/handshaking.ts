@@ -60,7 +60,7 @@ export class Handshaking {
     this.feederNonce = greeting.nonce;
     const refusal = handshake.judgeGreeting(deps.options.replPassword, greeting);
     if (refusal !== null) {
-      life.turnDown(refusal, false);
+      life.turnDown(refusal, "standing");
       return;
     }
     const { receivedChain, shipWanted } = parts.streaming;
@@ -77,7 +77,7 @@ export class Handshaking {
     const { node, options } = deps;
     const refusal = handshake.judgeWelcome(node, options, welcome, feederNonce, state.nonce, torn);
     if (refusal !== null) {
-      life.refuse(refusal.why, refusal.forGood);
+      life.refuse(refusal.why, refusal.lasting);
       return;
     }
     this.welcome = welcome;
@@ -116,6 +116,7 @@ export class Handshaking {
     const longestMs = handshake.longestRetryMs(deps.options);
     parts.backoff.atLeastMs = Math.min(reject.retryAfterMs, longestMs);
     if (handshake.isVerdict(reject)) deps.node.onRefused();
-    life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs);
+    const lasting = handshake.isVerdict(reject) ? "standing" : "passing";
+    life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs, lasting);
   }
 }

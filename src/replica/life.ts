@@ -8,7 +8,7 @@ import type { Decoder } from "../wire/decoder.ts";
 import type * as m from "../wire/messages.ts";
 import type { StateCalls } from "./calls.ts";
 import type { SessionDeps } from "./deps.ts";
-import type { SessionState } from "./session-state.ts";
+import type { Lasting, SessionState } from "./session-state.ts";
 
 export interface SessionLife {
   readonly deps: SessionDeps;
@@ -38,9 +38,9 @@ export interface SessionLife {
   /** Something got on: the next delay is short. */
   gotOn(): void;
   /** The connection ends, and is tried again after a delay. */
-  fail(why: string, nowMs: number): void;
-  /** The upstream is not acceptable, and is told why. `forGood`: trying again cannot help. */
-  turnDown(why: string, forGood: boolean): void;
+  fail(why: string, nowMs: number, lasting?: Lasting): void;
+  /** The upstream is not acceptable, and is told why. */
+  turnDown(why: string, lasting: Lasting): void;
   /** The same, of what it has: consent, if any, was for this. */
-  refuse(why: string, forGood: boolean): void;
+  refuse(why: string, lasting: Lasting): void;
 }

@@ -118,7 +118,7 @@ export class Restoring {
     if (refusal === null) this.swap(restore, end);
     else {
       this.restorer.drop();
-      this.life.refuse(refusal, false);
+      this.life.refuse(refusal, "standing");
     }
   }
 

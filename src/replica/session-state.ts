@@ -14,6 +14,13 @@
  * With a state that answers later END leads to swapping, and its last answer from there to streaming. A
  * swap that began before a stop goes on; a start meanwhile is retrying until it is over.
  *
+ * How long what ended a connection lasts (Lasting):
+ *
+ *   passing    retrying: a cut, an upstream that is away, has no place, or no state yet
+ *   standing   retrying all the same, as either end may be restarted with other settings: the password,
+ *              versions and formats, data of another history, an address of something else
+ *   for_good   stopped: a record that this state cannot apply, a log that may not go the upstream's way
+ *
  * Owns: the union and its legal moves. Does not own: what is done in them (session.ts).
  * Tested in: test/unit/docs/tables.test.ts, test/unit/replica/session.test.ts.
  */
@@ -31,6 +38,9 @@ export type SessionState =
   | { readonly kind: "streaming" }
   | { readonly kind: "retrying"; readonly atMs: number }
   | { readonly kind: "stopped"; readonly why: string };
+
+/** How long what ended a connection lasts: by itself, while both ends are as they are, for good. */
+export type Lasting = "passing" | "standing" | "for_good";
 
 export const SESSION_MOVES: Readonly<
   Record<SessionState["kind"], readonly SessionState["kind"][]>

@@ -35,7 +35,7 @@ import type { Restore } from "./restore.ts";
 import { Restorer } from "./restorer.ts";
 import { Restoring } from "./restoring.ts";
 import { RootView } from "./root-view.ts";
-import { assertSessionMove, type SessionState } from "./session-state.ts";
+import { assertSessionMove, type Lasting, type SessionState } from "./session-state.ts";
 import { SessionSink } from "./sink.ts";
 import { Streaming } from "./streaming.ts";
 
@@ -45,6 +45,8 @@ export class Session implements SessionLife {
   readonly options: SessionOptions;
   /** Why the newest connection ended, "" while all is well. */
   lastError = "";
+  /** Why no attempt can get on while both ends are as they were at the newest one; "" when one may. */
+  verdict = "";
   /** When anything was last received, -1 for never. */
   lastReceivedMs = -1;
   /** Since when there is no standing connection, -1 while there is one. */
@@ -129,6 +131,7 @@ export class Session implements SessionLife {
     this.root.forget();
     this.backoff.reset();
     this.lastError = "";
+    this.verdict = "";
     this.lastReceivedMs = -1;
     this.streaming.start(isSame);
     if (this.restorer.isCommitting) {
@@ -212,9 +215,9 @@ export class Session implements SessionLife {
   }
 
   /** The connection ended, or dialling failed. */
-  onClosed(detail: string, nowMs: number): void {
+  onClosed(detail: string, nowMs: number, lasting: Lasting = "passing"): void {
     if (this.state.kind === "stopped" || this.state.kind === "retrying") return;
-    this.fail(detail, nowMs);
+    this.fail(detail, nowMs, lasting);
   }
 
   /**
@@ -267,6 +270,7 @@ export class Session implements SessionLife {
   onWelcomed(): void {
     this.downSinceMs = -1;
     this.lastError = "";
+    this.verdict = "";
   }
 
   // --- what it is told -------------------------------------------------------------------------
@@ -395,7 +399,7 @@ export class Session implements SessionLife {
   private onFault(error: unknown, nowMs: number): void {
     if (!(error instanceof HawserError)) throw error;
     if (error instanceof WireError) this.streaming.onWireFault(error);
-    if (error.remedy === "stop") this.refuse(error.message, true);
+    if (error.remedy === "stop") this.refuse(error.message, "for_good");
     else {
       if (error.remedy === "resync" || !this.mayFail) this.restorer.drop();
       // Why asked again: a state that could not give it up has stopped the session.
@@ -411,12 +415,12 @@ export class Session implements SessionLife {
     return kind !== "stopped" && kind !== "retrying";
   }
 
-  refuse(why: string, forGood: boolean): void {
+  refuse(why: string, lasting: Lasting): void {
     this.deps.node.onRefused();
-    this.turnDown(why, forGood);
+    this.turnDown(why, lasting);
   }
 
-  turnDown(why: string, forGood: boolean): void {
+  turnDown(why: string, lasting: Lasting): void {
     this.deps.journal("error", "upstream_refused", { why });
     this.deps.counters.bump("upstream_refused");
     // Why said: the operator of the other end sees why its replica goes, too.
@@ -424,18 +428,19 @@ export class Session implements SessionLife {
       this.say({ type: "bye", code: "protocol", message: why });
       this.shell.end();
     }
-    if (forGood) {
+    if (lasting === "for_good") {
       this.lastError = printable(why);
       this.leaveConnection(this.nowMs);
       this.stop(why, this.nowMs);
-    } else this.fail(why, this.nowMs);
+    } else this.fail(why, this.nowMs, lasting);
   }
 
-  fail(why: string, nowMs: number): void {
+  fail(why: string, nowMs: number, lasting: Lasting = "passing"): void {
     this.shell.destroy();
     this.leaveConnection(nowMs);
     // Why made printable here: it goes to INFO, status and the log, and a peer wrote some of it.
     this.lastError = printable(why);
+    this.verdict = lasting === "passing" ? "" : this.lastError;
     const delayMs = this.backoff.delay();
     this.move({ kind: "retrying", atMs: nowMs + delayMs });
     this.deps.counters.bump("upstream_disconnects");

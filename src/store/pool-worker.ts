@@ -5,7 +5,7 @@
  *   idle --job--> busy --done | digested | stopped | failed--> idle
  *                   +---- crash (error, exit), no thread -----> no thread; idle at the next job
  *
- * An idle thread does not keep the process alive.
+ * An idle thread does not keep the process alive, a busy one unless setRef() said otherwise.
  * Owns: the thread, sending segments in slices. Does not own: which job comes next (pool.ts).
  * Tested in: test/unit/store/pool.test.ts.
  */
@@ -35,6 +35,7 @@ export class PoolWorker {
   readonly #idle: () => void;
   #thread: Worker | null = null;
   #job: PoolJob | null = null;
+  #isRef = true;
 
   /** `idle` is called when it can take another job. */
   constructor(url: URL | string, idle: () => void) {
@@ -52,7 +53,8 @@ export class PoolWorker {
     let thread: Worker;
     try {
       thread = this.#thread ?? this.#spawn();
-      thread.ref();
+      if (this.#isRef) thread.ref();
+      else thread.unref();
       const message = job.message();
       thread.postMessage(message satisfies ToWorker);
     } catch (error) {
@@ -62,6 +64,14 @@ export class PoolWorker {
       return;
     }
     this.#sendSegments(thread, job, 0);
+  }
+
+  /** Whether a job keeps the process alive. */
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    if (this.#job === null) return;
+    if (isRef) this.#thread?.ref();
+    else this.#thread?.unref();
   }
 
   #fail(job: PoolJob, reason: string): void {

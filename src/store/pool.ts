@@ -102,6 +102,12 @@ export class SerializerPool implements ReaderHome {
     });
   }
 
+  /** Whether a job keeps the process alive; it does at first. */
+  setRef(isRef: boolean): void {
+    for (const { workers } of [this.#ships, this.#digests])
+      for (const worker of workers) worker.setRef(isRef);
+  }
+
   /** Ends all jobs and threads. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -38,8 +38,8 @@ export class Room {
   }
 
   /** Wants a slot for one SET. */
-  want(keyBytes: number, valueBytes: number): void {
-    const index = classOf(recordBytes(keyBytes, valueBytes, 0));
+  want(keyBytes: number, valueBytes: number, expireAt = 0): void {
+    const index = classOf(recordBytes(keyBytes, valueBytes, expireAt));
     this.#keys++;
     if (index < this.#slots.length) this.#slots[index]!++;
     else this.#large.push(classBytes(index));

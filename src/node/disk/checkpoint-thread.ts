@@ -52,6 +52,11 @@ export class CheckpointThread implements CheckpointFile {
     return this.#ended;
   }
 
+  setRef(isRef: boolean): void {
+    if (isRef) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
   put(frames: readonly ChunkFrame[]): void {
     const memory = frames[0]!.bytes.buffer;
     assert(memory instanceof SharedArrayBuffer, "chunks lie in shared memory");

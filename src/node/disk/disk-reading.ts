@@ -58,6 +58,10 @@ export class DiskReading {
     this.#store.keepFor({ keepBytes, reading });
   }
 
+  setRef(isRef: boolean): void {
+    this.#reader.setRef(isRef);
+  }
+
   stop(): Promise<void> {
     return this.#reader.stop();
   }

@@ -22,6 +22,7 @@ export class LogReaderThread {
   readonly #options: LogReaderOptions;
   #worker: Worker | null = null;
   #isStopping = false;
+  #isRef = true;
   /** What it has to know first: the log's files, and which of them are dropped. */
   #untold: ToStoredLog[] = [];
 
@@ -32,6 +33,12 @@ export class LogReaderThread {
       later: setImmediate,
       post: (message) => this.#post(message),
     });
+  }
+
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    if (isRef) this.#worker?.ref();
+    else this.#worker?.unref();
   }
 
   /** Resolves when the thread has ended; what was asked is answered "gone". */
@@ -55,6 +62,7 @@ export class LogReaderThread {
   #start(question: ToStoredLog): void {
     const worker = new Worker(workerUrl("log-reader-worker", import.meta.url));
     this.#worker = worker;
+    if (!this.#isRef) worker.unref();
     worker.on("message", (message: FromStoredLog) => {
       this.reads.hear(message);
     });

@@ -70,6 +70,11 @@ export class LogThread implements DiskPort {
     if (this.words.isAsleep) this.words.wake();
   }
 
+  setRef(isRef: boolean): void {
+    if (isRef) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
   /** The words are looked at no more. */
   close(): void {
     this.#isOver = true;

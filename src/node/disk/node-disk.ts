@@ -30,6 +30,7 @@ import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
+import { CheckpointThread } from "./checkpoint-thread.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
@@ -84,6 +85,8 @@ export class NodeDisk {
   #onFree: () => void = () => undefined;
   #isStopped = false;
   #policy: FsyncPolicy;
+  #isRef = true;
+  #checkpoint: CheckpointThread | null = null;
   #found: FoundLog | null = null;
   #missing: Missing | null = null;
 
@@ -122,6 +125,14 @@ export class NodeDisk {
     if (policy === this.#policy) return;
     this.#policy = policy;
     this.store.setPolicy(policy);
+  }
+
+  /** Whether its threads keep the process alive; they do at first. */
+  setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    this.#thread?.setRef(isRef);
+    this.#checkpoint?.setRef(isRef);
+    this.#reading.setRef(isRef);
   }
 
   /** How it stands with the log. */
@@ -356,6 +367,7 @@ export class NodeDisk {
     const { position } = core;
     const name = this.#name();
     thread.start({ manifest, number, position, name, fileBytes: FILE_BYTES, policy });
+    thread.setRef(this.#isRef);
     const folder = this.#tree.folder(generationName(manifest.generation));
     const oldest = oldestLog(folder, manifest, number, position.offset);
     store.begin(thread, position.offset, this.#reading.back(manifest.directoryId, oldest));
@@ -368,7 +380,16 @@ export class NodeDisk {
   #makeCheckpoints(core: NodeCore, manifest: Manifest, since: number): void {
     const pathOf = (generation: number): string =>
       join(this.#options.dir, generationName(generation));
-    const disk = new StoreCheckpoints(this.store, pathOf, () => this.reviewKept());
+    const disk = new StoreCheckpoints(
+      this.store,
+      pathOf,
+      () => this.reviewKept(),
+      (data, events) => {
+        this.#checkpoint = new CheckpointThread(data, events);
+        this.#checkpoint.setRef(this.#isRef);
+        return this.#checkpoint;
+      },
+    );
     const newest = manifest.checkpoints[0] ?? null;
     this.reviewKept();
     core.makeCheckpointer(disk, this.#options.checkpointRate, newest, since).start();

@@ -6,7 +6,7 @@
  */
 import type { Args } from "../args.ts";
 import type { Call } from "../context.ts";
-import { matchesGlob } from "../glob.ts";
+import { matchesGlob } from "../../node/glob.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { COMMAND_DOCS } from "./command-docs.ts";
 import { ERR, NAME_BYTES_MAX, NO_KEYS, row, type Command } from "./command.ts";

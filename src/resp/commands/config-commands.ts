@@ -16,7 +16,7 @@ import {
 } from "../../node/setting-text.ts";
 import { SETTINGS, type Setting, type SettingName } from "../../node/settings.ts";
 import type { Call, PortContext } from "../context.ts";
-import { matchesGlob } from "../glob.ts";
+import { matchesGlob } from "../../node/glob.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { replyHelp } from "./help-reply.ts";
 

@@ -7,7 +7,7 @@
  */
 import { LIMITS } from "../../limits.ts";
 import type { Call } from "../context.ts";
-import { matchesGlob } from "../glob.ts";
+import { matchesGlob } from "../../node/glob.ts";
 import { readInteger } from "../numbers.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { KeyList } from "./key-list.ts";

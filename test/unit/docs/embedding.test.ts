@@ -15,7 +15,7 @@ async function run(text: string, places: Readonly<Record<string, string>>): Prom
   // What is not in it any more would be left as it is, and written into the working directory.
   for (const place of Object.keys(places)) expect(text).toContain(place);
   const printed: string[] = [];
-  const console = { log: (line: string) => printed.push(line) };
+  const console = { log: (...words: unknown[]) => printed.push(words.join(" ")) };
   const moved = Object.entries(places).reduce((code, [from, to]) => code.replace(from, to), text);
   // eslint-disable-next-line @typescript-eslint/no-implied-eval
   const example = new Function(
@@ -31,8 +31,8 @@ async function run(text: string, places: Readonly<Record<string, string>>): Prom
 test("embedding: the first example counts on, run after run; the second reads it from a primary", async () => {
   const base = mkdtempSync(join(tmpdir(), "hawser-embedding-"));
   try {
-    expect(BLOCKS).toHaveLength(2);
-    const [first, second] = BLOCKS as [string, string];
+    expect(BLOCKS).toHaveLength(3);
+    const [first, second] = BLOCKS as [string, string, string];
     const places = { "./data": join(base, "data") };
     expect(await run(first, places)).toEqual(["visit 1"]);
     expect(await run(first, places)).toEqual(["visit 2"]);
@@ -45,4 +45,9 @@ test("embedding: the first example counts on, run after run; the second reads it
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
+});
+
+test("embedding: the third example shows keys and values", async () => {
+  const printed = await run(BLOCKS[2]!, {});
+  expect(printed.sort()).toEqual(["session:1 anna true", "session:2 carl true"]);
 });

@@ -31,7 +31,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/conformance/crash-child.ts": "a state that never yields does not hide the process's end",
   "src/node/node.ts":
     "seeding asks its sources again after a second: other nodes, which tell nobody",
-  "src/embed/primary.ts": "close() lets the turn of the last write end",
+  "src/embed/open.ts": "close() lets the turn of the last write end",
+  "src/embed/key-reader.ts": "a walk over keys lets others have a turn after each slice",
   // What nobody tells of.
   "src/daemon/verify.ts": "another node's offset, asked over the client port",
   "src/daemon/process-end.ts": "Node does not say when its pool of threads is idle",

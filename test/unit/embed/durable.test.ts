@@ -14,7 +14,7 @@ test("what durable() has answered for is there again, and close() leaves the res
     first.set("a", "1");
     await first.durable();
     const { position } = first;
-    expect(first["node"].backlog.durable).toBe(position.offset);
+    expect(first["parts"].node.backlog.durable).toBe(position.offset);
     first.set("b", "2");
     await first.close();
     await expect(first.durable()).rejects.toMatchObject({ code: "ERR_CLOSED" });
@@ -69,12 +69,12 @@ test("a replica: what it has applied is durable here, also when a full sync has 
     await replica.synced();
     // Its generation counts with its first checkpoint.
     await replica.durable();
-    expect(replica["node"].backlog.durable).toBeGreaterThanOrEqual(replica.position.offset);
+    expect(replica["parts"].node.backlog.durable).toBeGreaterThanOrEqual(replica.position.offset);
     primary.set("b", "2");
-    expect(await primary.waitForReplicas(1, 10_000)).toBe(1);
+    expect(await primary.waitForReplicas(1, { timeoutMs: 10_000 })).toBe(1);
     const { offset } = replica.position;
     await replica.durable();
-    expect(replica["node"].backlog.durable).toBeGreaterThanOrEqual(offset);
+    expect(replica["parts"].node.backlog.durable).toBeGreaterThanOrEqual(offset);
     await primary.close();
     await replica.close();
     await expect(replica.durable()).rejects.toMatchObject({ code: "ERR_CLOSED" });

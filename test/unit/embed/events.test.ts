@@ -96,7 +96,7 @@ test("a promotion => role; a listener may write in it", async () => {
   promoted.on("link", ({ change }) => promoted.set("seen", change));
   const second = keep(await Replica.open({ of: `127.0.0.1:${promoted.replPort}` }));
   await second.synced();
-  expect(await promoted.waitForReplicas(1, 10_000)).toBe(1);
+  expect(await promoted.waitForReplicas(1, { timeoutMs: 10_000 })).toBe(1);
   expect(String(second.get("seen"))).toBe("attached");
 });
 
@@ -113,7 +113,7 @@ test("a listener that throws => logged and told as an error; others are told, th
   });
   const failed = next(primary, "error");
   const replica = keep(await Replica.open({ of: `127.0.0.1:${primary.replPort}` }));
-  expect(await replica.synced(10_000)).toBe(true);
+  await replica.synced({ timeoutMs: 10_000 });
   const { what, why } = await failed;
   expect(what).toBe("listener of link");
   expect(why).toContain("of mine");
@@ -135,7 +135,7 @@ test("a listener that rejects => logged and told as one that throws", async () =
   });
   const failed = next(primary, "error");
   const replica = keep(await Replica.open({ of: `127.0.0.1:${primary.replPort}` }));
-  expect(await replica.synced(10_000)).toBe(true);
+  await replica.synced({ timeoutMs: 10_000 });
   expect(await failed).toMatchObject({ what: "listener of link" });
   expect(lines.join("")).toContain("of mine, later");
 });

@@ -1,7 +1,7 @@
 /** Patterns of KEYS and SCAN. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { matchesGlob } from "../../../src/resp/glob.ts";
+import { matchesGlob } from "../../../src/node/glob.ts";
 
 describe("glob", () => {
   test.each([
