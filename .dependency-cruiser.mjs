@@ -28,7 +28,7 @@ const AND_FILES = {
 };
 
 const layers = Object.entries(MAY_IMPORT).map(([folder, others]) => {
-  const files = ["errors", "limits", "worker-url", ...(AND_FILES[folder] ?? [])];
+  const files = ["errors", "limits", "threads", "version", ...(AND_FILES[folder] ?? [])];
   return {
     name: `layer-${folder}`,
     comment: `src/${folder} may import ${[...files, ...others].join(", ")}`,

@@ -1,10 +1,13 @@
-// Compiles src/ to dist/ and marks the command line entry executable. Stale output is removed.
+// Makes dist/ of src/: compiled files, the command line entry executable, the code of worker threads as a
+// text for bundles, and what require() finds. Stale output is removed.
 // What did not change is not compiled again: every run of the tests begins here. What tsc remembers
 // for that lies in dist/ itself, so that removing dist/ makes all of it anew.
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeCommonJs } from "./build/commonjs.mjs";
+import { writeWorkerSource } from "./build/worker-source.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -22,10 +25,14 @@ execFileSync(
   { stdio: "inherit", cwd: root },
 );
 
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+writeWorkerSource(root);
+const made = new Set([memory, ...writeCommonJs(root, manifest)]);
+
 for (const name of existsSync(dist) ? readdirSync(dist, { recursive: true }) : []) {
   const path = join(dist, String(name));
-  if (name === memory || statSync(path).isDirectory()) continue;
-  const source = join(src, String(name).replace(/(\.d\.ts|\.js|\.js\.map|\.d\.ts\.map)$/, ".ts"));
+  if (made.has(String(name)) || statSync(path).isDirectory()) continue;
+  const source = join(src, String(name).replace(/(\.d\.ts|\.js)$/, ".ts"));
   if (!existsSync(source)) rmSync(path);
 }
 const entry = join(dist, "daemon/main.js");

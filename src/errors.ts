@@ -42,7 +42,8 @@ export type NodeErrorCode =
   | "ERR_CANNOT_FOLLOW"
   | "ERR_NOT_PROMOTED"
   | "ERR_MAXMEMORY"
-  | "ERR_NOT_INTEGER";
+  | "ERR_NOT_INTEGER"
+  | "ERR_WORKER";
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -86,6 +87,7 @@ export const ERRORS: Readonly<
     meaning: "memory is at maxmemory, and the state may not grow",
   },
   ERR_NOT_INTEGER: { remedy: "refuse", meaning: "a value, or a sum, is no whole number" },
+  ERR_WORKER: { remedy: "stop", meaning: "there is no code for worker threads, or another one" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },

@@ -31,7 +31,7 @@ import { ProgressTerminal } from "./progress.ts";
 import { runRestore } from "./restore.ts";
 import { runStatus } from "./status.ts";
 import { runVerify } from "./verify.ts";
-import { VERSION } from "../node/version.ts";
+import { VERSION } from "../version.ts";
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 /** Longest wait for a clean stop, beside its checkpoint; then the process ends anyway. */

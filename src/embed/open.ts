@@ -17,6 +17,7 @@ import { shown } from "./bytes.ts";
 import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 import { Waits } from "./waits.ts";
+import { codeUrl, ownThreads, type Threads, threadsAt } from "../threads.ts";
 
 /**
  * What both a primary and a replica take. Sizes in bytes, times in ms. Names and types are those of the
@@ -50,6 +51,12 @@ export interface NodeSettings extends EmbeddedValues<"primary"> {
   readonly log?: (line: string) => void;
   readonly logLevel?: LogLevel;
   readonly logFormat?: LogFormat;
+  /**
+   * Code of worker threads: an absolute path, or a file: or data: URL, of `hawser/worker` of the same
+   * version, bundled into one file. By default it is the file that was installed, or a text that bundles
+   * have within. What is named here is tried at open().
+   */
+  readonly workerUrl?: URL | string;
 }
 
 /** A started node and what an embedder's process has beside it. */
@@ -66,6 +73,7 @@ export interface OpenNode {
 /**
  * Builds and starts a node.
  * @throws {UsageError} naming a wrong value and what is allowed; the system's error when the port is taken
+ * @throws {NodeError} ERR_WORKER when there is no code for worker threads
  */
 export async function openNode(
   command: "primary" | "replica",
@@ -84,7 +92,7 @@ export async function openNode(
       sink: settings.log === undefined ? () => undefined : apart(settings.log),
     }),
   );
-  const node = createNode(options, logger);
+  const node = createNode(options, logger, await threadsFor(settings.workerUrl));
   let replPort: number;
   try {
     await node.open();
@@ -111,6 +119,17 @@ async function endNode(node: DaemonNode, housekeeping: Housekeeping): Promise<vo
   // What was written in this turn is sealed at its end.
   await nextTurn();
   await node.stop();
+}
+
+/** @throws {UsageError} for what names no file @throws {NodeError} ERR_WORKER */
+async function threadsFor(given: unknown): Promise<Threads> {
+  if (given === undefined) return ownThreads();
+  const isText = typeof given === "string";
+  const url = isText || given instanceof URL ? codeUrl(given) : null;
+  if (url !== null) return threadsAt(url);
+  throw new UsageError(
+    `workerUrl: ${isText ? `"${given}"` : shown(given)} is not allowed; expected an absolute path, or a file: or data: URL`,
+  );
 }
 
 /** What the embedder's function throws is the embedder's: never in the middle of a step of the node. */

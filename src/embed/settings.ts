@@ -22,9 +22,11 @@ const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
 };
 
 const AS_KEYS: Spelling = (name) => SETTINGS.find((setting) => setting.name === name)?.key ?? name;
+/** Options that are no settings of a node (open.ts). */
+const OTHERS: readonly string[] = ["log", "workerUrl"];
 
 /**
- * @param given what the embedder's code wrote; `log` is not a setting, and is left to others
+ * @param given what the embedder's code wrote; OTHERS are left to others
  * @throws {UsageError} naming an unknown or wrong option, and what is allowed
  */
 export function readEmbedded(command: "primary" | "replica", given: object): NodeOptions {
@@ -33,10 +35,10 @@ export function readEmbedded(command: "primary" | "replica", given: object): Nod
   );
   const values = new Map<Setting, SettingValue>();
   for (const [key, value] of Object.entries(given) as [string, unknown][]) {
-    if (key === "log" || value === undefined) continue;
+    if (OTHERS.includes(key) || value === undefined) continue;
     const setting = allowed.find((candidate) => candidate.key === key);
     if (setting === undefined) {
-      const keys = [...allowed.map((each) => each.key), "log"];
+      const keys = [...allowed.map((each) => each.key), ...OTHERS];
       const meant = didYouMean(key, keys);
       throw new UsageError(`unknown option ${key}${meant}; allowed: ${keys.join(" ")}`);
     }

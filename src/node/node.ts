@@ -22,6 +22,7 @@ import type { Session } from "../replica/session.ts";
 import { ArenaState } from "../store/arena-state.ts";
 import { SerializerPool } from "../store/pool.ts";
 import { Store } from "../store/store.ts";
+import { ownThreads, type Threads } from "../threads.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
 import { readBucket } from "./bucket.ts";
@@ -76,14 +77,15 @@ type Life = "built" | "opening" | "open" | "listening" | "stopped";
  * @throws {UsageError} about --dir
  * @throws {DiskError} ERR_DISK_LOCKED, saying who has it
  */
-export function createNode(options: NodeOptions, logger: Logger): DaemonNode {
+export function createNode(options: NodeOptions, logger: Logger, given?: Threads): DaemonNode {
   const { dir } = options;
-  if (dir === "") return new DaemonNode(options, logger, null);
+  const threads = given ?? ownThreads();
+  if (dir === "") return new DaemonNode(options, logger, null, threads);
   openDirectory(dir);
   makeStartRoom(dir);
   const lock = new DirectoryLock(dir);
   try {
-    return new DaemonNode(options, logger, lock);
+    return new DaemonNode(options, logger, lock, threads);
   } catch (error) {
     lock.free();
     throw error;
@@ -117,23 +119,21 @@ export class DaemonNode implements HawserNode {
   private replPort = 0;
   #life: Life = "built";
 
-  constructor(options: NodeOptions, logger: Logger, lock: DirectoryLock | null) {
+  constructor(options: NodeOptions, logger: Logger, lock: DirectoryLock | null, threads: Threads) {
     this.lock = lock;
+    const stagedBytesMax = machineBytes();
     // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
-    this.settings = {
-      ...FEEDER_DEFAULTS,
-      ...SESSION_DEFAULTS,
-      stagedBytesMax: machineBytes(),
-      ...options,
-    };
+    this.settings = { ...FEEDER_DEFAULTS, ...SESSION_DEFAULTS, stagedBytesMax, ...options };
     this.logger = logger;
     this.emitter = new NodeEmitter(this, logger);
     this.clientPort = options.port;
     const { ringSlots: slots, chunkBytes: slotBytes } = options;
-    this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes });
+    const onFailed = (why: string): void => this.journal("error", "serializer_failed", { why });
+    this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes, threads, onFailed });
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
-    this.disk = options.dir !== "" && options.persist === "yes" ? this.makeDisk(options) : null;
+    this.disk =
+      options.dir !== "" && options.persist === "yes" ? this.makeDisk(options, threads) : null;
     this.core = this.makeCore();
     this.turn = this.core.turn;
     this.confirmByPolicy();
@@ -147,19 +147,18 @@ export class DaemonNode implements HawserNode {
     this.socket.attach(this.core.session);
   }
 
-  private makeDisk({ dir, acceptLoss }: NodeOptions): NodeDisk {
+  private makeDisk({ dir, acceptLoss }: NodeOptions, threads: Threads): NodeDisk {
     const { settings } = this;
     return new NodeDisk(
       {
         dir,
+        threads,
         acceptLoss,
         reclaimMs: settings.reclaimMs,
         policy: () => settings.fsync,
         keep: settings,
         checkpointRate: () => settings.checkpointRate,
-        onTrouble: (trouble) => {
-          this.diskTroubled(trouble);
-        },
+        onTrouble: (trouble) => this.diskTroubled(trouble),
       },
       this.journal,
     );

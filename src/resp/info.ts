@@ -8,7 +8,7 @@ import { freemem, release, totalmem, type as osType } from "node:os";
 import type { PortContext } from "./context.ts";
 import { oneLine, replicationFields } from "./info-replication.ts";
 import type { InfoFields } from "./info-fields.ts";
-import { VERSION } from "../node/version.ts";
+import { VERSION } from "../version.ts";
 import { REDIS_VERSION } from "./redis-version.ts";
 import { printable } from "../wire/text.ts";
 

@@ -10,7 +10,8 @@
  * Tested in: test/unit/store/pool.test.ts.
  */
 import assert from "node:assert/strict";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import type { Threads } from "../threads.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { FromWorker, Job, ToWorker } from "./worker-protocol.ts";
 
@@ -30,17 +31,22 @@ export interface PoolJob {
   ended(result: Exclude<FromWorker, { kind: "ready" }>): void;
 }
 
+export interface PoolWorkerDeps {
+  readonly threads: Threads;
+  /** It can take another job. */
+  readonly idle: () => void;
+  /** The thread did not start, or fell. */
+  readonly onFailed: (why: string) => void;
+}
+
 export class PoolWorker {
-  readonly #url: URL | string;
-  readonly #idle: () => void;
+  readonly #deps: PoolWorkerDeps;
   #thread: Worker | null = null;
   #job: PoolJob | null = null;
   #isRef = true;
 
-  /** `idle` is called when it can take another job. */
-  constructor(url: URL | string, idle: () => void) {
-    this.#url = url;
-    this.#idle = idle;
+  constructor(deps: PoolWorkerDeps) {
+    this.#deps = deps;
   }
 
   get busy(): boolean {
@@ -75,7 +81,9 @@ export class PoolWorker {
   }
 
   #fail(job: PoolJob, reason: string): void {
-    if (this.#job === job) this.#end({ kind: "failed", reason });
+    if (this.#job !== job) return;
+    this.#deps.onFailed(reason);
+    this.#end({ kind: "failed", reason });
   }
 
   /** Ends the thread; a job that it has ends with "failed". */
@@ -87,7 +95,7 @@ export class PoolWorker {
   }
 
   #spawn(): Worker {
-    const thread = new Worker(this.#url, { name: "hawser-serializer", execArgv: [] });
+    const thread = this.#deps.threads.start("serializer");
     this.#thread = thread;
     thread.on("message", (message: FromWorker) => this.#onMessage(thread, message));
     thread.on("error", (error) => this.#onCrash(thread, `worker crashed: ${String(error)}`));
@@ -131,6 +139,7 @@ export class PoolWorker {
   #onCrash(thread: Worker, reason: string): void {
     if (this.#thread !== thread) return;
     this.#thread = null;
+    this.#deps.onFailed(reason);
     this.#end({ kind: "failed", reason });
   }
 
@@ -139,6 +148,6 @@ export class PoolWorker {
     this.#job = null;
     this.#thread?.unref();
     job?.ended(result);
-    this.#idle();
+    this.#deps.idle();
   }
 }

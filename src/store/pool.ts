@@ -11,7 +11,7 @@ import { allocateRing, payloadMaxOf, Ring } from "./ring.ts";
 import { type ReaderHome, RingReader } from "./ring-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { ChunkEvents, ChunkReader, Digest, DigestOptions, FrozenState } from "./state.ts";
-import { workerUrl } from "../worker-url.ts";
+import { ownThreads, type Threads } from "../threads.ts";
 
 export interface PoolOptions {
   /** Threads for ships, each serving one reader at a time; default 2. */
@@ -20,8 +20,10 @@ export interface PoolOptions {
   readonly slots?: number;
   /** Bytes of one ring slot: a chunk and the room before it at most; default 256 KiB. */
   readonly slotBytes?: number;
-  /** Where serializer-worker.js is, for bundlers. */
-  readonly workerUrl?: URL | string;
+  /** What starts them; by default with the code that is part of hawser. */
+  readonly threads?: Threads;
+  /** A thread could not be started, or fell. */
+  readonly onFailed?: (why: string) => void;
 }
 
 /** One kind of job: its threads and those that wait for one. */
@@ -45,9 +47,10 @@ export class SerializerPool implements ReaderHome {
     this.#slots = options.slots ?? 16;
     this.#slotBytes = options.slotBytes ?? 256 * 1024;
     this.payloadMax = payloadMaxOf(this.#slotBytes);
-    const url = options.workerUrl ?? workerUrl("serializer-worker", import.meta.url);
-    this.#ships = lane(url, options.size ?? 2);
-    this.#digests = lane(url, 1);
+    const threads = options.threads ?? ownThreads();
+    const onFailed = options.onFailed ?? (() => undefined);
+    this.#ships = lane(threads, options.size ?? 2, onFailed);
+    this.#digests = lane(threads, 1, onFailed);
   }
 
   /** The snapshot as the node has it; closing it closes the snapshot. */
@@ -146,10 +149,10 @@ export class SerializerPool implements ReaderHome {
   }
 }
 
-function lane(url: URL | string, size: number): Lane {
+function lane(threads: Threads, size: number, onFailed: (why: string) => void): Lane {
   const made: Lane = { workers: [], queue: [] };
   for (let n = 0; n < size; n++) {
-    made.workers.push(new PoolWorker(url, () => startNext(made)));
+    made.workers.push(new PoolWorker({ threads, onFailed, idle: () => startNext(made) }));
   }
   return made;
 }

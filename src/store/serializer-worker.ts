@@ -33,6 +33,7 @@ import type {
 const NICE = 10;
 const NICE_ALONE = 5;
 
+/** A worker thread has one; this file is code of such a thread alone (worker.ts). */
 const port = parentPort!;
 
 /** Lets the loop that serves clients go first. On Linux a nice value belongs to one thread. */
@@ -44,8 +45,6 @@ function stepBack(): void {
     // Another system: all threads are equal.
   }
 }
-
-stepBack();
 
 function tell(message: FromWorker): void {
   port.postMessage(message);
@@ -120,15 +119,18 @@ function run(job: Job): FromWorker {
   return digest === null ? { kind: "stopped" } : { kind: "digested", digest };
 }
 
-port.on("message", (message: ToWorker) => {
-  // Segments of a job that was stopped before it took them.
-  if (message.kind === "segments") return;
-  let result: FromWorker;
-  try {
-    result = run(message);
-  } catch (error) {
-    result = { kind: "failed", reason: String(error) };
-  }
-  tell(result);
-  collectGarbage();
-});
+export function runSerializer(): void {
+  stepBack();
+  port.on("message", (message: ToWorker) => {
+    // Segments of a job that was stopped before it took them.
+    if (message.kind === "segments") return;
+    let result: FromWorker;
+    try {
+      result = run(message);
+    } catch (error) {
+      result = { kind: "failed", reason: String(error) };
+    }
+    tell(result);
+    collectGarbage();
+  });
+}

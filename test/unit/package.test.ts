@@ -4,17 +4,22 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { VERSION } from "../../src/version.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const at = (path: string): string => join(root, path);
 const read = (path: string): string => readFileSync(at(path), "utf8");
+
+/** Of an export: a path, or one for each condition. */
+type Target = string | { readonly [condition: string]: Target };
 
 interface Manifest {
   readonly name: string;
   readonly type: string;
   readonly engines: { readonly node: string };
   readonly bin: Readonly<Record<string, string>>;
-  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly exports: Readonly<Record<string, Target>>;
+  readonly version: string;
   readonly [field: string]: unknown;
 }
 const manifest = JSON.parse(read("package.json")) as Manifest;
@@ -70,6 +75,10 @@ describe("package: what is installed", () => {
     expect(manifest.engines.node).toBe(">=20.19.0");
   });
 
+  test("the version is the one that the sources say", () => {
+    expect(VERSION).toBe(manifest.version);
+  });
+
   test("nothing runs on the machine of who installs it", () => {
     const scripts = Object.keys(manifest["scripts"] as object);
     expect(scripts.filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
@@ -95,9 +104,9 @@ describe("package: what is installed", () => {
 
 describe("package: what is built", () => {
   test("every path of exports and bin exists", () => {
-    const exported = Object.values(manifest.exports).flatMap((target) =>
-      typeof target === "string" ? [target] : Object.values(target),
-    );
+    const pathsOf = (target: Target): string[] =>
+      typeof target === "string" ? [target] : Object.values(target).flatMap(pathsOf);
+    const exported = Object.values(manifest.exports).flatMap(pathsOf);
     const paths = [...exported, ...Object.values(manifest.bin)];
     expect(paths.filter((path) => !existsSync(at(path)))).toEqual([]);
   });

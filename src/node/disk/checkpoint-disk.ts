@@ -1,5 +1,5 @@
 /**
- * The disk as checkpoints need it: cuts and publishing by the log on disk, a thread for each file.
+ * The disk as checkpoints need it: cuts and publishing by the log on disk, each file begun as the node says.
  *
  * Owns: which folder a file goes to. Does not own: the log on disk (log/disk/disk-store.ts), the thread
  * (checkpoint-thread.ts), checkpoints (node/checkpoint-run.ts).
@@ -8,10 +8,9 @@ import type { DiskStore } from "../../log/disk/disk-store.ts";
 import type { CheckpointEntry } from "../../log/disk/manifest.ts";
 import type { SnapshotBegin } from "../../wire/messages.ts";
 import type { CheckpointDisk, CheckpointFile, CheckpointFileEvents } from "../checkpoint-run.ts";
-import { CheckpointThread } from "./checkpoint-thread.ts";
 import type { CheckpointWorkerData } from "./checkpoint-worker-protocol.ts";
 
-/** Begins a file; tests have one without a thread. */
+/** Begins a file, in a thread (checkpoint-thread.ts); tests have one without. */
 export type OpenCheckpoint = (
   data: CheckpointWorkerData,
   events: CheckpointFileEvents,
@@ -37,7 +36,7 @@ export class StoreCheckpoints implements CheckpointDisk {
     store: DiskStore,
     pathOf: (generation: number) => string,
     beforePublish: () => void,
-    open: OpenCheckpoint = (data, events) => new CheckpointThread(data, events),
+    open: OpenCheckpoint,
   ) {
     this.#store = store;
     this.#pathOf = pathOf;

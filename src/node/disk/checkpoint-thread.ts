@@ -10,10 +10,10 @@
  * worker), frames.
  */
 import assert from "node:assert/strict";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { SnapshotEnd } from "../../wire/messages.ts";
 import type { CheckpointFile, CheckpointFileEvents, ChunkFrame } from "../checkpoint-run.ts";
-import { workerUrl } from "../../worker-url.ts";
+import { ownThreads, type Threads } from "../../threads.ts";
 import type {
   CheckpointWorkerData,
   FromCheckpointWorker,
@@ -27,12 +27,13 @@ export class CheckpointThread implements CheckpointFile {
   readonly #ended: Promise<void>;
 
   /** Begins the file aside. An error comes by `events`, as every later one. */
-  constructor(data: CheckpointWorkerData, events: CheckpointFileEvents) {
+  constructor(
+    data: CheckpointWorkerData,
+    events: CheckpointFileEvents,
+    threads: Threads = ownThreads(),
+  ) {
     this.#events = events;
-    this.#worker = new Worker(workerUrl("checkpoint-worker", import.meta.url), {
-      workerData: data,
-      name: "hawser-checkpoint",
-    });
+    this.#worker = threads.start("checkpoint", data);
     this.#worker.on("message", (message: FromCheckpointWorker) => {
       this.#take(message);
     });

@@ -3,7 +3,7 @@
  * ends with its last word.
  * Tested in: test/unit/node/disk/checkpoint-thread.test.ts.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { CheckpointWriter } from "../../log/disk/checkpoint-writer.ts";
 import type {
   CheckpointWorkerData,
@@ -13,7 +13,6 @@ import type {
 import { FsFolder } from "./fs-folder.ts";
 
 const port = parentPort!;
-const { path, log, begin } = workerData as CheckpointWorkerData;
 let writer: CheckpointWriter | null = null;
 
 function tell(message: FromCheckpointWorker): void {
@@ -69,10 +68,13 @@ function leave(): void {
   }
 }
 
-port.on("message", (message: ToCheckpointWorker) => {
-  if (writer !== null) attempt(() => take(writer!, message));
-});
-attempt(() => {
-  writer = new CheckpointWriter(new FsFolder(path), log, begin);
-  return null;
-});
+export function runCheckpoint(data: unknown): void {
+  const { path, log, begin } = data as CheckpointWorkerData;
+  port.on("message", (message: ToCheckpointWorker) => {
+    if (writer !== null) attempt(() => take(writer!, message));
+  });
+  attempt(() => {
+    writer = new CheckpointWriter(new FsFolder(path), log, begin);
+    return null;
+  });
+}

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { DiskStore, ReadBack } from "../../log/disk/disk-store.ts";
 import { generationName } from "../../log/disk/generation-names.ts";
 import type { Journal } from "../../primary/journal.ts";
+import type { Threads } from "../../threads.ts";
 import type { Id } from "../../wire/messages.ts";
 import { LogReaderThread } from "./log-reader-thread.ts";
 
@@ -26,10 +27,11 @@ export class DiskReading {
   #keepBytes = -1;
   #reading = -1;
 
-  constructor(store: DiskStore, dir: string, journal: Journal) {
+  constructor(store: DiskStore, dir: string, journal: Journal, threads: Threads) {
     this.#store = store;
     this.#dir = dir;
     this.#reader = new LogReaderThread({
+      threads,
       written: () => store.written,
       moved: () => {
         store.looked();

@@ -7,14 +7,15 @@
  * Owns: the thread. Does not own: questions and blocks (log/disk/log-reads.ts), files
  * (log/disk/stored-log.ts).
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { LogReads, type LogReadsDeps } from "../../log/disk/log-reads.ts";
 import type { FromStoredLog, ToStoredLog } from "../../log/disk/stored-log.ts";
-import { workerUrl } from "../../worker-url.ts";
+import { ownThreads, type Threads } from "../../threads.ts";
 
 export interface LogReaderOptions extends Omit<LogReadsDeps, "post" | "later"> {
   /** The thread has ended by itself. */
   readonly failed: (reason: string) => void;
+  readonly threads?: Threads;
 }
 
 export class LogReaderThread {
@@ -60,7 +61,7 @@ export class LogReaderThread {
   }
 
   #start(question: ToStoredLog): void {
-    const worker = new Worker(workerUrl("log-reader-worker", import.meta.url));
+    const worker = (this.#options.threads ?? ownThreads()).start("log-reader");
     this.#worker = worker;
     if (!this.#isRef) worker.unref();
     worker.on("message", (message: FromStoredLog) => {

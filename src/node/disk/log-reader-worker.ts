@@ -7,18 +7,20 @@ import { StoredLog, type ToStoredLog } from "../../log/disk/stored-log.ts";
 import { FsFolder } from "./fs-folder.ts";
 
 const port = parentPort!;
-const log = new StoredLog({
-  folder: (path) => new FsFolder(path),
-  tell: (message) => {
-    port.postMessage(message);
-  },
-});
 
-port.on("message", (message: ToStoredLog | { readonly kind: "stop" }) => {
-  if (message.kind !== "stop") {
-    log.hear(message);
-    return;
-  }
-  log.close();
-  port.close();
-});
+export function runLogReader(): void {
+  const log = new StoredLog({
+    folder: (path) => new FsFolder(path),
+    tell: (message) => {
+      port.postMessage(message);
+    },
+  });
+  port.on("message", (message: ToStoredLog | { readonly kind: "stop" }) => {
+    if (message.kind !== "stop") {
+      log.hear(message);
+      return;
+    }
+    log.close();
+    port.close();
+  });
+}

@@ -12,11 +12,11 @@
  *
  * Owns: the thread. Does not own: what it does (log/disk/disk-log.ts), what it is told (disk-store.ts).
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { DiskError } from "../../errors.ts";
 import type { DiskLogStart, FromDiskLog, ToDiskLog } from "../../log/disk/disk-log-messages.ts";
 import type { DiskPort } from "../../log/disk/disk-store.ts";
-import { workerUrl } from "../../worker-url.ts";
+import { ownThreads, type Threads } from "../../threads.ts";
 import { LogControl } from "./log-control.ts";
 import type { FromLogWorker, LogWorkerData } from "./log-worker-protocol.ts";
 
@@ -35,10 +35,10 @@ export class LogThread implements DiskPort {
   #isOver = false;
 
   /** `path` is the data directory, which is ours. */
-  constructor(path: string, events: LogThreadEvents) {
-    const workerData: LogWorkerData = { path, control: this.words.memory };
+  constructor(path: string, events: LogThreadEvents, threads: Threads = ownThreads()) {
+    const data: LogWorkerData = { path, control: this.words.memory };
     this.#events = events;
-    this.#worker = new Worker(workerUrl("log-worker", import.meta.url), { workerData });
+    this.#worker = threads.start("log", data);
     this.begun = this.#listen();
     this.begun.catch(() => undefined);
     void this.#look();
@@ -109,6 +109,10 @@ export class LogThread implements DiskPort {
       });
       this.#worker.on("error", (error) => {
         failed(new DiskError("ERR_DISK_WRITE", String(error)));
+      });
+      this.#worker.on("exit", (code) => {
+        if (!this.#isOver)
+          failed(new DiskError("ERR_DISK_WRITE", `the log thread ended with code ${code}`));
       });
     });
   }

@@ -11,7 +11,7 @@
  * Tested in: test/unit/node/disk/log-thread.test.ts.
  */
 import { performance } from "node:perf_hooks";
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { DiskError } from "../../errors.ts";
 import { DiskLog } from "../../log/disk/disk-log.ts";
 import type { DiskLogStart, ToDiskLog } from "../../log/disk/disk-log-messages.ts";
@@ -26,8 +26,6 @@ const GATHER_MS = 2;
 const IDLE_LOOKS = 5;
 
 const port = parentPort!;
-const data = workerData as LogWorkerData;
-const control = new LogControl(data.control);
 
 function tell(message: FromLogWorker): void {
   port.postMessage(message);
@@ -37,7 +35,7 @@ function nextMessage(): ToDiskLog | undefined {
   return receiveMessageOnPort(port)?.message as ToDiskLog | undefined;
 }
 
-function awaitStart(): DiskLogStart {
+function awaitStart(control: LogControl): DiskLogStart {
   for (;;) {
     const { wakes } = control;
     const first = receiveMessageOnPort(port);
@@ -46,8 +44,9 @@ function awaitStart(): DiskLogStart {
   }
 }
 
-function run(): void {
-  const log = new DiskLog(awaitStart(), {
+function run(data: LogWorkerData): void {
+  const control = new LogControl(data.control);
+  const log = new DiskLog(awaitStart(control), {
     tree: new FsTree(data.path),
     words: control,
     tell,
@@ -70,9 +69,11 @@ function run(): void {
   }
 }
 
-try {
-  run();
-} catch (error) {
-  const code = error instanceof DiskError ? error.code : "ERR_DISK_WRITE";
-  tell({ kind: "failed", code, reason: error instanceof Error ? error.message : String(error) });
+export function runLog(data: unknown): void {
+  try {
+    run(data as LogWorkerData);
+  } catch (error) {
+    const code = error instanceof DiskError ? error.code : "ERR_DISK_WRITE";
+    tell({ kind: "failed", code, reason: error instanceof Error ? error.message : String(error) });
+  }
 }

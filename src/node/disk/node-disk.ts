@@ -24,6 +24,7 @@ import { oldestLog } from "../../log/disk/oldest-log.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
 import type { Watermarks } from "../../log/log-store.ts";
 import type { Journal } from "../../primary/journal.ts";
+import type { Threads } from "../../threads.ts";
 import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
 import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
@@ -35,7 +36,7 @@ import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
 import { FsTree } from "./fs-folder.ts";
-import { LogThread } from "./log-thread.ts";
+import { LogThread, type LogThreadEvents } from "./log-thread.ts";
 import { planReclaim } from "./reclaim-plan.ts";
 import { incompleteText, recoveryText } from "./recovery-text.ts";
 
@@ -60,6 +61,7 @@ export interface NodeDiskOptions {
   readonly keep: KeepSettings;
   /** --checkpoint-rate as it is now. */
   readonly checkpointRate: () => number;
+  readonly threads: Threads;
   /** The disk takes nothing, or has failed for good, or (null) is well again. */
   readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
@@ -107,7 +109,7 @@ export class NodeDisk {
         options.onTrouble(trouble);
       },
     });
-    this.#reading = new DiskReading(this.store, options.dir, journal);
+    this.#reading = new DiskReading(this.store, options.dir, journal, options.threads);
   }
 
   #tellTrouble(trouble: DiskTrouble | null): void {
@@ -345,14 +347,16 @@ export class NodeDisk {
 
   #bootThread(): LogThread {
     const { store } = this;
-    return new LogThread(this.#options.dir, {
+    const { dir, threads } = this.#options;
+    const events: LogThreadEvents = {
       heard: (message) => {
         store.hear(message);
       },
       looked: () => {
         store.looked();
       },
-    });
+    };
+    return new LogThread(dir, events, threads);
   }
 
   async #begin(
@@ -380,12 +384,13 @@ export class NodeDisk {
   #makeCheckpoints(core: NodeCore, manifest: Manifest, since: number): void {
     const pathOf = (generation: number): string =>
       join(this.#options.dir, generationName(generation));
+    const { threads } = this.#options;
     const disk = new StoreCheckpoints(
       this.store,
       pathOf,
       () => this.reviewKept(),
       (data, events) => {
-        this.#checkpoint = new CheckpointThread(data, events);
+        this.#checkpoint = new CheckpointThread(data, events, threads);
         this.#checkpoint.setRef(this.#isRef);
         return this.#checkpoint;
       },

@@ -11,6 +11,7 @@ const tests = filesUnder("test").filter((path) => path.endsWith(".test.ts"));
 
 const STARTED = new Set([
   "src/conformance/crash-child.ts",
+  "src/worker.ts",
   "src/node/disk/checkpoint-worker.ts",
   "src/node/disk/log-worker.ts",
   "src/node/disk/log-reader-worker.ts",

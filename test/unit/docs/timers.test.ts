@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/node/await-turn.ts": "the time limit of whoever waits to be told",
   "src/embed/waits.ts": "the time limit of an embedder's wait",
   "src/node/last-checkpoint.ts": "the longest time of a checkpoint at a stop",
+  "src/threads.ts": "the longest time for a worker to say hello",
   "src/net/dial.ts": "the longest time until a connection is ready",
   "src/net/lingering.ts": "the longest time for the other end to close",
   "src/conformance/index.ts": "the longest time of a check",

@@ -8,4 +8,4 @@ parentPort.on = (name, listener) =>
     if (epoch === 2) process.exit(7);
     listener(message);
   });
-await import("../../../dist/store/serializer-worker.js");
+await import("../../../dist/worker.js");

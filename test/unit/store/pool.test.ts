@@ -3,12 +3,14 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import type { Worker } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import type { FrozenState } from "../../../src/store/state.ts";
 import { InlineSource } from "../../../src/store/inline-source.ts";
 import { SerializerPool, type PoolOptions } from "../../../src/store/pool.ts";
 import type { Ring } from "../../../src/store/ring.ts";
 import { Store } from "../../../src/store/store.ts";
+import { ownThreads, type ThreadKind, threadsOf } from "../../../src/threads.ts";
 import { until } from "../../../tools/wait.ts";
 import * as m from "./model.ts";
 import { checkInvariants } from "./invariants.ts";
@@ -169,7 +171,10 @@ test("more readers than workers => they queue and all end", async () => {
 
 test("the worker crashes => its reader fails with a reason, the next job gets a new one", async () => {
   const store = newStore(1000);
-  const pool = newPool({ size: 1, workerUrl: new URL("./crashing-worker.mjs", import.meta.url) });
+  const pool = newPool({
+    size: 1,
+    threads: threadsOf(new URL("./crashing-worker.mjs", import.meta.url)),
+  });
   const first = store.freeze();
   const frozen = pool.frozen(first);
   await expect(readAll(frozen).done).rejects.toThrow("worker exited with code 7");
@@ -185,9 +190,12 @@ test("the worker crashes => its reader fails with a reason, the next job gets a 
 
 test("no thread can be started => the reader and the digest fail with the reason, a later job is done", async () => {
   const store = newStore(100);
-  // Why a relative path: new Worker throws at it at once, as it does when the system has no thread.
-  const options = { size: 1, workerUrl: "no-thread.js" };
-  const pool = newPool(options);
+  let hasThreads = false;
+  const start = (kind: ThreadKind): Worker => {
+    if (!hasThreads) throw new Error("ERR_WORKER_INIT_FAILED"); // What new Worker says.
+    return ownThreads().start(kind);
+  };
+  const pool = newPool({ size: 1, threads: { start } });
   const snapshot = store.freeze();
   const frozen = pool.frozen(snapshot);
   const heard: string[] = [];
@@ -195,11 +203,13 @@ test("no thread can be started => the reader and the digest fail with the reason
   const reader = frozen.read(0, events);
   expect(heard).toEqual([]);
   await until(() => heard.length === 1, { what: "the failure" });
-  expect(heard[0]).toMatch(/^the worker did not start: .*ERR_WORKER_PATH/);
+  expect(heard[0]).toMatch(/^the worker did not start: .*ERR_WORKER_INIT_FAILED/);
   expect([reader.take(), reader.totals]).toEqual([null, null]);
   const queued = Promise.all([pool.digest(snapshot), pool.digest(snapshot)]);
   await expect(queued).rejects.toThrow(/ERR_STORE_WORKER: the worker did not start/);
   await expect(readAll(frozen).done).rejects.toThrow("the worker did not start");
+  hasThreads = true;
+  expect((await readAll(frozen).done).records).toBe(100);
   frozen.close();
   await turn();
   expect(store.stats().snapshotsOpen).toBe(0);

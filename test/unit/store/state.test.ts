@@ -15,6 +15,7 @@ import {
   type ReadyChunk,
 } from "../../../src/store/state.ts";
 import { Store } from "../../../src/store/store.ts";
+import { threadsOf } from "../../../src/threads.ts";
 import { CHUNK_HEAD_BYTES, chunkSum } from "../../../src/wire/frame.ts";
 import * as m from "./model.ts";
 import { payloadOf } from "./reading.ts";
@@ -163,8 +164,8 @@ describe.each([
 test("the thread crashes => the reader's error is a value, and another reading begins", async () => {
   const store = new Store(m.TINY);
   for (let n = 0; n < 100; n++) put(store, `key${n}`, Buffer.alloc(50, n));
-  const workerUrl = new URL("./crashing-worker.mjs", import.meta.url);
-  const frozen = threaded(store, { size: 1, workerUrl }).freeze();
+  const threads = threadsOf(new URL("./crashing-worker.mjs", import.meta.url));
+  const frozen = threaded(store, { size: 1, threads }).freeze();
   const chunks: Buffer[] = [];
   const end = await readInto(chunks, frozen, Number.POSITIVE_INFINITY);
   expect(end).toEqual({ kind: "failed", reason: "worker exited with code 7" });

@@ -26,7 +26,12 @@ function store(generation: number | null): DiskStore {
 }
 
 test("a cut that never comes is -1, a checkpoint that counts is no reason", () => {
-  const disk = new StoreCheckpoints(store(3), String, () => undefined);
+  const disk = new StoreCheckpoints(
+    store(3),
+    String,
+    () => undefined,
+    () => expect.unreachable(),
+  );
   const heard: (number | string)[] = [];
   disk.cut(10, (log) => void heard.push(log));
   disk.cut(0, (log) => void heard.push(log));

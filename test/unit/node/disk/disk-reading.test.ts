@@ -11,7 +11,9 @@ test("what is kept is told when it changes; the thread begins with the first que
     name: () => expect.unreachable(),
     onTrouble: () => expect.unreachable(),
   });
-  const reading = new DiskReading(store, "/data", () => expect.unreachable());
+  const reading = new DiskReading(store, "/data", () => expect.unreachable(), {
+    start: () => expect.unreachable(),
+  });
   const back = reading.back(DIRECTORY, { generation: 3, number: 7, offset: 500 });
   expect(back.pathOf(3)).toBe("/data/generation-00000003");
   const port = {

@@ -9,7 +9,8 @@ import type { DiskTrouble } from "../../../../src/log/disk/disk-log-messages.ts"
 import { LogRecovery } from "../../../../src/log/disk/log-recovery.ts";
 import type { FsyncPolicy } from "../../../../src/log/disk/sync-policy.ts";
 import { FsFolder } from "../../../../src/node/disk/fs-folder.ts";
-import { LogThread } from "../../../../src/node/disk/log-thread.ts";
+import { LogThread, type LogThreadEvents } from "../../../../src/node/disk/log-thread.ts";
+import { type Threads, threadsOf } from "../../../../src/threads.ts";
 import { Random } from "../../../../tools/random.ts";
 import { DIRECTORY, HISTORY, START } from "../../log/disk/machine.ts";
 
@@ -42,7 +43,7 @@ class Rig {
   bytes: Buffer = Buffer.alloc(0);
   #waiting: (() => void)[] = [];
 
-  constructor(policy: FsyncPolicy) {
+  constructor(policy: FsyncPolicy, threads?: Threads) {
     const start = {
       manifest: {
         directoryId: DIRECTORY,
@@ -61,14 +62,15 @@ class Rig {
     this.store.onMoved(() => {
       for (const resume of this.#waiting.splice(0)) resume();
     });
-    this.thread = new LogThread(dir, {
+    const events: LogThreadEvents = {
       heard: (message) => {
         this.store.hear(message);
       },
       looked: () => {
         this.store.looked();
       },
-    });
+    };
+    this.thread = new LogThread(dir, events, threads);
     this.thread.start(start);
     this.store.begin(this.thread, 0);
   }
@@ -183,5 +185,14 @@ describe("LogThread", () => {
     await expect(rig.thread.begun).rejects.toThrow("EEXIST");
     expect(rig.store.trouble).toMatchObject({ isFatal: true });
     expect(await rig.stop()).toContain("EEXIST");
+  });
+
+  test.each([
+    ["ends", "", "the log thread ended with code 0"],
+    ["falls", "throw new Error('no')", "Error: no"],
+  ])("a thread that %s before it has begun is an error, and not silence", async (_, code, why) => {
+    const rig = new Rig("always", threadsOf(code));
+    await expect(rig.thread.begun).rejects.toThrow(why);
+    expect(rig.store.trouble).toMatchObject({ isFatal: true });
   });
 });
