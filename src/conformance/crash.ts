@@ -14,7 +14,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { workerUrl } from "../worker-url.ts";
 import { changeByStep, type CrashKind, numberOf, stepOf } from "./crash-steps.ts";
 import { cutWords } from "./cut-words.ts";
 import type { Model } from "./model.ts";
@@ -87,8 +86,7 @@ async function live(
   wait: number,
 ): Promise<void> {
   const { module = "", execArgv = process.execArgv } = trial.options;
-  const child = workerUrl("crash-child", import.meta.url);
-  const argv = [...execArgv, fileURLToPath(child), String(module), ...args];
+  const argv = [...execArgv, childPath(import.meta.url), String(module), ...args];
   const process_ = spawn(process.execPath, argv, { stdio: ["pipe", "pipe", "pipe"] });
   const stderr = gathered(process_);
   const ended = new Promise<void>((resolve) => process_.once("close", () => resolve()));
@@ -102,6 +100,13 @@ async function live(
   stop();
   if (diedBefore !== null)
     trial.fail(`the process ended by itself, with code ${diedBefore}: ${stderr()}`);
+}
+
+/** The process runs compiled code: started from sources (tests, tsx) it is the one in dist. */
+function childPath(self: string): string {
+  const at = self.lastIndexOf("/src/");
+  const base = self.endsWith(".ts") ? `${self.slice(0, at)}/dist/${self.slice(at + 5)}` : self;
+  return fileURLToPath(new URL("./crash-child.js", base));
 }
 
 function gathered(child: ChildProcess): () => string {
