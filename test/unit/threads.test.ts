@@ -164,7 +164,7 @@ describe("threads: a node", () => {
 
   test.each([
     ["worker.js", 'workerUrl: "worker.js" is not allowed; expected an absolute path'],
-    [5, "workerUrl: of type number is not allowed"],
+    [5, "workerUrl: 5 is not allowed"],
     [{}, "workerUrl: of type object is not allowed"],
     ["/gone/worker.js", "ERR_WORKER: workerUrl: there is no file /gone/worker.js"],
   ])("workerUrl: %j => it does not open, and the directory is free", async (given, message) => {
