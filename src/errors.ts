@@ -43,7 +43,8 @@ export type NodeErrorCode =
   | "ERR_NOT_PROMOTED"
   | "ERR_MAXMEMORY"
   | "ERR_NOT_INTEGER"
-  | "ERR_WORKER";
+  | "ERR_WORKER"
+  | "ERR_READONLY";
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -88,6 +89,7 @@ export const ERRORS: Readonly<
   },
   ERR_NOT_INTEGER: { remedy: "refuse", meaning: "a value, or a sum, is no whole number" },
   ERR_WORKER: { remedy: "stop", meaning: "there is no code for worker threads, or another one" },
+  ERR_READONLY: { remedy: "refuse", meaning: "a node that does not lead was asked to change" },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },

@@ -3,6 +3,7 @@
  *
  *   Primary   a key-value state in this process that feeds replicas
  *   Replica   a copy of a primary's state in this process
+ *   mapState  a Map that can be replicated
  *
  * @see docs/ARCHITECTURE.md for guarantees
  */
@@ -23,6 +24,9 @@ export type {
   ShipStatus,
   UpstreamStatus,
 } from "./node/api.ts";
+export { keyValueCodec, mapState, type MapState } from "./adapters/map.ts";
+export { type Codec, mapCodecs } from "./adapters/map-codecs.ts";
+export type { MapCodec } from "./adapters/map-records.ts";
 export { UsageError } from "./node/option-values.ts";
 export { HawserError, type ErrorCode } from "./errors.ts";
 export type { Position } from "./wire/messages.ts";
