@@ -9,7 +9,7 @@ const MAY_IMPORT = {
   store: ["wire"],
   primary: ["wire", "log", "store/state.ts"],
   replica: ["wire", "log", "store/state.ts"],
-  bridge: ["wire", "log", "store/state.ts"],
+  bridge: ["wire", "log", "store/state.ts", "store/hash.ts"],
   adapters: ["bridge/seam.ts"],
   conformance: ["bridge/seam.ts"],
   node: ["net", "wire", "log", "store", "primary", "replica"],
@@ -22,7 +22,7 @@ const MAY_IMPORT = {
 const AND_FILES = {
   primary: ["store/state"],
   replica: ["store/state"],
-  bridge: ["store/state"],
+  bridge: ["store/state", "store/hash"],
   adapters: ["bridge/seam"],
   conformance: ["bridge/seam"],
 };

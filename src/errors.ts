@@ -24,6 +24,8 @@ export type StoreErrorCode =
   | "ERR_STORE_SNAPSHOT_CLOSED"
   | "ERR_STORE_FULL"
   | "ERR_STORE_FAILED"
+  | "ERR_STORE_REFUSED"
+  | "ERR_STORE_MARK"
   | "ERR_STORE_WORKER";
 export type LogErrorCode = "ERR_LOG_RECORD_SIZE" | "ERR_LOG_FULL";
 export type DiskErrorCode =
@@ -71,6 +73,11 @@ export const ERRORS: Readonly<
   ERR_STORE_SNAPSHOT_CLOSED: { remedy: "resync", meaning: "the snapshot was closed meanwhile" },
   ERR_STORE_FULL: { remedy: "stop", meaning: "the store's address space or memory is used up" },
   ERR_STORE_FAILED: { remedy: "stop", meaning: "the state failed, and may be at no position" },
+  ERR_STORE_REFUSED: {
+    remedy: "reconnect",
+    meaning: "the state failed, and is what it was before",
+  },
+  ERR_STORE_MARK: { remedy: "refuse", meaning: "the mark that a state gave back is not readable" },
   ERR_STORE_WORKER: { remedy: "resync", meaning: "the serializer worker failed" },
   ERR_NOT_SYNCED: {
     remedy: "refuse",

@@ -52,16 +52,16 @@ export function promoted(state: LogName, offset: number, fresh: Id, rank: Rank):
     left: Math.min(entry.left, offset),
   }));
   lowered.push({ history: state.history, left: offset, ...state.rank });
-  return { history: fresh, rank, lineage: withoutShortest(lowered) };
+  return { history: fresh, rank, lineage: withoutShortest(lowered, LIMITS.lineageEntriesMax) };
 }
 
 /**
- * What fits a lineage: of more entries those go that were the shortest, of equal ones the older, since
- * few can be in them. The oldest stays, which tells relatives from strangers, and so does the newest,
- * which all replicas are in.
+ * What fits a lineage of `most` entries: of more those go that were the shortest, of equal ones the older,
+ * since few can be in them. The oldest stays, which tells relatives from strangers, and so does the newest,
+ * which all replicas are in. Changes what it is given.
  */
-function withoutShortest(lineage: LineageEntry[]): Lineage {
-  while (lineage.length > LIMITS.lineageEntriesMax) {
+export function withoutShortest(lineage: LineageEntry[], most: number): Lineage {
+  while (lineage.length > most) {
     let shortest = 1;
     for (let i = 2; i < lineage.length - 1; i++)
       if (lengthOf(lineage, i) < lengthOf(lineage, shortest)) shortest = i;

@@ -10,7 +10,7 @@
  */
 import assert from "node:assert/strict";
 import type { HawserError } from "../errors.ts";
-import type { LateStaging, LateTarget, StageEstimate } from "../store/state.ts";
+import type { LateStaging, LateTarget, StageEstimate, StatePlace } from "../store/state.ts";
 import { known, type StateCalls } from "./calls.ts";
 import type { Loading } from "./loading.ts";
 
@@ -97,10 +97,10 @@ export class LateLoading implements Loading {
     loaded(true);
   }
 
-  swap(totals: { readonly records: number }): boolean {
+  swap(totals: { readonly records: number }, place: StatePlace): boolean {
     assert(this.waiting.length === 0);
     const staging = this.stage();
-    const begin = (): boolean => staging.commit(totals);
+    const begin = (): boolean => staging.commit(totals, place);
     const isDone = this.calls.call(begin, this.committed);
     if (isDone) this.staging = null;
     return isDone;

@@ -5,7 +5,7 @@
  * answers later (late-loading.ts), sums and counts (restore.ts).
  * Tested in: test/unit/replica/session.test.ts.
  */
-import type { PromptTarget, StageEstimate, Staging } from "../store/state.ts";
+import type { PromptTarget, StageEstimate, Staging, StatePlace } from "../store/state.ts";
 
 export interface Loading {
   /** Something is staged, or is being given up: nothing may be applied. */
@@ -24,10 +24,10 @@ export interface Loading {
   /** All is loaded. Throws StoreError when the totals differ, as far as that is known before swap(). */
   finish(totals: { readonly records: number }): void;
   /**
-   * Replaces the state, in one step.
+   * Replaces the state, in one step, by one that is at `place`.
    * @returns true: it is replaced; false: the state answers later
    */
-  swap(totals: { readonly records: number }): boolean;
+  swap(totals: { readonly records: number }, place: StatePlace): boolean;
   /** Nothing of it is wanted any more; idempotent. */
   discard(): void;
 }

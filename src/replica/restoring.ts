@@ -129,7 +129,7 @@ export class Restoring {
     this.end = end;
     restorer.isCommitting = true;
     try {
-      if (restore.loading.swap({ records: end.records })) this.swapped();
+      if (restore.loading.swap({ records: end.records }, restore.begin)) this.swapped();
       else if (life.state.kind === "restoring") {
         life.move({ kind: "swapping" });
         life.holdInput();

@@ -93,6 +93,8 @@ export class Streaming {
     const { log } = life.deps;
     const decoder = life.decoder!;
     life.move({ kind: "streaming" });
+    // What the state refused may go now: each connection tries it once.
+    this.applier.retry();
     decoder.expect(log.tail - log.partialBytes, this.receivedChain);
     if (skipBytes === 0) log.dropIncoming();
     else if (skipBytes === log.partialBytes)

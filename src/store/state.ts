@@ -11,10 +11,11 @@
  * a function of the state at the freeze and numbered from 0, so that a reading may stop anywhere and
  * another one may go on from there, with the same bytes.
  *
- * Owns: the interfaces, the room before a payload. It imports nothing, so every layer above the wire may import it, and of
- * src/store nothing else (.dependency-cruiser.mjs). Does not own: any implementation, what chunks and
+ * Owns: the interfaces, the room before a payload. It imports types of the wire alone, so every layer above
+ * the wire may import it, and of src/store nothing else (.dependency-cruiser.mjs). Does not own: any implementation, what chunks and
  * records have in them, frames and what END says of all chunks (primary/reading.ts).
  */
+import type { SnapshotBegin } from "../wire/messages.ts";
 
 /** A replicated state. Nothing is called while another call runs. */
 export type State = StateSource & StateTarget & StateFormat;
@@ -132,6 +133,9 @@ export interface StageEstimate {
   readonly bytes: number;
 }
 
+/** Where a state is once a snapshot has replaced it: what SNAPSHOT says of it. */
+export type StatePlace = Pick<SnapshotBegin, "position" | "rank" | "lineage">;
+
 /** A state that has done what it was asked when the call returns. */
 export interface PromptTarget {
   readonly answers: "at once";
@@ -192,10 +196,10 @@ export interface LateStaging {
   /** Loads one chunk's payload, in order. Fails with ERR_STORE_CHUNK when it is malformed. */
   load(bytes: Buffer, from: number, to: number): boolean;
   /**
-   * Replaces the state by this one. Fails with ERR_STORE_CHUNK when the totals differ; after a StoreError
-   * the state is the old one.
+   * Replaces the state by this one, which is at `place` then. Fails with ERR_STORE_CHUNK when the totals
+   * differ; after a StoreError the state is the old one.
    */
-  commit(totals: { readonly records: number }): boolean;
+  commit(totals: { readonly records: number }, place: StatePlace): boolean;
   /** The state stays as it is. */
   abort(): boolean;
 }

@@ -92,7 +92,7 @@ export class CheckpointLoad implements CheckpointSink {
     const loading = this.#loading!;
     const totals = { records: end.records };
     loading.finish(totals);
-    this.#phase = loading.swap(totals) ? "done" : "swapping";
+    this.#phase = loading.swap(totals, this.begun!) ? "done" : "swapping";
     return this.#phase === "done" ? this.#close() : "waits";
   }
 

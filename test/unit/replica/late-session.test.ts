@@ -1,6 +1,7 @@
 /** A session over a state that answers later, with a scripted upstream. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { StoreError } from "../../../src/errors.ts";
 import { chainStart } from "../../../src/wire/frame.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { batch, batchesFrom, makeBacklog } from "../log/tools.ts";
@@ -86,6 +87,27 @@ describe("the stream", () => {
       ]);
       expect(session.lastError).toMatch(/ERR_STORE_FAILED.*only a snapshot can replace it/);
     }
+  });
+
+  test("refused, and the state is what it was => the next connection tries the same run", () => {
+    const { harness, target, session } = following();
+    harness.welcome();
+    harness.bytes(batches()[0]!);
+    target.answer(new StoreError("ERR_STORE_REFUSED", "no room"));
+    harness.endTurn();
+    expect([session.state.kind, session.torn, session.atBoundary]).toEqual([
+      "retrying",
+      false,
+      true,
+    ]);
+    expect(target.asked).toEqual(["apply 0-100"]);
+    harness.greet();
+    expect(harness.last("hello").position.offset).toBe(100);
+    harness.welcome();
+    session.step(1);
+    expect(target.asked).toEqual(["apply 0-100", "apply 0-100"]);
+    target.answer();
+    expect([session.state.kind, harness.log.next]).toEqual(["streaming", 100]);
   });
 
   test("refused inside a batch when the connection is over => torn, and that is told", () => {

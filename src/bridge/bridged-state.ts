@@ -1,0 +1,172 @@
+/**
+ * A public state (seam.ts) as the inner state of a node (store/state.ts).
+ *
+ *   node --freeze, memory--> source.ts --+
+ *                                        +-- line.ts: one call at a time --> ReplicatedState
+ *   node --applyRange, stage--> target.ts --+-- kept.ts: its mark, its failures
+ *
+ * Owns: the two sides together, opening and closing. Does not own: what a node makes of the mark it opens
+ * with (node/marked-start.ts), writes of a primary.
+ * Tested in: test/unit/bridge/target.test.ts, test/unit/bridge/source.test.ts.
+ */
+import { ArgumentError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import type {
+  FrozenState,
+  LateStaging,
+  LateTarget,
+  StageEstimate,
+  StateFormat,
+  StateMemory,
+  StateSource,
+} from "../store/state.ts";
+import { type FoundAt, KeptState } from "./kept.ts";
+import { StateLine } from "./line.ts";
+import { decodeMark, type MarkedPlace } from "./mark.ts";
+import type { ReplicatedState, StateDurability } from "./seam.ts";
+import { BridgeSource, type SourceDeps } from "./source.ts";
+import { BridgeTarget, type TargetDeps } from "./target.ts";
+
+export interface BridgeDeps extends SourceDeps, TargetDeps {
+  /** A call of the state failed; where it is then. */
+  readonly onFailure: (why: string, at: FoundAt) => void;
+}
+
+/** What a state was opened with. */
+export interface OpenedState {
+  /** Null when it has none, or none that can be read. */
+  readonly place: MarkedPlace | null;
+  /** Why its mark cannot be read, "" when it can. */
+  readonly damage: string;
+  readonly empty: boolean;
+}
+
+export class BridgedState implements StateSource, StateFormat, LateTarget {
+  readonly answers = "later";
+  readonly format: {
+    readonly name: string;
+    readonly version: number;
+    readonly reads: readonly number[];
+  };
+  readonly durability: StateDurability;
+  readonly kept: KeptState;
+  readonly line: StateLine = new StateLine();
+  readonly #state: ReplicatedState<never>;
+  readonly #target: BridgeTarget;
+  readonly #source: BridgeSource;
+
+  /** @throws {ArgumentError} when it is not in the form of a ReplicatedState */
+  constructor(state: ReplicatedState<never>, deps: BridgeDeps) {
+    checkState(state);
+    const { name, version, reads = [] } = state.format;
+    this.#state = state;
+    this.format = { name, version, reads };
+    this.durability = state.durability;
+    this.kept = new KeptState(state, deps.onFailure);
+    this.#target = new BridgeTarget(state, this.kept, this.line, deps);
+    this.#source = new BridgeSource(state, this.line, deps);
+  }
+
+  /** Called first, once. Rejects with what the state fails with. */
+  async open(): Promise<OpenedState> {
+    const { mark, empty } = await this.line.call(() => this.#state.open());
+    const { kept } = this;
+    kept.isEmpty = empty;
+    if (mark === null || !kept.keepsMarks) return { place: null, damage: "", empty };
+    kept.mark = Uint8Array.from(mark);
+    try {
+      return { place: decodeMark(mark), damage: "", empty };
+    } catch (error) {
+      return { place: null, damage: (error as Error).message, empty };
+    }
+  }
+
+  /** What was applied before outlives a loss of power, when the state can see to that. */
+  async sync(): Promise<void> {
+    await this.#state.sync?.();
+  }
+
+  /** Nothing is called after it. */
+  async close(): Promise<void> {
+    await this.line.call(() => this.#state.close?.());
+  }
+
+  // --- as any state --------------------------------------------------------------------------------
+
+  get onAnswer(): (error: Error | null) => void {
+    return this.#target.onAnswer;
+  }
+  set onAnswer(onAnswer: (error: Error | null) => void) {
+    this.#target.onAnswer = onAnswer;
+  }
+  get appliedTo(): number {
+    return this.#target.appliedTo;
+  }
+
+  isEmpty(): boolean {
+    return this.kept.isEmpty;
+  }
+
+  freeze(): FrozenState {
+    return this.#source.freeze();
+  }
+
+  memory(): StateMemory {
+    return this.#source.memory();
+  }
+
+  reclaimableBytes(frozen: readonly FrozenState[]): number {
+    return this.#source.reclaimableBytes(frozen);
+  }
+
+  applyRange(bytes: Buffer, from: number, to: number): boolean {
+    return this.#target.applyRange(bytes, from, to);
+  }
+
+  stage(estimate: StageEstimate): LateStaging {
+    return this.#target.stage(estimate);
+  }
+}
+
+const DURABILITIES: readonly unknown[] = ["none", "process", "power"] satisfies StateDurability[];
+const CALLS = ["open", "apply", "freeze", "stage"] as const;
+const U32_MAX = 0xffff_ffff;
+
+function checkState(state: ReplicatedState<never>): void {
+  const given = state as unknown as Readonly<Record<string, unknown>> | null;
+  if (typeof given !== "object" || given === null) refuse(`of type ${typeof given}`, "an object");
+  for (const name of CALLS)
+    if (typeof given[name] !== "function")
+      refuse(`${name} is of type ${typeof given[name]}`, "a function");
+  if (!DURABILITIES.includes(given["durability"]))
+    refuse(`durability is ${shown(given["durability"])}`, '"none", "process" or "power"');
+  if (given["durability"] !== "none" && typeof given["mark"] !== "function")
+    refuse(`mark is of type ${typeof given["mark"]}`, 'a function, with a durability but "none"');
+  checkFormat(given["format"]);
+}
+
+function checkFormat(format: unknown): void {
+  const { name, version, reads = [] } = (format ?? {}) as Readonly<Record<string, unknown>>;
+  const bytes = typeof name === "string" ? Buffer.byteLength(name) : 0;
+  if (bytes === 0 || bytes > LIMITS.textBytesMax)
+    refuse(`format.name is ${shown(name)}`, `a text of 1 to ${LIMITS.textBytesMax} bytes`);
+  if (!isVersion(version)) refuse(`format.version is ${shown(version)}`, VERSION_TEXT);
+  if (!Array.isArray(reads) || !reads.every(isVersion))
+    refuse(`format.reads is ${shown(reads)}`, `an array, each ${VERSION_TEXT}`);
+}
+
+const VERSION_TEXT = `a whole number from 0 to ${U32_MAX}`;
+
+function isVersion(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= U32_MAX;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" || typeof value === "number"
+    ? JSON.stringify(value).slice(0, 100)
+    : `of type ${typeof value}`;
+}
+
+function refuse(what: string, allowed: string): never {
+  throw new ArgumentError("ERR_ARGUMENT", `state: ${what}; expected ${allowed}`);
+}

@@ -1,0 +1,176 @@
+/**
+ * A public state as one that answers later (store/state.ts): runs of the log and chunks become its calls,
+ * one at a time, and what it answers at once stays at once.
+ *
+ *   applyRange   apply(batch): all of the run, or nothing of it; appliedTo is `from` or `to`, never between
+ *   stage        stage() with the first chunk, or with the commit when there is none
+ *   commit       the totals are compared, then commit(mark of the snapshot's position)
+ *   abort        abort(), when stage() was called
+ *
+ * Owns: the calls, how their failures are called. Does not own: where the state is after a failure
+ * (kept.ts), their order (line.ts), chunks (chunk-records.ts).
+ */
+import { StoreError, wordsOf } from "../errors.ts";
+import type { LogName } from "../log/history.ts";
+import type { LateStaging, LateTarget, StageEstimate, StatePlace } from "../store/state.ts";
+import type { Id } from "../wire/messages.ts";
+import { ChunkJoiner } from "./chunk-records.ts";
+import type { KeptState } from "./kept.ts";
+import { after, isLater, type StateLine } from "./line.ts";
+import { encodeMark } from "./mark.ts";
+import { LogBatch, type MarkWriter } from "./records.ts";
+import type { Awaitable, Mark, ReplicatedState, Staging } from "./seam.ts";
+
+/** What the bridge must be told. */
+export interface TargetDeps {
+  /** The log that a batch which is given to the state is in, at that moment. */
+  readonly name: () => LogName;
+  /** Of this machine. */
+  readonly bootId: Id;
+}
+
+export class BridgeTarget implements LateTarget, MarkWriter {
+  readonly answers = "later";
+  onAnswer: (error: Error | null) => void = () => undefined;
+  appliedTo = 0;
+  readonly #state: ReplicatedState<never>;
+  readonly #kept: KeptState;
+  readonly #line: StateLine;
+  readonly #deps: TargetDeps;
+
+  constructor(state: ReplicatedState<never>, kept: KeptState, line: StateLine, deps: TargetDeps) {
+    this.#state = state;
+    this.#kept = kept;
+    this.#line = line;
+    this.#deps = deps;
+  }
+
+  isEmpty(): boolean {
+    return this.#kept.isEmpty;
+  }
+
+  markAt(offset: number, chain: number, clockMs: number): Mark {
+    const { history, rank, lineage } = this.#deps.name();
+    const { bootId } = this.#deps;
+    return encodeMark({ history, rank, lineage, offset, chain, clockMs, bootId });
+  }
+
+  applyRange(bytes: Buffer, from: number, to: number): boolean {
+    this.appliedTo = from;
+    const batch = new LogBatch(bytes, from, to, this);
+    return this.#told(
+      this.#line.call(() => this.#kept.apply(batch)),
+      () => {
+        this.appliedTo = to;
+      },
+    );
+  }
+
+  stage(estimate: StageEstimate): LateStaging {
+    return new BridgeStaging(this.#state, estimate, {
+      call: (ask) => this.#told(this.#line.call(ask)),
+      commit: (staging, place, records) => {
+        const end = this.#endOf(place);
+        return this.#kept.commit(() => staging.commit(end), end, records);
+      },
+    });
+  }
+
+  #endOf({ position, rank, lineage }: StatePlace): Mark {
+    const { bootId } = this.#deps;
+    return encodeMark({ ...position, rank, lineage, clockMs: 0, bootId });
+  }
+
+  /** True when it is done; else onAnswer() will be called. */
+  #told(answer: Awaitable<void>, done: () => void = () => undefined): boolean {
+    if (!isLater(answer)) {
+      done();
+      return true;
+    }
+    answer.then(
+      () => {
+        done();
+        this.onAnswer(null);
+      },
+      (error: unknown) => {
+        this.onAnswer(error instanceof Error ? error : new Error(wordsOf(error)));
+      },
+    );
+    return false;
+  }
+}
+
+interface StagingCalls {
+  call(ask: () => Awaitable<void>): boolean;
+  commit(staging: Staging, place: StatePlace, records: number): Awaitable<void>;
+}
+
+class BridgeStaging implements LateStaging {
+  readonly #state: ReplicatedState<never>;
+  readonly #estimate: StageEstimate;
+  readonly #calls: StagingCalls;
+  readonly #joiner = new ChunkJoiner();
+  #staging: Staging | null = null;
+
+  constructor(state: ReplicatedState<never>, estimate: StageEstimate, calls: StagingCalls) {
+    this.#state = state;
+    this.#estimate = estimate;
+    this.#calls = calls;
+  }
+
+  load(bytes: Buffer, from: number, to: number): boolean {
+    const records = this.#joiner.take(bytes, from, to);
+    if (records.count === 0) return true;
+    return this.#calls.call(() =>
+      asChunkError(() => after(this.#staged(), (staging) => staging.load(records))),
+    );
+  }
+
+  commit(totals: { readonly records: number }, place: StatePlace): boolean {
+    const { records, isInside } = this.#joiner;
+    if (isInside || records !== totals.records) {
+      const why = `the snapshot has ${records} records${isInside ? " and a part" : ""} of ${totals.records}`;
+      return this.#calls.call(() =>
+        after(this.#staging?.abort(), () => {
+          throw new StoreError("ERR_STORE_CHUNK", why);
+        }),
+      );
+    }
+    return this.#calls.call(() =>
+      after(
+        asChunkError(() => this.#staged()),
+        (staging) => this.#calls.commit(staging, place, records),
+      ),
+    );
+  }
+
+  abort(): boolean {
+    const staging = this.#staging;
+    return staging === null || this.#calls.call(() => staging.abort());
+  }
+
+  #staged(): Awaitable<Staging> {
+    if (this.#staging !== null) return this.#staging;
+    const { records, bytes } = this.#estimate;
+    return after(this.#state.stage({ records, bytes }), (staging) => {
+      this.#staging = staging;
+      return staging;
+    });
+  }
+}
+
+/** What fails beside the state, which is what it was: the snapshot has to come again. */
+function asChunkError<T>(ask: () => Awaitable<T>): Awaitable<T> {
+  const fail = (error: unknown): never => {
+    throw new StoreError("ERR_STORE_CHUNK", `it could not be loaded: ${wordsOf(error)}`, {
+      cause: error,
+    });
+  };
+  let answer: Awaitable<T>;
+  try {
+    answer = ask();
+  } catch (error) {
+    return fail(error);
+  }
+  return isLater(answer) ? answer.then((value) => value, fail) : answer;
+}
