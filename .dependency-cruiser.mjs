@@ -12,7 +12,7 @@ const MAY_IMPORT = {
   bridge: ["wire", "log", "store/state.ts", "store/hash.ts"],
   adapters: ["bridge/seam.ts"],
   conformance: ["bridge/seam.ts"],
-  node: ["net", "wire", "log", "store", "primary", "replica"],
+  node: ["net", "wire", "log", "store", "primary", "replica", "bridge"],
   resp: ["net", "wire", "log", "store", "primary", "replica", "node"],
   embed: ["net", "wire", "log", "store", "primary", "replica", "bridge", "node"],
   daemon: ["net", "wire", "log", "store", "primary", "replica", "node", "resp"],

@@ -11,6 +11,7 @@
  */
 import { ArgumentError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
+import type { Id } from "../wire/messages.ts";
 import type {
   FrozenState,
   LateStaging,
@@ -22,8 +23,8 @@ import type {
 } from "../store/state.ts";
 import { type FoundAt, KeptState } from "./kept.ts";
 import { StateLine } from "./line.ts";
-import { decodeMark, type MarkedPlace } from "./mark.ts";
-import type { ReplicatedState, StateDurability } from "./seam.ts";
+import { decodeMark, encodeMark, type MarkedPlace } from "./mark.ts";
+import type { Batch, Mark, ReplicatedState, StateDurability } from "./seam.ts";
 import { BridgeSource, type SourceDeps } from "./source.ts";
 import { BridgeTarget, type TargetDeps } from "./target.ts";
 
@@ -51,20 +52,27 @@ export class BridgedState implements StateSource, StateFormat, LateTarget {
   readonly durability: StateDurability;
   readonly kept: KeptState;
   readonly line: StateLine = new StateLine();
-  readonly #state: ReplicatedState<never>;
+  readonly #state: ReplicatedState;
   readonly #target: BridgeTarget;
   readonly #source: BridgeSource;
+  readonly #bootId: Id;
 
   /** @throws {ArgumentError} when it is not in the form of a ReplicatedState */
-  constructor(state: ReplicatedState<never>, deps: BridgeDeps) {
+  constructor(state: ReplicatedState, deps: BridgeDeps) {
     checkState(state);
     const { name, version, reads = [] } = state.format;
     this.#state = state;
+    this.#bootId = deps.bootId;
     this.format = { name, version, reads };
     this.durability = state.durability;
     this.kept = new KeptState(state, deps.onFailure);
-    this.#target = new BridgeTarget(state, this.kept, this.line, deps);
     this.#source = new BridgeSource(state, this.line, deps);
+    this.#target = new BridgeTarget(state, this.kept, this.line, {
+      ...deps,
+      onLoaded: (size) => {
+        this.#source.size = size;
+      },
+    });
   }
 
   /** Called first, once. Rejects with what the state fails with. */
@@ -81,13 +89,21 @@ export class BridgedState implements StateSource, StateFormat, LateTarget {
     }
   }
 
+  /** The state keeps another mark, and nothing else changes. Rejects as a batch that cannot be applied. */
+  async markAs(place: Omit<MarkedPlace, "bootId">): Promise<void> {
+    const end = encodeMark({ ...place, bootId: this.#bootId });
+    await this.line.call(() => this.kept.apply(noRecords(end, place.clockMs)));
+  }
+
   /** What was applied before outlives a loss of power, when the state can see to that. */
   async sync(): Promise<void> {
     await this.#state.sync?.();
   }
 
-  /** Nothing is called after it. */
+  /** What is open is given up. Nothing is called after it. */
   async close(): Promise<void> {
+    this.#source.close();
+    await this.#target.close();
     await this.line.call(() => this.#state.close?.());
   }
 
@@ -128,11 +144,23 @@ export class BridgedState implements StateSource, StateFormat, LateTarget {
   }
 }
 
+/** A batch that moves the mark alone. */
+function noRecords(end: Mark, clockMs: number): Batch {
+  return {
+    count: 0,
+    bytes: 0,
+    end,
+    clockMs,
+    each: () => undefined,
+    [Symbol.iterator]: () => [][Symbol.iterator](),
+  };
+}
+
 const DURABILITIES: readonly unknown[] = ["none", "process", "power"] satisfies StateDurability[];
 const CALLS = ["open", "apply", "freeze", "stage"] as const;
 const U32_MAX = 0xffff_ffff;
 
-function checkState(state: ReplicatedState<never>): void {
+function checkState(state: ReplicatedState): void {
   const given = state as unknown as Readonly<Record<string, unknown>> | null;
   if (typeof given !== "object" || given === null) refuse(`of type ${typeof given}`, "an object");
   for (const name of CALLS)

@@ -27,10 +27,10 @@ export class KeptState {
   isEmpty = true;
   /** The mark that it keeps; null while it has none, and with durability "none". */
   mark: Mark | null = null;
-  readonly #state: ReplicatedState<never>;
+  readonly #state: ReplicatedState;
   readonly #onFailure: (why: string, at: FoundAt) => void;
 
-  constructor(state: ReplicatedState<never>, onFailure: (why: string, at: FoundAt) => void) {
+  constructor(state: ReplicatedState, onFailure: (why: string, at: FoundAt) => void) {
     this.#state = state;
     this.#onFailure = onFailure;
   }

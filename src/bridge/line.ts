@@ -26,7 +26,8 @@ export class StateLine {
         try {
           resolve(this.#begin(ask));
         } catch (error) {
-          reject(error as Error);
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the state's own
+          reject(error);
         }
       });
     });

@@ -44,11 +44,11 @@ export class BridgeSource {
   /** As far as is known. */
   size: StateSize = { records: 0, bytes: 0 };
   readonly deps: SourceDeps;
-  readonly #state: ReplicatedState<never>;
+  readonly #state: ReplicatedState;
   readonly #line: StateLine;
   readonly #open = new Set<BridgeFrozen>();
 
-  constructor(state: ReplicatedState<never>, line: StateLine, deps: SourceDeps) {
+  constructor(state: ReplicatedState, line: StateLine, deps: SourceDeps) {
     this.#state = state;
     this.#line = line;
     this.deps = deps;
@@ -74,9 +74,9 @@ export class BridgeSource {
     return bytes;
   }
 
-  /** How many snapshots are open. */
-  get openCount(): number {
-    return this.#open.size;
+  /** All snapshots are closed: who reads one hears that it failed. */
+  close(): void {
+    for (const frozen of [...this.#open]) frozen.close();
   }
 
   closed(frozen: BridgeFrozen): void {

@@ -25,20 +25,24 @@ import type { Awaitable, Mark, ReplicatedState, Staging } from "./seam.ts";
 export interface TargetDeps {
   /** The log that a batch which is given to the state is in, at that moment. */
   readonly name: () => LogName;
-  /** Of this machine. */
+  /** Which start of this machine it is. */
   readonly bootId: Id;
+  /** A snapshot of this size is the state. */
+  readonly onLoaded?: (size: { readonly records: number; readonly bytes: number }) => void;
 }
 
 export class BridgeTarget implements LateTarget, MarkWriter {
   readonly answers = "later";
   onAnswer: (error: Error | null) => void = () => undefined;
   appliedTo = 0;
-  readonly #state: ReplicatedState<never>;
+  readonly #state: ReplicatedState;
   readonly #kept: KeptState;
   readonly #line: StateLine;
   readonly #deps: TargetDeps;
+  /** What is staged, until it is over. */
+  #staging: BridgeStaging | null = null;
 
-  constructor(state: ReplicatedState<never>, kept: KeptState, line: StateLine, deps: TargetDeps) {
+  constructor(state: ReplicatedState, kept: KeptState, line: StateLine, deps: TargetDeps) {
     this.#state = state;
     this.#kept = kept;
     this.#line = line;
@@ -67,13 +71,28 @@ export class BridgeTarget implements LateTarget, MarkWriter {
   }
 
   stage(estimate: StageEstimate): LateStaging {
-    return new BridgeStaging(this.#state, estimate, {
+    const staging = new BridgeStaging(this.#state, estimate, {
       call: (ask) => this.#told(this.#line.call(ask)),
-      commit: (staging, place, records) => {
+      commit: (staged, place, size) => {
         const end = this.#endOf(place);
-        return this.#kept.commit(() => staging.commit(end), end, records);
+        const answer = this.#kept.commit(() => staged.commit(end), end, size.records);
+        return after(answer, () => this.#deps.onLoaded?.(size));
       },
     });
+    this.#staging = staging;
+    return staging;
+  }
+
+  /** What is staged is given up, if it is not over. Resolves when the state has answered, however. */
+  async close(): Promise<void> {
+    const staging = this.#staging;
+    this.#staging = null;
+    this.onAnswer = () => undefined;
+    try {
+      await this.#line.call(() => staging?.giveUp());
+    } catch {
+      // The next start removes what is half done.
+    }
   }
 
   #endOf({ position, rank, lineage }: StatePlace): Mark {
@@ -102,17 +121,23 @@ export class BridgeTarget implements LateTarget, MarkWriter {
 
 interface StagingCalls {
   call(ask: () => Awaitable<void>): boolean;
-  commit(staging: Staging, place: StatePlace, records: number): Awaitable<void>;
+  commit(
+    staging: Staging,
+    place: StatePlace,
+    size: { readonly records: number; readonly bytes: number },
+  ): Awaitable<void>;
 }
 
 class BridgeStaging implements LateStaging {
-  readonly #state: ReplicatedState<never>;
+  readonly #state: ReplicatedState;
   readonly #estimate: StageEstimate;
   readonly #calls: StagingCalls;
   readonly #joiner = new ChunkJoiner();
   #staging: Staging | null = null;
+  /** It was committed or given up. */
+  #isOver = false;
 
-  constructor(state: ReplicatedState<never>, estimate: StageEstimate, calls: StagingCalls) {
+  constructor(state: ReplicatedState, estimate: StageEstimate, calls: StagingCalls) {
     this.#state = state;
     this.#estimate = estimate;
     this.#calls = calls;
@@ -127,7 +152,8 @@ class BridgeStaging implements LateStaging {
   }
 
   commit(totals: { readonly records: number }, place: StatePlace): boolean {
-    const { records, isInside } = this.#joiner;
+    const { records, recordBytes: bytes, isInside } = this.#joiner;
+    this.#isOver = true;
     if (isInside || records !== totals.records) {
       const why = `the snapshot has ${records} records${isInside ? " and a part" : ""} of ${totals.records}`;
       return this.#calls.call(() =>
@@ -139,14 +165,22 @@ class BridgeStaging implements LateStaging {
     return this.#calls.call(() =>
       after(
         asChunkError(() => this.#staged()),
-        (staging) => this.#calls.commit(staging, place, records),
+        (staging) => this.#calls.commit(staging, place, { records, bytes }),
       ),
     );
   }
 
   abort(): boolean {
-    const staging = this.#staging;
-    return staging === null || this.#calls.call(() => staging.abort());
+    if (this.#staging !== null) return this.#calls.call(() => this.giveUp());
+    this.#isOver = true;
+    return true;
+  }
+
+  /** abort(), as a call of the state that is made now; idempotent. */
+  giveUp(): Awaitable<void> {
+    if (this.#isOver) return undefined;
+    this.#isOver = true;
+    return this.#staging?.abort();
   }
 
   #staged(): Awaitable<Staging> {

@@ -6,6 +6,7 @@
  * Tested in: test/unit/index.test.ts.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ReplicatedState } from "../bridge/seam.ts";
 import { createLogger, type LogFormat, type LogLevel } from "../node/logger.ts";
 import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
@@ -79,6 +80,26 @@ export async function openNode(
   command: "primary" | "replica",
   settings: NodeSettings,
 ): Promise<OpenNode> {
+  const { node, replPort } = await startNode(command, settings);
+  const keys = new Keyspace(node, node.settings);
+  const housekeeping = new Housekeeping({ node, keys });
+  housekeeping.start();
+  const waits = new Waits(node.turn, `this ${command}`);
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => {
+    waits.close();
+    closing ??= endNode(node, housekeeping);
+    return closing;
+  };
+  return { node, replPort, keys, waits, close };
+}
+
+/** The same over the built-in store or over `state`, without what is about keys. Throws as openNode(). */
+export async function startNode(
+  command: "primary" | "replica",
+  settings: NodeSettings,
+  state: ReplicatedState | null = null,
+): Promise<Pick<OpenNode, "node" | "replPort">> {
   if (typeof (settings as unknown) !== "object" || (settings as unknown) === null)
     throw new UsageError(`options are ${shown(settings)}; an object is allowed`);
   const options = readEmbedded(command, settings);
@@ -92,7 +113,7 @@ export async function openNode(
       sink: settings.log === undefined ? () => undefined : apart(settings.log),
     }),
   );
-  const node = createNode(options, logger, await threadsFor(settings.workerUrl));
+  const node = createNode(options, logger, await threadsFor(settings.workerUrl), state);
   let replPort: number;
   try {
     await node.open();
@@ -101,17 +122,7 @@ export async function openNode(
     await node.stop();
     throw error;
   }
-  const keys = new Keyspace(node, node.settings);
-  const housekeeping = new Housekeeping({ node, keys });
-  housekeeping.start();
-  const waits = new Waits(node.turn, `this ${command}`);
-  let closing: Promise<void> | null = null;
-  const close = (): Promise<void> => {
-    waits.close();
-    closing ??= endNode(node, housekeeping);
-    return closing;
-  };
-  return { node, replPort, keys, waits, close };
+  return { node, replPort };
 }
 
 async function endNode(node: DaemonNode, housekeeping: Housekeeping): Promise<void> {

@@ -19,7 +19,7 @@ import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
 import type { SessionOptions } from "../replica/options.ts";
 import { Session } from "../replica/session.ts";
-import type { State } from "../store/state.ts";
+import type { State, StateFormat, StateSource } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/messages.ts";
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
@@ -67,6 +67,8 @@ export interface NodeCoreDeps {
   readonly identity: Identity;
   /** What is replicated; fed from here, kept up to date by the session. */
   readonly state: State;
+  /** What checkpoints are made of; without it the state. */
+  readonly checkpointSource?: (Pick<StateSource, "freeze"> & StateFormat) | null;
   readonly backlog: BacklogOptions;
   readonly feederOptions: FeederOptions;
   readonly sessionOptions: SessionOptions;
@@ -267,7 +269,7 @@ export class NodeCore implements ViewedNode {
       {
         disk,
         rate,
-        source: state,
+        source: deps.checkpointSource ?? state,
         atBoundary: (run) => turn.until(() => view.atBoundary, run),
         sealedPosition: () => ({ history: identity.history, ...feeder.sealedPosition() }),
         records: () => backlog.records,

@@ -5,13 +5,16 @@
  * Owns: the shell of one node. Does not own: roles (role-moves.ts), commands (resp/commands/).
  */
 import assert from "node:assert/strict";
-import { performance } from "node:perf_hooks";
+import type { BridgedState } from "../bridge/bridged-state.ts";
+import type { ReplicatedState } from "../bridge/seam.ts";
 import type { Backlog } from "../log/backlog.ts";
+import type { LogName } from "../log/history.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Fields, Level } from "../primary/journal.ts";
 import { awaitTurn } from "./await-turn.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import { FeederServer } from "./replication-port.ts";
+import { lackingFields } from "../primary/lacking.ts";
 import { FEEDER_DEFAULTS, type FeederOptions } from "../primary/options.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import { PartFile } from "../replica/part-file.ts";
@@ -29,15 +32,15 @@ import { readBucket } from "./bucket.ts";
 import type { Checkpointer, StopSave } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
-import { NodeDisk } from "./disk/node-disk.ts";
+import { diskOf, type NodeDisk } from "./disk/node-disk.ts";
 import { makeStartRoom } from "./disk/start-room.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
+import { EmbeddedState, stagedMax } from "./embedded-state.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
 import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
-import { machineBytes } from "./machine.ts";
 import type {
   HawserNode,
   LogOnDisk,
@@ -73,19 +76,25 @@ const SERIALIZERS = 6;
 type Life = "built" | "opening" | "open" | "listening" | "stopped";
 
 /**
- * Builds a node; nobody can talk to it before open() and listen(). It has --dir for itself until stop().
+ * Builds a node over the built-in store, or over `state`; nobody can talk to it before open() and listen(). It has --dir for itself until stop().
  * @throws {UsageError} about --dir
  * @throws {DiskError} ERR_DISK_LOCKED, saying who has it
+ * @throws {ArgumentError} when `state` is not in the form of one
  */
-export function createNode(options: NodeOptions, logger: Logger, given?: Threads): DaemonNode {
+export function createNode(
+  options: NodeOptions,
+  logger: Logger,
+  given?: Threads,
+  state: ReplicatedState | null = null,
+): DaemonNode {
   const { dir } = options;
   const threads = given ?? ownThreads();
-  if (dir === "") return new DaemonNode(options, logger, null, threads);
+  if (dir === "") return new DaemonNode(options, logger, null, threads, state);
   openDirectory(dir);
   makeStartRoom(dir);
   const lock = new DirectoryLock(dir);
   try {
-    return new DaemonNode(options, logger, lock, threads);
+    return new DaemonNode(options, logger, lock, threads, state);
   } catch (error) {
     lock.free();
     throw error;
@@ -95,7 +104,10 @@ export function createNode(options: NodeOptions, logger: Logger, given?: Threads
 export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
   readonly turn: Turn;
+  /** The built-in store: empty, and used by nobody, on a node over another state. */
   readonly store: Store = new Store();
+  /** The state of an embedder; null on a node over the built-in store. */
+  private readonly embedded: EmbeddedState | null;
   private readonly loopTurns = new LoopTurns();
   private readonly eventLog = new EventLog();
   readonly emitter: NodeEmitter;
@@ -119,9 +131,15 @@ export class DaemonNode implements HawserNode {
   private replPort = 0;
   #life: Life = "built";
 
-  constructor(options: NodeOptions, logger: Logger, lock: DirectoryLock | null, threads: Threads) {
+  constructor(
+    options: NodeOptions,
+    logger: Logger,
+    lock: DirectoryLock | null,
+    threads: Threads,
+    state: ReplicatedState | null,
+  ) {
     this.lock = lock;
-    const stagedBytesMax = machineBytes();
+    const stagedBytesMax = stagedMax(state);
     // Why a literal: of more than a few fields set one by one V8 would make a dictionary.
     this.settings = { ...FEEDER_DEFAULTS, ...SESSION_DEFAULTS, stagedBytesMax, ...options };
     this.logger = logger;
@@ -132,8 +150,8 @@ export class DaemonNode implements HawserNode {
     this.pool = new SerializerPool({ size: SERIALIZERS, slots, slotBytes, threads, onFailed });
     this.socket = new SessionSocket(() => this.target, CLIENT_PORT_PROBE);
     this.partFile = options.dir === "" ? null : this.openPartFile(options.dir);
-    this.disk =
-      options.dir !== "" && options.persist === "yes" ? this.makeDisk(options, threads) : null;
+    this.disk = diskOf(this.settings, threads, this.journal, (it) => this.diskTroubled(it));
+    this.embedded = state === null ? null : this.makeEmbedded(state);
     this.core = this.makeCore();
     this.turn = this.core.turn;
     this.confirmByPolicy();
@@ -147,23 +165,6 @@ export class DaemonNode implements HawserNode {
     this.socket.attach(this.core.session);
   }
 
-  private makeDisk({ dir, acceptLoss }: NodeOptions, threads: Threads): NodeDisk {
-    const { settings } = this;
-    return new NodeDisk(
-      {
-        dir,
-        threads,
-        acceptLoss,
-        reclaimMs: settings.reclaimMs,
-        policy: () => settings.fsync,
-        keep: settings,
-        checkpointRate: () => settings.checkpointRate,
-        onTrouble: (trouble) => this.diskTroubled(trouble),
-      },
-      this.journal,
-    );
-  }
-
   /** A disk that failed for good confirms nothing: who waits for that is cut, as by a crash. */
   private diskTroubled(trouble: DiskTrouble | null): void {
     if (trouble?.isFatal !== true) {
@@ -174,8 +175,13 @@ export class DaemonNode implements HawserNode {
     this.onDiskFailed(trouble);
   }
 
+  private makeEmbedded(state: ReplicatedState): EmbeddedState {
+    const name = (): LogName => this.disk?.recovery?.name ?? this.core.identity;
+    return new EmbeddedState(state, { ...this.settings, name, journal: this.journal });
+  }
+
   private makeCore(): NodeCore {
-    const { settings, disk } = this;
+    const { settings, disk, embedded } = this;
     const identity = new Identity(settings.dir, randomId, (why) =>
       this.journal("error", "identity_not_kept", { why }),
     );
@@ -191,9 +197,10 @@ export class DaemonNode implements HawserNode {
       ...roleFile.recallConsent(start.upstream, settings.allowReset, this.journal),
       keepConsent: roleFile.keepConsent,
       remember: roleFile.write,
-      recovers: disk !== null,
+      recovers: disk !== null || embedded !== null,
       identity,
-      state: new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
+      state: this.bridge ?? new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
+      checkpointSource: embedded?.checkpointSource ?? null,
       backlog: {
         get sizeBytes() {
           return settings.backlogBytes;
@@ -232,6 +239,10 @@ export class DaemonNode implements HawserNode {
 
   // --- parts, for the client port, status and tests ----------------------------------------------
 
+  /** Null on a node over the built-in store. */
+  get bridge(): BridgedState | null {
+    return this.embedded?.bridge ?? null;
+  }
   get role(): "primary" | "replica" {
     return this.core.role;
   }
@@ -254,10 +265,6 @@ export class DaemonNode implements HawserNode {
     return this.core.roles.swaps;
   }
 
-  private now(): number {
-    return performance.now();
-  }
-
   private readonly journal = (level: Level, event: string, fields: Fields): void => {
     this.eventLog.note(Date.now(), level, event, fields);
     this.emitter.line(level, event, fields);
@@ -273,11 +280,14 @@ export class DaemonNode implements HawserNode {
   async open(): Promise<void> {
     this.begin("built", "opening");
     await this.partFile?.open();
-    if (this.disk !== null && !this.isStopped) {
-      const found = await this.disk.open(this.core);
-      if (found === "nothing") this.tellEmpty();
-    }
+    if (!this.isStopped) await this.openState();
     if (!this.isStopped) this.#life = "open";
+  }
+
+  private async openState(): Promise<void> {
+    const { core, embedded, disk } = this;
+    const found = embedded === null ? await disk?.open(core) : await embedded.open(core, disk);
+    if (disk !== null && found === "nothing") this.tellEmpty();
   }
 
   /**
@@ -353,14 +363,7 @@ export class DaemonNode implements HawserNode {
     const lacking = await this.server.close(DRAIN_MS);
     await saved;
     this.loopTurns.close();
-    for (const { replica, remote, state, logBytes, snapshotBytes } of lacking)
-      this.journal("warn", "replica_left_behind", {
-        replica,
-        remote,
-        state,
-        log_bytes: logBytes,
-        snapshot_bytes: snapshotBytes,
-      });
+    for (const each of lacking) this.journal("warn", "replica_left_behind", lackingFields(each));
     this.feeder.cutWaiters();
     this.identity.keepPeers();
     this.core.checkpointer?.stop("the node stops");
@@ -371,6 +374,7 @@ export class DaemonNode implements HawserNode {
     const failure = (await this.disk?.stop()) ?? null;
     if (failure !== null) this.journal("error", "disk_trouble", { why: failure.message });
     if (this.disk !== null && this.core.isKeptWhole) this.identity.stoppedComplete();
+    await this.embedded?.close();
     this.lock?.free();
     return lacking.length === 0;
   }
@@ -415,16 +419,16 @@ export class DaemonNode implements HawserNode {
   }
 
   mayWrite(turn: WriterTurn, bytes: number): boolean {
-    return !this.isDiskBehind && this.feeder.pacing.mayWrite(turn, bytes, this.now());
+    return !this.isDiskBehind && this.feeder.pacing.mayWrite(turn, bytes, performance.now());
   }
 
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void {
     if (this.isDiskBehind) return this.turn.until(() => !this.isDiskBehind, resume);
-    return this.feeder.pacing.waitToWrite(turn, resume, this.now());
+    return this.feeder.pacing.waitToWrite(turn, resume, performance.now());
   }
 
   writersPaused(): boolean {
-    return this.isDiskBehind || this.feeder.pacing.paused(this.now());
+    return this.isDiskBehind || this.feeder.pacing.paused(performance.now());
   }
 
   expiryRests(): boolean {
@@ -437,7 +441,7 @@ export class DaemonNode implements HawserNode {
     timeoutMs: number,
     done: (count: number | null) => void,
   ): () => void {
-    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.now() + timeoutMs;
+    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
     return this.feeder.wait(offset, replicas, untilMs, done);
   }
 
@@ -482,7 +486,7 @@ export class DaemonNode implements HawserNode {
 
   status(): NodeStatus {
     const address = this.address();
-    const status = nodeStatus(this.core, this.target, address, this.now(), Date.now());
+    const status = nodeStatus(this.core, this.target, address, performance.now(), Date.now());
     return { ...status, recovery: this.disk?.status ?? null, disk: diskStatus(this) };
   }
 

@@ -2,10 +2,11 @@
  * Which replicas lack something of this node's log or state: what a stop waits for, and says.
  *
  * Received counts, not applied: what a replica has received it applies without us.
- * Owns: that judgement. Does not own: waiting (the replication port), log lines (the node).
+ * Owns: that judgement, and how it is told. Does not own: waiting (the replication port).
  * Tested in: test/e2e/stopping.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
+import type { Fields } from "./journal.ts";
 import type { Link } from "./link.ts";
 
 export interface Lacking {
@@ -23,6 +24,17 @@ export interface Lacking {
 export interface LackingOwner {
   readonly links: readonly Link[];
   readonly backlog: Backlog;
+}
+
+/** What the log says of one that a stop leaves behind. */
+export function lackingFields({
+  replica,
+  remote,
+  state,
+  logBytes,
+  snapshotBytes,
+}: Lacking): Fields {
+  return { replica, remote, state, log_bytes: logBytes, snapshot_bytes: snapshotBytes };
 }
 
 /** Every connected replica that lacks something, with how much. */

@@ -7,6 +7,10 @@
  *       v   <-------------------------------------------------------------+
  *    replay --all files are read--> repair --> done
  *
+ * A state that keeps its own data has no checkpoint: the log is replayed from its mark (log-from-mark.ts). One
+ * without a mark that is empty is the log from its beginning. Where neither can be, `strayed` says why, and
+ * there is no result.
+ *
  * In steps of a block or a slice, so that the loop is answerable meanwhile. A state that answers later
  * makes it wait; `onFree` is called when it can go on.
  *
@@ -16,17 +20,20 @@
  * Pure but for DiskFolders. Owns: which checkpoint is used, what is written to the manifest meanwhile.
  * Does not own: the verdict and repairs (log/disk/), the role that comes next (node/role-moves.ts).
  */
+import type { MarkedPlace } from "../../bridge/mark.ts";
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFile, type DiskFolder, leaveFailed } from "../../log/disk/files.ts";
 import type { LogHead } from "../../log/disk/frames.ts";
+import type { BatchSink } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
 import { LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
 import type { Repair } from "../../log/disk/log-repair.ts";
 import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
-import type { Verdict } from "../../log/disk/verdict.ts";
+import type { LogStart, Verdict } from "../../log/disk/verdict.ts";
+import type { LogName } from "../../log/history.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import { differenceOf } from "../../replica/node-batch.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
@@ -34,6 +41,7 @@ import type { Id, Lineage, Position, Rank, SnapshotBegin } from "../../wire/mess
 import type { NodeRecord } from "../../wire/node-record.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
 import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
+import { type FoundMark, LogFromMark } from "./log-from-mark.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
 
 export interface DiskRecoveryParts {
@@ -44,6 +52,25 @@ export interface DiskRecoveryParts {
   readonly log: RecoveringLog;
   /** A state that answers later has: step() can go on. */
   readonly onFree: () => void;
+  /** What a state has by itself; null when it is kept by checkpoints. */
+  readonly kept?: KeptPlace | null;
+}
+
+/** The place of a state that keeps its own data; null when it has no mark. */
+export interface KeptPlace {
+  readonly place: MarkedPlace | null;
+  readonly empty: boolean;
+}
+
+/** Why a state and a log do not fit together. */
+export interface Strayed {
+  /** `unmarked`: there is data without a mark; `lost`: there is none, and the log has not its beginning. */
+  readonly why: Exclude<FoundMark, "in"> | "unmarked" | "lost";
+  /** There was a state once, by this log. */
+  readonly hadState: boolean;
+  /** Beyond the mark the log is missing that was synced. */
+  readonly lacks: boolean;
+  readonly manifest: Manifest;
 }
 
 /** What came back. */
@@ -88,6 +115,8 @@ const NO_RANK: Rank = { term: 0, run: 0 };
 
 export class DiskRecovery {
   result: RecoveredNode | null = null;
+  /** Set instead of a result. */
+  strayed: Strayed | null = null;
   readonly #parts: DiskRecoveryParts;
   readonly #calls: StateCalls | null;
   readonly #replay: LogReplay;
@@ -101,6 +130,10 @@ export class DiskRecovery {
   /** How the one that was used begins. */
   #begun: SnapshotBegin | null = null;
   #log: LogRecovery | null = null;
+  /** For a state with a mark: what is before it is passed over. */
+  #fromMark: LogFromMark | null = null;
+  /** Number of the log file that was read first. */
+  #firstRead = 0;
   #isRead = false;
   #totalBytes = 0;
   /** Of checkpoints that are over with. */
@@ -127,6 +160,14 @@ export class DiskRecovery {
     if (why !== null) this.#differing.push(why);
   };
 
+  /** Which log the batch is in that is applied now. */
+  get name(): LogName | null {
+    const head = this.#log?.head ?? null;
+    if (head === null) return null;
+    const { start, rank, lineage } = head;
+    return { history: start.history, rank, lineage };
+  }
+
   get progress(): RecoveryProgress {
     const loading = (this.#load?.readBytes ?? 0) + (this.#log?.readBytes ?? 0);
     return {
@@ -142,7 +183,7 @@ export class DiskRecovery {
    * @throws {HawserError} what the state failed with
    */
   step(): Step {
-    if (this.result !== null) return "done";
+    if (this.result !== null || this.strayed !== null) return "done";
     if (this.#log === null) return this.#stepCheckpoint();
     const applied = this.#replay.step();
     if (applied !== "done") return applied;
@@ -151,7 +192,7 @@ export class DiskRecovery {
       return "more";
     }
     this.#replay.end();
-    this.result = this.#finish(this.#log, this.#log.finish());
+    this.#conclude(this.#log, this.#log.finish());
     return "done";
   }
 
@@ -183,7 +224,11 @@ export class DiskRecovery {
 
   #chooseStart(): void {
     const { folder } = this.#parts.directory;
-    const { state } = this.#parts;
+    const { state, kept = null } = this.#parts;
+    if (kept !== null) {
+      this.#beginAt(kept);
+      return;
+    }
     const [entry] = this.#left;
     if (entry === undefined) {
       this.#begin(null);
@@ -199,18 +244,70 @@ export class DiskRecovery {
     }
   }
 
+  // --- a state that keeps its own data ------------------------------------------------------------
+
+  #beginAt({ place, empty }: KeptPlace): void {
+    if (place === null) {
+      const head = this.#headOf(this.#manifest.firstLog);
+      if (!empty) this.#stray("unmarked");
+      else if (head === null || head.start.offset > 0) this.#stray("lost");
+      else this.#begin(null);
+      return;
+    }
+    const number = this.#fileOf(place.offset);
+    const head = number === null ? null : this.#headOf(number);
+    if (number === null || head === null) {
+      this.#stray("before");
+      return;
+    }
+    this.#fromMark = new LogFromMark(place, head.start.chain, this.#replay);
+    this.#parts.log.begin(place.offset, place.chain);
+    this.#read(number, head.start, this.#fromMark);
+  }
+
+  /** The log file that `offset` is in, if any is; of those whose head can be read. */
+  #fileOf(offset: number): number | null {
+    const numbers = logFileNumbers(this.#parts.directory.folder, this.#manifest.firstLog);
+    const at = numbers.findLast((number) => {
+      const head = this.#headOf(number);
+      return head !== null && head.start.offset <= offset;
+    });
+    return at ?? null;
+  }
+
+  #stray(why: Strayed["why"], lacks = false): void {
+    const numbers = logFileNumbers(this.#parts.directory.folder, this.#manifest.firstLog);
+    const hadState = numbers.some((number) => (this.#headOf(number)?.rank.term ?? 1) > 0);
+    this.#leaveState();
+    this.strayed = { why, hadState, lacks, manifest: this.#manifest };
+  }
+
+  #conclude(log: LogRecovery, recovered: Recovered): void {
+    const { end, chain, kind, proven } = recovered.verdict;
+    const found = this.#fromMark?.found(end, chain, log.head) ?? "in";
+    if (found === "in") this.result = this.#finish(log, recovered);
+    else {
+      const { offset } = this.#parts.kept!.place!;
+      this.#stray(found, kind === "incomplete" && proven > offset);
+    }
+  }
+
   // --- the log ------------------------------------------------------------------------------------
 
   /** From a checkpoint on, or from where the log begins. */
   #begin(entry: CheckpointEntry | null): void {
-    const { directory, log } = this.#parts;
-    const { folder, quarantine } = directory;
-    const { directoryId, generation, lastLog, firstLog, checkpoints, incompleteTo } =
-      this.#manifest;
     const start = entry?.position ?? this.#startOfLog();
-    if (entry === null) this.#totalBytes = this.#loadedBytes + sizesFrom(folder, null, firstLog);
     this.#used = entry;
-    log.begin(start.offset, start.chain);
+    this.#parts.log.begin(start.offset, start.chain);
+    this.#read(entry?.log ?? this.#manifest.firstLog, start, this.#replay);
+  }
+
+  /** Log files from number `first` on, which begins at `start`. */
+  #read(first: number, start: LogStart, sink: BatchSink): void {
+    const { folder, quarantine } = this.#parts.directory;
+    const { directoryId, generation, lastLog, checkpoints, incompleteTo } = this.#manifest;
+    this.#firstRead = first;
+    if (this.#used === null) this.#totalBytes = this.#loadedBytes + sizesFrom(folder, null, first);
     const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
     const proven = checkpoints.reduce(
       (most, { position }) => Math.max(most, position.offset),
@@ -223,8 +320,8 @@ export class DiskRecovery {
       directoryId,
       generation,
       start,
-      claims: { first: entry?.log ?? firstLog, last: lastLog, proven },
-      sink: this.#replay,
+      claims: { first, last: lastLog, proven },
+      sink,
       rememberIncomplete: (to, end, last) => {
         const left = checkpoints.filter(({ position }) => position.offset <= end);
         this.#write({ ...this.#manifest, incompleteTo: to, lastLog: last, checkpoints: left });
@@ -265,8 +362,7 @@ export class DiskRecovery {
   #finish(log: LogRecovery, { verdict, repair, nextNumber }: Recovered): RecoveredNode {
     const isWhole = verdict.kind !== "incomplete";
     this.#tidyManifest(isWhole);
-    if (this.#formerAnswer !== null && this.#parts.state.answers === "later")
-      this.#parts.state.onAnswer = this.#formerAnswer;
+    this.#leaveState();
     const { head } = log;
     const used = this.#used;
     const begun = this.#begun;
@@ -283,13 +379,19 @@ export class DiskRecovery {
       incompleteTo: this.#manifest.incompleteTo,
       verdict,
       repair,
-      lastLog: verdict.last < 0 ? 0 : (used?.log ?? this.#manifest.firstLog) + verdict.last,
+      lastLog: verdict.last < 0 ? 0 : this.#firstRead + verdict.last,
       checkpoint: used,
       damaged: this.#damaged.map(({ why }) => why),
       records: this.progress.records,
       differing: this.#differing,
       replayed: this.#replay.records,
     };
+  }
+
+  /** Its answers are another's again. */
+  #leaveState(): void {
+    if (this.#formerAnswer !== null && this.#parts.state.answers === "later")
+      this.#parts.state.onAnswer = this.#formerAnswer;
   }
 
   /** What is whole again is not missing any more, and a damaged checkpoint is none. */

@@ -15,7 +15,7 @@ import { performance } from "node:perf_hooks";
 import { DiskError } from "../../errors.ts";
 import type { DiskTrouble } from "../../log/disk/disk-log-messages.ts";
 import { DiskStore } from "../../log/disk/disk-store.ts";
-import { generationName } from "../../log/disk/generation-names.ts";
+import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
 import type { LogName } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
 import type { Manifest, Missing } from "../../log/disk/manifest.ts";
@@ -29,14 +29,17 @@ import { chainStart } from "../../wire/frame.ts";
 import { randomId } from "../../wire/id.ts";
 import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
+import type { LiveSettings } from "../options.ts";
+import { recoverMarked } from "../marked-start.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { CheckpointThread } from "./checkpoint-thread.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
-import { DiskRecovery, type RecoveredNode } from "./disk-recovery.ts";
+import { DiskRecovery, type KeptPlace, type RecoveredNode, type Strayed } from "./disk-recovery.ts";
 import { FsTree } from "./fs-folder.ts";
 import { LogThread, type LogThreadEvents } from "./log-thread.ts";
+import { anew, checkStrayed } from "./marked-log.ts";
 import { planReclaim } from "./reclaim-plan.ts";
 import { incompleteText, recoveryText } from "./recovery-text.ts";
 
@@ -66,10 +69,47 @@ export interface NodeDiskOptions {
   readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
 
+/** A state that keeps its own data. */
+export interface KeptState extends KeptPlace {
+  /** It has a mark from here on, if the node leads. */
+  markLed(): Promise<void>;
+}
+
+/** How the log goes on: in which generation, with which file, and what the node has. */
+interface Start {
+  readonly manifest: Manifest;
+  readonly number: number;
+  readonly holds: "nothing" | "whole";
+}
+
 /** What a start makes of what it found: what counts, and whom it asks before it leads. */
 interface Judged {
   readonly manifest: Manifest;
   readonly plan: ReclaimPlan | null;
+}
+
+/** The disk of a node with these settings; null without a directory, and with one that keeps no state. */
+export function diskOf(
+  settings: LiveSettings,
+  threads: Threads,
+  journal: Journal,
+  onTrouble: NodeDiskOptions["onTrouble"],
+): NodeDisk | null {
+  const { dir, persist, acceptLoss, reclaimMs } = settings;
+  if (dir === "" || persist !== "yes") return null;
+  return new NodeDisk(
+    {
+      dir,
+      threads,
+      acceptLoss,
+      reclaimMs,
+      policy: () => settings.fsync,
+      keep: settings,
+      checkpointRate: () => settings.checkpointRate,
+      onTrouble,
+    },
+    journal,
+  );
 }
 
 export class NodeDisk {
@@ -91,6 +131,8 @@ export class NodeDisk {
   #checkpoint: CheckpointThread | null = null;
   #found: FoundLog | null = null;
   #missing: Missing | null = null;
+  #kept: KeptState | null = null;
+  #strayed: Strayed | null = null;
 
   constructor(options: NodeDiskOptions, journal: Journal) {
     this.#options = options;
@@ -163,12 +205,14 @@ export class NodeDisk {
   }
 
   /**
-   * The node has what is in the directory, and its log goes on there.
+   * The node has what is in the directory, and its log goes on there. `kept`: what the state has by itself,
+   * when it keeps its own data.
    * @returns what was in it; null when it was stopped meanwhile
    * @throws {DiskError} naming the file, and what to do
    */
-  async open(core: NodeCore): Promise<"nothing" | "whole" | null> {
+  async open(core: NodeCore, kept: KeptState | null = null): Promise<"nothing" | "whole" | null> {
     this.#core = core;
+    this.#kept = kept;
     const directory = openDataDirectory(this.#tree, randomId);
     this.#thread = this.#bootThread();
     try {
@@ -186,25 +230,56 @@ export class NodeDisk {
   ): Promise<"nothing" | "whole" | null> {
     const found = directory.isNew ? null : await this.#recover(core, directory);
     if (this.#wasStopped()) return null;
-    const { manifest, plan } =
-      found === null ? { manifest: directory.manifest, plan: null } : this.#judge(found, core);
-    const hasState = found?.hasState === true;
-    if (hasState) {
-      const { rank, lineage, verdict } = found;
-      const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
-      core.completeness.recovered(wasComplete, manifest.incompleteTo);
-      core.identity.adopt({ history: found.position.history, rank, lineage }, null);
-      if (plan !== null) core.reclaim(plan);
-      core.roles.recovered();
-    } else {
+    const start = this.#start(core, directory, found);
+    // Why before the log: a start that finds a log and a state without a mark does not know the two together.
+    await this.#kept?.markLed();
+    if (this.#wasStopped()) return null;
+    await this.#begin(core, thread, start.manifest, start.number);
+    if (this.#wasStopped()) return null;
+    core.roles.opened(start.holds);
+    return start.holds;
+  }
+
+  /** What the node is told of what was found. */
+  #start(core: NodeCore, { manifest }: DataDirectory, found: RecoveredNode | null): Start {
+    const strayed = this.#strayed;
+    if (strayed !== null) return this.#startStrayed(core, strayed);
+    if (found === null) return this.#startWithoutLog(core, manifest);
+    const { manifest: counts, plan } = this.#judge(found, core);
+    const { nextNumber: number } = found;
+    if (!found.hasState) {
       core.backlog.begin(0, chainStart(core.identity.history));
       core.roles.recoveredNothing();
+      return { manifest: counts, number, holds: "nothing" };
     }
-    await this.#begin(core, thread, manifest, found?.nextNumber ?? 1);
-    if (this.#wasStopped()) return null;
-    const holds = hasState ? "whole" : "nothing";
-    core.roles.opened(holds);
-    return holds;
+    const { rank, lineage, verdict } = found;
+    const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
+    core.completeness.recovered(wasComplete, counts.incompleteTo);
+    core.identity.adopt({ history: found.position.history, rank, lineage }, null);
+    if (plan !== null) core.reclaim(plan);
+    core.roles.recovered();
+    return { manifest: counts, number, holds: "whole" };
+  }
+
+  /** @throws {DiskError} when it may not lead with what the state has */
+  #startStrayed(core: NodeCore, strayed: Strayed): Start {
+    const { now } = core.roles;
+    const leads = now.kind === "recovering" && now.then.kind === "leading";
+    checkStrayed(strayed, leads, this.#options.acceptLoss);
+    const offset = this.#kept?.place?.offset ?? -1;
+    this.#journal("warn", "log_begins_anew", { why: strayed.why, offset });
+    const generations = generationNumbers(this.#tree);
+    return this.#startWithoutLog(core, anew(strayed.manifest, generations));
+  }
+
+  /** The log begins where the state is, in a generation of `manifest`. */
+  #startWithoutLog(core: NodeCore, manifest: Manifest): Start {
+    const place = this.#kept?.place ?? null;
+    if (place === null) {
+      core.backlog.begin(0, chainStart(core.identity.history));
+      core.roles.recoveredNothing();
+    } else recoverMarked(core, place);
+    return { manifest, number: 1, holds: place === null ? "nothing" : "whole" };
   }
 
   #wasStopped(): boolean {
@@ -231,10 +306,7 @@ export class NodeDisk {
 
   // --- recovery -----------------------------------------------------------------------------------
 
-  async #recover(
-    core: NodeCore,
-    directory: ReturnType<typeof openDataDirectory>,
-  ): Promise<RecoveredNode | null> {
+  async #recover(core: NodeCore, directory: DataDirectory): Promise<RecoveredNode | null> {
     this.#startedAtMs = Date.now();
     this.#toldAtMs = this.#startedAtMs;
     const recovery = new DiskRecovery({
@@ -243,6 +315,7 @@ export class NodeDisk {
       state: core.state,
       log: core.backlog,
       onFree: () => this.#onFree(),
+      kept: this.#kept,
     });
     this.recovery = recovery;
     try {
@@ -254,6 +327,7 @@ export class NodeDisk {
       this.recovery = null;
     }
     const { result } = recovery;
+    this.#strayed = recovery.strayed;
     if (result !== null) this.#tell(result);
     return result;
   }

@@ -8,7 +8,7 @@ import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import type { Manifest } from "../../../../src/log/disk/manifest.ts";
 import { readManifest, writeManifest } from "../../../../src/log/disk/manifest-file.ts";
 import { openDataDirectory } from "../../../../src/node/disk/data-directory.ts";
-import { DiskRecovery } from "../../../../src/node/disk/disk-recovery.ts";
+import { DiskRecovery, type KeptPlace } from "../../../../src/node/disk/disk-recovery.ts";
 import type {
   LateStaging,
   LateTarget,
@@ -280,7 +280,10 @@ export class RecoveryMachine {
     return this;
   }
 
-  recovery(state: PromptTexts | LateTexts = new PromptTexts()): Recovering {
+  recovery(
+    state: PromptTexts | LateTexts = new PromptTexts(),
+    kept: KeptPlace | null = null,
+  ): Recovering {
     const directory = openDataDirectory(this.tree, this.#mint);
     const log = new Backlog(0, 0, { sizeBytes: 100_000, clock: () => CLOCK_MS });
     const recovery = new DiskRecovery({
@@ -289,22 +292,29 @@ export class RecoveryMachine {
       state,
       log,
       onFree: () => undefined,
+      kept,
     });
     return { recovery, log, state };
   }
 
   /** Recovers to the end, with a state that answers at once, or later. */
   recover(state: PromptTexts | LateTexts = new PromptTexts()): Recovered {
-    const recovering = this.recovery(state);
-    const { recovery, log } = recovering;
+    const { recovery, log } = this.runs(state);
+    const manifest = readManifest(this.tree.root)!;
+    return { ...recovery.result!, texts: state.texts, log, onDisk: manifest };
+  }
+
+  /** The same, whatever it comes to. `kept`: what the state has by itself. */
+  runs(state: PromptTexts | LateTexts, kept: KeptPlace | null = null): Recovering {
+    const recovering = this.recovery(state, kept);
+    const { recovery } = recovering;
     for (let steps = 0; ; steps++) {
       if (steps > 10_000) throw new Error("it does not end");
       const step = recovery.step();
       if (step === "done") break;
       if (step === "waits" && state.answers === "later") state.answer();
     }
-    const manifest = readManifest(this.tree.root)!;
-    return { ...recovery.result!, texts: state.texts, log, onDisk: manifest };
+    return recovering;
   }
 
   whyNot(): string {
