@@ -4,9 +4,22 @@
  *   Primary   a key-value state in this process that feeds replicas
  *   Replica   a copy of a primary's state in this process
  *   mapState  a Map that can be replicated
+ *   levelState, lmdbState  stores on disk as states to be replicated
  *
  * @see docs/ARCHITECTURE.md for guarantees
  */
+export {
+  type LevelDatabase,
+  levelState,
+  type LevelState,
+  type LevelStateOptions,
+} from "./adapters/level.ts";
+export {
+  type LmdbDatabase,
+  lmdbState,
+  type LmdbState,
+  type LmdbStateOptions,
+} from "./adapters/lmdb.ts";
 export { Primary, type PrimaryOptions } from "./embed/primary.ts";
 export { Replica, type ReplicaOptions } from "./embed/replica.ts";
 export type { EmbeddedNode } from "./embed/embedded-node.ts";
