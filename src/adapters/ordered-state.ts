@@ -92,7 +92,16 @@ export class OrderedState<P extends Pin, Tx = never> implements ReplicatedState<
     if (why !== "") throw new StoreError("ERR_STORE_RECORD", `a key ${why}`);
   }
 
-  async apply(batch: Batch): Promise<void> {
+  apply(batch: Batch): Promise<void> {
+    // Without a mark only what is thrown at once says that nothing has changed.
+    if (this.durability === "none")
+      batch.each((bytes, from, to) => {
+        this.check(bytes, from, to);
+      });
+    return this.applyWhole(batch);
+  }
+
+  private async applyWhole(batch: Batch): Promise<void> {
     await this.ready();
     const clear = lastClear(batch);
     if (clear < 0) return this.write(batch, batch.end);

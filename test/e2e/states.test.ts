@@ -7,7 +7,7 @@ import { conformance, type ConformanceOptions } from "../../src/conformance/inde
 
 const subjectUrl = (name: string): URL => new URL(`../tools/${name}-subject.mjs`, import.meta.url);
 
-describe.each(["level", "lmdb", "accounts"])("%s", async (name) => {
+describe.each(["level", "memory-level", "lmdb", "accounts"])("%s", async (name) => {
   const module = subjectUrl(name);
   const { default: subject } = (await import(module.href)) as { default: ConformanceOptions };
   for (const { name: check, run, timeoutMs } of conformance({ ...subject, module, execArgv: [] }))

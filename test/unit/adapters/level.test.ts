@@ -216,6 +216,18 @@ test("opened again => its mark, its content; sync() leaves the mark", async () =
   expect(await snapshotOf(again)).toEqual([put("a", "1")]);
 });
 
+test("a database in memory, and a record that is refused => thrown at once, as there is no mark to look at", async () => {
+  const state = levelState(new MemoryLevel());
+  await state.open();
+  const batch = {
+    count: 1,
+    bytes: 1,
+    each: (visit: (bytes: Buffer, from: number, to: number) => void) =>
+      visit(Buffer.from([9]), 0, 1),
+  };
+  expect(() => void state.apply(batch as never)).toThrow("ERR_STORE_RECORD");
+});
+
 test("a database in memory => it outlives nothing, and gives no mark back", async () => {
   const db = new MemoryLevel();
   const state = levelState(db);
