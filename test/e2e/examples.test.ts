@@ -8,6 +8,7 @@ import { ManagedProcess } from "../../tools/processes.ts";
 /** What each prints. */
 const PRINTED: Readonly<Record<string, string>> = {
   "http-replica.mjs": "greeting: hello\nwithout the daemon: hello\nnothing: 404\n",
+  "sessions.mjs": "30 visits, counted one by one by 3 processes\n",
   "replica-in-a-thread.mjs": "10000 accounts, 49995000 in all\n10000 accounts, 49996000 in all\n",
 };
 
