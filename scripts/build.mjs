@@ -1,5 +1,5 @@
-// Makes dist/ of src/: compiled files, the command line entry executable, the code of worker threads as a
-// text for bundles, and what require() finds. Stale output is removed.
+// Makes dist/ of src/: compiled files, the command line entry executable, the code of worker threads as
+// one file and as a text, and what require() finds. Stale output is removed.
 // What did not change is not compiled again: every run of the tests begins here. What tsc remembers
 // for that lies in dist/ itself, so that removing dist/ makes all of it anew.
 import { execFileSync } from "node:child_process";
@@ -7,7 +7,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeCommonJs } from "./build/commonjs.mjs";
-import { writeWorkerSource } from "./build/worker-source.mjs";
+import { writeWorker } from "./build/worker.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -26,7 +26,7 @@ execFileSync(
 );
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-writeWorkerSource(root);
+writeWorker(root);
 const made = new Set([memory, ...writeCommonJs(root, manifest)]);
 
 for (const name of existsSync(dist) ? readdirSync(dist, { recursive: true }) : []) {

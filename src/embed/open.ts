@@ -54,7 +54,7 @@ export interface NodeSettings extends EmbeddedValues<"primary"> {
   readonly logFormat?: LogFormat;
   /**
    * Code of worker threads: an absolute path, or a file: or data: URL, of `hawser/worker` of the same
-   * version, bundled into one file. By default it is the file that was installed, or a text that bundles
+   * version, which may be copied anywhere. By default it is the file that was installed, or a text that bundles
    * have within. What is named here is tried at open().
    */
   readonly workerUrl?: URL | string;

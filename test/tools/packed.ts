@@ -20,6 +20,9 @@ import { promisify } from "node:util";
 
 export const ROOT: string = fileURLToPath(new URL("../..", import.meta.url));
 
+/** What runs what is packed: this Node, or another version of it, by its path. */
+const NODE = process.env["NODE_UNDER_TEST"] ?? process.execPath;
+
 /** Longer than any of these programs takes on a busy machine; one that hangs is ended. */
 const RUN_MS = 60_000;
 
@@ -61,7 +64,7 @@ export class Project {
 
   /** Runs a file with node, in this folder, to its end. @throws what it said when it fails or hangs */
   async node(...args: readonly string[]): Promise<string> {
-    return this.run(process.execPath, ...args);
+    return this.run(NODE, ...args);
   }
 
   async run(command: string, ...args: readonly string[]): Promise<string> {

@@ -1,6 +1,6 @@
 /** Which code worker threads run: what was installed, its text, or what the embedder names. */
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -71,10 +71,9 @@ describe("threads: what an embedder may name", () => {
   });
 
   test("the code of this version => threads run it, from a copy elsewhere too", async () => {
-    // The files import each other: all of them are copied.
-    cpSync(fileURLToPath(new URL("dist", ROOT)), join(dir, "dist"), { recursive: true });
-    writeFileSync(join(dir, "package.json"), '{ "type": "module" }');
-    const threads = await threadsAt(pathToFileURL(join(dir, "dist/worker.js")));
+    const copy = join(dir, "threads.mjs");
+    copyFileSync(fileURLToPath(WORKER), copy);
+    const threads = await threadsAt(pathToFileURL(copy));
     const [said] = (await once(threads.start("hello"), "message")) as [string];
     expect(said).toBe(VERSION);
   });
