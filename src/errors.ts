@@ -47,6 +47,8 @@ export type NodeErrorCode =
   | "ERR_NOT_INTEGER"
   | "ERR_WORKER"
   | "ERR_READONLY";
+
+/** Every code that an error of hawser has. */
 export type ErrorCode =
   | WireErrorCode
   | StoreErrorCode
@@ -111,7 +113,9 @@ export const ERRORS: Readonly<
 
 /** Base of every operating error here. */
 export class HawserError<C extends ErrorCode = ErrorCode> extends Error {
+  /** Stable: what a program decides by. The message is for people. */
   readonly code: C;
+  /** What whoever hears of it does: reconnect, resync, refuse what was asked, stop. */
   readonly remedy: Remedy;
   constructor(code: C, detail: string, options?: ErrorOptions) {
     super(`${code}: ${detail}`, options);

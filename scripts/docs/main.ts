@@ -1,7 +1,12 @@
-/** npm run docs: writes the generated parts of the documents anew. */
+/** npm run docs: writes the generated documents, and generated parts of documents, anew. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { apiPage } from "./api-page.ts";
 import { optionsPage } from "./options-page.ts";
 
-const path = fileURLToPath(new URL("../../docs/reference/options.md", import.meta.url));
-writeFileSync(path, optionsPage(readFileSync(path, "utf8")));
+const reference = (name: string): string =>
+  fileURLToPath(new URL(`../../docs/reference/${name}`, import.meta.url));
+
+const options = reference("options.md");
+writeFileSync(options, optionsPage(readFileSync(options, "utf8")));
+writeFileSync(reference("api.md"), apiPage().text);

@@ -76,6 +76,7 @@ export function mapState<K, V>(
   return new MapState(codec, entries);
 }
 
+/** A Map that a node replicates: what mapState() makes. */
 export class MapState<K, V> implements Map<K, V>, ReplicatedState {
   readonly format: RecordFormat;
   readonly durability = "none";

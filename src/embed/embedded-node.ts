@@ -22,6 +22,7 @@ import {
 } from "./key-reader.ts";
 import type { OpenNode } from "./open.ts";
 
+/** What Primary and Replica both have. It is not made by itself. */
 export abstract class EmbeddedNode {
   /** Port that replicas of this node connect to. */
   readonly replPort: number;

@@ -14,11 +14,16 @@ import { EmbeddedNode } from "./embedded-node.ts";
 import { type Change, KeyWriter } from "./key-writer.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 
+/** What Primary.open() takes. */
 export type PrimaryOptions = NodeSettings;
 
 /** The constructor, for promotions: embedders have open() alone. */
 let construct: (parts: OpenNode) => Primary;
 
+/**
+ * A primary: the keys are in this process, every change goes into its log, and replicas that connect to it are
+ * fed from that.
+ */
 export class Primary extends EmbeddedNode {
   private readonly parts: OpenNode;
   private readonly writer: KeyWriter;

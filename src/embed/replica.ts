@@ -15,6 +15,7 @@ import { EmbeddedNode } from "./embedded-node.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
+/** What Replica.open() takes. */
 export interface ReplicaOptions extends NodeSettings, EmbeddedValues<"replica"> {
   /** HOST:PORT of the node to follow: its replication port, or a daemon's client port. */
   readonly of: string;
@@ -25,6 +26,10 @@ export interface ReplicaOptions extends NodeSettings, EmbeddedValues<"replica"> 
 const NEVER_SYNCED =
   "this node never had a state, and would be an empty primary; await synced() first, or force it";
 
+/**
+ * A replica: it follows a primary, or another replica, over the network, and answers reads from its own copy
+ * in this process. It takes no writes; promote() makes a primary of it.
+ */
 export class Replica extends EmbeddedNode {
   private readonly parts: OpenNode;
   private promoted: Promise<Primary> | null = null;

@@ -163,6 +163,7 @@ export type LinkStateName =
 export type SessionStateName =
   "connecting" | "handshake" | "restoring" | "swapping" | "streaming" | "retrying" | "stopped";
 
+/** A full sync that is being sent to a replica. */
 export interface ShipStatus {
   /** `finishing`: all is sent, and the replica has not confirmed yet that it switched to it. */
   readonly state: "queued" | "sending" | "finishing";
@@ -261,6 +262,7 @@ export interface RecoveryStatus {
   readonly records: number;
 }
 
+/** A node as it is now. */
 export interface NodeStatus {
   readonly role: "primary" | "replica";
   /** Null before and after. */

@@ -68,6 +68,7 @@ export interface NodeEvents {
   error: { readonly what: string; readonly why: string };
 }
 
+/** The name of an event. */
 export type NodeEventName = keyof NodeEvents;
 
 /** What it returns means nothing; a promise that rejects counts as a throw. */
