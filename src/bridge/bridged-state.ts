@@ -16,6 +16,7 @@ import type {
   FrozenState,
   LateStaging,
   LateTarget,
+  RecordsFormat,
   StageEstimate,
   StateFormat,
   StateMemory,
@@ -44,11 +45,7 @@ export interface OpenedState {
 
 export class BridgedState implements StateSource, StateFormat, LateTarget {
   readonly answers = "later";
-  readonly format: {
-    readonly name: string;
-    readonly version: number;
-    readonly reads: readonly number[];
-  };
+  readonly format: RecordsFormat;
   readonly durability: StateDurability;
   readonly kept: KeptState;
   readonly line: StateLine = new StateLine();

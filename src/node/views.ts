@@ -12,7 +12,8 @@ import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
-import type { Consent, Format, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
+import type { StateFormat } from "../store/state.ts";
+import type { Consent, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
 import type { Completeness, NamedEnd } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
 import type { Followers } from "./followers.ts";
@@ -29,7 +30,7 @@ import type { SeedingNode } from "./seeding.ts";
 export interface ViewedNode {
   readonly identity: Identity;
   readonly completeness: Completeness;
-  readonly state: { readonly format: Format };
+  readonly state: StateFormat;
   readonly roles: RoleMoves;
   readonly session: Session;
   readonly backlog: Backlog;
@@ -51,7 +52,7 @@ class IdentityView {
     this.owner = owner;
   }
 
-  get format(): Format {
+  get format(): StateFormat["format"] {
     return this.owner.state.format;
   }
   get nodeId(): Id {

@@ -4,11 +4,11 @@
  * Tested in: test/unit/replica/session.test.ts.
  */
 import type { LogName } from "../log/history.ts";
-import type { Format, Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
+import type { Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Lasting } from "./session-state.ts";
-import type { StateTarget } from "../store/state.ts";
+import type { RecordsFormat, StateTarget } from "../store/state.ts";
 
 /** The log, as a session fills it; log/backlog.ts satisfies it. */
 export interface ReceivingLog {
@@ -51,7 +51,7 @@ export interface ReplicaNode extends LogName {
   readonly incarnation: number;
   /** It has all that it ever acknowledged. */
   readonly complete: boolean;
-  readonly format: Format;
+  readonly format: RecordsFormat;
   /** It takes the rest of its own log, and nothing else: no snapshot. */
   readonly continuesOnly: boolean;
   address(): NodeAddress;

@@ -29,6 +29,8 @@ export interface Claim {
   readonly receivedChain: number;
   readonly restore: Restore | null;
   readonly shipWanted: ShipWanted;
+  /** Of the format of records that it asks for. */
+  readonly version: number;
 }
 
 /**
@@ -63,12 +65,13 @@ export function answerGreeting(
 ): Hello {
   const { replPassword: password } = options;
   const { log, receivedChain: chain, restore } = claim;
+  const { name } = node.format;
   return {
     type: "hello",
     version: PROTOCOL.max,
     nonce,
     proof: password === "" ? "" : hmacProof(password, "replica", greeting.nonce, nonce),
-    format: node.format,
+    format: { name, version: claim.version },
     storeId: node.storeId,
     instanceId: node.instanceId,
     nodeId: node.nodeId,

@@ -17,6 +17,7 @@ import type { SessionLife } from "./life.ts";
 import { reportWelcomed } from "./reports.ts";
 import type { Restoring } from "./restoring.ts";
 import type { RootView } from "./root-view.ts";
+import { Versions } from "./formats.ts";
 import type { Streaming } from "./streaming.ts";
 
 /** What a handshake reads, and moves on. */
@@ -32,12 +33,14 @@ export class Handshaking {
   welcome: m.Welcome | null = null;
   private readonly life: SessionLife;
   private readonly parts: HandshakeParts;
+  private readonly versions: Versions;
   /** Of the GREETING that was answered; "" before. */
   private feederNonce: m.Id = "";
 
   constructor(life: SessionLife, parts: HandshakeParts) {
     this.life = life;
     this.parts = parts;
+    this.versions = new Versions(life.deps.node.format);
   }
 
   /** HELLO is out. */
@@ -65,7 +68,8 @@ export class Handshaking {
     }
     const { receivedChain, shipWanted } = parts.streaming;
     const restore = parts.restoring.current;
-    const claim = { log: deps.log, receivedChain, restore, shipWanted };
+    const version = this.versions.asked;
+    const claim = { log: deps.log, receivedChain, restore, shipWanted, version };
     life.say(handshake.answerGreeting(deps.node, deps.options, greeting, state.nonce, claim));
   }
 
@@ -81,6 +85,7 @@ export class Handshaking {
       return;
     }
     this.welcome = welcome;
+    this.versions.taken();
     parts.root.onWelcome(welcome);
     life.onWelcomed();
     node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId], {
@@ -113,6 +118,11 @@ export class Handshaking {
     if (state.kind !== "handshake")
       throw new WireError("ERR_WIRE_STATE", `a REJECT while ${state.kind}`);
     deps.counters.bump(`rejected_${reject.code}`);
+    // Why no verdict yet: an upstream of an older version may have records that this state reads.
+    if (reject.code === "format" && this.versions.refused()) {
+      life.fail(`rejected: ${reject.code}: ${reject.message}`, life.nowMs, "passing");
+      return;
+    }
     const longestMs = handshake.longestRetryMs(deps.options);
     parts.backoff.atLeastMs = Math.min(reject.retryAfterMs, longestMs);
     if (handshake.isVerdict(reject)) deps.node.onRefused();

@@ -10,7 +10,9 @@
  */
 import { WireError } from "../errors.ts";
 import { ChunkTally } from "../wire/chunk-tally.ts";
-import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { RecordsFormat } from "../store/state.ts";
+import type { SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import { canRead } from "./formats.ts";
 import type { Loading } from "./loading.ts";
 
 export class Restore {
@@ -164,9 +166,9 @@ export class Restore {
  * Whether SNAPSHOT goes on with what `restore` has, rather than begin anew.
  * @throws {WireError} when it can be neither, or is in another format
  */
-export function goesOn(restore: Restore | null, begin: SnapshotBegin, own: Format): boolean {
+export function goesOn(restore: Restore | null, begin: SnapshotBegin, own: RecordsFormat): boolean {
   const { format, firstChunk, snapshotId } = begin;
-  if (format.name !== own.name || format.version !== own.version)
+  if (!canRead(own, format))
     throw new WireError("ERR_WIRE_BODY", `a snapshot in ${format.name}/${format.version}`);
   const same = restore?.begin.snapshotId === snapshotId && restore.resumeChunk === firstChunk;
   if (firstChunk > 0 && !same)

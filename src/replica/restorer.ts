@@ -10,12 +10,12 @@
  */
 import { WireError } from "../errors.ts";
 import { crc32 } from "../wire/crc.ts";
-import type { Format, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Loading } from "./loading.ts";
 import { goesOn, Restore } from "./restore.ts";
-import type { StageEstimate } from "../store/state.ts";
+import type { RecordsFormat, StageEstimate } from "../store/state.ts";
 
 /** Chunk bytes that may wait to be written to the keeper's file. */
 const KEEPER_BACKLOG_BYTES = 16 * 1024 * 1024;
@@ -79,7 +79,7 @@ export class Restorer {
   }
 
   /** SNAPSHOT: goes on with the present restore, or begins anew. Throws WireError when it is neither. */
-  begin(begin: SnapshotBegin, own: Format, nowMs: number): Restore {
+  begin(begin: SnapshotBegin, own: RecordsFormat, nowMs: number): Restore {
     const { stagedBytesMax } = this.options;
     if (begin.bytes > stagedBytesMax)
       throw new WireError(

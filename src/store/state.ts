@@ -20,9 +20,17 @@ import type { SnapshotBegin } from "../wire/messages.ts";
 /** A replicated state. Nothing is called while another call runs. */
 export type State = StateSource & StateTarget & StateFormat;
 
+export interface RecordsFormat {
+  readonly name: string;
+  /** What it writes. */
+  readonly version: number;
+  /** Further versions that it can apply and load. */
+  readonly reads?: readonly number[];
+}
+
 export interface StateFormat {
-  /** The format of its records and chunks: both ends of a link must have the same. */
-  readonly format: { readonly name: string; readonly version: number };
+  /** The format of its records and chunks: both ends of a link must have the same, or one that it reads. */
+  readonly format: RecordsFormat;
 }
 
 // --- feeding -------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import { CheckpointReader } from "../../log/disk/checkpoint-reader.ts";
 import type { DiskFolder } from "../../log/disk/files.ts";
 import type { CheckpointEntry } from "../../log/disk/manifest.ts";
 import type { StateCalls } from "../../replica/calls.ts";
+import { canRead } from "../../replica/formats.ts";
 import { LateLoading } from "../../replica/late-loading.ts";
 import { PromptLoading, type Loading } from "../../replica/loading.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
@@ -119,7 +120,7 @@ export class CheckpointLoad implements CheckpointSink {
       throw new DiskError("ERR_DISK_DAMAGED", `checkpoint ${log} is of another position`);
     const { name, version } = this.#state.format;
     const { format } = begin;
-    if (format.name !== name || format.version !== version)
+    if (!canRead(this.#state.format, format))
       throw new StoreError(
         "ERR_STORE_RECORD",
         `checkpoint ${log} is in the format ${format.name}/${format.version}, the state in ${name}/${version}`,

@@ -177,6 +177,35 @@ describe("marks at a start", () => {
   });
 });
 
+test("a replica that reads an older version follows a primary that has it, and one that is upgraded", async () => {
+  const [there, here] = [newDisk(content), newDisk()];
+  const primary = await node(there, {}, { format: { name: "toy", version: 1 } });
+  const port = primary.port;
+  const format = { name: "toy", version: 2, reads: [1] };
+  const replica = await node(here, { of: of(primary) }, { format });
+  await reached(replica, primary);
+  expect(counter(primary, "sync_full")).toBe(1);
+  await primary.close();
+  const upgraded = await node(there, { listen: port }, { format });
+  await write(upgraded, "new", "1");
+  await reached(replica, upgraded);
+  expect([here.map.get("new"), counter(upgraded, "sync_full")]).toEqual(["1", 0]);
+});
+
+test("verify: equal, and not when a record differs", async () => {
+  const [there, here] = [newDisk(content), newDisk()];
+  const primary = await node(there);
+  const replica = await node(here, { of: of(primary) });
+  await reached(replica, primary);
+  const verdicts = async (): Promise<string[]> => {
+    const { replicas } = await primary.node.inspection.verify(10_000);
+    return replicas.map(({ verdict }) => verdict);
+  };
+  expect(await verdicts()).toEqual(["equal"]);
+  here.map.set("key7", "other");
+  expect(await verdicts()).toEqual(["differs"]);
+});
+
 describe("with dir", () => {
   test("a replica killed between its state and its log: goes on at the mark, by partial resync", async () => {
     const [there, here] = [newDisk(content), newDisk()];
