@@ -52,8 +52,8 @@ async function ask(child: ChildProcess, piece: Piece): Promise<RangeResult> {
 /** The child's side: answers until the parent is gone. False when there is no parent. */
 export function serveJobs(options: RangeOptions): boolean {
   if (process.send === undefined) return false;
-  process.on("message", ({ first, count }: Piece) =>
-    process.send!(runRange(first, count, options)),
-  );
+  process.on("message", ({ first, count }: Piece) => {
+    void runRange(first, count, options).then((result) => process.send!(result));
+  });
   return true;
 }

@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --on-disk | --disks | --reclaims]
+ * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --on-disk | --public | --disks | --reclaims]
  *
  * Runs N schedules from consecutive seeds (default 100, from 1) and prints the coverage table and the
  * speed. Exit code 1 when a checker objects, or when a fault, phase or path was never exercised.
@@ -10,6 +10,7 @@
  *   --marks          prints every count there is
  *   --log-stores     nodes have a store behind the log in memory, slow and at times damaged
  *   --on-disk        nodes keep log and state on a disk that crashes
+ *   --public         all nodes have a state of an embedder's kind, over the bridge
  *   --disks          one node's log on a disk that crashes, instead of clusters
  *   --reclaims       a leader that dies, and asks those that followed it when it is back, instead of clusters
  */
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     marks: { type: "boolean", default: false },
     "log-stores": { type: "boolean", default: false },
     "on-disk": { type: "boolean", default: false },
+    public: { type: "boolean", default: false },
     disks: { type: "boolean", default: false },
     reclaims: { type: "boolean", default: false },
   },
@@ -38,6 +40,7 @@ const options = {
   untilFailure: values["until-failure"],
   logStores: values["log-stores"],
   onDisk: values["on-disk"],
+  publicStates: values.public,
 };
 
 async function main(): Promise<number> {
@@ -52,7 +55,7 @@ async function main(): Promise<number> {
   }
   const startedAt = performance.now();
   const alone = jobs === 1 || options.untilFailure;
-  const total = alone ? runRange(first, count, options) : await runInJobs(first, count, jobs);
+  const total = await (alone ? runRange(first, count, options) : runInJobs(first, count, jobs));
   const seconds = (performance.now() - startedAt) / 1000;
   const coverage = new Coverage();
   coverage.add(total.marks, total.schedules);

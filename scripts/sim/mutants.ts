@@ -6,6 +6,7 @@
  * that were needed; --disks: only bugs of the log on disk. Exit code 1 when a bug survives N seeds (default 300).
  */
 import { parseArgs } from "node:util";
+import { BRIDGE_MUTANTS } from "./bridge-mutant-list.ts";
 import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
@@ -51,7 +52,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
 
 const all = values.disks
   ? DISK_MUTANTS
-  : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS];
+  : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS];
 const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];
 const queue = [...chosen];

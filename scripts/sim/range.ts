@@ -13,6 +13,8 @@ export interface RangeOptions {
   readonly logStores: boolean;
   /** Nodes have a disk that crashes. */
   readonly onDisk: boolean;
+  /** Nodes have a state of an embedder's kind. */
+  readonly publicStates: boolean;
   /** One node's log on a disk that crashes, instead of clusters. */
   readonly disks: boolean;
   /** A leader that dies again and again, and those that follow it, instead of clusters. */
@@ -24,7 +26,7 @@ interface Run {
   readonly seed: number;
   readonly lines: readonly string[];
   readonly marks: ReadonlyMap<string, number>;
-  run(): void;
+  run(): unknown;
   nowMs(): number;
   /** Where it stands, for a failure. */
   figures(): string;
@@ -41,12 +43,16 @@ export interface RangeResult {
 /** Lines of the trace that are printed for a failing seed. */
 const TRACE_LINES = 60;
 
-export function runRange(first: number, count: number, options: RangeOptions): RangeResult {
+export async function runRange(
+  first: number,
+  count: number,
+  options: RangeOptions,
+): Promise<RangeResult> {
   const result: RangeResult = { schedules: 0, virtualMs: 0, failed: [], marks: new Map() };
   for (let seed = first; seed < first + count; seed++) {
     const sim = runOf(options)(seed, options);
     try {
-      sim.run();
+      await sim.run();
     } catch (error) {
       result.failed.push(seed);
       report(sim, error, options);
@@ -116,6 +122,7 @@ function report(sim: Run, error: unknown, options: RangeOptions): void {
   const flags = {
     "--log-stores": options.logStores,
     "--on-disk": options.onDisk,
+    "--public": options.publicStates,
     "--disks": options.disks,
     "--reclaims": options.reclaims,
   };

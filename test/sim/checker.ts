@@ -96,6 +96,11 @@ export class Checker {
     this.figures = new Figures(sim);
   }
 
+  /** What the state is at a place of the log; undefined where nobody was seen yet. */
+  digestAt(offset: number, chain: number): string | undefined {
+    return this.truth.find(offset, chain)?.digest;
+  }
+
   private fail(node: SimNode, what: string): never {
     throw new SimError(`${node.name}: ${what}`);
   }
@@ -686,7 +691,10 @@ export class Checker {
     if (!this.sim.plan.flips) {
       if (event === "link_closed" && fields["reason"] === "protocol")
         this.fail(node, `a link ended by a protocol error: ${String(fields["detail"])}`);
-      if (event === "upstream_lost" && String(fields["why"]).startsWith("ERR_"))
+      const why = String(fields["why"]);
+      // What a state refuses is its own fault, and it is asked again.
+      const isState = why.startsWith("ERR_STORE_REFUSED") || why.includes("could not be loaded");
+      if (event === "upstream_lost" && why.startsWith("ERR_") && !(isState && mayRefuse(node)))
         this.fail(node, `the upstream broke the protocol: ${String(fields["why"])}`);
     }
     if (this.sim.peace && event === "upstream_lost" && String(fields["why"]).includes("unrelated"))
@@ -696,7 +704,9 @@ export class Checker {
       const isLimited = node.memoryLimited || node.failures.has("full");
       const isFailing = node.failing || node.failures.has("failed");
       const full = why.startsWith("ERR_STORE_FULL") && isLimited;
-      const failed = why.startsWith("ERR_STORE_FAILED") && isFailing;
+      // A state that keeps no mark, and answers later, is suspect once it had no memory.
+      const isSuspect = isFailing || (isLimited && this.sim.publicStates);
+      const failed = why.startsWith("ERR_STORE_FAILED") && isSuspect;
       if (!full && !failed) this.fail(node, `stopped for good: ${why}`);
       this.seen.get(node)!.failed = true;
     }
@@ -1033,6 +1043,11 @@ const REJECT_PATHS: Readonly<Record<string, string>> = {
   self: "cycle or self refused",
   quarantined: "quarantined",
 };
+
+/** A fault makes its state refuse, or fail, or did. */
+function mayRefuse(node: SimNode): boolean {
+  return node.memoryLimited || node.failing || node.failures.size > 0;
+}
 
 function digestText(digest: {
   readonly records: number;

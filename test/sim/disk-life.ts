@@ -382,6 +382,10 @@ class LifeProcess implements KeyspaceNode {
         mark: () => undefined,
         breach: never,
         serialized: never,
+        run: never,
+        promised: never,
+        name: never,
+        digestAt: never,
       },
       false,
     );

@@ -15,7 +15,7 @@ import {
 } from "../../src/store/state.ts";
 import { chunkSum } from "../../src/wire/frame.ts";
 import type { Model } from "../../tools/map-model.ts";
-import { asArena, bytesOf, recordOf } from "./map-state.ts";
+import { asArena, bytesOf, recordOf } from "./model-store.ts";
 import type { Stepped } from "./sim-source.ts";
 
 export class MapSnapshot implements Stepped {

@@ -1,6 +1,6 @@
 /**
- * The state of a simulated node, behind what its parts and the checkers need of it: the built-in store, or
- * a Map that answers later. Which one is drawn, with a seed of its own, so that runs without a Map are what
+ * The state of a simulated node, behind what its parts and the checkers need of it: the built-in store,
+ * a Map that answers later, or a public one over the bridge. Which one is drawn, with a seed of its own, so that runs without a Map are what
  * they were.
  */
 import { ArenaState } from "../../src/store/arena-state.ts";
@@ -8,6 +8,7 @@ import { InlineSource } from "../../src/store/inline-source.ts";
 import type { Digest, DigestOptions, FrozenState, State } from "../../src/store/state.ts";
 import { Store } from "../../src/store/store.ts";
 import type { Random } from "../../tools/random.ts";
+import { BridgedMap, type PublicHost } from "./public-map.ts";
 import { MapState, type MapHost } from "./map-state.ts";
 import type { MapSnapshot } from "./map-snapshot.ts";
 import type { Stepped } from "./sim-source.ts";
@@ -31,7 +32,8 @@ export interface NodeState {
 const RUNS_WITH_MAPS = 0.35;
 const NODES_WITH_MAPS = 0.8;
 
-export interface StateHost extends Omit<MapHost, "readable"> {
+export interface StateHost
+  extends Omit<MapHost, "readable">, Omit<PublicHost, "readable" | "sizes"> {
   readonly settings: {
     readonly arenaSegmentBytes: number;
     readonly indexPageEntries: number;
@@ -47,7 +49,8 @@ export function drawMaps(random: Random): boolean {
   return random.fraction() < RUNS_WITH_MAPS;
 }
 
-export function makeState(host: StateHost, withMaps: boolean): NodeState {
+export function makeState(host: StateHost, withMaps: boolean, isPublic = false): NodeState {
+  if (isPublic) return onPublic(host);
   return withMaps && host.random.fraction() < NODES_WITH_MAPS ? onMap(host) : onArena(host);
 }
 
@@ -102,6 +105,42 @@ function onMap(host: StateHost): NodeState {
     },
     get snapshotsOpen() {
       return state.snapshotsOpen;
+    },
+  };
+}
+
+function onPublic(host: StateHost): NodeState {
+  const { ringSlots: slots, slotBytes } = host.settings;
+  const readable = (frozen: Stepped): FrozenState => host.serialized(frozen);
+  const state = new BridgedMap({
+    random: host.random,
+    sizes: { slots, slotBytes },
+    readable,
+    after: (ms, what) => host.after(ms, what),
+    run: (what) => host.run(what),
+    promised: () => host.promised(),
+    refuses: (isInside) => host.refuses(isInside),
+    fails: () => host.fails(),
+    mark: (what) => host.mark(what),
+    breach: (what) => host.breach(what),
+    name: () => host.name(),
+    digestAt: (offset, chain) => host.digestAt(offset, chain),
+  });
+  const { map } = state;
+  return {
+    state,
+    // Commands use of the store what a Map has of it.
+    store: map as unknown as Store,
+    digest: (options) => map.digest(options),
+    tidy: () => false,
+    limit: (more) => {
+      map.limitBytes = map.memory().dataBytes + more;
+    },
+    get isLimited() {
+      return Number.isFinite(map.limitBytes);
+    },
+    get snapshotsOpen() {
+      return map.snapshotsOpen;
     },
   };
 }

@@ -92,8 +92,16 @@ export interface World {
   readonly stateRandom: Random;
   /** Some nodes have a Map for their state. */
   readonly withMaps: boolean;
+  /** All nodes have a public state over the bridge. */
+  readonly publicStates: boolean;
   /** Faults are over. */
   readonly peace: boolean;
+  /** Promises are about to be kept: what waits for them runs before the next event. */
+  promised(): void;
+  /** Runs what comes from a promise; what it throws ends the run. */
+  guarded(run: () => void): void;
+  /** What the state is at a place of the log. */
+  digestAt(offset: number, chain: number): string | undefined;
   node(name: string): SimNode | undefined;
   randomId(): Id;
   /** Counts a path that was taken. */
@@ -208,8 +216,13 @@ export class SimNode implements Host, TurnShell {
         mark: (what) => world.mark(what),
         breach: (what) => this.breach(what),
         serialized: (source) => this.serialized(source),
+        run: (what) => world.guarded(() => this.run(what)),
+        promised: () => world.promised(),
+        name: () => this.identity,
+        digestAt: (offset, chain) => world.digestAt(offset, chain),
       },
       world.withMaps && disk.log === null,
+      world.publicStates,
     );
     this.core = this.makeCore();
     this.keys = new WatchedKeyspace(

@@ -65,7 +65,7 @@ export class SimSource implements FrozenState {
     reader.release = (chunk) => {
       bump(-1);
       // A ring slot is used again at once: whoever still reads it reads something else.
-      chunk.bytes.fill(0xdb);
+      chunk.bytes.fill(0xdb, chunk.from, chunk.to);
       release(chunk);
       this.work();
     };

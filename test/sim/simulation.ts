@@ -43,6 +43,8 @@ export interface RunKind {
   readonly logStores?: boolean;
   /** Nodes, or most of them, keep log and state on a disk that crashes. */
   readonly onDisk?: boolean;
+  /** All nodes have a public state over the bridge. */
+  readonly publicStates?: boolean;
 }
 
 export class Simulation implements World {
@@ -54,6 +56,11 @@ export class Simulation implements World {
   readonly logStores: boolean;
   readonly stateRandom: Random;
   readonly withMaps: boolean;
+  readonly publicStates: boolean;
+  /** Promises are kept: who waits for them has to run. */
+  private hasPromised = false;
+  /** What was thrown outside of an event. */
+  private failure: Error | null = null;
   /** Draws which nodes have a disk, and what becomes of it, apart from all else. */
   readonly diskRandom: Random;
   /** Share of nodes with a disk. */
@@ -73,8 +80,12 @@ export class Simulation implements World {
   peaceMs = 0;
   private readonly traceHash = createHash("sha256");
 
-  constructor(seed: number, { logStores = false, onDisk = false }: RunKind = {}) {
+  constructor(
+    seed: number,
+    { logStores = false, onDisk = false, publicStates = false }: RunKind = {},
+  ) {
     this.seed = seed;
+    this.publicStates = publicStates;
     this.logStores = logStores;
     this.diskRandom = new Random(seed ^ DISK_SEED);
     const share = this.diskRandom.fraction() < RUNS_ALL_ON_DISK ? 1 : NODES_WITH_DISKS;
@@ -160,6 +171,22 @@ export class Simulation implements World {
     this.checker.onDigest(node, link, answer);
   }
 
+  promised(): void {
+    this.hasPromised = true;
+  }
+
+  guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.failure ??= error as Error;
+    }
+  }
+
+  digestAt(offset: number, chain: number): string | undefined {
+    return this.checker.digestAt(offset, chain);
+  }
+
   mark(what: string): void {
     this.marks.set(what, (this.marks.get(what) ?? 0) + 1);
   }
@@ -174,8 +201,8 @@ export class Simulation implements World {
 
   // --- the run ---------------------------------------------------------------------------------
 
-  /** Runs to the end. Throws SimError, or whatever the cores throw. @returns the trace's digest */
-  run(): string {
+  /** Runs to the end. Rejects with SimError, or whatever the cores throw. @returns the trace's digest */
+  async run(): Promise<string> {
     this.say(`seed ${this.seed} plan ${JSON.stringify(this.plan)}`);
     this.addNode("n0", asPrimary(), this.newDisk()).start();
     for (let n = 1; n < this.plan.nodes; n++) {
@@ -185,16 +212,34 @@ export class Simulation implements World {
     this.scheduleWrites();
     this.scheduleFaults();
     if (this.diskShare > 0) scheduleDiskFaults(this);
-    this.clock.run(this.plan.faultMs);
+    await this.runClock(this.plan.faultMs);
     this.heal();
     const startMs = this.clock.nowMs;
-    const equal = this.clock.run(startMs + PEACE_MS_MAX, () => this.settled());
+    const equal = await this.runClock(startMs + PEACE_MS_MAX, () => this.settled());
     this.peaceMs = this.clock.nowMs - startMs;
     if (!equal)
       throw new SimError(`not equal ${PEACE_MS_MAX} ms after the last fault: ${this.figures()}`);
-    this.clock.run(this.clock.nowMs + AFTERMATH_MS);
+    await this.runClock(this.clock.nowMs + AFTERMATH_MS);
     this.checker.final();
     return this.traceHash.digest("hex");
+  }
+
+  /** As Clock.run; what waits for a promise that was kept in an event runs before the next one. */
+  private async runClock(untilMs: number, done: () => boolean = () => false): Promise<boolean> {
+    if (!this.publicStates) return this.clock.run(untilMs, done);
+    for (;;) {
+      const isCut = this.clock.run(untilMs, () => this.hasPromised || done());
+      const isDone = isCut && !this.hasPromised;
+      if (this.hasPromised) await this.keepPromises();
+      if (isDone || !isCut) return isDone;
+    }
+  }
+
+  /** All that waits for promises runs. */
+  private async keepPromises(): Promise<void> {
+    this.hasPromised = false;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.failure !== null) throw this.failure;
   }
 
   newDisk(): Disk {

@@ -9,6 +9,7 @@ import { DiskLife } from "./disk-life.ts";
 import { Simulation } from "./simulation.ts";
 
 const LOG_STORE_SEEDS = 15;
+const PUBLIC_SEEDS = 12;
 const CLUSTER_SEEDS = 12;
 const DISK_SEEDS = 150;
 /** What a run of all seeds of disks must have seen. */
@@ -29,12 +30,19 @@ const CLUSTER_MARKS: readonly string[] = [
   ),
 ];
 
-test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, () => {
+/** Of all that they were, so much must have happened. */
+const PUBLIC_MARKS: readonly string[] = [
+  "mark compared",
+  ...["start", "end", "nowhere"].map((at) => `public state failed: ${at}`),
+  ...["start", "end", "nowhere"].map((at) => `public state judged: ${at}`),
+];
+
+test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, async () => {
   const coverage = new Coverage();
   for (let seed = 1; seed <= LOG_STORE_SEEDS; seed++) {
     const sim = new Simulation(seed, { logStores: true });
     try {
-      sim.run();
+      await sim.run();
     } catch (error) {
       const replay = `npm run sim -- --seeds 1 --first ${seed} --log-stores --trace`;
       throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
@@ -44,12 +52,12 @@ test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same
   expect(coverage.of("log store: block")).toBeGreaterThan(0);
 }, 300_000);
 
-test(`sim: ${CLUSTER_SEEDS} schedules of nodes on disks that crash => what was promised comes back, and they become equal`, () => {
+test(`sim: ${CLUSTER_SEEDS} schedules of nodes on disks that crash => what was promised comes back, and they become equal`, async () => {
   const coverage = new Coverage();
   for (let seed = 1; seed <= CLUSTER_SEEDS; seed++) {
     const sim = new Simulation(seed, { onDisk: true });
     try {
-      sim.run();
+      await sim.run();
     } catch (error) {
       const replay = `npm run sim -- --seeds 1 --first ${seed} --on-disk --trace`;
       throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
@@ -57,6 +65,21 @@ test(`sim: ${CLUSTER_SEEDS} schedules of nodes on disks that crash => what was p
     coverage.add(sim.marks);
   }
   expect(CLUSTER_MARKS.filter((mark) => coverage.of(mark) === 0)).toEqual([]);
+}, 300_000);
+
+test(`sim: ${PUBLIC_SEEDS} schedules of nodes over a state of an embedder's kind => the same holds, whatever it fails at`, async () => {
+  const coverage = new Coverage();
+  for (let seed = 1; seed <= PUBLIC_SEEDS; seed++) {
+    const sim = new Simulation(seed, { publicStates: true });
+    try {
+      await sim.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --public --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    coverage.add(sim.marks);
+  }
+  expect(PUBLIC_MARKS.filter((mark) => coverage.of(mark) === 0)).toEqual([]);
 }, 300_000);
 
 test(`sim: ${DISK_SEEDS} lives on disks that crash => what was promised comes back, exactly as it was`, () => {

@@ -1,15 +1,20 @@
 /** The deliberate bugs of the simulator still fit the sources: running them takes minutes. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { BRIDGE_MUTANTS } from "../../../scripts/sim/bridge-mutant-list.ts";
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
 import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
-const ALL = [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS].map(
-  (mutant) => [mutant.name, mutant] as const,
-);
+const ALL = [
+  ...MUTANTS,
+  ...WORD_MUTANTS,
+  ...DISK_MUTANTS,
+  ...RECLAIM_MUTANTS,
+  ...BRIDGE_MUTANTS,
+].map((mutant) => [mutant.name, mutant] as const);
 
 test.each(ALL)("%s", (_name, { edits }) => {
   for (const edit of edits) {
