@@ -7,6 +7,7 @@
  */
 import { parseArgs } from "node:util";
 import { BRIDGE_MUTANTS } from "./bridge-mutant-list.ts";
+import { CLUSTER_DISK_MUTANTS } from "./cluster-disk-mutant-list.ts";
 import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
@@ -52,7 +53,10 @@ async function judge(mutant: Mutant): Promise<Verdict> {
 
 const all = values.disks
   ? DISK_MUTANTS
-  : [...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS];
+  : [
+      ...[...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS],
+      ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS],
+    ];
 const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];
 const queue = [...chosen];

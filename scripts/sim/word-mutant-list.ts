@@ -38,7 +38,7 @@ export const WORD_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a refusal is forgotten with the process", [
     "node/role-moves.ts",
-    "    this.#consent.over();\n",
-    "",
+    "    this.#role = roles.withoutConsent(this.#role);\n    this.#consent.over();\n",
+    "    this.#role = roles.withoutConsent(this.#role);\n",
   ]),
 ];

@@ -7,8 +7,9 @@
  *   before a swap        --allow-reset: kept, and marked as used: the flag counts for one swap
  *   after a swap         kept until a restart would find the new state: its generation is the one that the
  *                        manifest names
- *   continue, a refusal, not kept any more
- *   a promotion, another REPLICAOF
+ *   continue, a refusal  not kept any more, but for the one of a swap that a restart would not find yet
+ *   a promotion,         not kept any more
+ *   another REPLICAOF
  *
  * Owns: what is kept, when it is not any more. Does not own: consent within the process (consent.ts), the
  * file (role-file.ts), moves (role-moves.ts).
@@ -59,14 +60,12 @@ export class KeptConsent {
     if (kept !== null && kept.nodeId === "" && nodeId !== "") this.#keep({ ...kept, nodeId });
   }
 
-  /** It is refused, or the log goes on without it. */
+  /**
+   * It is refused, or the log goes on without it. Why not when a swap has used it: until that counts, a restart
+   * finds the state before, and needs it again.
+   */
   over(): void {
-    if (this.#kept !== null) this.#keep(null);
-  }
-
-  /** The log goes on with the upstream's: that of the new state, or consent was not needed. */
-  notNeeded(): void {
-    if (!this.#isUsed) this.over();
+    if (!this.#isUsed || this.#deps.recovers !== true) this.#drop();
   }
 
   /** A snapshot takes the place of the state now. */
@@ -81,16 +80,20 @@ export class KeptConsent {
     const kept = this.#kept;
     if (kept === null) return;
     if (this.#deps.recovers !== true) {
-      this.over();
+      this.#drop();
       return;
     }
     // Nothing is durable before a restart would find it.
     turn.until(
       () => this.#kept !== kept || backlog.durable > 0,
       () => {
-        if (this.#kept === kept) this.over();
+        if (this.#kept === kept) this.#drop();
       },
     );
+  }
+
+  #drop(): void {
+    if (this.#kept !== null) this.#keep(null);
   }
 
   #keep(consent: ConsentMemory | null, resetUsed = false): void {

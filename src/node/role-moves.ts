@@ -435,7 +435,7 @@ export class RoleMoves {
       this.#dropLinks("the upstream's history changed");
     }
     this.#role = roles.withHolding(roles.withoutConsent(this.#role), "whole");
-    this.#consent.notNeeded();
+    this.#consent.over();
   }
 
   /** The upstream's snapshot will be our state, whatever else this node is told meanwhile. */

@@ -84,6 +84,9 @@ export class Checker {
   /** The role that a node on this disk was last told, as REPLICAOF answered OK to it. */
   private readonly roles = new Map<Disk, string>();
 
+  /** Consent by which the state on a disk was swapped for one that does not count yet. */
+  private readonly swappedBy = new Map<Disk, GivenConsent>();
+
   /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
   private readonly acknowledged = new Map<Disk, readonly Boundary[]>();
 
@@ -167,6 +170,8 @@ export class Checker {
     // It is used with a swap, and kept until a restart would find the new log.
     if (log.wasReplaced) this.started.set(node.disk, node);
     else this.checkKept(node, kept);
+    if (log.isOfBefore) this.checkGivenBack(node, kept);
+    this.swappedBy.delete(node.disk);
     seen.consent = kept.kind;
     seen.consentNode = kept.nodeId;
   }
@@ -188,10 +193,10 @@ export class Checker {
     const { onDisk } = node;
     if (onDisk === null) return;
     const { proven, written } = onDisk.store;
-    node.disk.log!.note(
-      { durable: proven, written, restarts: onDisk.restarts },
-      this.seen.get(node)!.at,
-    );
+    const log = node.disk.log!;
+    const { at } = this.seen.get(node)!;
+    log.note({ durable: proven, written, restarts: onDisk.restarts }, at);
+    if (!log.isReplaced) this.swappedBy.delete(node.disk);
   }
 
   /** A write was made at the end of its log, and its client is to be answered. */
@@ -199,6 +204,8 @@ export class Checker {
     const { tail } = node.backlog;
     node.reply(replies, () => {
       if (writer.at.offset < tail) this.fail(node, `answered at ${tail}, which was not sealed`);
+      const { durable } = node.backlog;
+      if (durable < tail) this.fail(node, `answered at ${tail}, and ${durable} is durable`);
       node.disk.log!.answered(endOf(writer, tail));
     });
   }
@@ -207,7 +214,8 @@ export class Checker {
   private checkRemembered(node: SimNode): void {
     const role = this.roles.get(node.disk);
     if (role === undefined) return;
-    const is = node.role === "primary" || node.seeds ? "primary" : `replica of ${node.upstream}`;
+    const leads = node.role === "primary" || node.seeds || node.reclaims;
+    const is = leads ? "primary" : `replica of ${node.upstream}`;
     if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
     this.sim.mark("role remembered");
   }
@@ -232,7 +240,17 @@ export class Checker {
     if (kind !== "none") this.sim.mark("consent outlives a process");
   }
 
+  /** The state of before a swap needs the consent again that the swap was made by. */
+  private checkGivenBack(node: SimNode, { kind, nodeId }: GivenConsent): void {
+    const had = this.swappedBy.get(node.disk);
+    if (had === undefined || this.shared.has(node.disk)) return;
+    if (kind !== had.kind || nodeId !== had.nodeId)
+      this.fail(node, `is as before a swap, with consent ${kind} ${nodeId}, not ${had.kind}`);
+    this.sim.mark("disk: consent given back");
+  }
+
   onPromotionAccepted(node: SimNode): void {
+    this.swappedBy.delete(node.disk);
     this.roles.set(node.disk, "primary");
   }
 
@@ -261,6 +279,7 @@ export class Checker {
 
   onFollow(node: SimNode, upstream: string, consent: Consent): void {
     if (insides(node).restorer.isCommitting) this.sim.mark("followed elsewhere during a swap");
+    this.swappedBy.delete(node.disk);
     this.roles.set(node.disk, `replica of ${upstream}`);
     const seen = this.seen.get(node)!;
     seen.consent = consent;
@@ -395,7 +414,10 @@ export class Checker {
       if (!isPrefix(seen.at, at))
         this.fail(node, `went from ${seen.at.offset} to ${at.offset} without a resync`);
     } else {
-      this.checkWipe(node, { ...seen, ...seen.swapping }, at);
+      const by = { ...seen, ...seen.swapping };
+      this.checkWipe(node, by, at);
+      if (by.consent !== "none")
+        this.swappedBy.set(node.disk, { kind: by.consent, nodeId: by.consentNode });
       // Consent that was given since a swap began is for the next.
       if (seen.swapping === null) seen.consent = "none";
       else this.sim.mark("swap by a state that answers later");
@@ -583,10 +605,11 @@ export class Checker {
 
   /** One that says that it has all it ever acknowledged has what of that its primary has. */
   private checkComplete(node: SimNode): void {
-    const above = this.sim.node(node.upstream);
-    if (!node.session.connected || above?.role !== "primary") return;
+    if (node.role === "primary") return;
+    const top = this.rootAbove(node);
+    if (top === null) return;
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
-    const root = this.truth.find(above.backlog.next, above.backlog.chain);
+    const root = this.truth.find(top.backlog.next, top.backlog.chain);
     if (own === undefined || root === undefined) return;
     const acknowledged = this.acknowledged.get(node.disk);
     if (node.core.view.complete) {
@@ -598,8 +621,20 @@ export class Checker {
             `says that it is complete at ${own.offset}, it acknowledged ${at.offset}`,
           );
     } else this.sim.mark("incomplete");
-    if (linkOf(node)?.state.kind === "streaming" && isPrefix(own, root))
+    const isDirect = node.upstream === top.name;
+    if (isDirect && linkOf(node)?.state.kind === "streaming" && isPrefix(own, root))
       this.acknowledge(node, own);
+  }
+
+  /** The primary at the other end of links that stand; null without one. */
+  private rootAbove(node: SimNode): SimNode | null {
+    let at: SimNode | undefined = node;
+    for (let depth = 0; at !== undefined && depth <= this.sim.nodes.size; depth++) {
+      if (at.role === "primary") return at;
+      if (!at.session.connected) return null;
+      at = this.sim.node(at.upstream);
+    }
+    return null;
   }
 
   /** It was told to follow a primary that came back with less, and its log was replaced by that one's. */
@@ -667,6 +702,8 @@ export class Checker {
   onEvent(node: SimNode, event: string, fields: Fields): void {
     this.count(node, event, fields);
     if (event === "seed_choice") this.onSeedChoice(node, fields);
+    if (event === "reclaim") this.onReclaim(node, fields);
+    if (event === "reclaimed") this.sim.mark("disk: log came back");
     if (event === "restored") this.seen.get(node)!.synced = true;
     if (event === "node_batch_differs") this.fail(node, `node batch: ${String(fields["why"])}`);
     if (event === "resume") this.checkResume(node, fields);
@@ -757,6 +794,7 @@ export class Checker {
     }
     if (event !== "upstream_lost" || !String(fields["why"]).startsWith("rejected: unrelated"))
       return;
+    this.swappedBy.delete(node.disk);
     if (seen.consent !== "none") this.sim.mark("consent used up by a refusal");
     seen.consent = "none";
   }
@@ -764,6 +802,7 @@ export class Checker {
   private onSeedChoice(node: SimNode, fields: Fields): void {
     const choice = String(fields["choice"]);
     const why = String(fields["why"]);
+    if (choice === "promote" || choice === "stay") this.swappedBy.delete(node.disk);
     if (choice === "promote") {
       this.checkSeedPromotion(node);
       this.roles.set(node.disk, "primary");
@@ -773,6 +812,13 @@ export class Checker {
       this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
     } else if (choice === "sync") this.sim.mark("seeding syncs from the furthest");
     else if (why.includes("choose by hand")) this.sim.mark("seeding refuses to choose");
+  }
+
+  private onReclaim(node: SimNode, fields: Fields): void {
+    if (fields["choice"] !== "follow") return;
+    this.swappedBy.delete(node.disk);
+    this.sim.mark("disk: another leads by now");
+    this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
   }
 
   private onLetGo(node: SimNode, fields: Fields): void {

@@ -23,6 +23,8 @@ export interface DiskSettings {
   readonly fileBytes: number;
   /** --log-keep. */
   readonly keepBytes: number;
+  /** --reclaim. */
+  readonly reclaimMs: number;
 }
 
 /** How far a log says that it is kept. */
@@ -47,6 +49,8 @@ export class LogDisk {
   #lines: Boundary[] = [];
   /** What came back last is of before or after a swap: which one nobody knew. */
   wasReplaced = false;
+  /** What came back last is of before a swap that did not count yet. */
+  isOfBefore = false;
   /** How the last process ended; null when it was told to and all was durable. */
   #death: "machine" | "process" | null = null;
 
@@ -58,6 +62,7 @@ export class LogDisk {
       policy: random.pick(["always", "everysec", "everysec", "no"] as const),
       fileBytes: random.pick([2_000, 20_000, 200_000]),
       keepBytes: random.pick([1_000, 4 * backlogBytes, 4 * backlogBytes]),
+      reclaimMs: random.pick([0, 300, 5_000]),
     };
   }
 
@@ -71,6 +76,11 @@ export class LogDisk {
   /** What was promised to outlive any crash ends here. */
   get durable(): number {
     return this.#durable?.offset ?? 0;
+  }
+
+  /** A swap does not count yet. */
+  get isReplaced(): boolean {
+    return this.#replaced.length > 0;
   }
 
   // --- promises ------------------------------------------------------------------------------------
@@ -128,9 +138,10 @@ export class LogDisk {
   cameBack(at: Boundary): string {
     const must = this.#death === "machine" ? this.#durable : (this.#written ?? this.#durable);
     const isThere = must === null || must.depth === 0 || isPrefix(must, at);
-    this.wasReplaced = this.#replaced.length > 0;
+    this.wasReplaced = this.isReplaced;
     const isNew = this.#replaced.some((start) => isPrefix(start, at));
     const had = this.#lines;
+    this.isOfBefore = this.wasReplaced && !isNew;
     this.#death = null;
     this.#durable = this.#written = at;
     this.#replaced = [];
@@ -143,7 +154,7 @@ export class LogDisk {
 
   /** Nothing came back: it never had a state. @returns what is wrong with that, "" for nothing */
   cameBackEmpty(at: Boundary): string {
-    this.wasReplaced = this.#replaced.length > 0;
+    this.isOfBefore = this.wasReplaced = this.isReplaced;
     const must = this.#death === "machine" ? this.#durable : (this.#written ?? this.#durable);
     this.#death = null;
     this.#durable = this.#written = null;

@@ -34,6 +34,7 @@ import { StoreCheckpoints } from "../../src/node/disk/checkpoint-disk.ts";
 import type { CheckpointWorkerData } from "../../src/node/disk/checkpoint-worker-protocol.ts";
 import { type DataDirectory, openDataDirectory } from "../../src/node/disk/data-directory.ts";
 import { DiskRecovery, type RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
+import { planReclaim } from "../../src/node/disk/reclaim-plan.ts";
 import { chainStart } from "../../src/wire/frame.ts";
 import type { Id, SnapshotEnd } from "../../src/wire/messages.ts";
 import { SimError } from "./clock.ts";
@@ -54,6 +55,8 @@ export interface DiskHost {
   readonly diskMs: number;
   /** Its machine died. */
   crashed(where: string): void;
+  /** It cannot lead: its process ends. */
+  failed(why: string): void;
   /** The disk takes nothing, has failed for good, or is well again. */
   onTrouble(trouble: DiskTrouble | null): void;
 }
@@ -164,6 +167,7 @@ export class NodeOnDisk {
       const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
       core.completeness.recovered(wasComplete, found.incompleteTo);
       core.identity.adopt({ history: position.history, rank, lineage }, null);
+      this.#reclaim(core, found);
       core.roles.recovered();
     } else {
       core.backlog.begin(0, chainStart(core.identity.history));
@@ -172,6 +176,19 @@ export class NodeOnDisk {
     this.#begin(core, directory, found);
     core.roles.opened(found?.hasState === true ? "whole" : "nothing");
     return found?.hasState === true ? found : null;
+  }
+
+  /** It asks those that followed it first, if it led. */
+  #reclaim(core: NodeCore, found: RecoveredNode): void {
+    const plan = planReclaim(core.roles, core.identity, found, this.#kept.settings.reclaimMs);
+    if (plan === null) return;
+    this.#host.mark("disk: asks its followers");
+    core.reclaim(plan);
+    const { reclaiming, turn } = core;
+    turn.until(
+      () => reclaiming!.failure !== null,
+      () => this.#host.failed(reclaiming!.failure!.message),
+    );
   }
 
   #recover(core: NodeCore, directory: DataDirectory): RecoveredNode {

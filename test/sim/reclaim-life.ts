@@ -79,8 +79,11 @@ export class ReclaimLife {
     for (let round = random.between(1, ROUNDS_MAX + 1); round > 0; round--) {
       this.#write(this.#leader, random.between(5, 60));
       this.#die();
-      this.#meanwhile();
-      this.#startAgain();
+      if (random.fraction() < 0.4) this.#slowTwice();
+      else {
+        this.#meanwhile();
+        this.#startAgain();
+      }
       while (this.#leads && random.fraction() < 0.3) this.#dieAgain();
       this.#converge();
       if (this.#promoted !== null || this.#kept.log.isReplaced) return;
@@ -251,9 +254,24 @@ export class ReclaimLife {
     this.clock.run(this.clock.nowMs + this.random.between(0, 3_000));
   }
 
-  #startAgain(): void {
+  /** Who has most is away, and away again when it leads and dies before it has written much. */
+  #slowTwice(): void {
+    const { random } = this;
+    const slow = this.#furthest;
+    if (slow === null) return this.#startAgain();
+    this.#cut.clear();
+    this.#cutOff(random.pick([3_000, 90_000]), slow);
+    this.mark("reclaim: slow twice");
+    this.#startAgain(300);
+    if (!this.#leads || slow.dead) return;
+    if (random.fraction() < 0.3) this.#write(this.#leader, 1);
+    else this.clock.run(this.clock.nowMs + random.between(1, 500));
+    this.#die();
+    this.#startAgain(5_000);
+  }
+
+  #startAgain(reclaimMs = this.random.pick([300, 5_000, 60_000])): void {
     const { random, clock } = this;
-    const reclaimMs = random.pick([300, 5_000, 60_000]);
     this.#startLeader(reclaimMs);
     for (let deaths = 0; deaths < 3 && random.fraction() < 0.3; deaths++) {
       if (random.fraction() < 0.5) clock.run(clock.nowMs + random.between(0, 600));

@@ -12,7 +12,13 @@ import type { WriteRefusal } from "../../src/node/api.ts";
 import { decodeNode } from "../../src/node/node-memory.ts";
 import { keptFor } from "../../src/node/kept-consent.ts";
 import { startingRole } from "../../src/node/role-memory.ts";
-import { seedingOf, STOPPED, upstreamOf, writeRefusal } from "../../src/node/roles.ts";
+import {
+  isReclaiming,
+  seedingOf,
+  STOPPED,
+  upstreamOf,
+  writeRefusal,
+} from "../../src/node/roles.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
@@ -327,6 +333,10 @@ export class SimNode implements Host, TurnShell {
         world.trace(this, "machine_died", { where });
         world.onDown(this, "machine");
       },
+      failed: (why) => {
+        world.trace(this, "cannot_recover", { why });
+        this.after(this.turnMs(), () => world.onDown(this, "process"));
+      },
       onTrouble: (trouble) => {
         world.trace(this, "disk_trouble", { why: trouble?.message ?? "" });
         const { turn } = this.core;
@@ -346,6 +356,7 @@ export class SimNode implements Host, TurnShell {
     done: (answers: readonly SeedAnswer[]) => void,
   ): void {
     const answers: SeedAnswer[] = [];
+    if (sources.length === 0) this.after(this.turnMs(), () => done(answers));
     for (const source of sources) {
       const shell = new SimShell(
         this,
@@ -371,8 +382,13 @@ export class SimNode implements Host, TurnShell {
 
   // --- its parts ---------------------------------------------------------------------------------
 
+  /** Not yet a primary while it asks its followers: its log is fed, and nobody writes to it. */
   get role(): "primary" | "replica" {
-    return this.core.role;
+    return this.reclaims ? "replica" : this.core.role;
+  }
+  /** It led, and asks those that followed it before it leads again. */
+  get reclaims(): boolean {
+    return isReclaiming(this.core.roles.now);
   }
   /** Whom it follows; "" on a primary, and before a source was chosen. */
   get upstream(): string {

@@ -404,7 +404,7 @@ export class Simulation implements World {
     for (const node of alive) {
       if (node === root) continue;
       const above = this.random.fraction() < 0.6 ? root : this.random.pick(placed);
-      const runs = !node.seeds && node.session.state.kind !== "stopped";
+      const runs = !node.seeds && !node.reclaims && node.session.state.kind !== "stopped";
       const follows = node.role === "replica" && runs;
       const stays = follows && node.upstream === above.name;
       if (!stays || this.random.fraction() < 0.5) this.follow(node, above.name, "reset");

@@ -667,8 +667,9 @@ describe("consent that outlives the process", () => {
     node.moves.swapped(LOG, null);
     node.durable = 0;
     expect(node.done()).not.toContain("keep no consent");
-    // The connection was cut before that: the log of the new state goes on.
+    // The connection was cut before that: the log of the new state goes on, or is refused for good.
     node.moves.adopted(LOG, null);
+    node.moves.refused();
     expect(node.done()).not.toContain("keep no consent");
     const [wait] = node.waits;
     expect(wait!.holds()).toBe(false);

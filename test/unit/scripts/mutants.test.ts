@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { BRIDGE_MUTANTS } from "../../../scripts/sim/bridge-mutant-list.ts";
+import { CLUSTER_DISK_MUTANTS } from "../../../scripts/sim/cluster-disk-mutant-list.ts";
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
@@ -9,11 +10,8 @@ import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
 const ALL = [
-  ...MUTANTS,
-  ...WORD_MUTANTS,
-  ...DISK_MUTANTS,
-  ...RECLAIM_MUTANTS,
-  ...BRIDGE_MUTANTS,
+  ...[...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS],
+  ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS],
 ].map((mutant) => [mutant.name, mutant] as const);
 
 test.each(ALL)("%s", (_name, { edits }) => {
