@@ -258,7 +258,10 @@ export class ReclaimLife {
   #slowTwice(): void {
     const { random } = this;
     const slow = this.#furthest;
-    if (slow === null) return this.#startAgain();
+    if (slow === null) {
+      this.#startAgain();
+      return;
+    }
     this.#cut.clear();
     this.#cutOff(random.pick([3_000, 90_000]), slow);
     this.mark("reclaim: slow twice");
