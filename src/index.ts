@@ -37,7 +37,7 @@ export type {
   ShipStatus,
   UpstreamStatus,
 } from "./node/api.ts";
-export { keyValueCodec, mapState, type MapState } from "./adapters/map.ts";
+export { keyValueCodec, mapState, MapState } from "./adapters/map.ts";
 export { type Codec, mapCodecs } from "./adapters/map-codecs.ts";
 export type { MapCodec } from "./adapters/map-records.ts";
 export { UsageError } from "./node/option-values.ts";

@@ -4,6 +4,7 @@
  * be measured too.
  */
 interface Modules {
+  readonly "adapters/map": typeof import("../../src/adapters/map.ts");
   readonly "node/keyspace": typeof import("../../src/node/keyspace.ts");
   readonly "resp/reply-writer": typeof import("../../src/resp/reply-writer.ts");
   readonly "resp/parser": typeof import("../../src/resp/parser.ts");

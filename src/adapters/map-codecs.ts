@@ -104,12 +104,14 @@ export const bytes: Codec<Uint8Array> = {
   },
 };
 
+const JSON_CAN = "what JSON can say, or a codec for it,";
+
 /** What bytes() made last, and of which value: write() need not make it again. */
 let made: { readonly of: unknown; readonly text: string } = { of: null, text: "null" };
 
 /**
- * What JSON can say. What it leaves out (functions, `undefined` in an object) is not on replicas, and what it
- * changes (a Date) is changed there.
+ * What JSON can say: null, booleans, finite numbers, strings, arrays, plain objects. Inside of a value JSON does
+ * what it does: what it leaves out (`undefined`) is not on replicas, and what it changes (a Date) is changed there.
  */
 export const json: Codec<unknown> = {
   bytes(value) {
@@ -131,14 +133,25 @@ export const json: Codec<unknown> = {
 };
 
 function jsonOf(value: unknown): string {
+  demandJson(value);
   let text: unknown;
   try {
     text = JSON.stringify(value);
   } catch (cause) {
     throw new ArgumentError("ERR_ARGUMENT", "a value cannot be written as JSON", { cause });
   }
-  if (typeof text !== "string") refuse(value, "what JSON can say");
+  if (typeof text !== "string") refuse(value, JSON_CAN);
   return text;
+}
+
+/** Refuses what JSON would silently make something else of. */
+function demandJson(value: unknown): void {
+  if (typeof value === "number" && !Number.isFinite(value)) refuse(value, JSON_CAN);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Why the prototype's: that of plain objects is another one in each realm.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) refuse(value, JSON_CAN);
 }
 
 const [STRING, BYTES, JSON_TEXT] = [0, 1, 2];
@@ -179,6 +192,14 @@ export const mapCodecs: {
 } = { utf8, bytes, json, plain };
 
 function refuse(value: unknown, allowed: string): never {
-  const is = value === null ? "null" : `of type ${typeof value}`;
-  throw new ArgumentError("ERR_ARGUMENT", `a key or value is ${is}; ${allowed} is allowed`);
+  throw new ArgumentError(
+    "ERR_ARGUMENT",
+    `a key or value is ${kindOf(value)}; ${allowed} is allowed`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || typeof value === "number") return String(value);
+  const isClass = typeof value === "object";
+  return isClass ? `of class ${value.constructor.name.slice(0, 50)}` : `of type ${typeof value}`;
 }

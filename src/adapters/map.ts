@@ -76,7 +76,10 @@ export function mapState<K, V>(
   return new MapState(codec, entries);
 }
 
-/** A Map that a node replicates: what mapState() makes. */
+/**
+ * What mapState() gives. A class that extends it may add methods and override those of a Map; on a replica
+ * changes arrive past them.
+ */
 export class MapState<K, V> implements Map<K, V>, ReplicatedState {
   readonly format: RecordFormat;
   readonly durability = "none";
@@ -102,7 +105,10 @@ export class MapState<K, V> implements Map<K, V>, ReplicatedState {
     this.format = { name: codec.name, version: codec.version };
     this.#table = new MapTable(entriesMax);
     this.#changes = new MapChanges(codec);
-    for (const [key, value] of entries) this.set(key, value);
+    for (const [key, value] of entries) {
+      this.#note(codec.key.bytes(key) + codec.value.bytes(value));
+      this.#table.set(key, value);
+    }
   }
 
   // --- as a Map ------------------------------------------------------------------------------------
@@ -130,8 +136,7 @@ export class MapState<K, V> implements Map<K, V>, ReplicatedState {
     const codec = this.#codec;
     const keyBytes = codec.key.bytes(key);
     const length = PUT_HEAD_BYTES + keyBytes + codec.value.bytes(value);
-    this.#writtenBytes += length;
-    this.#written += 1;
+    this.#note(length);
     const log = this.#log;
     if (log === null) {
       this.#table.set(key, value);
@@ -209,6 +214,11 @@ export class MapState<K, V> implements Map<K, V>, ReplicatedState {
 
   [Symbol.iterator](): Generator<[K, V], undefined> {
     return this.entries();
+  }
+
+  #note(recordBytes: number): void {
+    this.#writtenBytes += recordBytes;
+    this.#written += 1;
   }
 
   #refuse(): never {

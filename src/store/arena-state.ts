@@ -7,7 +7,7 @@
  *
  * Owns: which open snapshot is behind which frozen state. Does not own: the store, its threads, keys
  * and values for clients (node/keyspace.ts).
- * Tested in: test/unit/store/state.test.ts.
+ * Tested in: test/unit/store/state.test.ts, test/unit/store/arena-conformance.test.ts.
  */
 import assert from "node:assert/strict";
 import { StagedStore } from "./loader.ts";

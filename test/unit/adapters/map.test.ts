@@ -16,6 +16,7 @@ import { conformance, type Subject } from "../../../src/conformance/index.ts";
 import { LentBatch, LentRecords } from "../../../src/conformance/lent.ts";
 import { MemoryLog } from "../../../src/conformance/memory-log.ts";
 import { HawserError } from "../../../src/errors.ts";
+import { readText } from "../docs/documents.ts";
 import { Random } from "../../../tools/random.ts";
 
 type State = MapState<string, unknown>;
@@ -171,6 +172,7 @@ const VALUES: readonly (readonly [unknown, unknown])[] = [
   [new Uint8Array([7, 8]), Buffer.from([7, 8])],
   [Buffer.alloc(0), Buffer.alloc(0)],
   [null, null],
+  [Object.assign(Object.create(null) as object, { a: 1 }), { a: 1 }],
   [0, 0],
   [-1.5e300, -1.5e300],
   [true, true],
@@ -188,12 +190,23 @@ test.each(VALUES)("a value on a primary, %j, is this on a replica: %j", (given, 
 });
 
 const REFUSED: readonly (readonly [string, unknown, unknown, RegExp])[] = [
-  ["a key that is a number", 5, "v", /a key or value is of type number; a string is allowed/],
+  ["a key that is a number", 5, "v", /a key or value is 5; a string is allowed/],
   ["a key with half a pair", "a\ud800", "v", /half of a surrogate pair at 1;/],
   ["a long key with half a pair", `${"a".repeat(99)}\udc00b`, "v", /surrogate pair at 99;/],
   ["a value with half a pair", "k", "\udfff", /half of a surrogate pair at 0;/],
-  ["no value", "k", undefined, /of type undefined; what JSON can say is allowed/],
+  ["no value", "k", undefined, /of type undefined; what JSON can say, or a codec for it,/],
   ["a function", "k", () => 1, /of type function; what JSON can say/],
+  ["no number", "k", Number.NaN, /a key or value is NaN; what JSON can say/],
+  ["a Date", "k", new Date(0), /of class Date; what JSON can say/],
+  ["a Map", "k", new Map(), /of class Map; what JSON can say/],
+  [
+    "an object of a class",
+    "k",
+    new (class User {
+      name = "ada";
+    })(),
+    /of class User; what JSON can say/,
+  ],
   ["a bigint", "k", 1n, /a value cannot be written as JSON/],
 ];
 
@@ -444,6 +457,53 @@ test("iterating while it is replaced => goes on with what is there then", () => 
     void staging.commit(Buffer.alloc(1));
   }
   expect(seen).toEqual(["a", "x", "y"]);
+});
+
+describe("shapes that embedders have", () => {
+  const GUIDE = readText("docs/guides/map.md");
+
+  test("an LRU: what is evicted is deleted on replicas too, what was used stays", () => {
+    const [source = ""] = /^class Lru [^]*?^}$/m.exec(GUIDE.replaceAll(/^\/\*\*.*$/gm, "")) ?? [];
+    interface Lru {
+      get(key: string): unknown;
+      set(key: string, value: unknown): void;
+    }
+    // eslint-disable-next-line @typescript-eslint/no-implied-eval
+    const make = new Function(`return ${source}`) as () => unknown;
+    const Lru = make() as new (state: State, max: number) => Lru;
+    const { state, log } = bound();
+    const lru = new Lru(state, 3);
+    for (const key of ["a", "b", "c"]) lru.set(key, key);
+    expect(lru.get("a")).toBe("a");
+    lru.set("d", "d");
+    lru.set("c", "again");
+    lru.set("e", "e");
+    expect([...state.keys()].sort()).toEqual(["c", "d", "e"]);
+    const replica = mapState();
+    apply(replica, ...log.records);
+    expect([...replica]).toEqual([...state]);
+    const promoted = new Lru(replica, 2);
+    replica.bind(new MemoryLog());
+    promoted.set("f", "f");
+    expect([...replica.keys()]).toEqual(["e", "f"]);
+  });
+
+  test("a class that extends it: its set() logs; on a replica changes come past it", () => {
+    class Counted extends MapState<string, unknown> {
+      sets = 0;
+      override set(key: string, value: unknown): this {
+        this.sets += 1;
+        return super.set(key, value);
+      }
+    }
+    const codec = { name: "m", version: 1, key: mapCodecs.utf8, value: mapCodecs.plain };
+    const [primary, replica] = [new Counted(codec, [["first", 1]]), new Counted(codec, [])];
+    const log = new MemoryLog();
+    primary.bind(log);
+    primary.set("second", 2);
+    apply(replica, ...log.records);
+    expect([primary.sets, primary.size, replica.sets, replica.size]).toEqual([1, 2, 0, 1]);
+  });
 });
 
 describe("places of deleted entries", () => {
