@@ -18,7 +18,7 @@ async function main() {
   console.log(`${size} accounts, ${total} in all`);
 
   primary.set("account:0", "1000"); // The thread has it as soon as it is applied there.
-  await primary.waitForReplicas(1, 5000);
+  await primary.waitForReplicas(1);
   thread.postMessage("sum");
   const [later] = await once(thread, "message");
   console.log(`${later.size} accounts, ${later.total} in all`);
