@@ -67,7 +67,7 @@ const FIRST_KEY = Buffer.from([0]);
 /** Larger than any key; what writes keys needs a multiple of 4. */
 const KEY_BUFFER_BYTES = 8192;
 /** Entries and bytes of one read. */
-const READ_ENTRIES = 1000;
+const READ_ENTRIES = 500;
 const READ_BYTES = 65_536;
 
 /**
