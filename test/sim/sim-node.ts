@@ -53,6 +53,8 @@ const OK = Buffer.from("+OK\r\n");
 const TIDY_SLICES = 3;
 /** A state that answers later fails at so many calls. */
 const STATE_FAILS = 0.002;
+/** So many of one that an embedder has: a failure has three ways, and one of them costs nothing. */
+const PUBLIC_STATE_FAILS = 0.03;
 
 export interface NodeSettings {
   readonly feeder: FeederOptions;
@@ -689,7 +691,8 @@ export class SimNode implements Host, TurnShell {
   /** Its state, which answers later, fails at something else now and then. */
   private stateFails(): boolean {
     const { world } = this;
-    if (world.peace || this.role === "primary" || world.stateRandom.fraction() > STATE_FAILS)
+    const share = world.publicStates ? PUBLIC_STATE_FAILS : STATE_FAILS;
+    if (world.peace || this.role === "primary" || world.stateRandom.fraction() > share)
       return false;
     this.failing = true;
     this.failures.add("failed");

@@ -9,7 +9,7 @@ import { DiskLife } from "./disk-life.ts";
 import { Simulation } from "./simulation.ts";
 
 const LOG_STORE_SEEDS = 15;
-const PUBLIC_SEEDS = 12;
+const PUBLIC_SEEDS = 16;
 const CLUSTER_SEEDS = 12;
 const DISK_SEEDS = 150;
 /** What a run of all seeds of disks must have seen. */
