@@ -15,20 +15,10 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
     'if (at === "end") succeed();\n    else if (at === "start") throw',
     'if (at !== "nowhere") throw',
   ]),
-  ofBridge("a state that is anywhere passes for unchanged", [
-    "bridge/kept.ts",
-    'return isSameMark(found, this.mark) ? "start" : "nowhere";',
-    'return "start";',
-  ]),
   ofBridge("a state without a mark that rejected passes for unchanged", [
     "bridge/kept.ts",
     'if (!this.keepsMarks) return threw ? "start" : "nowhere";',
     'if (!this.keepsMarks) return "start";',
-  ]),
-  ofBridge("the newest mark is not remembered", [
-    "bridge/kept.ts",
-    "if (this.keepsMarks) this.mark = end();",
-    "if (this.keepsMarks) end();",
   ]),
   ofBridge("a mark names where its run begins", [
     "bridge/records.ts",
@@ -44,11 +34,6 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
     "bridge/part-reader.ts",
     "skip: since - 1,",
     "skip: Math.max(0, since - 2),",
-  ]),
-  ofBridge("a reading that goes on begins a large record anew", [
-    "bridge/part-reader.ts",
-    "done: this.#cutter.done,",
-    "done: 0,",
   ]),
   ofBridge("a record in two chunks loses what is in the first", [
     "bridge/chunk-records.ts",

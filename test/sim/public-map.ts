@@ -152,8 +152,10 @@ export class PublicMap extends ModelStore {
     if (!isKnown && !isSwap) this.host.breach(`a mark of the history ${history}`);
     const wanted = this.host.digestAt(offset, chain);
     const { records, sum } = this.digest();
-    if (wanted !== undefined && wanted !== `${records}:${sum}`)
-      this.host.breach(`a mark at ${offset}, where the state is ${wanted}, not ${records}:${sum}`);
+    if (wanted !== `${records}:${sum}`)
+      this.host.breach(
+        `a mark at ${offset}, where the state is ${String(wanted)}, not ${records}:${sum}`,
+      );
     this.host.mark("mark compared");
   }
 
