@@ -4,6 +4,7 @@
  * be measured too.
  */
 interface Modules {
+  readonly index: typeof import("../../src/index.ts");
   readonly "adapters/map": typeof import("../../src/adapters/map.ts");
   readonly "node/keyspace": typeof import("../../src/node/keyspace.ts");
   readonly "resp/reply-writer": typeof import("../../src/resp/reply-writer.ts");
