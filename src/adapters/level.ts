@@ -46,6 +46,7 @@ export interface LevelDatabase<K = unknown, V = unknown> {
   snapshot(): unknown;
 }
 
+/** What levelState() takes beside the database. */
 export interface LevelStateOptions {
   /** The name of the sublevel that hawser keeps its own in: letters, digits, "-", "_", ".". */
   readonly sublevel?: string;

@@ -38,6 +38,7 @@ export interface LmdbDatabase<K = unknown, V = unknown> {
   readonly flushed: unknown;
 }
 
+/** What lmdbState() takes beside the environment. */
 export interface LmdbStateOptions {
   /**
    * What outlives the answer of a write: "process" (the default), as it is committed, or "power": it is
