@@ -46,7 +46,9 @@ export type NodeErrorCode =
   | "ERR_MAXMEMORY"
   | "ERR_NOT_INTEGER"
   | "ERR_WORKER"
-  | "ERR_READONLY";
+  | "ERR_READONLY"
+  | "ERR_INSIDE_BODY"
+  | "ERR_POSITION_GONE";
 
 /** Every code that an error of hawser has. */
 export type ErrorCode =
@@ -99,6 +101,14 @@ export const ERRORS: Readonly<
   ERR_NOT_INTEGER: { remedy: "refuse", meaning: "a value, or a sum, is no whole number" },
   ERR_WORKER: { remedy: "stop", meaning: "there is no code for worker threads, or another one" },
   ERR_READONLY: { remedy: "refuse", meaning: "a node that does not lead was asked to change" },
+  ERR_INSIDE_BODY: {
+    remedy: "refuse",
+    meaning: "what was called within the body of an update would wait for that body",
+  },
+  ERR_POSITION_GONE: {
+    remedy: "refuse",
+    meaning: "a position that this node's log does not have, and never will",
+  },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },
   ERR_DISK_FULL: { remedy: "refuse", meaning: "there is no room on the disk" },

@@ -28,6 +28,7 @@ import { decodeMark, encodeMark, type MarkedPlace } from "./mark.ts";
 import type { Batch, Mark, ReplicatedState, StateDurability } from "./seam.ts";
 import { BridgeSource, type SourceDeps } from "./source.ts";
 import { BridgeTarget, type TargetDeps } from "./target.ts";
+import { BridgeWriter } from "./writer.ts";
 
 export interface BridgeDeps extends SourceDeps, TargetDeps {
   /** A call of the state failed; where it is then. */
@@ -49,6 +50,8 @@ export class BridgedState implements StateSource, StateFormat, LateTarget {
   readonly durability: StateDurability;
   readonly kept: KeptState;
   readonly line: StateLine = new StateLine();
+  /** As the order of a primary's writes calls it. */
+  readonly writer: BridgeWriter;
   readonly #state: ReplicatedState;
   readonly #target: BridgeTarget;
   readonly #source: BridgeSource;
@@ -70,6 +73,7 @@ export class BridgedState implements StateSource, StateFormat, LateTarget {
         this.#source.size = size;
       },
     });
+    this.writer = new BridgeWriter(state, this.kept, this.line, this.#target);
   }
 
   /** Called first, once. Rejects with what the state fails with. */

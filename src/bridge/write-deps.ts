@@ -52,7 +52,7 @@ export interface OrderDeps {
   readonly hold: (bytes: number, resume: () => void) => (() => void) | null;
   /** Runs the body of a job, which may go on later; `over` when it has ended. */
   readonly bodies: { run<T>(body: () => T): T; over(): void };
-  /** Before the loop goes on, when this call is over. */
+  /** Before the loop goes on, when this call is over, and who awaited what is settled by now. */
   readonly soon: (run: () => void) => void;
   /** At the end of a turn of the node. */
   readonly afterTurn: (run: () => void) => void;

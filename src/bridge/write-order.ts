@@ -10,7 +10,7 @@
  *    |                                                    has changed            dropped, here and
  *    +--------- end of a turn ---------------------------------------------------|on the disk-+
  *
- *    over: the state is suspect; from anywhere
+ *    over: the state is suspect; from anywhere, and only open() leads back
  *
  *   what fails                              then
  *   check() of a record                     its write rejects, alone; nothing is logged
@@ -62,7 +62,7 @@ export const ORDER_MOVES: Readonly<Record<OrderPhase, readonly OrderPhase[]>> = 
   applying: ["taking_back", "resting", "over"],
   taking_back: ["resting"],
   resting: ["free", "over"],
-  over: [],
+  over: ["free"],
 };
 
 export class WriteOrder {
@@ -106,6 +106,13 @@ export class WriteOrder {
     return this.#phase === "body" ? this.#body!.job.kind : null;
   }
 
+  /** The state is not being called, and has nothing that is not visible. */
+  get isAtRest(): boolean {
+    if (this.#phase === "storing") return this.#body?.job.kind !== "transact";
+    if (this.#phase === "body") return this.#body!.job.kind === "update";
+    return this.#phase !== "applying" && this.#phase !== "over";
+  }
+
   // --- from outside ------------------------------------------------------------------------------
 
   add(job: Job): void {
@@ -134,9 +141,10 @@ export class WriteOrder {
     this.#tellQuiet();
   }
 
-  /** Writes are welcome again: the node leads. */
+  /** Writes are welcome again: the node leads, with a state that is whole. */
   open(): void {
-    if (this.#phase !== "over") this.#closed = null;
+    this.#closed = null;
+    if (this.#phase === "over") this.#move("free");
   }
 
   // --- a state that binds ------------------------------------------------------------------------
@@ -440,7 +448,8 @@ export class WriteOrder {
       if (this.#phase !== "resting") return;
       this.#move("free");
       this.#tellQuiet();
-      this.#begin();
+      // Why not at once: who waits for the state to be at a position, to freeze it, is told in this turn.
+      if (this.#next !== null) this.#wantBegin();
     });
   }
 
@@ -456,11 +465,11 @@ export class WriteOrder {
     this.#group = [];
     this.#body = null;
     for (const each of ends) each.reject(error);
-    this.#suspected(error);
+    if (this.#phase === "over") this.#tellQuiet();
+    else this.#suspected(error);
   }
 
   #suspected(error: unknown): void {
-    if (this.#phase === "over") return;
     this.#move("over");
     this.#closed = error instanceof Error ? error : new Error(String(error));
     this.#rejectWaiting(this.#closed);
@@ -476,6 +485,7 @@ export class WriteOrder {
 
   #tellQuiet(): void {
     if (this.#phase !== "free" && this.#phase !== "over") return;
+    if (this.#body !== null) return;
     const told = this.#onQuiet;
     this.#onQuiet = [];
     for (const done of told) done();

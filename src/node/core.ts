@@ -109,6 +109,8 @@ export class NodeCore implements ViewedNode {
   readonly followers: Followers;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
+  /** Whoever gives the state batches that are not visible yet says when it has none. */
+  isAtRest: () => boolean = () => true;
   /** Null on a node that keeps no log on disk. */
   checkpointer: Checkpointer | null = null;
   readonly now: () => number;

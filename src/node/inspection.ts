@@ -34,7 +34,7 @@ export class Inspection implements StateInspection {
 
   async digest(): Promise<StateDigest> {
     // Why not always: whoever asks at a boundary means the state of this very turn.
-    if (!this.#core.view.atBoundary) await this.#boundary();
+    while (!this.#core.view.atBoundary) await this.#boundary();
     const position = this.#sealedPosition();
     const frozen = this.#core.state.freeze();
     try {
@@ -48,7 +48,7 @@ export class Inspection implements StateInspection {
   async verify(timeoutMs: number): Promise<VerifyReport> {
     const { feeder, state, view } = this.#core;
     // Why not always: as in digest().
-    if (!view.atBoundary) await this.#boundary();
+    while (!view.atBoundary) await this.#boundary();
     return this.#verifier.run(feeder, this.#sealedPosition(), state, timeoutMs);
   }
 

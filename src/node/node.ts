@@ -475,6 +475,11 @@ export class DaemonNode implements HawserNode {
 
   // --- figures and events ----------------------------------------------------------------------
 
+  /** Something of an embedder's, or of what is built on this node, failed: a line, and an `error` event. */
+  tell(event: string, why: string): void {
+    this.journal("error", event, { why });
+  }
+
   events(): readonly KeptEvent[] {
     return this.eventLog.list();
   }

@@ -67,6 +67,8 @@ export interface RoleParts {
     /** Applies some of what was received. @returns whether there is more */
     step(nowMs: number): boolean;
     resetToLog(): void;
+    /** The state may be anywhere: only a snapshot mends it. */
+    tear(): void;
     forgetKept(): void;
     /** A state that answers later has not yet. */
     readonly isBusy: boolean;
@@ -202,6 +204,7 @@ export class RoleMoves {
       case "recovering":
         return roles.RECOVERING;
       case "leading":
+        if (role.holds === "torn") return roles.TORN;
         done(null);
         return null;
       case "promoting":
@@ -289,6 +292,8 @@ export class RoleMoves {
         upstream: formatAddress(upstream),
       });
     if (hasLed) session.resetToLog();
+    // Why behind that: it takes what a log ends with for what the state has.
+    if (roles.heldBy(next) === "torn") session.tear();
     const former = roles.upstreamOf(before);
     session.start(nowMs, isSameAddress(former, upstream));
     // Why not as refused: the promotion was, and then something else was asked for.
@@ -458,7 +463,7 @@ export class RoleMoves {
     this.#role = roles.withHolding(this.#role, "whole");
   }
 
-  /** A batch was applied in part, and its rest cannot be. */
+  /** A batch was applied in part, and its rest cannot be; on a node that leads: nobody knows. */
   torn(): void {
     this.#role = roles.withHolding(this.#role, "torn");
     this.#parts.feeder.stateTorn();

@@ -72,6 +72,8 @@ export interface Leading {
   readonly kind: "leading";
   /** --allow-reset: for the first node that it is told to follow, whatever REPLICAOF consents to. */
   readonly startConsent: Consent;
+  /** `torn`: a write failed, and nobody knows what of it the state has: nobody is fed, nothing is written. */
+  readonly holds: "whole" | "torn";
 }
 
 export interface Following {
@@ -134,7 +136,7 @@ export function assertRoleMove(from: Role["kind"], to: Role["kind"]): void {
 
 /** It leads from its start, with an empty state. */
 export function startLeading(startConsent: Consent): Leading {
-  return { kind: "leading", startConsent };
+  return { kind: "leading", startConsent, holds: "whole" };
 }
 
 /** It follows from its start; consent that came with it is for that upstream, or the node `nodeId`, alone. */
@@ -222,15 +224,15 @@ export function withWaiting(role: Promoting, done: Promoted): Promoting {
   return { ...role, waiting: [...role.waiting, done] };
 }
 
-/** A sync, a swap or a torn batch changed what there is of a state; a leading node's is always whole. */
+/** A sync, a swap or a torn batch changed what there is of a state; a leading node's is there. */
 export function withHolding<R extends Role>(role: R, holds: Holding): R;
 export function withHolding(role: Role, holds: Holding): Role {
   switch (role.kind) {
     case "recovering":
       return assert.fail(`a node that recovers its state has found out that it is ${holds}`);
     case "leading":
-      assert(holds === "whole", `a leading node's state is ${holds}`);
-      return role;
+      assert(holds !== "nothing", `a leading node's state is ${holds}`);
+      return role.holds === holds ? role : { ...role, holds };
     case "following":
     case "seeding":
     case "reclaiming":
@@ -304,7 +306,6 @@ export function heldBy(role: Role): Holding {
     case "recovering":
       return "nothing";
     case "leading":
-      return "whole";
     case "following":
     case "seeding":
     case "reclaiming":

@@ -37,6 +37,8 @@ export interface ViewedNode {
   readonly followers: Followers;
   readonly now: () => number;
   readonly wallClock: () => number;
+  /** Of a node that leads: its state is at the end of the visible log, and is not being called. */
+  readonly isAtRest: () => boolean;
   hasData(): boolean;
   address(): NodeAddress;
 }
@@ -94,8 +96,8 @@ export class FeederView extends IdentityView implements NodeView {
     return heldBy(this.owner.roles.now) === "torn";
   }
   get atBoundary(): boolean {
-    const hasOpenBatch = this.role === "primary" && !isReclaiming(this.owner.roles.now);
-    return hasOpenBatch || this.owner.session.atBoundary;
+    const leads = this.role === "primary" && !isReclaiming(this.owner.roles.now);
+    return leads ? this.owner.isAtRest() : this.owner.session.atBoundary;
   }
 
   get upstream(): Address {

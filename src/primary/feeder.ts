@@ -257,11 +257,16 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   ): () => void {
     const waiter = { offset, replicas, untilMs, done };
     this.waiters.add(waiter);
+    this.askForAcks(offset);
+    this.settleWaiters(this.deps.now());
+    return () => this.waiters.cancel(waiter);
+  }
+
+  /** Somebody waits until links have confirmed `offset`: those that have not say at once when they do. */
+  askForAcks(offset: number): void {
     for (const link of this.links)
       if (link.confirmed >= 0 && link.confirmed < offset) link.heartbeat.askForAck();
-    this.settleWaiters(this.deps.now());
     this.wantPump();
-    return () => this.waiters.cancel(waiter);
   }
 
   /** This node stops being what the waiters asked: offsets will mean other writes. */
@@ -269,11 +274,12 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     this.waiters.cut();
   }
 
-  /** Links that stream and have confirmed `offset`. */
-  confirmedBy(offset: number): number {
+  /** Links that stream and have confirmed `offset`: as applied, or as durable too. */
+  confirmedBy(offset: number, level: "applied" | "durable" = "applied"): number {
     let count = 0;
     for (const link of this.links)
-      if (link.state.kind === "streaming" && link.confirmed >= offset) count += 1;
+      if (link.state.kind === "streaming" && link.confirmed >= offset)
+        if (level === "applied" || link.flow.durable >= offset) count += 1;
     return count;
   }
 

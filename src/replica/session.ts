@@ -178,6 +178,11 @@ export class Session implements SessionLife {
     this.streaming.resetToLog();
   }
 
+  /** A write of the node failed, and its state may be anywhere: it needs a snapshot. */
+  tear(): void {
+    this.streaming.tear();
+  }
+
   /** The node leads: a snapshot that an earlier process received in part will not be gone on with. */
   forgetKept(): void {
     this.restorer.forgetKept();

@@ -293,8 +293,11 @@ describe("writes", () => {
     bench.answer();
     bench.soon();
     expect([bench.did.length, bench.order.phase, bench.log.next > 0]).toEqual([2, "resting", true]);
+    expect(bench.order.isAtRest).toBe(true);
     bench.turn();
-    expect(bench.did.at(-1)).toBe("apply b,c");
+    expect([bench.order.phase, bench.order.isAtRest]).toEqual(["free", true]);
+    bench.soon();
+    expect([bench.did.at(-1), bench.order.isAtRest]).toEqual(["apply b,c", false]);
     await bench.settle();
     expect(bench.logged).toEqual(["a", "b", "c"]);
   });
@@ -374,8 +377,10 @@ describe("writes", () => {
       "over",
     ]);
     expect([bench.log.next, bench.log.tail, bench.log.hasDraft]).toEqual([0, 0, false]);
+    bench.fate = () => "at once";
     bench.order.open();
-    expect(await ends(bench.write("d"))).toBe(BROKEN);
+    await settled(bench, bench.write("d"));
+    expect([bench.order.suspect, bench.logged]).toEqual([null, ["d"]]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Tables of the documents against those of the code: limits, states, codes, counters, events. */
 import { expect, test } from "vitest";
 import { allCommands } from "../../../src/resp/commands/table.ts";
+import { ORDER_MOVES } from "../../../src/bridge/write-order.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import { ROLE_MOVES } from "../../../src/node/roles.ts";
 import { FEEDER_COUNTERS } from "../../../src/primary/journal.ts";
@@ -40,6 +41,7 @@ test.each([
   ["The session, as the replica sees it", SESSION_MOVES],
   ["A state that answers later", CALL_MOVES],
   ["The role, as the node sees it", ROLE_MOVES],
+  ["A write to a state of one's own", ORDER_MOVES],
 ] as const)("docs: states: %s => every move, and no other", (heading, moves) => {
   const told = tableRows(section(states, heading)).map(([name = "", , to = ""]) => [
     name,

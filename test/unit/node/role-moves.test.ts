@@ -81,6 +81,7 @@ class FakeNode {
             return node.busy;
           },
           resetToLog: () => did.push("session at the log"),
+          tear: () => did.push("session torn"),
           forgetKept: () => void (node.forgets += 1),
         },
         feeder: {

@@ -112,14 +112,14 @@ describe("moves", () => {
   });
 
   test("promoting => leading", () => {
-    expect(toLeading(promoting)).toEqual({ kind: "leading", startConsent: "none" });
+    expect(toLeading(promoting)).toEqual({ kind: "leading", startConsent: "none", holds: "whole" });
     expect(() => toLeading(withHolding(promoting, "torn"))).toThrow("a torn state leads");
   });
 
   test("reclaiming => what its start consents to is for whom it is told to follow, not for whom it finds", () => {
     expect(toFollowing(reclaiming, X, "replicaof").consent.kind).toBe("reset");
     expect(toStaying(reclaiming, X).consent.kind).toBe("none");
-    expect(toLeading(opening)).toEqual({ kind: "leading", startConsent: "reset" });
+    expect(toLeading(opening)).toMatchObject({ kind: "leading", startConsent: "reset" });
   });
 
   test("reclaiming => takes from one, and then from none", () => {
@@ -163,9 +163,11 @@ describe("within a role", () => {
       expect(withUpstreamId(role, NODE)).toEqual(role);
   });
 
-  test("a leading node's state is whole", () => {
+  test("a leading node's state is whole, or torn by a write that failed; it is there", () => {
     expect(withHolding(leading, "whole")).toBe(leading);
-    expect(() => withHolding(leading, "torn")).toThrow("a leading node's state is torn");
+    const torn = withHolding(leading, "torn");
+    expect([heldBy(torn), toFollowing(torn, X, "none").holds]).toEqual(["torn", "torn"]);
+    expect(() => withHolding(leading, "nothing")).toThrow("a leading node's state is nothing");
   });
 
   test("promoting and stopped hold what they came from", () => {
