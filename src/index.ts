@@ -1,9 +1,10 @@
 /**
  * hawser, embedded: the public list.
  *
- *   Primary   a key-value state in this process that feeds replicas
- *   Replica   a copy of a primary's state in this process
- *   mapState  a Map that can be replicated
+ *   Primary     a key-value state in this process that feeds replicas
+ *   Replica     a copy of a primary's state in this process
+ *   replicate   a state of your own in this process, as a primary or a replica
+ *   mapState    a Map that can be replicated
  *   levelState, lmdbState  stores on disk as states to be replicated
  *
  * @see docs/ARCHITECTURE.md for guarantees
@@ -26,7 +27,24 @@ export type { EmbeddedNode } from "./embed/embedded-node.ts";
 export type { Bytes, Expiry } from "./embed/bytes.ts";
 export type { Change } from "./embed/key-writer.ts";
 export type { Encoded, Encoding, ScanOptions, ScanStep, WalkOptions } from "./embed/key-reader.ts";
-export type { LogPosition, Wait } from "./bridge/seam.ts";
+export { replicate, type ReplicateOptions } from "./embed/replicate.ts";
+export type { ConfirmationLevel, ReplicatedNode } from "./embed/replicated-node.ts";
+export type {
+  Awaitable,
+  Batch,
+  Frozen,
+  Log,
+  LogPosition,
+  Mark,
+  Part,
+  RecordFormat,
+  Records,
+  ReplicatedState,
+  Staging,
+  StateDurability,
+  StateLog,
+  Wait,
+} from "./bridge/seam.ts";
 export type { NodeSettings } from "./embed/open.ts";
 export type { NodeEventName, NodeEvents, NodeListener } from "./node/events.ts";
 export type {

@@ -15,7 +15,7 @@ import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
 import { shown } from "./bytes.ts";
-import { readEmbedded } from "./settings.ts";
+import { type OptionNames, readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 import { Waits } from "./waits.ts";
 import { codeUrl, ownThreads, type Threads, threadsAt } from "../threads.ts";
@@ -99,10 +99,11 @@ export async function startNode(
   command: "primary" | "replica",
   settings: NodeSettings,
   state: ReplicatedState | null = null,
+  names: OptionNames = {},
 ): Promise<Pick<OpenNode, "node" | "replPort">> {
   if (typeof (settings as unknown) !== "object" || (settings as unknown) === null)
     throw new UsageError(`options are ${shown(settings)}; an object is allowed`);
-  const options = readEmbedded(command, settings);
+  const options = readEmbedded(command, settings, names);
   const given: unknown = settings.log;
   if (given !== undefined && typeof given !== "function")
     throw new UsageError(`log: of type ${typeof given}; expected a function`);

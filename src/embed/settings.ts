@@ -21,41 +21,58 @@ const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
   "role-from-flags": true,
 };
 
-const AS_KEYS: Spelling = (name) => SETTINGS.find((setting) => setting.name === name)?.key ?? name;
 /** Options that are no settings of a node (open.ts). */
 const OTHERS: readonly string[] = ["log", "workerUrl"];
+
+/** What the embedder calls a setting whose key is another one. */
+export type OptionNames = Readonly<Partial<Record<Setting["key"], string>>>;
+
+function shownKey({ key }: Setting, names: OptionNames): string {
+  return names[key] ?? key;
+}
+
+function asKeys(names: OptionNames): Spelling {
+  return (name) => {
+    const setting = SETTINGS.find((candidate) => candidate.name === name);
+    return setting === undefined ? name : shownKey(setting, names);
+  };
+}
 
 /**
  * @param given what the embedder's code wrote; OTHERS are left to others
  * @throws {UsageError} naming an unknown or wrong option, and what is allowed
  */
-export function readEmbedded(command: "primary" | "replica", given: object): NodeOptions {
+export function readEmbedded(
+  command: "primary" | "replica",
+  given: object,
+  names: OptionNames = {},
+): NodeOptions {
   const allowed = settingsOf(command).filter(
     ({ embedded }) => embedded === "both" || embedded === command,
   );
   const values = new Map<Setting, SettingValue>();
   for (const [key, value] of Object.entries(given) as [string, unknown][]) {
     if (OTHERS.includes(key) || value === undefined) continue;
-    const setting = allowed.find((candidate) => candidate.key === key);
+    const setting = allowed.find((candidate) => shownKey(candidate, names) === key);
     if (setting === undefined) {
-      const keys = [...allowed.map((each) => each.key), ...OTHERS];
+      const keys = [...allowed.map((each) => shownKey(each, names)), ...OTHERS];
       const meant = didYouMean(key, keys);
       throw new UsageError(`unknown option ${key}${meant}; allowed: ${keys.join(" ")}`);
     }
-    values.set(setting, readOption(setting, value));
+    values.set(setting, readOption(setting, shownKey(setting, names), value));
   }
   const options = assemble(command, (setting) => values.get(setting) ?? EMBEDDED[setting.name]);
-  check(options, AS_KEYS);
+  check(options, asKeys(names));
   return options;
 }
 
-function readOption(setting: Setting, value: unknown): SettingValue {
-  const { key, kind } = setting;
+function readOption(setting: Setting, key: string, value: unknown): SettingValue {
+  const { kind } = setting;
   const type = TYPES[kind] ?? "string";
   if (typeof value !== type)
     throw new UsageError(`${key}: of type ${typeof value}; expected a ${type}`);
   if (typeof value === "boolean") return value;
-  if (typeof value === "number") return readNumber(setting, value);
+  if (typeof value === "number") return readNumber(setting, key, value);
   try {
     return readSetting(setting, String(value));
   } catch (error) {
@@ -73,8 +90,8 @@ const TYPES: Readonly<Partial<Record<Setting["kind"], "number" | "boolean">>> = 
   switch: "boolean",
 };
 
-function readNumber(setting: Setting, value: number): number {
-  const { key, kind } = setting;
+function readNumber(setting: Setting, key: string, value: number): number {
+  const { kind } = setting;
   const { min, max, orZero } = rangeOf(setting) ?? {
     min: 0,
     max: kind === "port" ? 65_535 : Number.MAX_SAFE_INTEGER,

@@ -155,8 +155,8 @@ class Waiting {
   readonly #onAbort = (): void => this.end(this.#limits.signal?.reason);
 }
 
-/** @throws {ArgumentError} */
-function limitsOf(what: string, wait: unknown = {}): Wait {
+/** Signal and time limit of `what`, checked. @throws {ArgumentError} */
+export function limitsOf(what: string, wait: unknown = {}): Wait {
   if (typeof wait !== "object" || wait === null)
     throw new ArgumentError(
       "ERR_ARGUMENT",

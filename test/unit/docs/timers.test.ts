@@ -16,6 +16,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/daemon/progress.ts": "draws a line while a full sync goes on",
   "src/daemon/status.ts": "--watch shows the status again each second",
   // Limits: so long and no longer.
+  "src/embed/queue-limits.ts": "the time limit of a write that waits for its turn",
+  "src/embed/replicated-node.ts": "close() says after a while what holds it up",
   "src/node/await-turn.ts": "the time limit of whoever waits to be told",
   "src/embed/waits.ts": "the time limit of an embedder's wait",
   "src/node/last-checkpoint.ts": "the longest time of a checkpoint at a stop",

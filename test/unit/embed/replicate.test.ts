@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { decodeMark } from "../../../src/bridge/mark.ts";
-import { replicate, type Replicated, type ReplicateOptions } from "../../../src/embed/replicate.ts";
+import { replicate, type ReplicateOptions } from "../../../src/embed/replicate.ts";
+import { nodeOf, type ReplicatedNode } from "../../../src/embed/replicated-node.ts";
 import {
   newDisk,
   setRecord,
@@ -13,7 +14,7 @@ import {
   ToyState,
 } from "../../tools/toy-state.ts";
 
-const open: Replicated[] = [];
+const open: ReplicatedNode[] = [];
 const dirs: string[] = [];
 
 afterEach(async () => {
@@ -34,20 +35,22 @@ function newDir(): string {
   return dir;
 }
 
-const until = (of: Replicated, holds: () => boolean): Promise<boolean> =>
-  of.node.until(holds, 20_000);
+const until = (of: ReplicatedNode, holds: () => boolean): Promise<boolean> =>
+  nodeOf(of).until(holds, 20_000);
 
 /** It has what `primary` has. */
-async function reached(replica: Replicated, primary: Replicated): Promise<void> {
+async function reached(replica: ReplicatedNode, primary: ReplicatedNode): Promise<void> {
   const { history, offset } = primary.position;
   const isThere = (): boolean =>
-    replica.position.history === history && replica.position.offset === offset && replica.isSynced;
+    replica.position.history === history &&
+    replica.position.offset === offset &&
+    nodeOf(replica).isSynced;
   expect(await until(replica, isThere), JSON.stringify(replica.status().upstream)).toBe(true);
 }
 
 /** As a primary writes: into the log, then into the state. In the first form of replicate() by hand. */
-async function write(primary: Replicated, key: string, value: string): Promise<void> {
-  const { backlog, core, bridge } = primary.node;
+async function write(primary: ReplicatedNode, key: string, value: string): Promise<void> {
+  const { backlog, core, bridge } = nodeOf(primary);
   const record = setRecord(key, value);
   const at = backlog.append(record.length);
   record.copy(backlog.bytes, at);
@@ -55,7 +58,7 @@ async function write(primary: Replicated, key: string, value: string): Promise<v
   const { next: offset, chain, newestClockMs: clockMs } = backlog;
   const { history, rank, lineage } = core.identity;
   await bridge!.markAs({ history, rank, lineage, offset, chain, clockMs });
-  primary.node.turn.appended();
+  nodeOf(primary).turn.appended();
 }
 
 const content = Array.from(
@@ -63,8 +66,8 @@ const content = Array.from(
   (_, n) => [`key${n}`, `value ${"x".repeat(n % 300)}`] as const,
 );
 const sorted = (map: Map<string, string>): [string, string][] => [...map].sort();
-const of = ({ port }: Replicated): string => `127.0.0.1:${port}`;
-const counter = (of: Replicated, name: string): number => of.status().counters[name] ?? 0;
+const of = ({ port }: ReplicatedNode): string => `127.0.0.1:${port}`;
+const counter = (of: ReplicatedNode, name: string): number => of.status().counters[name] ?? 0;
 
 describe.each([
   ["at once", {}],
@@ -156,9 +159,12 @@ describe("marks at a start", () => {
     const primary = await node(newDisk(content));
     const mine = newDisk([["mine", "1"]]);
     const replica = await node(mine, { of: of(primary) });
-    await until(replica, () => replica.status().upstream!.lastError !== "" || replica.isSynced);
+    await until(
+      replica,
+      () => replica.status().upstream!.lastError !== "" || nodeOf(replica).isSynced,
+    );
     expect(replica.status().upstream!.lastError).toMatch(/unrelated/);
-    expect([replica.isSynced, [...mine.map]]).toEqual([false, [["mine", "1"]]]);
+    expect([nodeOf(replica).isSynced, [...mine.map]]).toEqual([false, [["mine", "1"]]]);
     await replica.close();
     const consents = await node(mine, { of: of(primary), allowReset: true });
     await reached(consents, primary);
@@ -280,7 +286,7 @@ describe("with dir", () => {
     const primary = await node(there);
     const first = await node(here, { of: of(primary), dir }, { durability: "none" });
     await reached(first, primary);
-    const { checkpoints } = first.node;
+    const { checkpoints } = nodeOf(first);
     await until(first, () => checkpoints!.status.newest !== null);
     await write(primary, "a", "1");
     await reached(first, primary);

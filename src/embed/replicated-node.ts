@@ -1,0 +1,416 @@
+/**
+ * What replicate() gives: a node over a state of the embedder's own, as a primary or a replica, and from one
+ * to the other.
+ *
+ *   leads      write, update, transact; durable, confirmed
+ *   follows    synced, reached; the state is read by whoever has it
+ *   closed     everything rejects with ERR_CLOSED
+ *
+ * A role changes when no write is under way: those that wait are rejected, what has begun ends first.
+ * Owns: that, and the waits. Does not own: the order of writes (node-writes.ts, bridge/write-order.ts), the
+ * node (node/), its options (replicate.ts).
+ */
+import { ArgumentError, NodeError } from "../errors.ts";
+import type { BridgedState } from "../bridge/bridged-state.ts";
+import type { Awaitable, Log, LogPosition, Wait } from "../bridge/seam.ts";
+import { leftAt } from "../log/history.ts";
+import { awaitDurable } from "../node/await-durable.ts";
+import type { NodeStatus } from "../node/api.ts";
+import type { NodeEventName, NodeListener } from "../node/events.ts";
+import { cannotFollow, hasReached } from "../node/following.ts";
+import type { DaemonNode } from "../node/node.ts";
+import { readAddress, UsageError } from "../node/option-values.ts";
+import { newWriterTurn } from "../primary/pace.ts";
+import { countOf } from "./bytes.ts";
+import { NodeWrites } from "./node-writes.ts";
+import { Waits } from "./waits.ts";
+
+/** Of confirmed(): who counts. */
+export type ConfirmationLevel = "applied" | "durable";
+
+const LEVELS: readonly ConfirmationLevel[] = ["applied", "durable"];
+
+/** The constructor and the node behind it, for this folder and tests: embedders have replicate() alone. */
+let construct: <Tx>(node: DaemonNode, bridge: BridgedState, port: number) => ReplicatedNode<Tx>;
+let reveal: (of: ReplicatedNode) => DaemonNode;
+
+/** close() says that a body holds it up after so long, ms. */
+const BODY_PATIENCE_MS = 5_000;
+
+/** @typeParam Tx  what the state's transact() hands to a body; never when it has none */
+export class ReplicatedNode<Tx = never> {
+  /** Replicas of this node connect to it. */
+  readonly port: number;
+  readonly #node: DaemonNode;
+  readonly #writes: NodeWrites;
+  readonly #waits: Waits;
+  /** One change of the role at a time. */
+  #moving: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+
+  private constructor(node: DaemonNode, bridge: BridgedState, port: number) {
+    this.port = port;
+    this.#node = node;
+    this.#waits = new Waits(node.turn, "this node");
+    this.#writes = new NodeWrites(node, bridge, (why) => node.tell("state_suspect", why));
+    if (node.role === "primary") this.#writes.open();
+  }
+
+  static {
+    construct = (node, bridge, port) => new ReplicatedNode(node, bridge, port);
+    reveal = (of) => of.#node;
+  }
+
+  get role(): "primary" | "replica" | "closed" {
+    return this.#closing === null ? this.#node.role : "closed";
+  }
+
+  /** Where the state is: on a primary all that was written, on a replica all that is applied. */
+  get position(): LogPosition {
+    const { history, offset } = this.#node.position;
+    return { history, offset };
+  }
+
+  // --- writing -----------------------------------------------------------------------------------
+
+  /**
+   * Applies records to the state, logs them, and sends them to replicas. They are copied at once. Records of
+   * one call are applied together or not at all; calls of one moment share a batch, in the order of the
+   * calls. An empty array writes nothing and resolves when its turn comes.
+   *
+   * Resolves when the state has them, and with `dir` and a state that has a durability when the log in `dir`
+   * has them too. With `signal` or `timeoutMs` the write leaves the queue; once it is under way neither stops
+   * it. On a state that is changed by methods of its own it acts before the call returns, unless it waits.
+   * @returns where the log ends with it
+   * @throws the signal's reason; what check() of the state throws
+   * @throws {HawserError} with nothing written: ERR_ARGUMENT; ERR_LOG_RECORD_SIZE for a record above 1 GiB, or
+   *   more in one call; ERR_LOG_FULL without memory; ERR_STORE_REFUSED when the state failed and is what it
+   *   was (`cause`: its own error); ERR_DISK_... when the disk of `dir` takes nothing; ERR_READONLY on a
+   *   replica; ERR_INSIDE_BODY within the body of an update; ERR_TIMEOUT, ERR_CLOSED.
+   *   ERR_STORE_FAILED: nobody knows whether it is written, and this node writes no more
+   */
+  async write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
+    this.#waits.needOpen();
+    return this.#writes.write(records, wait);
+  }
+
+  /**
+   * Runs `body` alone: no other write is under way, so that what it reads of the state is what it changes. It
+   * calls `log(record)` for each change, which is copied at once, and hawser applies them when it has ended.
+   * Nothing is written when it throws. `wait` is for its turn, not for the body.
+   * @returns what `body` returns, when the state has the records
+   * @throws what `body` throws, and as write()
+   */
+  async update<T>(body: (log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
+    this.#waits.needOpen();
+    return this.#writes.update(body, wait);
+  }
+
+  /**
+   * Runs `body` alone, in a transaction of the state that it changes by itself; it calls `log(record)` for
+   * each change that replicas are to make. What it changed and where the log is then are stored together.
+   * @throws {HawserError} ERR_ARGUMENT when the state has no transact(); else as update()
+   */
+  async transact<T>(body: (tx: Tx, log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
+    this.#waits.needOpen();
+    return this.#writes.transact(body, wait);
+  }
+
+  // --- waiting -----------------------------------------------------------------------------------
+
+  /**
+   * Resolves when writing is welcome: at once, but while a syncing replica needs writers to slow down or the
+   * disk of `dir` is behind. write() waits for that by itself.
+   * @throws {HawserError} ERR_READONLY on a replica, ERR_DISK_..., ERR_STORE_FAILED, ERR_TIMEOUT, ERR_CLOSED
+   */
+  async ready(wait?: Wait): Promise<void> {
+    const node = this.#node;
+    const turn = newWriterTurn();
+    await this.#waits.run("ready()", wait, async (until) => {
+      const refuse = (): void => {
+        const why = this.#writes.refusal;
+        if (why !== null) throw why;
+      };
+      refuse();
+      while (!node.mayWrite(turn, 0)) {
+        const told = { is: false };
+        const cancel = node.onWritersResumed(turn, () => {
+          told.is = true;
+          node.turn.changed();
+        });
+        try {
+          await until(() => {
+            refuse();
+            return told.is;
+          });
+        } finally {
+          cancel();
+        }
+      }
+    });
+  }
+
+  /**
+   * Resolves once a replica is connected and has all that its upstream had said it has; a primary always
+   * does.
+   * @returns where it is then
+   * @throws {HawserError} ERR_CANNOT_FOLLOW, at once, when trying again cannot help while both ends are as they
+   *   are: another password, other records, data of another history, a state that cannot apply them;
+   *   ERR_TIMEOUT, ERR_CLOSED
+   */
+  async synced(wait?: Wait): Promise<LogPosition> {
+    const node = this.#node;
+    await this.#waits.until("synced()", wait, () => node.isSynced || this.#needHope());
+    return this.position;
+  }
+
+  /**
+   * Resolves once the state has what was written up to `at`: read your writes on a replica.
+   * @throws {HawserError} ERR_POSITION_GONE when the log went on from before it; else as synced()
+   */
+  async reached(at: LogPosition, wait?: Wait): Promise<void> {
+    const node = this.#node;
+    checkPosition("reached()", at);
+    await this.#waits.until("reached()", wait, () => {
+      if (hasReached(node.core, at)) return true;
+      this.#needThere("reached()", at);
+      return node.role === "replica" && this.#needHope();
+    });
+  }
+
+  /**
+   * Resolves once the log up to `at`, by default all that is written by now, is synced in `dir`, and outlives
+   * a crash of the machine with the state that it belongs to.
+   * @throws {HawserError} ERR_ARGUMENT without `dir`; ERR_DISK_..., ERR_POSITION_GONE, ERR_TIMEOUT, ERR_CLOSED
+   */
+  async durable(at: LogPosition = this.position, wait?: Wait): Promise<void> {
+    const node = this.#node;
+    checkPosition("durable()", at);
+    await this.#waits.run("durable()", wait, async (until) => {
+      if (!node.keepsLog) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
+      await until(() => hasReached(node.core, at) || this.#needThere("durable()", at));
+      if (at.history === node.position.history && node.backlog.durable >= at.offset) return;
+      await awaitDurable(node, until);
+    });
+  }
+
+  /**
+   * Resolves once `replicas` nodes that follow this one directly have applied the log up to `at`, or have
+   * synced it in a `dir` of theirs.
+   * @returns how many have
+   * @throws {HawserError} ERR_POSITION_GONE when `at` is not in this log, ERR_TIMEOUT, ERR_CLOSED
+   */
+  async confirmed(
+    at: LogPosition,
+    wait: Wait & { readonly replicas: number; readonly level?: ConfirmationLevel },
+  ): Promise<number> {
+    const { feeder } = this.#node;
+    checkPosition("confirmed()", at);
+    countOf("replicas", (wait as typeof wait | undefined)?.replicas as number);
+    const { replicas, level = "applied" } = wait;
+    if (!LEVELS.includes(level))
+      throw new ArgumentError(
+        "ERR_ARGUMENT",
+        `confirmed(): level is ${level}; "applied" or "durable" is allowed`,
+      );
+    let count = 0;
+    feeder.askForAcks(at.offset);
+    await this.#waits.until("confirmed()", wait, () => {
+      this.#needThere("confirmed()", at);
+      count = feeder.confirmedBy(at.offset, level);
+      return count >= replicas;
+    });
+    return count;
+  }
+
+  /** @throws {NodeError} ERR_CANNOT_FOLLOW; else false */
+  #needHope(): false {
+    const why = cannotFollow(this.#node.core);
+    if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
+    return false;
+  }
+
+  /** @throws {NodeError} ERR_POSITION_GONE when the log went on from before `at`; else false */
+  #needThere(what: string, { history, offset }: LogPosition): false {
+    const { identity } = this.#node.core;
+    const left = history === identity.history ? -1 : leftAt(identity, history);
+    if (left >= 0 && left < offset)
+      throw new NodeError(
+        "ERR_POSITION_GONE",
+        `${what}: offset ${offset} of history ${history}, which this node left at ${left}`,
+      );
+    return false;
+  }
+
+  // --- roles -------------------------------------------------------------------------------------
+
+  /**
+   * Follows the node at `of`, HOST:PORT of its replication port. A primary ends what is under way first, and
+   * rejects the writes that wait. Resolves when it follows; synced() says when it has everything.
+   * `allowReset`: once, an unrelated or empty primary may replace what the state holds.
+   * @throws {UsageError} for an address that is none
+   * @throws {HawserError} ERR_CANNOT_FOLLOW when the role cannot be kept in `dir`, ERR_TIMEOUT, ERR_CLOSED
+   */
+  async follow(of: string, wait: Wait & { readonly allowReset?: boolean } = {}): Promise<void> {
+    const { host, port } = addressOf(of);
+    const { allowReset = false, ...limits } = wait;
+    this.#writes.needOutside("follow()");
+    await this.#move("follow()", limits, async () => {
+      const why = new NodeError("ERR_READONLY", `this node was told to follow ${of}`);
+      if (this.#node.role === "primary") await this.#endWrites(why);
+      // Consent is for what a primary has, as REPLICAOF gives it.
+      const refusal = this.#node.follow(host, port, allowReset ? "reset" : "replicaof");
+      if (refusal === null) return;
+      if (this.#node.role === "primary") this.#writes.open();
+      throw new NodeError("ERR_CANNOT_FOLLOW", refusal);
+    });
+  }
+
+  /**
+   * Stops following, applies what was received, and leads a history of its own. Resolves when writes are
+   * welcome; at once on a primary.
+   * @throws {HawserError} ERR_NOT_PROMOTED when it never had a state, or one that is at no position;
+   *   ERR_TIMEOUT: it may still become one; ERR_CLOSED
+   */
+  async promote(wait?: Wait): Promise<void> {
+    await this.#move("promote()", wait, async () => {
+      await new Promise<void>((resolve, reject) => {
+        const done = (why: string | null): void => {
+          if (why === null) resolve();
+          else reject(new NodeError("ERR_NOT_PROMOTED", why));
+        };
+        const refusal = this.#node.promote(false, done);
+        if (refusal !== null) done(refusal);
+      });
+      // It may have been told to follow again meanwhile.
+      if (this.#node.role === "primary") this.#writes.open();
+    });
+  }
+
+  /** Moves one after another; who stops waiting leaves the move to itself. */
+  async #move(what: string, wait: Wait | undefined, move: () => Promise<void>): Promise<void> {
+    let isOver = false;
+    let failure: { readonly why: unknown } | null = null;
+    await this.#waits.run(what, wait, async (until) => {
+      const moved = this.#moving.then(async () => {
+        this.#waits.needOpen();
+        await move();
+      });
+      this.#moving = moved.then(
+        () => undefined,
+        () => undefined,
+      );
+      moved.then(
+        () => {
+          isOver = true;
+          this.#node.turn.changed();
+        },
+        (why: unknown) => {
+          failure = { why };
+          isOver = true;
+          this.#node.turn.changed();
+        },
+      );
+      await until(() => isOver);
+    });
+    const ended = failure as { readonly why: unknown } | null;
+    if (ended !== null) throw ended.why;
+  }
+
+  async #endWrites(why: Error): Promise<void> {
+    const timer = setTimeout(() => {
+      const { running } = this.#writes;
+      if (running === null) return;
+      this.#node.tell("body_runs", `${why.message}, and waits for the body of ${running}() to end`);
+    }, BODY_PATIENCE_MS);
+    try {
+      await this.#writes.close(why);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  // --- the rest ----------------------------------------------------------------------------------
+
+  status(): NodeStatus {
+    return this.#node.status();
+  }
+
+  /**
+   * Calls `listener` whenever it happens, from now on (NodeEvents), at the end of a turn of the loop. What it
+   * throws, or rejects with, is told as an `error` event, and changes nothing.
+   * @returns a function after which it is not called any more
+   */
+  on<Name extends NodeEventName>(event: Name, listener: NodeListener<Name>): () => void {
+    // Why another: the same listener may be given twice, and taken away once.
+    const own: NodeListener<Name> = (happened) => listener(happened);
+    this.#node.emitter.on(event, own);
+    return () => this.#node.emitter.off(event, own);
+  }
+
+  /** The process may end while this node is open; it does not hold it by itself any more. */
+  unref(): this {
+    this.#node.setRef(false);
+    return this;
+  }
+
+  /**
+   * Rejects the writes that wait, ends what is under way, says BYE to replicas, sends what is left, and lets go
+   * of the state, which stays open. An update whose body does not end keeps it open: after 5 s an `error` event
+   * says so. Closing again waits for the same end.
+   * @throws {HawserError} ERR_INSIDE_BODY within the body of an update
+   */
+  async close(): Promise<void> {
+    this.#writes.needOutside("close()");
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(): Promise<void> {
+    const why = new NodeError("ERR_CLOSED", "this node was closed");
+    const quiet = this.#endWrites(why);
+    this.#waits.close();
+    await quiet;
+    await this.#moving;
+    await this.#node.stop();
+  }
+}
+
+/** A node over `state` that is started already. */
+export function replicatedOver<Tx>(
+  node: DaemonNode,
+  bridge: BridgedState,
+  port: number,
+): ReplicatedNode<Tx> {
+  return construct<Tx>(node, bridge, port);
+}
+
+/** For tests. */
+export function nodeOf<Tx>(of: ReplicatedNode<Tx>): DaemonNode {
+  return reveal(of as unknown as ReplicatedNode);
+}
+
+/** @throws {ArgumentError} when it is no place in a log */
+function checkPosition(what: string, at: unknown): void {
+  const { history, offset } = (at ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof history === "string" && Number.isSafeInteger(offset) && (offset as number) >= 0)
+    return;
+  throw new ArgumentError(
+    "ERR_ARGUMENT",
+    `${what}: a position has a history, a text, and an offset, a whole number from 0`,
+  );
+}
+
+/** @throws {UsageError} */
+function addressOf(of: unknown): { readonly host: string; readonly port: number } {
+  try {
+    return readAddress(typeof of === "string" ? of : "");
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`follow(): "${String(of).slice(0, 200)}" ${error.message}`);
+  }
+}
