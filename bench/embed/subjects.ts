@@ -1,0 +1,9 @@
+/** The stores that bench/embed knows, by name; each adapter adds a line. */
+import { fileOfTexts } from "./file.ts";
+import { levelDatabase } from "./level.ts";
+import type { Subject } from "./subject.ts";
+
+export const SUBJECTS: Readonly<Record<string, Subject>> = {
+  level: levelDatabase,
+  file: fileOfTexts,
+};
