@@ -21,15 +21,21 @@ export class BoundLog implements StateLog {
   readonly #log: BoundBacklog;
   readonly #turn: { appended(): void; readonly want: () => void };
   readonly #refusal: () => Error | null;
+  readonly #onChange: () => void;
   /** Bytes of what was reserved last; -1 when that cannot be taken back. */
   #newest = -1;
 
-  /** @param refusal why nothing may be changed now; null when it may */
+  /**
+   * @param refusal  why nothing may be changed now; null when it may
+   * @param onChange a change is in the log
+   */
   constructor(
     log: BoundBacklog,
     turn: { appended(): void; readonly want: () => void },
     refusal: () => Error | null,
+    onChange: () => void,
   ) {
+    this.#onChange = onChange;
     this.#log = log;
     this.#turn = turn;
     this.#refusal = refusal;
@@ -46,6 +52,7 @@ export class BoundLog implements StateLog {
     const at = this.#log.append(bytes);
     this.#newest = bytes;
     this.#turn.want();
+    this.#onChange();
     return at;
   }
 

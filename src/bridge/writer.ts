@@ -41,6 +41,11 @@ export class BridgeWriter implements OrderState {
     this.#state.bind?.(log);
   }
 
+  /** A method of its own has changed the state: something is in it, as far as is known. */
+  readonly onOwnChange = (): void => {
+    this.#kept.isEmpty = false;
+  };
+
   check(bytes: Buffer, from: number, to: number): void {
     this.#state.check?.(bytes, from, to);
   }

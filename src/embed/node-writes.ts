@@ -53,7 +53,8 @@ export class NodeWrites {
     this.#node = node;
     this.#bridge = bridge;
     this.#order = new WriteOrder(this.#deps(onSuspect));
-    this.#bound = new BoundLog(node.backlog, node.turn, () => this.#boundRefusal());
+    const refusal = (): Error | null => this.#boundRefusal();
+    this.#bound = new BoundLog(node.backlog, node.turn, refusal, bridge.writer.onOwnChange);
     node.core.isAtRest = () => this.#order.isAtRest;
   }
 

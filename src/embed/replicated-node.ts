@@ -79,7 +79,7 @@ export class ReplicatedNode<Tx = never> {
    * calls. An empty array writes nothing and resolves when its turn comes.
    *
    * Resolves when the state has them, and with `dir` and a state that has a durability when the log in `dir`
-   * has them too. With `signal` or `timeoutMs` the write leaves the queue; once it is under way neither stops
+   * has them too; with fsync "always" when that is synced. With `signal` or `timeoutMs` the write leaves the queue; once it is under way neither stops
    * it. On a state that is changed by methods of its own it acts before the call returns, unless it waits.
    * @returns where the log ends with it
    * @throws the signal's reason; what check() of the state throws
@@ -91,7 +91,9 @@ export class ReplicatedNode<Tx = never> {
    */
   async write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
     this.#waits.needOpen();
-    return this.#writes.write(records, wait);
+    const position = await this.#writes.write(records, wait);
+    if (this.#node.turn.confirmsDurable) await this.durable(position);
+    return position;
   }
 
   /**
@@ -103,7 +105,9 @@ export class ReplicatedNode<Tx = never> {
    */
   async update<T>(body: (log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
     this.#waits.needOpen();
-    return this.#writes.update(body, wait);
+    const value = await this.#writes.update(body, wait);
+    if (this.#node.turn.confirmsDurable) await this.durable();
+    return value;
   }
 
   /**
@@ -113,7 +117,9 @@ export class ReplicatedNode<Tx = never> {
    */
   async transact<T>(body: (tx: Tx, log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
     this.#waits.needOpen();
-    return this.#writes.transact(body, wait);
+    const value = await this.#writes.transact(body, wait);
+    if (this.#node.turn.confirmsDurable) await this.durable();
+    return value;
   }
 
   // --- waiting -----------------------------------------------------------------------------------

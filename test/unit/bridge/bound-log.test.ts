@@ -5,7 +5,13 @@ import type { Backlog } from "../../../src/log/backlog.ts";
 import { batchCount } from "../../../src/wire/frame.ts";
 import { batchesFrom, makeBacklog } from "../log/tools.ts";
 
-function setUp(): { log: Backlog; bound: BoundLog; did: string[]; refusal: { is: Error | null } } {
+function setUp(): {
+  log: Backlog;
+  bound: BoundLog;
+  did: string[];
+  refusal: { is: Error | null };
+  changed: { times: number };
+} {
   const log = makeBacklog();
   const did: string[] = [];
   const refusal = { is: null as Error | null };
@@ -16,13 +22,16 @@ function setUp(): { log: Backlog; bound: BoundLog; did: string[]; refusal: { is:
     },
     want: () => void did.push("want"),
   };
-  return { log, did, refusal, bound: new BoundLog(log, turn, () => refusal.is) };
+  const changed = { times: 0 };
+  const onChange = (): void => void (changed.times += 1);
+  return { log, did, refusal, changed, bound: new BoundLog(log, turn, () => refusal.is, onChange) };
 }
 
 test("append => a copy is in the open batch, and a turn is wanted", () => {
-  const { log, bound, did } = setUp();
+  const { log, bound, did, changed } = setUp();
   const record = Buffer.from("abc");
   bound.append(record);
+  expect(changed.times).toBe(1);
   record.fill(0);
   expect([log.openBytes > 0, did]).toEqual([true, ["want"]]);
   log.seal();

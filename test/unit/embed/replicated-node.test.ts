@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Awaitable, Mark } from "../../../src/bridge/seam.ts";
+import { mapState } from "../../../src/adapters/map.ts";
+import type { Awaitable, Mark, Part } from "../../../src/bridge/seam.ts";
 import { replicate, type ReplicateOptions } from "../../../src/embed/replicate.ts";
 import { nodeOf, type ReplicatedNode } from "../../../src/embed/replicated-node.ts";
 import { ArgumentError, HawserError } from "../../../src/errors.ts";
@@ -489,7 +490,65 @@ describe("roles", () => {
   });
 });
 
+describe("a Map, which binds", () => {
+  test("what its own methods change, write() and update() => on the replica in the order of the calls", async () => {
+    const [map, copy] = [mapState<string, string>(), mapState<string, string>()];
+    map.set("before", "1");
+    const primary = await replicate(map);
+    const replica = await replicate(copy, { of: `127.0.0.1:${primary.port}` });
+    open.push(primary, replica);
+    await replica.synced();
+    expect([...copy]).toEqual([["before", "1"]]);
+    map.set("a", "1");
+    const encoded: Buffer[] = [];
+    const other = mapState<string, string>(undefined, [["a", "2"]]);
+    for (const { records } of other.freeze().read(null) as Iterable<Part>)
+      for (const record of records) encoded.push(Buffer.from(record));
+    const written = primary.write(encoded);
+    expect(map.get("a")).toBe("2");
+    map.set("a", "3");
+    map.delete("before");
+    await primary.update(async (log) => {
+      await turn();
+      log(encoded[0]!);
+    });
+    expect(map.get("a")).toBe("2");
+    await written;
+    expect(() => copy.set("a", "1")).toThrow("ERR_READONLY");
+    await replica.reached(primary.position);
+    expect([[...copy], [...map]]).toEqual([[["a", "2"]], [["a", "2"]]]);
+    expect(primary.status().counters["sync_full"]).toBe(1);
+    await primary.close();
+    expect(() => map.set("b", "1")).toThrow("ERR_CLOSED");
+    await replica.promote();
+    copy.set("b", "1");
+    expect(replica.role).toBe("primary");
+  });
+
+  test("changed by its own methods alone it is not empty: a replica with other data is refused, not emptied", async () => {
+    const [map, mine] = [
+      mapState<string, string>(),
+      mapState<string, string>(undefined, [["mine", "1"]]),
+    ];
+    const primary = await replicate(map);
+    map.set("a", "1");
+    const replica = await replicate(mine, { of: `127.0.0.1:${primary.port}` });
+    open.push(primary, replica);
+    expect(await codeOf(replica.synced())).toBe("ERR_CANNOT_FOLLOW");
+    expect([nodeOf(primary).core.hasData(), [...mine]]).toEqual([true, [["mine", "1"]]]);
+  });
+});
+
 describe("with a log on disk", () => {
+  test("fsync always: a write resolves when it is synced", async () => {
+    const { node } = await make({ dir: newDir(), fsync: "always" }, { later });
+    const { backlog } = nodeOf(node);
+    const position = await node.write(setRecord("a", "1"));
+    expect(backlog.durable).toBe(position.offset);
+    await node.update((log) => log(setRecord("b", "1")));
+    expect(backlog.durable).toBe(node.position.offset);
+  });
+
   test("what was written is in the log's files by then; opened again it goes on there", async () => {
     const dir = newDir();
     const disk = newDisk();
