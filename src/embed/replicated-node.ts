@@ -61,6 +61,7 @@ export class ReplicatedNode<Tx = never> {
     reveal = (of) => of.#node;
   }
 
+  /** What it is now; "closed" from the call of close() on. */
   get role(): "primary" | "replica" | "closed" {
     return this.#closing === null ? this.#node.role : "closed";
   }
@@ -338,6 +339,7 @@ export class ReplicatedNode<Tx = never> {
 
   // --- the rest ----------------------------------------------------------------------------------
 
+  /** What `hawser status` shows of a node: position, links, upstream, disk, counters. */
   status(): NodeStatus {
     return this.#node.status();
   }
@@ -372,6 +374,7 @@ export class ReplicatedNode<Tx = never> {
     return this.#closing;
   }
 
+  /** close(), at the end of a block that has it with `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

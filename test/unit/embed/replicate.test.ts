@@ -204,7 +204,7 @@ test("verify: equal, and not when a record differs", async () => {
   const replica = await node(here, { of: of(primary) });
   await reached(replica, primary);
   const verdicts = async (): Promise<string[]> => {
-    const { replicas } = await primary.node.inspection.verify(10_000);
+    const { replicas } = await nodeOf(primary).inspection.verify(10_000);
     return replicas.map(({ verdict }) => verdict);
   };
   expect(await verdicts()).toEqual(["equal"]);
