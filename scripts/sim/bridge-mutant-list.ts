@@ -17,7 +17,7 @@ export const BRIDGE_MUTANTS: readonly Mutant[] = [
   ]),
   ofBridge("a state without a mark that rejected passes for unchanged", [
     "bridge/kept.ts",
-    'if (!this.keepsMarks) return threw ? "start" : "nowhere";',
+    'if (!this.keepsMarks) return isUndone ? "start" : "nowhere";',
     'if (!this.keepsMarks) return "start";',
   ]),
   ofBridge("a mark names where its run begins", [
