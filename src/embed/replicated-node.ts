@@ -52,7 +52,9 @@ export class ReplicatedNode<Tx = never> {
     this.port = port;
     this.#node = node;
     this.#waits = new Waits(node.turn, "this node");
-    this.#writes = new NodeWrites(node, bridge, (why) => node.tell("state_suspect", why));
+    this.#writes = new NodeWrites(node, bridge, (why) =>
+      node.journal("error", "state_suspect", { why }),
+    );
     if (node.role === "primary") this.#writes.open();
   }
 
@@ -328,7 +330,9 @@ export class ReplicatedNode<Tx = never> {
     const timer = setTimeout(() => {
       const { running } = this.#writes;
       if (running === null) return;
-      this.#node.tell("body_runs", `${why.message}, and waits for the body of ${running}() to end`);
+      this.#node.journal("error", "body_runs", {
+        why: `${why.message}, and waits for the body of ${running}() to end`,
+      });
     }, BODY_PATIENCE_MS);
     try {
       await this.#writes.close(why);

@@ -265,7 +265,8 @@ export class DaemonNode implements HawserNode {
     return this.core.roles.swaps;
   }
 
-  private readonly journal = (level: Level, event: string, fields: Fields): void => {
+  /** A line of the log, and the event that it is. */
+  readonly journal = (level: Level, event: string, fields: Fields): void => {
     this.eventLog.note(Date.now(), level, event, fields);
     this.emitter.line(level, event, fields);
     this.logger[level](event, fields);
@@ -474,11 +475,6 @@ export class DaemonNode implements HawserNode {
   }
 
   // --- figures and events ----------------------------------------------------------------------
-
-  /** Something of an embedder's, or of what is built on this node, failed: a line, and an `error` event. */
-  tell(event: string, why: string): void {
-    this.journal("error", event, { why });
-  }
 
   events(): readonly KeptEvent[] {
     return this.eventLog.list();
