@@ -95,7 +95,7 @@ export class AccountsState {
     return {
       async *read(after) {
         let id = after === null ? "" : Buffer.from(after).toString();
-        for (let rows; (rows = await rowsAfter(id)).length > 0;) {
+        for (let rows = await rowsAfter(id); rows.length > 0; rows = await rowsAfter(id)) {
           id = rows.at(-1)[0];
           yield { records: rows.map((row) => record("set", ...row)), token: Buffer.from(id) };
         }
