@@ -1,0 +1,121 @@
+/**
+ * Every pair of states with the key-value records, one of each as the primary of the other: written from a seed,
+ * while connections are cut and the replica is closed and opened again; in the end both have the same.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { open as openLmdb } from "lmdb";
+import { MemoryLevel } from "memory-level";
+import { afterEach, expect, test } from "vitest";
+import { clearRecord, deleteRecord, putRecord } from "../../src/adapters/key-value-records.ts";
+import { levelState } from "../../src/adapters/level.ts";
+import { lmdbState } from "../../src/adapters/lmdb.ts";
+import { keyValueCodec, mapState } from "../../src/adapters/map.ts";
+import type { ReplicatedState } from "../../src/bridge/seam.ts";
+import { replicate, type ReplicatedNode } from "../../src/index.ts";
+import { FaultProxy } from "../../tools/proxy.ts";
+import { Random } from "../../tools/random.ts";
+import { snapshotOf } from "../tools/lent-records.ts";
+
+const SEED = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+const ROUNDS = 30;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+interface Opened {
+  readonly state: ReplicatedState;
+  end(): unknown;
+}
+
+/** Each opens what is kept at its place; those in memory keep it there for this process. */
+const KINDS: Readonly<Record<string, () => () => Opened>> = {
+  map: () => {
+    const map = mapState(keyValueCodec);
+    return () => ({ state: map, end: () => undefined });
+  },
+  "memory-level": () => {
+    const db = new MemoryLevel();
+    return () => ({ state: levelState(db), end: () => undefined });
+  },
+  level: () => {
+    const path = folder();
+    return () => {
+      const db = new ClassicLevel(path);
+      return { state: levelState(db), end: () => db.close() };
+    };
+  },
+  lmdb: () => {
+    const path = folder();
+    return () => {
+      const db = openLmdb({ path });
+      return { state: lmdbState(db) as unknown as ReplicatedState, end: () => db.close() };
+    };
+  },
+};
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "hawser-pairs-"));
+  closers.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const drawRecords = (random: Random): Buffer[] =>
+  Array.from({ length: random.between(1, 40) }, () => {
+    const key = Buffer.from(`key ${random.between(0, 300)}`);
+    const kind = random.fraction();
+    if (kind < 0.004) return clearRecord();
+    if (kind < 0.3) return deleteRecord(key);
+    return putRecord(key, random.bytes(random.between(0, 300)));
+  });
+
+const names = Object.keys(KINDS);
+const PAIRS = names.flatMap((primary) => names.map((replica) => [primary, replica] as const));
+
+test.each(PAIRS)("%s => %s: equal after cuts and restarts", async (primaryKind, replicaKind) => {
+  console.log(`SEED=${SEED} npx vitest run --project e2e test/e2e/state-pairs.test.ts`);
+  const random = new Random(SEED);
+  const from = KINDS[primaryKind]!()();
+  closers.push(() => from.end());
+  const primary = await replicate(from.state);
+  closers.push(() => primary.close());
+  const proxy = await FaultProxy.listen(primary.port, { seed: SEED });
+  closers.push(() => proxy.close());
+  const openReplica = KINDS[replicaKind]!();
+  let to = openReplica();
+  const options = { of: `127.0.0.1:${proxy.port}`, allowReset: true };
+  let replica = await replicate(to.state, options);
+  closers.push(() => replica.close().then(() => to.end()));
+  let restarts = 0;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (let i = random.between(1, 5); i > 0; i -= 1) await primary.write(drawRecords(random));
+    const fault = random.fraction();
+    if (fault < 0.3) proxy.cutAll(random.pick(["destroy", "reset", "halfClose"] as const));
+    else if (fault < 0.4) {
+      await replica.close();
+      await to.end();
+      to = openReplica();
+      replica = await replicate(to.state, options);
+      restarts += 1;
+    } else if (fault < 0.6) await caughtUp(primary, replica);
+  }
+  await caughtUp(primary, replica);
+  const [here, there] = [await contentOf(from.state), await contentOf(to.state)];
+  expect(there).toEqual(here);
+  expect(here.length).toBeGreaterThan(10);
+  const { sync_full: full = 0 } = primary.status().counters;
+  // A replica that keeps a mark goes on from it.
+  const keeps = to.state.durability !== "none";
+  expect(full).toBeLessThanOrEqual(keeps ? 1 : 1 + restarts);
+  expect(proxy.connectionsTotal).toBeGreaterThan(2);
+});
+
+const caughtUp = (primary: ReplicatedNode, replica: ReplicatedNode): Promise<void> =>
+  replica.reached(primary.position, { timeoutMs: 30_000 });
+
+const contentOf = async (state: ReplicatedState): Promise<string[]> =>
+  (await snapshotOf(state)).map((record) => record.toString("latin1")).sort();
