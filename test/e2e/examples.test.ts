@@ -10,6 +10,13 @@ const PRINTED: Readonly<Record<string, string>> = {
   "accounts.mjs":
     "the replica: ann has 100, bob has 0\nrefused\n" +
     "the primary: ann has 75, bob has 30\nthe replica: ann has 75, bob has 30\n",
+  "replicate-map.mjs": [
+    "a copy of what was there: [ [ 'apple', { cents: 40 } ] ]",
+    "and of what came later: [ [ 'pear', { cents: 55 } ] ]",
+    "a replica is read: ERR_READONLY",
+    "promoted: 2 entries\n",
+  ].join("\n"),
+  "replicate-level.mjs": "greeting: hello\ngreeting: hello again\nmissed: not for long visits: 1\n",
   "http-replica.mjs": "greeting: hello\nwithout the daemon: hello\nnothing: 404\n",
   "sessions.mjs": "30 visits, counted one by one by 3 processes\n",
   "replica-in-a-thread.mjs": "10000 accounts, 49995000 in all\n10000 accounts, 49996000 in all\n",
