@@ -46,10 +46,11 @@ export class RootView {
     const { history, offset } = welcome.position;
     this.upstreamNext = offset;
     const rootId = welcome.path[0] ?? "";
-    const upstreamIsRoot = welcome.path.length <= 1;
-    if (rootId !== this.rootId || history !== this.history) this.end = upstreamIsRoot ? offset : -1;
+    // Why unknown, by a path of one node too: a replica that was started again and has not found its own
+    // upstream names that path as well. The first PING says it.
+    if (rootId !== this.rootId || history !== this.history) this.end = -1;
     // Why not lower: another way to the same root may have less than what was heard of before.
-    else if (upstreamIsRoot || this.end >= 0) this.end = Math.max(this.end, offset);
+    else if (this.end >= 0) this.end = Math.max(this.end, offset);
     this.rootId = rootId;
     this.history = history;
   }

@@ -53,6 +53,7 @@ test("before anything was heard, and of another upstream => unknown", () => {
   const root = new RootView();
   expect(owed(root)).toBe(-1);
   root.onWelcome(welcome(50, [ROOT]));
+  root.onPing(ping({ next: 50, rootNext: 50 }), 0);
   expect(owed(root, { next: 20 })).toBe(30);
   root.forget();
   expect([owed(root), root.upstreamNext]).toEqual([-1, -1]);
@@ -76,12 +77,25 @@ test("a cut and another way to the same root => what was heard of before still c
   root.onWelcome(welcome(60, [ROOT, MIDDLE]));
   expect(owed(root, { next: 60 })).toBe(30);
   root.onWelcome(welcome(60, [MIDDLE]));
-  expect(owed(root, { next: 60 })).toBe(0);
+  expect(owed(root, { next: 60 })).toBe(-1);
+});
+
+test("welcomed by a node that names no other above it => unknown: it may be a replica that was started again", () => {
+  const root = new RootView();
+  root.onWelcome(welcome(90, [ROOT, MIDDLE]));
+  root.onPing(ping({ next: 90, rootNext: 120 }), 0);
+  root.onWelcome(welcome(90, [MIDDLE]));
+  expect([owed(root, { next: 80 }), root.upstreamNext]).toEqual([-1, 90]);
+  root.onPing(ping({ next: 90, rootNext: null }), 0);
+  expect(owed(root, { next: 80 })).toBe(-1);
+  root.onPing(ping({ next: 90, rootNext: 120 }), 0);
+  expect(owed(root, { next: 80 })).toBe(40);
 });
 
 test("a snapshot that is owed => unknown, then what is left of it and the log after it, never 0", () => {
   const root = new RootView();
   root.onWelcome(welcome(500, [ROOT]));
+  root.onPing(ping({ next: 500, rootNext: 500 }), 0);
   const begin = { bytes: 1000, position: { history: HISTORY, offset: 450 } };
   expect(owed(root, { next: 500, owesSnapshot: true })).toBe(-1);
   expect(owed(root, { owesSnapshot: true, restore: { begin, bytes: 300 } })).toBe(750);
