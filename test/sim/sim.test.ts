@@ -9,9 +9,9 @@ import { Simulation } from "./simulation.ts";
 const SEEDS = 220;
 const COMMAND = fileURLToPath(new URL("../../scripts/sim/main.ts", import.meta.url));
 
-test("same seed => the same trace, byte for byte", () => {
+test("same seed => the same trace, byte for byte", async () => {
   for (const seed of [3, 7, 11])
-    expect(new Simulation(seed).run()).toBe(new Simulation(seed).run());
+    expect(await new Simulation(seed).run()).toBe(await new Simulation(seed).run());
 });
 
 test(`sim: ${SEEDS} random schedules => equal in the end, nothing left over, every fault seen`, async () => {
