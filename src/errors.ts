@@ -148,7 +148,18 @@ export class NodeError extends HawserError<NodeErrorCode> {}
 export class LogError extends HawserError<LogErrorCode> {}
 
 /** The data directory refuses, or what is in it is damaged. */
-export class DiskError extends HawserError<DiskErrorCode> {}
+export class DiskError extends HawserError<DiskErrorCode> {
+  /** Of what a log on disk told of itself. */
+  static of({ code, message }: DiskFault): DiskError {
+    return new DiskError(code, message);
+  }
+}
+
+/** What went wrong with a disk, as it is told between threads. */
+export interface DiskFault {
+  readonly code: DiskErrorCode;
+  readonly message: string;
+}
 
 /** An embedder gave a value that is not allowed; the message names it and what is. */
 export class ArgumentError extends HawserError<ArgumentErrorCode> {}

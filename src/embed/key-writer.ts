@@ -218,7 +218,7 @@ export class KeyWriter {
   #needWritable(): void {
     this.#waits.needOpen();
     const { diskTrouble } = this.#node;
-    if (diskTrouble !== null) throw new DiskError(diskTrouble.code, diskTrouble.message);
+    if (diskTrouble !== null) throw DiskError.of(diskTrouble);
   }
 
   /** For what makes the state grow. */

@@ -64,7 +64,7 @@ export class NodeLog implements OrderLog {
   /** Why it will not be written, as far as is known now. */
   get #trouble(): Error | null {
     const { diskTrouble, isStopped } = this.#node;
-    if (diskTrouble !== null) return new DiskError(diskTrouble.code, diskTrouble.message);
+    if (diskTrouble !== null) return DiskError.of(diskTrouble);
     return isStopped ? new NodeError("ERR_CLOSED", "this node was closed") : null;
   }
 

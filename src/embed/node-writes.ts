@@ -53,8 +53,12 @@ export class NodeWrites {
     this.#node = node;
     this.#bridge = bridge;
     this.#order = new WriteOrder(this.#deps(onSuspect));
-    const refusal = (): Error | null => this.#boundRefusal();
-    this.#bound = new BoundLog(node.backlog, node.turn, refusal, bridge.writer.onOwnChange);
+    this.#bound = new BoundLog(
+      node.backlog,
+      node.turn,
+      () => this.refusal,
+      bridge.writer.onOwnChange,
+    );
     node.core.isAtRest = () => this.#order.isAtRest;
   }
 
@@ -62,7 +66,7 @@ export class NodeWrites {
 
   async write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
     const list = recordsOf(records);
-    this.#needOutside("write()");
+    this.needOutside("write()");
     const payload = encodeRecords(list);
     return new Promise((resolve, reject) => {
       const job: WriteJob = {
@@ -95,7 +99,7 @@ export class NodeWrites {
   }
 
   async #run(kind: BodyJob["kind"], body: BodyJob["body"], wait?: Wait): Promise<unknown> {
-    this.#needOutside(`${kind}()`);
+    this.needOutside(`${kind}()`);
     return new Promise((resolve, reject) => {
       this.#add({ kind, body, ends: { resolve, reject } }, wait);
     });
@@ -106,19 +110,14 @@ export class NodeWrites {
     if (limited !== null) this.#order.add(limited);
   }
 
-  /** @throws {NodeError} ERR_INSIDE_BODY: the caller would wait for itself */
-  #needOutside(what: string): void {
+  /** @throws {NodeError} ERR_INSIDE_BODY: `what` would wait for the body that calls it */
+  needOutside(what: string): void {
     if (!this.#inside.isHere) return;
     const { running } = this.#order;
     throw new NodeError(
       "ERR_INSIDE_BODY",
       `${what} within the body of ${running ?? "update"}() would wait for that body; call log(record) there instead`,
     );
-  }
-
-  /** What `what` waits for ends no later than the body that calls it. @throws as above */
-  needOutside(what: string): void {
-    this.#needOutside(what);
   }
 
   // --- the node's roles ----------------------------------------------------------------------------
@@ -139,14 +138,9 @@ export class NodeWrites {
     });
   }
 
-  /** Why a write would be refused now; null when it would not. */
+  /** Why a write, or a change that a state's own method makes, would be refused now; null when it would not. */
   get refusal(): Error | null {
-    return this.#boundRefusal();
-  }
-
-  /** Why nobody knows where the state is; null while all is well. */
-  get suspect(): Error | null {
-    return this.#order.suspect;
+    return this.#closed ?? this.#order.suspect ?? this.#roleRefusal();
   }
 
   /** The body that runs now, for messages. */
@@ -161,7 +155,7 @@ export class NodeWrites {
     return {
       log: new NodeLog(this.#node, this.#bridge.kept.keepsMarks && !this.#bridge.writer.binds),
       state: this.#bridge.writer,
-      refusal: () => this.#refusal(),
+      refusal: () => this.#roleRefusal(),
       hold: (bytes, resume) => this.#hold(bytes, resume),
       bodies: this.#inside,
       // Why twice: who awaited the state's boundary comes first (node/inspection.ts).
@@ -175,25 +169,18 @@ export class NodeWrites {
     };
   }
 
-  #refusal(): Error | null {
+  #roleRefusal(): Error | null {
     switch (this.#node.writeRefusal()) {
       case null:
         return null;
-      case "disk": {
-        const { code, message } = this.#node.diskTrouble!;
-        return new DiskError(code, message);
-      }
+      case "disk":
+        return DiskError.of(this.#node.diskTrouble!);
       case "readonly":
         return new NodeError("ERR_READONLY", "this node is a replica: write to its primary");
       case "seeding":
       case "loading":
         return new NodeError("ERR_READONLY", "this node does not lead yet");
     }
-  }
-
-  /** Of a change that a state's own method makes. */
-  #boundRefusal(): Error | null {
-    return this.#closed ?? this.#order.suspect ?? this.#refusal();
   }
 
   #hold(bytes: number, resume: () => void): (() => void) | null {

@@ -8,11 +8,11 @@
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
 import { NodeError } from "../errors.ts";
-import { newWriterTurn } from "../primary/pace.ts";
 import { type Bytes, countOf, type Expiry } from "./bytes.ts";
 import { EmbeddedNode } from "./embedded-node.ts";
 import { type Change, KeyWriter } from "./key-writer.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
+import { untilWelcome } from "./ready-to-write.ts";
 
 /** What Primary.open() takes. */
 export type PrimaryOptions = NodeSettings;
@@ -139,21 +139,7 @@ export class Primary extends EmbeddedNode {
    */
   ready(wait?: Wait): Promise<void> {
     const { node, waits } = this.parts;
-    const turn = newWriterTurn();
-    return waits.run("ready()", wait, async (until) => {
-      while (!node.mayWrite(turn, 0)) {
-        let isTold = false;
-        const cancel = node.onWritersResumed(turn, () => {
-          isTold = true;
-          node.turn.changed();
-        });
-        try {
-          await until(() => isTold);
-        } finally {
-          cancel();
-        }
-      }
-    });
+    return waits.run("ready()", wait, (until) => untilWelcome(node, until));
   }
 
   /**

@@ -7,12 +7,13 @@
  * Tested in: test/unit/index.test.ts, test/unit/embed/torn.test.ts, test/unit/embed/following.test.ts.
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
-import { ArgumentError, NodeError } from "../errors.ts";
-import { cannotFollow, hasReached } from "../node/following.ts";
+import { NodeError } from "../errors.ts";
+import { hasReached, needHope } from "../node/following.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
 import { EmbeddedNode } from "./embedded-node.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
+import { checkPosition } from "./positions.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
 /** What Replica.open() takes. */
@@ -59,7 +60,7 @@ export class Replica extends EmbeddedNode {
    */
   async synced(wait?: Wait): Promise<Position> {
     const { node, waits } = this.parts;
-    await waits.until("synced()", wait, () => node.isSynced || this.needHope());
+    await waits.until("synced()", wait, () => node.isSynced || needHope(node.core));
     return node.position;
   }
 
@@ -71,16 +72,9 @@ export class Replica extends EmbeddedNode {
   async reached(at: LogPosition, wait?: Wait): Promise<void> {
     const { node, waits } = this.parts;
     await waits.until("reached()", wait, () => {
-      checkPosition(at);
-      return hasReached(node.core, at) || this.needHope();
+      checkPosition("reached()", at);
+      return hasReached(node.core, at) || needHope(node.core);
     });
-  }
-
-  /** @throws {NodeError} ERR_CANNOT_FOLLOW; else false */
-  private needHope(): false {
-    const why = cannotFollow(this.parts.node.core);
-    if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
-    return false;
   }
 
   /**
@@ -109,10 +103,4 @@ export class Replica extends EmbeddedNode {
     });
     return promoted;
   }
-}
-
-function checkPosition(at: unknown): void {
-  const { history, offset } = (at ?? {}) as Partial<Record<keyof LogPosition, unknown>>;
-  if (typeof history === "string" && Number.isSafeInteger(offset) && Number(offset) >= 0) return;
-  throw new ArgumentError("ERR_ARGUMENT", "a position is { history, offset }, as a node gave it");
 }

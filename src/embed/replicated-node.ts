@@ -17,12 +17,13 @@ import { leftAt } from "../log/history.ts";
 import { awaitDurable } from "../node/await-durable.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
-import { cannotFollow, hasReached } from "../node/following.ts";
+import { hasReached, needHope } from "../node/following.ts";
 import type { DaemonNode } from "../node/node.ts";
 import { readAddress, UsageError } from "../node/option-values.ts";
-import { newWriterTurn } from "../primary/pace.ts";
 import { countOf } from "./bytes.ts";
 import { NodeWrites } from "./node-writes.ts";
+import { checkPosition } from "./positions.ts";
+import { untilWelcome } from "./ready-to-write.ts";
 import { Waits } from "./waits.ts";
 
 /** Of confirmed(): who counts. */
@@ -133,30 +134,11 @@ export class ReplicatedNode<Tx = never> {
    * @throws {HawserError} ERR_READONLY on a replica, ERR_DISK_..., ERR_STORE_FAILED, ERR_TIMEOUT, ERR_CLOSED
    */
   async ready(wait?: Wait): Promise<void> {
-    const node = this.#node;
-    const turn = newWriterTurn();
-    await this.#waits.run("ready()", wait, async (until) => {
-      const refuse = (): void => {
-        const why = this.#writes.refusal;
-        if (why !== null) throw why;
-      };
-      refuse();
-      while (!node.mayWrite(turn, 0)) {
-        const told = { is: false };
-        const cancel = node.onWritersResumed(turn, () => {
-          told.is = true;
-          node.turn.changed();
-        });
-        try {
-          await until(() => {
-            refuse();
-            return told.is;
-          });
-        } finally {
-          cancel();
-        }
-      }
-    });
+    const refuse = (): void => {
+      const why = this.#writes.refusal;
+      if (why !== null) throw why;
+    };
+    await this.#waits.run("ready()", wait, (until) => untilWelcome(this.#node, until, refuse));
   }
 
   /**
@@ -169,7 +151,7 @@ export class ReplicatedNode<Tx = never> {
    */
   async synced(wait?: Wait): Promise<LogPosition> {
     const node = this.#node;
-    await this.#waits.until("synced()", wait, () => node.isSynced || this.#needHope());
+    await this.#waits.until("synced()", wait, () => node.isSynced || needHope(node.core));
     return this.position;
   }
 
@@ -183,7 +165,7 @@ export class ReplicatedNode<Tx = never> {
     await this.#waits.until("reached()", wait, () => {
       if (hasReached(node.core, at)) return true;
       this.#needThere("reached()", at);
-      return node.role === "replica" && this.#needHope();
+      return node.role === "replica" && needHope(node.core);
     });
   }
 
@@ -230,13 +212,6 @@ export class ReplicatedNode<Tx = never> {
       return count >= replicas;
     });
     return count;
-  }
-
-  /** @throws {NodeError} ERR_CANNOT_FOLLOW; else false */
-  #needHope(): false {
-    const why = cannotFollow(this.#node.core);
-    if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
-    return false;
   }
 
   /** @throws {NodeError} ERR_POSITION_GONE when the log went on from before `at`; else false */
@@ -405,17 +380,6 @@ export function replicatedOver<Tx>(
 /** For tests. */
 export function nodeOf<Tx>(of: ReplicatedNode<Tx>): DaemonNode {
   return reveal(of as unknown as ReplicatedNode);
-}
-
-/** @throws {ArgumentError} when it is no place in a log */
-function checkPosition(what: string, at: unknown): void {
-  const { history, offset } = (at ?? {}) as Readonly<Record<string, unknown>>;
-  if (typeof history === "string" && Number.isSafeInteger(offset) && (offset as number) >= 0)
-    return;
-  throw new ArgumentError(
-    "ERR_ARGUMENT",
-    `${what}: a position has a history, a text, and an offset, a whole number from 0`,
-  );
 }
 
 /** @throws {UsageError} */

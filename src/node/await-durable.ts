@@ -41,7 +41,7 @@ export async function awaitDurable(
     isDone() || isSwapped() || node.diskTrouble !== null || node.isStopped;
   await until(isOver);
   const trouble = node.diskTrouble;
-  if (trouble !== null) throw new DiskError(trouble.code, trouble.message);
+  if (trouble !== null) throw DiskError.of(trouble);
   if (isDone()) return;
   if (node.isStopped || role === "primary")
     throw new NodeError("ERR_CLOSED", "closed, or another state came, before it was durable");

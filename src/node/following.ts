@@ -4,6 +4,7 @@
  * Owns: both questions. Does not own: what a refusal means (replica/session-state.ts), the log.
  * Tested in: test/unit/embed/following.test.ts.
  */
+import { NodeError } from "../errors.ts";
 import { leftAt } from "../log/history.ts";
 import type { Id } from "../wire/messages.ts";
 import type { NodeCore } from "./core.ts";
@@ -16,6 +17,13 @@ export function cannotFollow({ roles, session }: Pick<NodeCore, "roles" | "sessi
   if (roles.now.kind !== "following") return "";
   const { state, lastError, verdict } = session;
   return state.kind === "stopped" ? lastError || state.why : verdict;
+}
+
+/** @throws {NodeError} ERR_CANNOT_FOLLOW when there is none; else false */
+export function needHope(core: Pick<NodeCore, "roles" | "session">): false {
+  const why = cannotFollow(core);
+  if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
+  return false;
 }
 
 /** The log up to `at` is applied, or it is a part of what led to this node's log. */

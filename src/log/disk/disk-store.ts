@@ -356,7 +356,7 @@ export class DiskStore implements LogStore {
   }
 
   #error(): DiskError | null {
-    return this.trouble === null ? null : new DiskError(this.trouble.code, this.trouble.message);
+    return this.trouble === null ? null : DiskError.of(this.trouble);
   }
 
   /** Half of it is to be written before anybody goes on: else writers would stop at every turn. */
