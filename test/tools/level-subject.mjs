@@ -1,25 +1,5 @@
 /** classic-level, for the conformance suite: in the tests, and in the process that it kills. */
 import { ClassicLevel } from "classic-level";
-import { levelState } from "../../dist/adapters/level.js";
-import { deleteRecord, putRecord } from "../../dist/adapters/key-value-records.js";
+import { LEVEL, madeOver } from "./level-content.mjs";
 
-export default {
-  make(place) {
-    const db = new ClassicLevel(place);
-    const state = levelState(db);
-    return { state: Object.assign(state, { db }), end: () => db.close() };
-  },
-  async content({ db }) {
-    const all = await db.iterator().all();
-    return all
-      .filter(([key]) => !key.startsWith("!hawser!"))
-      .map(([key, value]) => `${key}=${value}`);
-  },
-  examples: {
-    write: (key, value) => putRecord(Buffer.from(`key ${key}`), Buffer.from(`value ${value}`)),
-    remove: (key) => deleteRecord(Buffer.from(`key ${key}`)),
-    clear: () => Buffer.from([3]),
-    writeBytes: putRecord,
-    refused: [Buffer.alloc(0), Buffer.from([0]), Buffer.from([1, 9, 0, 0, 0]), Buffer.from([3, 3])],
-  },
-};
+export default { ...LEVEL, make: (place) => madeOver(new ClassicLevel(place)) };

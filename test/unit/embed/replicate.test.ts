@@ -1,11 +1,9 @@
 /** Nodes over states of an embedder's own, in one process, over loopback. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decodeMark } from "../../../src/bridge/mark.ts";
 import { replicate, type ReplicateOptions } from "../../../src/embed/replicate.ts";
 import { nodeOf, type ReplicatedNode } from "../../../src/embed/replicated-node.ts";
+import { newDir, open } from "../../tools/open-nodes.ts";
 import {
   newDisk,
   setRecord,
@@ -14,25 +12,11 @@ import {
   ToyState,
 } from "../../tools/toy-state.ts";
 
-const open: ReplicatedNode[] = [];
-const dirs: string[] = [];
-
-afterEach(async () => {
-  for (const node of open.splice(0)) await node.close();
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
 async function node(disk: ToyDisk, options: ReplicateOptions = {}, toy: ToyOptions = {}) {
   const state = new ToyState(disk, toy);
   const made = await replicate(state, options);
   open.push(made);
   return made;
-}
-
-function newDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "hawser-replicate-"));
-  dirs.push(dir);
-  return dir;
 }
 
 const until = (of: ReplicatedNode, holds: () => boolean): Promise<boolean> =>

@@ -1,15 +1,13 @@
 /** A node over a state of an embedder's own, as whoever has it uses it: writes, waits, roles, its end. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { mapState } from "../../../src/adapters/map.ts";
 import type { Awaitable, Mark, Part } from "../../../src/bridge/seam.ts";
 import { replicate, type ReplicateOptions } from "../../../src/embed/replicate.ts";
 import { nodeOf, type ReplicatedNode } from "../../../src/embed/replicated-node.ts";
 import { ArgumentError, HawserError } from "../../../src/errors.ts";
 import { UsageError } from "../../../src/index.ts";
+import { newDir, open } from "../../tools/open-nodes.ts";
 import {
   deleteRecord,
   newDisk,
@@ -18,14 +16,6 @@ import {
   type ToyOptions,
   ToyState,
 } from "../../tools/toy-state.ts";
-
-const open: ReplicatedNode[] = [];
-const dirs: string[] = [];
-
-afterEach(async () => {
-  for (const node of open.splice(0)) await node.close();
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
 
 const later = (): Promise<void> => turn();
 
@@ -70,12 +60,6 @@ async function pair(toy: ToyOptions = {}): Promise<{ primary: Made; replica: Mad
 const at = ({ node }: Made): string => `127.0.0.1:${node.port}`;
 const counter = ({ node }: Made, name: string): number => node.status().counters[name] ?? 0;
 const entries = ({ disk }: Made): [string, string][] => [...disk.map].sort();
-
-function newDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), "hawser-node-"));
-  dirs.push(dir);
-  return dir;
-}
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
