@@ -1,8 +1,10 @@
 /** A LevelDB: classic-level, nothing synced, as it comes. */
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { levelState } from "../../src/adapters/level.ts";
+import { shipped } from "../lib/shipped.ts";
 import type { OpenSubject } from "./subject.ts";
+
+const { levelState } = await shipped("adapters/level");
 
 export async function levelDatabase(dir: string): Promise<OpenSubject> {
   const db = new ClassicLevel(join(dir, "level"));

@@ -1,9 +1,11 @@
 /** An LMDB: lmdb, committed and flushed later, as it comes. */
 import { join } from "node:path";
 import { open } from "lmdb";
-import { lmdbState } from "../../src/adapters/lmdb.ts";
+import { shipped } from "../lib/shipped.ts";
 import type { ReplicatedState } from "../../src/index.ts";
 import type { OpenSubject } from "./subject.ts";
+
+const { lmdbState } = await shipped("adapters/lmdb");
 
 export function lmdbDatabase(dir: string): OpenSubject {
   const db = open<string, string>({ path: join(dir, "lmdb") });

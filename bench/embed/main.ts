@@ -2,7 +2,7 @@
  * What replication costs a store of one's own: writes through a node beside the same writes to the same store
  * without one, in one process and one run, in alternating rounds. One JSON line for each question.
  *
- *   npm run bench:embed -- [--only map,file] [--rounds 5] [--ms 700]
+ *   npm run bench:embed -- [--only level,file] [--ask one,many] [--rounds 5] [--ms 700]
  *
  *   one       one write in flight, of one record
  *   many      64 writes in flight, each of one record
@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
-import { replicate } from "../../src/index.ts";
+import { shipped } from "../lib/shipped.ts";
 import { median } from "../lib/stats.ts";
 import { SUBJECTS } from "./subjects.ts";
 import type { OpenSubject, Put } from "./subject.ts";
@@ -25,12 +25,14 @@ import type { OpenSubject, Put } from "./subject.ts";
 const { values: args } = parseArgs({
   options: {
     only: { type: "string", default: Object.keys(SUBJECTS).join(",") },
+    ask: { type: "string", default: "one,many,hundred" },
     rounds: { type: "string", default: "5" },
     ms: { type: "string", default: "700" },
     keys: { type: "string", default: "10000" },
     value: { type: "string", default: "100" },
   },
 });
+const { replicate } = await shipped("index");
 const ROUND_MS = Number(args.ms);
 
 const QUESTIONS = { one: [1, 1], many: [64, 1], hundred: [1, 100] } as const;
@@ -61,6 +63,7 @@ async function measure(name: string, subject: OpenSubject): Promise<void> {
   try {
     const through: Put = (entries) => subject.through(node, entries);
     for (const [question, [inFlight, records]] of Object.entries(QUESTIONS)) {
+      if (!args.ask.split(",").includes(question)) continue;
       const ratios: number[] = [];
       const rates = { plain: [] as number[], seam: [] as number[] };
       for (let round = 0; round < Number(args.rounds) + 1; round++) {

@@ -5,6 +5,8 @@
  */
 interface Modules {
   readonly index: typeof import("../../src/index.ts");
+  readonly "adapters/level": typeof import("../../src/adapters/level.ts");
+  readonly "adapters/lmdb": typeof import("../../src/adapters/lmdb.ts");
   readonly "adapters/map": typeof import("../../src/adapters/map.ts");
   readonly "node/keyspace": typeof import("../../src/node/keyspace.ts");
   readonly "resp/reply-writer": typeof import("../../src/resp/reply-writer.ts");

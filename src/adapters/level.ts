@@ -171,7 +171,7 @@ interface Level {
   keyEncoding(): Encoding;
   valueEncoding(): Encoding;
   get(key: Buffer, options: object): Promise<Buffer | undefined>;
-  batch(operations: readonly object[], options: object): Promise<void>;
+  batch(operations: readonly object[], options?: object): Promise<void>;
   iterator(options: object): LevelIterator;
   snapshot(): LevelSnapshot;
 }
@@ -202,7 +202,8 @@ class LevelStore implements OrderedStore<LevelPin> {
   readonly durability: StateDurability;
   /** A database in memory keeps the very buffers that it is given. */
   private readonly isKeeping: boolean;
-  private readonly writing: object;
+  /** Of a batch(); undefined for those of the class. */
+  private readonly writing: { readonly sync: true } | undefined;
 
   constructor(level: Level, durability?: StateDurability) {
     const { supports } = level;
@@ -216,7 +217,8 @@ class LevelStore implements OrderedStore<LevelPin> {
     this.level = level;
     this.isKeeping = supports.permanence !== true;
     this.durability = durability ?? (this.isKeeping ? "none" : "process");
-    this.writing = { ...IN_BYTES, sync: this.durability === "power" };
+    // Why not always options: with some, abstract-level copies each operation at three times the cost.
+    this.writing = this.durability === "power" ? { sync: true } : undefined;
   }
 
   open(): Promise<void> {
@@ -294,14 +296,20 @@ class Operations implements Changes {
   }
 
   put(key: Buffer, value: Buffer): void {
-    this.list.push(
-      this.isCopying
-        ? { type: "put", key: Buffer.from(key), value: Buffer.from(value) }
-        : { type: "put", key, value },
-    );
+    this.list.push({
+      type: "put",
+      key: this.kept(key),
+      value: this.kept(value),
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+    });
   }
 
   delete(key: Buffer): void {
-    this.list.push({ type: "del", key: this.isCopying ? Buffer.from(key) : key });
+    this.list.push({ type: "del", key: this.kept(key), keyEncoding: "buffer" });
+  }
+
+  private kept(bytes: Buffer): Buffer {
+    return this.isCopying ? Buffer.from(bytes) : bytes;
   }
 }
