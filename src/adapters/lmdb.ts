@@ -11,9 +11,9 @@
  * Keys and values stay where and as they are. Hawser's own keys begin with the byte 2, as symbols do, so
  * that getRange() without a start does not bring them.
  *
- * Each write is a child transaction: transaction() would commit what a callback did before it threw. A write
- * is answered when it is committed, which outlives the process; what outlives the machine is flushed,
- * later. A value is given to LMDB by its address, which a SharedArrayBuffer does not tell: it is copied.
+ * Each write is one batch(), and transact() a child transaction: transaction() would commit what a callback
+ * did before it threw. A write is answered when it is committed, which outlives the process; what outlives
+ * the machine is flushed, later.
  *
  * Limit: the root with named databases beside its data cannot be replicated: they are entries of it.
  * Limit: lmdb-js looks for a key in a named database with its default keys by words of four bytes, and
@@ -23,7 +23,7 @@
  * Owns: the database as an OrderedStore, records with its encodings, transact. Does not own: the state
  * (ordered-state.ts), the database.
  */
-import { ArgumentError, wordsOf } from "../errors.ts";
+import { ArgumentError, StoreError, wordsOf } from "../errors.ts";
 import type { Awaitable, Mark, ReplicatedState, StateDurability } from "../bridge/seam.ts";
 import { clearRecord, deleteRecord, putRecord } from "./key-value-records.ts";
 import { OrderedState } from "./ordered-state.ts";
@@ -128,6 +128,7 @@ interface Lmdb {
   put(key: Buffer, value: Uint8Array): unknown;
   remove(key: Buffer): unknown;
   getRange(options: object): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
+  batch(action: () => void): Promise<unknown>;
   childTransaction<T>(action: () => T): Promise<Awaited<T>>;
   resetReadTxn(): void;
   useReadTransaction(): LmdbTransaction;
@@ -185,6 +186,8 @@ class LmdbStore implements OrderedStore<LmdbPin> {
   private readonly db: Lmdb;
   /** The same database, of bytes. Never closed: that would close the embedder's. */
   private bytesOrNull: Lmdb | null = null;
+  /** A write was given in part. */
+  private isTorn = false;
   private readonly keyBuffer: Buffer = Buffer.alloc(KEY_BUFFER_BYTES);
 
   constructor(db: Lmdb, durability: StateDurability) {
@@ -209,16 +212,26 @@ class LmdbStore implements OrderedStore<LmdbPin> {
       }) ?? null;
   }
 
+  /**
+   * A batch(): what LMDB's thread does of it, the loop need not. It is all or nothing when all of it is
+   * given; what throws in between would leave a part, so `fill` says everything first.
+   */
   async write(fill: (changes: Changes) => void): Promise<void> {
-    const changes = new Puts(this.bytes);
-    await this.bytes.childTransaction(() => fill(changes));
-    if (this.durability === "power") await this.bytes.flushed;
+    const { bytes } = this;
+    const changes = new CollectedChanges();
+    fill(changes);
+    await bytes.batch(() => {
+      this.isTorn = true;
+      changes.giveTo(bytes);
+      this.isTorn = false;
+    });
+    if (this.durability === "power") await bytes.flushed;
   }
 
   async transact(markKey: Buffer, run: () => Awaitable<Mark>): Promise<void> {
     const { bytes } = this;
     const keep = (mark: Mark): void => {
-      new Puts(bytes).put(markKey, Buffer.from(mark));
+      void bytes.put(markKey, Buffer.from(mark));
     };
     await bytes.childTransaction(() => {
       const mark = run();
@@ -229,7 +242,10 @@ class LmdbStore implements OrderedStore<LmdbPin> {
     if (this.durability === "power") await bytes.flushed;
   }
 
+  /** @throws {StoreError} ERR_STORE_FAILED when a part of a write may be in it: then its mark means nothing */
   get(key: Buffer): Buffer | null {
+    if (this.isTorn)
+      throw new StoreError("ERR_STORE_FAILED", "a batch of LMDB has failed while it was given");
     const value = this.bytes.get(key);
     return value === undefined ? null : viewOf(value);
   }
@@ -317,19 +333,37 @@ const BYTES_AS_KEYS = {
 /** More are overwritten by it anyhow. */
 const ZEROS = 8;
 
-class Puts implements Changes {
-  private readonly db: Lmdb;
-
-  constructor(db: Lmdb) {
-    this.db = db;
-  }
+/** Of one write, in order. */
+class CollectedChanges implements Changes {
+  private readonly keys: Buffer[] = [];
+  /** Null for a key that is removed. */
+  private readonly values: (Buffer | null)[] = [];
+  private valueBytes = 0;
 
   put(key: Buffer, value: Buffer): void {
-    this.db.put(key, value.buffer instanceof ArrayBuffer ? value : Buffer.from(value));
+    this.keys.push(key);
+    this.values.push(value);
+    this.valueBytes += value.length;
   }
 
   delete(key: Buffer): void {
-    this.db.remove(key);
+    this.keys.push(key);
+    this.values.push(null);
+  }
+
+  /** Values in one buffer: LMDB asks for the address of each, which shared memory does not tell. */
+  giveTo(db: Lmdb): void {
+    const copies = Buffer.allocUnsafeSlow(this.valueBytes);
+    let at = 0;
+    for (const [i, key] of this.keys.entries()) {
+      const value = this.values[i] ?? null;
+      if (value === null) void db.remove(key);
+      else {
+        const from = at;
+        at += value.copy(copies, from);
+        void db.put(key, copies.subarray(from, at));
+      }
+    }
   }
 }
 
