@@ -253,6 +253,32 @@ const state = f.struct<m.StateAnswer>({
   lineage,
 });
 
+const prepare = f.struct<m.Prepare>({
+  type: f.constant("prepare"),
+  failoverId: f.id,
+  position,
+  clockMs: f.timeMs,
+  durable: f.flag,
+});
+
+const prepared = f.struct<m.Prepared>({
+  type: f.constant("prepared"),
+  failoverId: f.id,
+  refusal: f.message,
+});
+
+const take = f.struct<m.Take>({
+  type: f.constant("take"),
+  failoverId: f.id,
+  position,
+  term,
+  forced: f.flag,
+});
+
+const release = f.struct<m.Release>({ type: f.constant("release"), failoverId: f.id });
+
+const released = f.struct<m.Released>({ type: f.constant("released"), failoverId: f.id });
+
 type Bodies = { readonly [T in m.Control["type"]]: Field<Extract<m.Control, { type: T }>> };
 
 const BODIES: Bodies = {
@@ -269,6 +295,11 @@ const BODIES: Bodies = {
   digest,
   ask,
   state,
+  prepare,
+  prepared,
+  take,
+  release,
+  released,
 };
 
 interface Row {

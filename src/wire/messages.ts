@@ -17,6 +17,11 @@
  *   DIGEST      12     replica  sums of the state at that position   -
  *   ASK         13     replica  instead of HELLO: what state is here STATE | REJECT
  *   STATE       14     feeder   the answer; then the feeder closes   -
+ *   PREPARE     20     feeder   a primary that writes no more asks   PREPARED
+ *   PREPARED    21     replica  it has the log up to there, or why not  -
+ *   TAKE        22     feeder   a primary has resigned for it        (it leads)
+ *   RELEASE     23     feeder   the resignation is taken back        RELEASED
+ *   RELEASED    24     replica  it will not lead by that TAKE        -
  *   BATCH       32     feeder   records of the log                   ACK (streaming)
  *
  * Byte layouts are in docs/PROTOCOL.md; codec.ts and decoder.ts implement them.
@@ -40,6 +45,11 @@ export const FRAME = {
   digest: 12,
   ask: 13,
   state: 14,
+  prepare: 20,
+  prepared: 21,
+  take: 22,
+  release: 23,
+  released: 24,
   batch: 32,
 } as const;
 
@@ -346,6 +356,49 @@ export interface StateAnswer {
   readonly lineage: Lineage;
 }
 
+/** A primary that appends no more asks a replica to say when it could lead in its place. */
+export interface Prepare {
+  readonly type: "prepare";
+  /** Of one attempt: what answers another is passed over. */
+  readonly failoverId: Id;
+  /** Where the log ends. */
+  readonly position: Position;
+  /** The primary's wall clock, ms since 1970: one that is far off would expire keys. */
+  readonly clockMs: number;
+  /** The log has to be durable up to there, not only applied: the primary has answered so. */
+  readonly durable: boolean;
+}
+
+/** It promises nothing. */
+export interface Prepared {
+  readonly type: "prepared";
+  readonly failoverId: Id;
+  /** Why it cannot lead, for people; "" when it could. */
+  readonly refusal: string;
+}
+
+/** Who sends it has written down that it writes no more in its term: the receiver alone is to lead. */
+export interface Take {
+  readonly type: "take";
+  readonly failoverId: Id;
+  /** Where the log ended. */
+  readonly position: Position;
+  /** The receiver leads in this term, or a higher one. */
+  readonly term: number;
+  /** With what it has, if that is less. */
+  readonly forced: boolean;
+}
+
+export interface Release {
+  readonly type: "release";
+  readonly failoverId: Id;
+}
+
+export interface Released {
+  readonly type: "released";
+  readonly failoverId: Id;
+}
+
 /** Control frames as values; CHUNK and BATCH are handled as ranges of bytes instead. */
 export type Control =
   | Greeting
@@ -360,4 +413,9 @@ export type Control =
   | Verify
   | DigestAnswer
   | Ask
-  | StateAnswer;
+  | StateAnswer
+  | Prepare
+  | Prepared
+  | Take
+  | Release
+  | Released;

@@ -16,12 +16,17 @@ import type {
   NodeAddress,
   Ping,
   Position,
+  Prepare,
+  Prepared,
   Rank,
   Reject,
   RejectCode,
+  Release,
+  Released,
   SnapshotBegin,
   SnapshotEnd,
   StateAnswer,
+  Take,
   Verify,
   Welcome,
 } from "../../../src/wire/messages.ts";
@@ -228,9 +233,60 @@ const state: fc.Arbitrary<StateAnswer> = fc.record({
   lineage,
 });
 
+const prepare: fc.Arbitrary<Prepare> = fc.record({
+  type: fc.constant("prepare" as const),
+  failoverId: id,
+  position,
+  clockMs: timeMs,
+  durable: fc.boolean(),
+});
+
+const prepared: fc.Arbitrary<Prepared> = fc.record({
+  type: fc.constant("prepared" as const),
+  failoverId: id,
+  refusal: text(LIMITS.messageBytesMax),
+});
+
+const take: fc.Arbitrary<Take> = fc.record({
+  type: fc.constant("take" as const),
+  failoverId: id,
+  position,
+  term,
+  forced: fc.boolean(),
+});
+
+const release: fc.Arbitrary<Release> = fc.record({
+  type: fc.constant("release" as const),
+  failoverId: id,
+});
+
+const released: fc.Arbitrary<Released> = fc.record({
+  type: fc.constant("released" as const),
+  failoverId: id,
+});
+
 /** By type, so that a new message does not compile before it is here. */
 export const MESSAGES: {
   readonly [T in Control["type"]]: fc.Arbitrary<Extract<Control, { type: T }>>;
-} = { greeting, hello, welcome, reject, ping, ack, snapshot, end, bye, verify, digest, ask, state };
+} = {
+  greeting,
+  hello,
+  welcome,
+  reject,
+  ping,
+  ack,
+  snapshot,
+  end,
+  bye,
+  verify,
+  digest,
+  ask,
+  state,
+  prepare,
+  prepared,
+  take,
+  release,
+  released,
+};
 
 export const anyMessage: fc.Arbitrary<Control> = fc.oneof(...Object.values(MESSAGES));

@@ -19,6 +19,7 @@ const INSTANCE_ID = "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf";
 export const CLUSTER_ID = "101112131415161718191a1b1c1d1e1f";
 const SNAPSHOT_ID = "505152535455565758595a5b5c5d5e5f";
 const VERIFY_ID = "606162636465666768696a6b6c6d6e6f";
+const FAILOVER_ID = "808182838485868788898a8b8c8d8e8f";
 const SEED = "707172737475767778797a7b7c7d7e7f";
 
 const position: Position = { history: HISTORY, offset: 4096, chain: 0x89abcdef };
@@ -182,6 +183,17 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     rank,
     lineage,
   },
+  prepare: {
+    type: "prepare",
+    failoverId: FAILOVER_ID,
+    position,
+    clockMs: 1_767_225_600_000,
+    durable: true,
+  },
+  prepared: { type: "prepared", failoverId: FAILOVER_ID, refusal: "torn" },
+  take: { type: "take", failoverId: FAILOVER_ID, position, term: 4, forced: false },
+  release: { type: "release", failoverId: FAILOVER_ID },
+  released: { type: "released", failoverId: FAILOVER_ID },
 };
 
 /** A fenced block "```hex <name>": hex digits at the start of each line, then two spaces and words. */
