@@ -115,6 +115,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
       nodeId: NODE_ID,
       role: "primary",
       path: [NODE_ID],
+      rootId: NODE_ID,
       format: FORMAT,
       ready: true,
       torn: false,

@@ -19,8 +19,18 @@ export const WORD_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a replica that is given another state says that it is complete", [
     "node/completeness.ts",
+    "this.#isComplete = this.has(applied) && !isShip && isOurs;",
+    "this.#isComplete = this.has(applied) && isOurs;",
+  ]),
+  mutant("a node stays complete by what another history has", [
+    "node/completeness.ts",
+    "this.#isComplete = this.has(applied) && !isShip && isOurs;",
     "this.#isComplete = this.has(applied) && !isShip;",
-    "this.#isComplete = this.has(applied);",
+  ]),
+  mutant("a replica that does not know its root is taken for one", [
+    "replica/handshake.ts",
+    "byRoot: rootId === nodeId,",
+    "byRoot: rootId === nodeId || welcome.path.length === 1,",
   ]),
   // On disks: there a node comes back with less than it acknowledged, and is welcomed with that.
   {

@@ -6,11 +6,13 @@
  *   it leads                                  yes: what it has is what counts
  *   a root welcomes it, and names its end     once it has applied the log up to there
  *   the same with a ship                      no; then once it has swapped, and applied up to there
- *   a replica welcomes it                     as before, with a ship no
+ *   a replica welcomes it                     as before, if its history is this node's or descends from that;
+ *                                             else no, and with a ship no
  *
  * What it acknowledged, the root had sent it: so a root's end, named after the start, has all of it. A
  * replica's end need not: before its death this node may have followed the root itself, and been ahead of
- * that replica.
+ * that replica. Nor is it complete by another history than it was: it may have followed the leader of that one
+ * before, and then discarded what it had acknowledged there for what another leader had.
  *
  * Log that its own disk proves to be missing has to be there too, up to where it was proven.
  *
@@ -18,15 +20,7 @@
  * of it.
  */
 import type { Missing } from "../log/disk/manifest.ts";
-
-/** What a WELCOME said of how it goes on. */
-export interface NamedEnd {
-  /** The feeder follows nobody. */
-  readonly byRoot: boolean;
-  /** Of the feeder's log. */
-  readonly offset: number;
-  readonly isShip: boolean;
-}
+import type { WelcomedEnd } from "../replica/deps.ts";
 
 const NOBODY = Number.POSITIVE_INFINITY;
 
@@ -52,8 +46,8 @@ export class Completeness {
   }
 
   /** `applied` is where its log ends now. */
-  welcomed({ byRoot, offset, isShip }: NamedEnd, applied: number): void {
-    this.#isComplete = this.has(applied) && !isShip;
+  welcomed({ byRoot, isOurs, offset, isShip }: WelcomedEnd, applied: number): void {
+    this.#isComplete = this.has(applied) && !isShip && isOurs;
     this.#owesSwap = isShip;
     this.#end = byRoot ? offset : NOBODY;
   }

@@ -46,6 +46,8 @@ export class Identity implements LogName {
   lineage: Lineage = [];
   /** Node ids from the root to this node, this node last. */
   path: readonly Id[];
+  /** The node that leads, this one or another; null where nobody has said it since an upstream was dialled. */
+  rootId: Id | null = null;
   /** A newer primary that descends from our history, "" for none known, and when it was heard of. */
   supersededBy: Id = "";
   supersededAtMs = 0;
@@ -98,6 +100,7 @@ export class Identity implements LogName {
   found(): NodeRecord {
     const clusterId = (this.clusterId ??= this.mint());
     this.rank = nextTerm(this.highest);
+    this.rootId = this.nodeId;
     this.keepLed();
     return this.nodeRecord(null, clusterId);
   }
@@ -127,6 +130,7 @@ export class Identity implements LogName {
     this.rank = rank;
     this.lineage = lineage;
     this.path = [this.nodeId];
+    this.rootId = this.nodeId;
     this.supersededBy = "";
     this.keepLed();
     return this.nodeRecord(parent, clusterId);
@@ -237,7 +241,8 @@ export class Identity implements LogName {
   }
 
   /** @returns whether the path changed */
-  setPath(path: readonly Id[]): boolean {
+  setPath(path: readonly Id[], rootId: Id | null): boolean {
+    this.rootId = rootId;
     const news = path.join() !== this.path.join();
     this.path = path;
     return news;

@@ -285,6 +285,7 @@ export class RoleMoves {
     if (hasLed) feeder.cutWaiters();
     session.stop("following another node", nowMs);
     this.#become(next);
+    this.#parts.identity.rootId = null;
     // One that reclaims is a primary to all who ask.
     if (next.kind !== "reclaiming")
       this.#deps.journal("info", "role_changed", {
@@ -418,12 +419,12 @@ export class RoleMoves {
 
   // --- what the session found out ----------------------------------------------------------------
 
-  /** The upstream is the node `nodeId`; `path` leads from the root to us. */
-  welcomed(nodeId: Id, path: readonly Id[]): void {
+  /** The upstream is the node `nodeId`; `path` leads to us from the root, which is unknown where null. */
+  welcomed(nodeId: Id, path: readonly Id[], rootId: Id | null): void {
     const { identity } = this.#parts;
     this.#role = roles.withUpstreamId(this.#role, nodeId);
     this.#consent.bound(roles.consentOf(this.#role));
-    if (identity.setPath(path)) this.#dropLinks("the path to the root changed");
+    if (identity.setPath(path, rootId)) this.#dropLinks("the path to the root changed");
   }
 
   /** The upstream and this node do not suit each other. */

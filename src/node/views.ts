@@ -9,12 +9,12 @@
 import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
-import type { ReplicaNode } from "../replica/deps.ts";
+import type { ReplicaNode, WelcomedEnd } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { StateFormat } from "../store/state.ts";
 import type { Consent, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
-import type { Completeness, NamedEnd } from "./completeness.ts";
+import type { Completeness } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
 import type { Followers } from "./followers.ts";
 import type { Identity } from "./identity.ts";
@@ -89,6 +89,9 @@ export class FeederView extends IdentityView implements NodeView {
   get path(): readonly Id[] {
     return this.owner.identity.path;
   }
+  get rootId(): Id | null {
+    return this.owner.identity.rootId;
+  }
   get ready(): boolean {
     return hasState(this.owner.roles.now);
   }
@@ -155,9 +158,9 @@ export class SessionView extends IdentityView implements ReplicaNode {
     return isReclaiming(this.owner.roles.now);
   }
 
-  onWelcome(nodeId: Id, path: readonly Id[], end: NamedEnd): void {
+  onWelcome(nodeId: Id, path: readonly Id[], rootId: Id | null, end: WelcomedEnd): void {
     this.owner.completeness.welcomed(end, this.owner.session.deps.log.next);
-    this.owner.roles.welcomed(nodeId, path);
+    this.owner.roles.welcomed(nodeId, path, rootId);
   }
   onRefused(): void {
     this.owner.roles.refused();

@@ -32,6 +32,8 @@ export interface NodeView extends LogName {
   readonly role: "primary" | "replica";
   /** Node ids from the root to this node. */
   readonly path: readonly Id[];
+  /** The node that leads, this one or another; null unknown. */
+  readonly rootId: Id | null;
   /** The format of records and chunks. */
   readonly format: { readonly name: string; readonly version: number };
   /** It has a state to offer: false on a replica that never synced. */

@@ -154,6 +154,7 @@ function sayWelcome(
       nodeId: node.nodeId,
       clusterId: node.clusterId,
       path: node.path,
+      rootId: node.rootId,
       position: { history: node.history, offset, chain },
       rank: node.rank,
       lineage: node.lineage,

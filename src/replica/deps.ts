@@ -42,6 +42,18 @@ export interface ReceivingLog {
   reset(offset: number, chain: number): void;
 }
 
+/** What a WELCOME said of the upstream's log. */
+export interface WelcomedEnd {
+  /** The upstream leads. */
+  readonly byRoot: boolean;
+  /** Its history is ours, or descends from ours. */
+  readonly isOurs: boolean;
+  /** Where it ends. */
+  readonly offset: number;
+  /** We get a snapshot. */
+  readonly isShip: boolean;
+}
+
 /** The node; values are read at every use. */
 export interface ReplicaNode extends LogName {
   readonly nodeId: Id;
@@ -65,14 +77,10 @@ export interface ReplicaNode extends LogName {
   /** A snapshot was swapped in; the log is reset to it next. */
   onSwapped(log: LogName, clusterId: Id | null): void;
   /**
-   * The upstream is the node `nodeId`; `path` are the node ids from the root to us, `end` where its log
-   * ends, and whether we get a snapshot.
+   * The upstream is the node `nodeId`; `path` are the node ids from the root to us, `rootId` the node that
+   * leads, null unknown, `end` where the upstream's log ends and how we go on.
    */
-  onWelcome(
-    nodeId: Id,
-    path: readonly Id[],
-    end: { readonly byRoot: boolean; readonly offset: number; readonly isShip: boolean },
-  ): void;
+  onWelcome(nodeId: Id, path: readonly Id[], rootId: Id | null, end: WelcomedEnd): void;
   /** The upstream and this node do not suit each other: consent is used up. */
   onRefused(): void;
 }

@@ -17,7 +17,8 @@ import {
   type Welcome,
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
-import type { ReceivingLog, ReplicaNode } from "./deps.ts";
+import { leftAt } from "../log/history.ts";
+import type { ReceivingLog, ReplicaNode, WelcomedEnd } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
 import type { Lasting } from "./session-state.ts";
@@ -165,6 +166,17 @@ const VERDICTS: ReadonlySet<string> = new Set<RejectCode>([
 /** Trying again cannot help as long as both ends are as they are. */
 export function isVerdict(reject: Reject): boolean {
   return VERDICTS.has(reject.code);
+}
+
+/** What a welcome says of the upstream's log. */
+export function endOf(node: ReplicaNode, welcome: Welcome): WelcomedEnd {
+  const { nodeId, rootId, position, lineage } = welcome;
+  return {
+    byRoot: rootId === nodeId,
+    isOurs: leftAt({ history: position.history, lineage }, node.history) >= 0,
+    offset: position.offset,
+    isShip: !isStream(welcome),
+  };
 }
 
 /** It goes on with the log, or waits for it: no snapshot comes first. */

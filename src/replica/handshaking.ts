@@ -88,11 +88,8 @@ export class Handshaking {
     this.versions.taken();
     parts.root.onWelcome(welcome);
     life.onWelcomed();
-    node.onWelcome(welcome.nodeId, [...welcome.path, node.nodeId], {
-      byRoot: welcome.path.length === 1,
-      offset: welcome.position.offset,
-      isShip: !handshake.isStream(welcome),
-    });
+    const { nodeId, rootId, path } = welcome;
+    node.onWelcome(nodeId, [...path, node.nodeId], rootId, handshake.endOf(node, welcome));
     reportWelcomed(deps, welcome);
     this.follow(welcome);
     life.wantAck();

@@ -30,7 +30,7 @@ export class RootView {
   private word: RootNews | null = null;
   private heardAtMs = 0;
   /** The root, and the history that `end` belongs to. */
-  private rootId: Id = "";
+  private rootId: Id | null = null;
   history: Id = "";
 
   /** Another upstream is followed from now on. */
@@ -38,17 +38,17 @@ export class RootView {
     this.upstreamNext = -1;
     this.end = -1;
     this.word = null;
-    this.rootId = "";
+    this.rootId = null;
     this.history = "";
   }
 
   onWelcome(welcome: Welcome): void {
     const { history, offset } = welcome.position;
     this.upstreamNext = offset;
-    const rootId = welcome.path[0] ?? "";
-    // Why unknown, by a path of one node too: a replica that was started again and has not found its own
-    // upstream names that path as well. The first PING says it.
-    if (rootId !== this.rootId || history !== this.history) this.end = -1;
+    const { rootId } = welcome;
+    if (rootId === welcome.nodeId) this.end = offset;
+    // The first PING says it, should the upstream know.
+    else if (rootId === null || rootId !== this.rootId || history !== this.history) this.end = -1;
     // Why not lower: another way to the same root may have less than what was heard of before.
     else if (this.end >= 0) this.end = Math.max(this.end, offset);
     this.rootId = rootId;

@@ -139,6 +139,7 @@ const welcome = f.struct<m.Welcome>({
   nodeId: f.id,
   clusterId: f.optional(f.id),
   path: f.list(f.id, LIMITS.pathNodesMax),
+  rootId: f.optional(f.id),
   position,
   rank,
   lineage,

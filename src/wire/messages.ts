@@ -178,7 +178,9 @@ export interface Welcome {
   readonly clusterId: Id | null;
   /** Node ids from the root to the feeder, the feeder's own id last. */
   readonly path: readonly Id[];
-  /** The feeder's newest position: a replica that got there is complete. */
+  /** The node that leads: the feeder's own id when it does, null when it does not know. */
+  readonly rootId: Id | null;
+  /** The feeder's newest position: a replica that got there is complete, when the feeder leads. */
   readonly position: Position;
   /** Of `position.history`. */
   readonly rank: Rank;

@@ -603,27 +603,29 @@ export class Checker {
     if (durable > kept) this.fail(node, `keeps ${kept} over a crash, its feeder counts ${durable}`);
   }
 
-  /** One that says that it has all it ever acknowledged has what of that its primary has. */
+  /**
+   * One that says that it has all it ever acknowledged has what of that the log of its leader has, whoever is
+   * between them: of the leader whose history it is in, since it may not have heard of another yet.
+   */
   private checkComplete(node: SimNode): void {
-    // Why directly below alone: a swap to what a stale primary has is forgotten here, and not by the node;
-    // further up the same shows as what it lacks (docs/TESTING.md).
-    const above = this.sim.node(node.upstream);
-    if (!node.session.connected || above?.role !== "primary") return;
+    if (node.role === "primary") return;
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
-    const root = this.truth.find(above.backlog.next, above.backlog.chain);
-    if (own === undefined || root === undefined) return;
-    const acknowledged = this.acknowledged.get(node.disk);
+    const led = this.truth.endOf(node.identity.history);
+    if (own === undefined || led === undefined) return;
+    const above = this.sim.node(node.upstream);
+    const isDirect = node.session.connected && above?.role === "primary";
     if (node.core.view.complete) {
-      this.sim.mark("complete");
-      for (const at of acknowledged ?? [])
-        if (isPrefix(at, root) && !isPrefix(at, own))
+      this.sim.mark(isDirect ? "complete" : "complete below a replica, or alone");
+      for (const at of this.acknowledged.get(node.disk) ?? [])
+        if (isPrefix(at, led) && !isPrefix(at, own))
           this.fail(
             node,
             `says that it is complete at ${own.offset}, it acknowledged ${at.offset}`,
           );
     } else this.sim.mark("incomplete");
-    if (linkOf(node)?.state.kind === "streaming" && isPrefix(own, root))
-      this.acknowledge(node, own);
+    if (!isDirect || linkOf(node)?.state.kind !== "streaming") return;
+    const root = this.truth.find(above.backlog.next, above.backlog.chain);
+    if (root !== undefined && isPrefix(own, root)) this.acknowledge(node, own);
   }
 
   /** It was told to follow a primary that came back with less, and its log was replaced by that one's. */

@@ -59,16 +59,20 @@ export class Writer {
   at: Boundary;
   /** Digest after each record that is not sealed yet, by the log's tail after it. */
   pending: { readonly tail: number; readonly digest: string }[] = [];
+  readonly history: Id;
   /** The history that begins with its next batch, which has to say so; "" when it has begun. */
   begins: Id;
   constructor(at: Boundary, begins: Id) {
     this.at = at;
+    this.history = begins;
     this.begins = begins;
   }
 }
 
 export class Truth {
   private readonly boundaries = new Map<string, Boundary>();
+  /** How far each history was ever written. */
+  private readonly ends = new Map<Id, Boundary>();
 
   get size(): number {
     return this.boundaries.size;
@@ -103,7 +107,13 @@ export class Truth {
       if (digest === undefined)
         throw new SimError(`a batch without records was sealed at ${offset}`);
       writer.at = this.add(writer.at, end, chain, steps);
+      this.ends.set(writer.history, writer.at);
     }
+  }
+
+  /** The furthest that was ever written in a history; undefined before its first batch. */
+  endOf(history: Id): Boundary | undefined {
+    return this.ends.get(history);
   }
 
   /** The first batch of a history, and no other, says that it begins, and changes nothing. */

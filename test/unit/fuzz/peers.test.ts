@@ -30,6 +30,7 @@ const welcome = (given: Partial<Welcome>, middle: Middle): Welcome => ({
   proof: "",
   nodeId: digits(60),
   path: [digits(60)],
+  rootId: digits(60),
   position: {
     history: middle.core.identity.history,
     offset: middle.core.backlog.next,

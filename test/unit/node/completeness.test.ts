@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { Completeness } from "../../../src/node/completeness.ts";
 
-const root = (offset: number, isShip = false) => ({ byRoot: true, offset, isShip });
-const replica = (offset: number, isShip = false) => ({ byRoot: false, offset, isShip });
+const ours = { isOurs: true, isShip: false };
+const root = (offset: number, isShip = false) => ({ ...ours, byRoot: true, offset, isShip });
+const replica = (offset: number, isShip = false) => ({ ...ours, byRoot: false, offset, isShip });
 
 test("a start with nothing => not, whatever it has", () => {
   expect(new Completeness().has(1_000)).toBe(false);
@@ -92,5 +93,14 @@ describe("a replica names its end", () => {
     node.welcomed(replica(800, true), 500);
     node.swapped();
     expect(node.has(900)).toBe(false);
+  });
+
+  test("another history that this one did not lead to => not, before a root names its end", () => {
+    const node = new Completeness();
+    node.recovered(true, null);
+    node.welcomed({ ...replica(800), isOurs: false }, 500);
+    expect(node.has(900)).toBe(false);
+    node.welcomed({ ...root(800), isOurs: false }, 500);
+    expect([node.has(799), node.has(800)]).toEqual([false, true]);
   });
 });

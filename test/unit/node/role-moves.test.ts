@@ -652,8 +652,8 @@ describe("consent that outlives the process", () => {
 
   test("WELCOME => kept again, for the node that it is for now, once", () => {
     const node = told();
-    node.moves.welcomed(H1, []);
-    node.moves.welcomed(H2, []);
+    node.moves.welcomed(H1, [], null);
+    node.moves.welcomed(H2, [], null);
     expect(node.done().filter((what) => what.startsWith("keep"))).toEqual([
       "keep replicaof for 1 at x",
     ]);
@@ -661,7 +661,7 @@ describe("consent that outlives the process", () => {
 
   test("a swap => kept until a restart would find the new state", () => {
     const node = told();
-    node.moves.welcomed(H1, []);
+    node.moves.welcomed(H1, [], null);
     node.done();
     node.durable = 900;
     node.moves.swapping();
@@ -694,7 +694,7 @@ describe("consent that outlives the process", () => {
 
   test("--allow-reset => marked as used before the swap, and kept for the same node", () => {
     const node = told("reset");
-    node.moves.welcomed(H1, []);
+    node.moves.welcomed(H1, [], null);
     node.done();
     node.moves.swapping();
     expect(node.done()).toEqual(["keep reset for 1 at x, --allow-reset used"]);
@@ -713,7 +713,7 @@ describe("consent that outlives the process", () => {
   test("it cannot be kept => the log says so, and the node goes on", () => {
     const node = told();
     node.diskFull = true;
-    node.moves.welcomed(H1, []);
+    node.moves.welcomed(H1, [], null);
     expect(node.done()).toContain("identity_not_kept");
     expect(node.moves.now).toMatchObject({ consent: { kind: "replicaof", nodeId: H1 } });
   });
@@ -723,13 +723,13 @@ describe("what the session found out", () => {
   let node: FakeNode;
   beforeEach(() => {
     node = new FakeNode(startFollowing(X, "replicaof"));
-    node.moves.welcomed(H1, [H1, node.identity.nodeId]);
+    node.moves.welcomed(H1, [H1, node.identity.nodeId], null);
   });
 
   test("who the upstream is => consent is for it, links learn of the path", () => {
     expect(node.moves.now).toMatchObject({ consent: { kind: "replicaof", nodeId: H1 } });
     expect(node.done()).toEqual(["drop links: the path to the root changed"]);
-    node.moves.welcomed(H1, [H1, node.identity.nodeId]);
+    node.moves.welcomed(H1, [H1, node.identity.nodeId], null);
     expect(node.done()).toEqual([]);
   });
 

@@ -159,6 +159,7 @@ export class Harness {
         complete: true,
         rank: { term: 3, run: 1 },
         path: [id(1)],
+        rootId: id(1),
         format: FORMAT,
         ready: true,
         get torn() {

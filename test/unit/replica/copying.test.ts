@@ -100,6 +100,7 @@ const WELCOME: Welcome = {
   nodeId: id(2),
   clusterId: null,
   path: [id(2)],
+  rootId: id(2),
   position: { history: id(3), offset: 9, chain: 4 },
   rank: { term: 0, run: 0 },
   lineage: [],

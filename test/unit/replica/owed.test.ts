@@ -11,8 +11,10 @@ const MIDDLE = "b".repeat(32);
 const HISTORY = "c".repeat(32);
 const CLOCK = 1_700_000_000_000;
 
-function welcome(offset: number, path: string[], history = HISTORY): Welcome {
-  return { path, position: { history, offset, chain: 0 } } as unknown as Welcome;
+/** Of the node MIDDLE, which says who leads. */
+function welcome(offset: number, rootId: string | null, history = HISTORY): Welcome {
+  const position = { history, offset, chain: 0 };
+  return { nodeId: MIDDLE, rootId, position } as unknown as Welcome;
 }
 
 function ping(fields: Partial<Ping>): Ping {
@@ -52,7 +54,7 @@ const owed = (root: RootView, given?: Given) => owedBytes(session(root, given), 
 test("before anything was heard, and of another upstream => unknown", () => {
   const root = new RootView();
   expect(owed(root)).toBe(-1);
-  root.onWelcome(welcome(50, [ROOT]));
+  root.onWelcome(welcome(50, ROOT));
   root.onPing(ping({ next: 50, rootNext: 50 }), 0);
   expect(owed(root, { next: 20 })).toBe(30);
   root.forget();
@@ -61,7 +63,7 @@ test("before anything was heard, and of another upstream => unknown", () => {
 
 test("welcomed by a middle node => unknown until it says what it knows of the root", () => {
   const root = new RootView();
-  root.onWelcome(welcome(50, [ROOT, MIDDLE]));
+  root.onWelcome(welcome(50, ROOT));
   expect([owed(root, { next: 50 }), root.upstreamNext]).toEqual([-1, 50]);
   root.onPing(ping({ next: 60, rootNext: 90 }), 0);
   expect(owed(root, { next: 50 })).toBe(40);
@@ -72,19 +74,28 @@ test("welcomed by a middle node => unknown until it says what it knows of the ro
 
 test("a cut and another way to the same root => what was heard of before still counts", () => {
   const root = new RootView();
-  root.onWelcome(welcome(50, [ROOT]));
+  root.onWelcome(welcome(50, ROOT));
   root.onPing(ping({ next: 90, rootNext: 90 }), 0);
-  root.onWelcome(welcome(60, [ROOT, MIDDLE]));
+  root.onWelcome(welcome(60, ROOT));
   expect(owed(root, { next: 60 })).toBe(30);
-  root.onWelcome(welcome(60, [MIDDLE]));
+  root.onWelcome(welcome(60, HISTORY));
   expect(owed(root, { next: 60 })).toBe(-1);
 });
 
-test("welcomed by a node that names no other above it => unknown: it may be a replica that was started again", () => {
+test("welcomed by the node that leads => to the end of its log, at once", () => {
   const root = new RootView();
-  root.onWelcome(welcome(90, [ROOT, MIDDLE]));
+  root.onWelcome(welcome(90, MIDDLE));
+  expect([owed(root, { next: 80 }), root.upstreamNext]).toEqual([10, 90]);
+  // Started again it has less: what it said before is no end of this log.
+  root.onWelcome(welcome(85, MIDDLE));
+  expect(owed(root, { next: 80 })).toBe(5);
+});
+
+test("welcomed by a node that does not know who leads => unknown, whatever was heard before", () => {
+  const root = new RootView();
+  root.onWelcome(welcome(90, null));
   root.onPing(ping({ next: 90, rootNext: 120 }), 0);
-  root.onWelcome(welcome(90, [MIDDLE]));
+  root.onWelcome(welcome(90, null));
   expect([owed(root, { next: 80 }), root.upstreamNext]).toEqual([-1, 90]);
   root.onPing(ping({ next: 90, rootNext: null }), 0);
   expect(owed(root, { next: 80 })).toBe(-1);
@@ -94,7 +105,7 @@ test("welcomed by a node that names no other above it => unknown: it may be a re
 
 test("a snapshot that is owed => unknown, then what is left of it and the log after it, never 0", () => {
   const root = new RootView();
-  root.onWelcome(welcome(500, [ROOT]));
+  root.onWelcome(welcome(500, ROOT));
   root.onPing(ping({ next: 500, rootNext: 500 }), 0);
   const begin = { bytes: 1000, position: { history: HISTORY, offset: 450 } };
   expect(owed(root, { next: 500, owesSnapshot: true })).toBe(-1);
@@ -103,14 +114,14 @@ test("a snapshot that is owed => unknown, then what is left of it and the log af
   // What an earlier connection left says nothing of another ship, and of another root.
   const restore = { begin, bytes: 300 };
   expect(owed(root, { restore, state: { kind: "restoring", begin: null } })).toBe(-1);
-  root.onWelcome(welcome(500, [ROOT], MIDDLE));
+  root.onWelcome(welcome(500, ROOT, MIDDLE));
   expect(owed(root, { restore, state: { kind: "retrying" } })).toBe(-1);
 });
 
 test("staleness => since the word on the root, or since the newest batch while something is missing", () => {
   const root = new RootView();
   expect(staleMs(session(root, { newestClockMs: CLOCK }), 0)).toBe(-1);
-  root.onWelcome(welcome(100, [ROOT]));
+  root.onWelcome(welcome(100, ROOT));
   root.onPing(ping({ rootAgeMs: 700 }), 1000);
   expect(staleMs(session(root, { next: 100 }), 1000)).toBe(700);
   expect(staleMs(session(root, { next: 100 }), 1300)).toBe(1000);

@@ -263,6 +263,7 @@ export class Harness {
       proof: "",
       nodeId: id(60),
       path: [id(60)],
+      rootId: id(60),
       position: { history: this.history, offset: this.log.tail, chain: 0 },
       lineage: [],
       skipBytes: 0,

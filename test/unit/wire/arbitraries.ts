@@ -120,6 +120,7 @@ const welcome: fc.Arbitrary<Welcome> = fc.record({
   nodeId: id,
   clusterId: maybeId,
   path: fc.array(id, { maxLength: LIMITS.pathNodesMax, size: "max" }),
+  rootId: maybeId,
   position,
   rank,
   lineage,

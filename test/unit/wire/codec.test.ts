@@ -168,13 +168,13 @@ describe("fields: what a peer must not send", () => {
   test("lists beyond their limits", () => {
     const pathAt = 50 + 17;
     expectRefused(patched(welcome, pathAt, LIMITS.pathNodesMax + 1), "17 items, at most 16");
-    const lineageAt = pathAt + 1 + 16 + 28 + 12;
+    const lineageAt = pathAt + 1 + 16 + 17 + 28 + 12;
     expectRefused(patched(welcome, lineageAt, 65), "65 items, at most 64");
     expectRefused(patched(digest, 32, 1, 2), "513 items, at most 512");
   });
 
   test("a term beyond its limit", () => {
-    const termAt = 50 + 17 + 1 + 16 + 28;
+    const termAt = 50 + 17 + 1 + 16 + 17 + 28;
     expectRefused(
       patched(welcome, termAt, 1, 0, 0, 0, 0, 0, 0x10, 0),
       "more than 4503599627370496",

@@ -93,6 +93,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     nodeId: FEEDER_ID,
     clusterId: CLUSTER_ID,
     path: [FEEDER_ID],
+    rootId: FEEDER_ID,
     position: { history: HISTORY, offset: 8192, chain: 0x76543210 },
     rank,
     lineage,
