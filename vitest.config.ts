@@ -21,7 +21,9 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",
-          fileParallelism: false,
+          // Two at once: each waits most of its time, for its processes. Behind the others, which do not.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 60_000,
           // Real processes on a shared machine: one more chance there, none at a developer's desk.
