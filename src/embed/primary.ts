@@ -153,7 +153,8 @@ export class Primary extends EmbeddedNode {
     return waits.run(what, wait, async (until) => {
       countOf("replicas", replicas);
       let answer: { readonly count: number | null } | null = null;
-      const cancel = node.waitForReplicas(node.log.tail, replicas, 0, (count) => {
+      const wanted = { offset: node.log.tail, replicas, level: "applied", local: false } as const;
+      const cancel = node.copies.wait(wanted, Number.POSITIVE_INFINITY, (count) => {
         answer = { count };
         node.turn.changed();
       });

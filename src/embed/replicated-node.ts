@@ -208,8 +208,10 @@ export class ReplicatedNode<Tx = never> {
     feeder.askForAcks(at.offset);
     await this.#waits.until("confirmed()", wait, () => {
       this.#needThere("confirmed()", at);
-      count = feeder.confirmedBy(at.offset, level);
-      return count >= replicas;
+      // Why asked: a history that this node does not know has other bytes at that offset.
+      const isHere = hasReached(this.#node.core, at);
+      count = isHere ? feeder.confirmedBy(at.offset, level) : 0;
+      return isHere && count >= replicas;
     });
     return count;
   }

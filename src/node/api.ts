@@ -10,6 +10,7 @@ import type { HistoryState } from "../log/history.ts";
 import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
 import type { Watermarks } from "../log/log-store.ts";
 import type { WriterTurn } from "../primary/pace.ts";
+import type { Holders, Wanted } from "../primary/waiters.ts";
 import type { Store } from "../store/store.ts";
 import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
@@ -76,18 +77,8 @@ export interface HawserNode {
   expiryRests(): boolean;
   /** Which log this node's offsets count in, and which led to it. */
   readonly identity: HistoryState;
-  /**
-   * WAIT: calls `done` once with the number of replicas that applied `offset`, with null when this
-   * node stops being a primary first. Returns a cancel.
-   */
-  waitForReplicas(
-    offset: number,
-    replicas: number,
-    timeoutMs: number,
-    done: (count: number | null) => void,
-  ): () => void;
-  /** Replicas that stream and said that they have applied the log up to `offset`. */
-  confirmedBy(offset: number): number;
+  /** Who has how much of the log: what WAIT asks. */
+  readonly copies: Copies;
   /**
    * REPLICAOF host port: validates the target in the background; never throws.
    * @returns why it is refused, with nothing changed; else null
@@ -110,6 +101,15 @@ export interface HawserNode {
   settingsChanged(): void;
   /** Graceful stop: drain, BYE, close. Resolves with whether every connected replica has everything. */
   stop(): Promise<boolean>;
+}
+
+/** Who has how much of a node's log; primary/feeder.ts knows. */
+export interface Copies extends Holders {
+  /**
+   * Calls `done` once with the number of replicas that have what is `wanted`, at `untilMs` (monotonic) also
+   * when these are fewer; with null when this node stops being a primary first. Returns a cancel.
+   */
+  wait(wanted: Wanted, untilMs: number, done: (count: number | null) => void): () => void;
 }
 
 /** How it stands with the log on disk. */

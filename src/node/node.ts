@@ -42,6 +42,7 @@ import { Identity } from "./identity.ts";
 import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
 import type {
+  Copies,
   HawserNode,
   LogOnDisk,
   NodeStatus,
@@ -436,18 +437,8 @@ export class DaemonNode implements HawserNode {
     return this.core.roles.expiryRests;
   }
 
-  waitForReplicas(
-    offset: number,
-    replicas: number,
-    timeoutMs: number,
-    done: (count: number | null) => void,
-  ): () => void {
-    const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
-    return this.feeder.wait(offset, replicas, untilMs, done);
-  }
-
-  confirmedBy(offset: number): number {
-    return this.feeder.confirmedBy(offset);
+  get copies(): Copies {
+    return this.feeder;
   }
 
   // --- roles -----------------------------------------------------------------------------------

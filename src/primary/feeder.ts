@@ -35,9 +35,11 @@ import { park, shipDone, tellCopyEnded } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "../store/state.ts";
 import { Stores } from "./stores.ts";
-import { Waiters } from "./waiters.ts";
+import { type Holders, type CopyLevel, type Wanted, Waiters } from "./waiters.ts";
 
-export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner {
+export class Feeder
+  implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner, Holders
+{
   readonly options: FeederOptions;
   readonly source: StateSource;
   readonly deps: FeederDeps;
@@ -195,6 +197,7 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   /** Writers that waited for the pace go on. */
   tell(nowMs: number): void {
     this.pacing.tellWriters(nowMs);
+    if (this.waiters.size > 0) this.tellLocal(nowMs);
   }
 
   // --- ships ---------------------------------------------------------------------------------
@@ -246,18 +249,13 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
   // --- waiters -------------------------------------------------------------------------------
 
   /**
-   * Calls `done` once `replicas` have applied `offset`, or at `untilMs`, with how many have; with null
+   * Calls `done` once what is `wanted` holds, or at `untilMs`, with how many replicas have it; with null
    * when this node stops being the primary that was asked. Returns a cancel.
    */
-  wait(
-    offset: number,
-    replicas: number,
-    untilMs: number,
-    done: (count: number | null) => void,
-  ): () => void {
-    const waiter = { offset, replicas, untilMs, done };
+  wait(wanted: Wanted, untilMs: number, done: (count: number | null) => void): () => void {
+    const waiter = { ...wanted, untilMs, done };
     this.waiters.add(waiter);
-    this.askForAcks(offset);
+    this.askForAcks(wanted.offset);
     this.settleWaiters(this.deps.now());
     return () => this.waiters.cancel(waiter);
   }
@@ -274,17 +272,28 @@ export class Feeder implements LinkOwner, ShippingOwner, AdmissionOwner, PacingO
     this.waiters.cut();
   }
 
-  /** Links that stream and have confirmed `offset`: as applied, or as durable too. */
-  confirmedBy(offset: number, level: "applied" | "durable" = "applied"): number {
+  /** Links that stream and have confirmed `offset`, so far as `level` says. */
+  confirmedBy(offset: number, level: CopyLevel = "applied"): number {
     let count = 0;
-    for (const link of this.links)
-      if (link.state.kind === "streaming" && link.confirmed >= offset)
-        if (level === "applied" || link.flow.durable >= offset) count += 1;
+    for (const { state, flow } of this.links)
+      if (state.kind === "streaming" && flow.has(offset, level)) count += 1;
     return count;
   }
 
+  /** The log up to `offset` outlives a crash of this machine. */
+  isDurable(offset: number): boolean {
+    return this.backlog.durable >= offset;
+  }
+
   private settleWaiters(nowMs: number): void {
-    if (this.waiters.size > 0) this.waiters.settle(nowMs, (offset) => this.confirmedBy(offset));
+    if (this.waiters.size > 0) this.waiters.settle(nowMs, this);
+  }
+
+  /** Who waits for this node's own disk is told, and has it sync. */
+  private tellLocal(nowMs: number): void {
+    if (this.waiters.localTo < 0) return;
+    this.settleWaiters(nowMs);
+    if (!this.isDurable(this.waiters.localTo)) this.backlog.wantDurable();
   }
 
   // --- clocks --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
  */
 import { WireError } from "../errors.ts";
 import type { Cursor } from "../log/cursor.ts";
+import type { CopyLevel } from "./waiters.ts";
 
 /** What the replica may be sent before its first ACK. */
 const FIRST_ROOM_BYTES = 1024 * 1024;
@@ -46,6 +47,16 @@ export class Flow {
   /** What a crash of the replica's machine would not lose, as this connection's ACKs said; 0 for nothing. */
   get durable(): number {
     return this.#durable;
+  }
+
+  /** The replica said on this connection that it has the log up to `offset`. */
+  has(offset: number, level: CopyLevel): boolean {
+    if (this.#confirmed < 0) return false;
+    return (level === "applied" ? this.#confirmed : this.#endOf(level)) >= offset;
+  }
+
+  #endOf(level: Exclude<CopyLevel, "applied">): number {
+    return level === "durable" ? this.#durable : this.#received;
   }
 
   /** The replica has applied all that it was sent. */

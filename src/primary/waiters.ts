@@ -1,15 +1,38 @@
 /**
- * Waiters: who wants to know when so many replicas have applied an offset (WAIT).
+ * Waiters: who wants to know when so many replicas have an offset, and perhaps this node's own disk
+ * (WAIT, WAITAOF, REPL.WAITALL).
  *
- * Owns: the list. Does not own: what replicas have applied (flow.ts), asking them (feeder.ts).
+ *   level      a replica has it when it said, on its present connection, that
+ *   received   the bytes have arrived
+ *   applied    its state shows them
+ *   durable    a crash of its machine would not lose them
+ *
+ * Owns: the list. Does not own: what replicas have (flow.ts), asking them (feeder.ts).
  */
-export interface Waiter {
+export type CopyLevel = "received" | "applied" | "durable";
+
+/** What somebody waits for. */
+export interface Wanted {
+  /** The log up to here. */
   readonly offset: number;
   readonly replicas: number;
+  readonly level: CopyLevel;
+  /** It has to be durable on this node as well. */
+  readonly local: boolean;
+}
+
+export interface Waiter extends Wanted {
   /** When it gives up, ms; Infinity never. */
   readonly untilMs: number;
-  /** Called once: with how many have applied it, or null when nobody may say any more. */
+  /** Called once: with how many have it, or null when nobody may say any more. */
   readonly done: (count: number | null) => void;
+}
+
+/** Who has what, now. */
+export interface Holders {
+  /** Replicas that have the log up to `offset`. */
+  confirmedBy(offset: number, level: CopyLevel): number;
+  isDurable(offset: number): boolean;
 }
 
 export class Waiters {
@@ -17,6 +40,13 @@ export class Waiters {
 
   get size(): number {
     return this.waiting.size;
+  }
+
+  /** Up to where somebody waits for this node's own disk; -1 for nobody. */
+  get localTo(): number {
+    let to = -1;
+    for (const { local, offset } of this.waiting) if (local) to = Math.max(to, offset);
+    return to;
   }
 
   add(waiter: Waiter): void {
@@ -28,11 +58,13 @@ export class Waiters {
     this.waiting.delete(waiter);
   }
 
-  /** Answers those that are satisfied by `countAt(offset)` or out of time. */
-  settle(nowMs: number, countAt: (offset: number) => number): void {
+  /** Answers those that are satisfied by `holders`, or out of time. */
+  settle(nowMs: number, holders: Holders): void {
     for (const waiter of [...this.waiting]) {
-      const count = countAt(waiter.offset);
-      if (count < waiter.replicas && nowMs < waiter.untilMs) continue;
+      const { offset, level, local } = waiter;
+      const count = holders.confirmedBy(offset, level);
+      const isEnough = count >= waiter.replicas && (!local || holders.isDurable(offset));
+      if (!isEnough && nowMs < waiter.untilMs) continue;
       this.waiting.delete(waiter);
       waiter.done(count);
     }

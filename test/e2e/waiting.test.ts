@@ -1,7 +1,11 @@
-/** WAIT: a count of replicas that really have it. */
+/** WAIT, WAITAOF, REPL.WAITALL: a count of replicas that really have it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
+import type { Fleet } from "../../tools/processes.ts";
 import { useFleet } from "../tools/fleet.ts";
 import { RespClient } from "../../tools/resp-client.ts";
 import { until } from "../../tools/wait.ts";
@@ -82,4 +86,47 @@ test("e2e: WAIT: a replica that is being shipped counts for nobody", async () =>
   await primary.call("CONFIG", "SET", "ship-rate", "0");
   expect(await primary.call("WAIT", 1, 30_000)).toBe(1);
   await converge([primary, replica]);
+});
+
+function directory(fleet: Fleet): string {
+  const dir = mkdtempSync(join(tmpdir(), "hawser-waiting-"));
+  fleet.defer(() => rmSync(dir, { recursive: true, force: true }));
+  return join(dir, "dir");
+}
+
+test("e2e: WAITAOF: under everysec and no => a sync here and on the replica, that of no other is counted", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--dir", directory(fleet), "--fsync", "no");
+  const onDisk = await fleet.replica(primary, "--dir", directory(fleet), "--fsync", "everysec");
+  const inMemory = await fleet.replica(primary);
+  await converge([primary, onDisk, inMemory]);
+  for (let i = 0; i < 20; i++) {
+    await primary.call("SET", "k", i);
+    expect(await primary.call("WAITAOF", 1, 0, 30_000)).toEqual([1, 0]);
+  }
+  await primary.call("SET", "k", "v");
+  expect(await primary.call("WAITAOF", 1, 1, 30_000)).toEqual([1, 1]);
+  const { offset } = (await primary.status()).position;
+  expect((await primary.status()).disk!.watermarks.durable).toBeGreaterThanOrEqual(offset);
+  expect((await onDisk.status()).disk!.watermarks.durable).toBeGreaterThanOrEqual(offset);
+  expect(await primary.call("WAITAOF", 0, 2, 100)).toEqual([1, 1]);
+  expect(await primary.call("WAIT", 2, 30_000)).toBe(2);
+});
+
+test("e2e: REPL.WAITALL: replica stopped => 0 on a connection that wrote nothing, where WAIT says 1", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  const shell = await RespClient.connect(primary.port);
+  fleet.defer(() => shell.close());
+  replica.pause();
+  await primary.call("SET", "k", "v");
+  expect(await shell.call("WAIT", 1, 300)).toBe(1);
+  expect(await shell.call("REPL.WAITALL", 1, "applied", 300)).toBe(0);
+  expect(await shell.call("REPL.WAITALL", 1, "received", 300)).toBe(0);
+  const waiting = shell.call("REPL.WAITALL", 1, "applied", 30_000);
+  replica.resume();
+  expect(await waiting).toBe(1);
+  expect(await shell.call("REPL.WAITALL", 1, "durable", 100)).toBe(0);
 });

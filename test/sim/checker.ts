@@ -929,7 +929,7 @@ export class Checker {
     if (offset < 0) return;
     const wanted = sim.random.between(1, 3);
     const untilMs = node.now() + sim.random.pick([200, 2_000, Number.POSITIVE_INFINITY]);
-    node.feeder.wait(offset, wanted, untilMs, (count) => {
+    node.feeder.wait({ ...APPLIED, offset, replicas: wanted }, untilMs, (count) => {
       if (count === null) {
         sim.mark("WAIT cut by a demotion");
         return;
@@ -1047,6 +1047,7 @@ const ACKNOWLEDGED_MAX = 20;
 
 /** Longest wait of a write for which there is room: what is promised. */
 const WRITE_WAIT_MS_MAX = 300;
+const APPLIED = { level: "applied", local: false } as const;
 /** Turns that are further apart say nothing of the time between them; ticks come every 100 ms. */
 const LOOK_GAP_MS = 150;
 /** Writers give way to a sync that is cut for less than 3 s. */

@@ -132,6 +132,7 @@ const OF_COMMAND: Readonly<Record<string, readonly Category[]>> = {
   role: ["@admin", "@dangerous"],
   lastsave: ["@admin", "@dangerous"],
   wait: ["@connection"],
+  waitaof: ["@connection"],
 };
 
 function categoriesOf({ name, flags }: Command): readonly Category[] {

@@ -113,6 +113,11 @@ export const COMMAND_DOCS: Readonly<Record<string, CommandDoc>> = {
     "generic",
     "Wait for the synchronous replication of all the write commands sent in the context of the current connection",
   ],
+  waitaof: [
+    "7.2.0",
+    "generic",
+    "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.",
+  ],
   "client|id": ["5.0.0", "connection", "Returns the client ID for the current connection"],
   "client|getname": ["2.6.9", "connection", "Get the current connection name"],
   "client|setname": ["2.6.9", "connection", "Set the current connection name"],

@@ -1,8 +1,8 @@
 /**
- * Replication as clients see it: ROLE, REPLICAOF, WAIT, and our own REPL.INFO, REPL.STATUS,
+ * Replication as clients see it: ROLE, REPLICAOF, and our own REPL.INFO, REPL.STATUS,
  * REPL.EVENTS, REPL.DIGEST, REPL.VERIFY and REPL.BUCKET.
  *
- * Owns: arguments and replies. Does not own: what they set off (node.ts).
+ * Owns: arguments and replies. Does not own: what they set off (node.ts), waits (waiting.ts).
  */
 import type { Call, PortContext } from "../context.ts";
 import type { SessionStateName } from "../../node/api.ts";
@@ -26,7 +26,6 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("role", 1, "noscript loading stale fast", NO_KEYS, role),
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
-  row("wait", 3, "noscript", NO_KEYS, wait),
   row("repl.info", -1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),
@@ -65,10 +64,6 @@ const BUCKET_KEYS_MAX = 200_000;
 /** A host of more bytes than readHost() takes need not become a string. */
 const HOST_BYTES_READ = LIMITS.textBytesMax + 2;
 const TOO_LONG = "x".repeat(HOST_BYTES_READ + 1);
-
-/** What redis answers a client that waits when the node becomes a replica; it closes it, too. */
-const UNBLOCKED =
-  "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 /** How long REPL.VERIFY waits for replicas when it is not told. */
 const VERIFY_MS = 30_000;
@@ -171,46 +166,6 @@ function promote({ client, keys, port, reply }: Call, force: boolean): void {
 function answerRole(reply: ReplyWriter, refusal: string | null): void {
   if (refusal === null) reply.ok();
   else reply.error(`ERR ${refusal}`);
-}
-
-function wait(call: Call): void {
-  const { args, client, port, reply } = call;
-  if (port.node.role !== "primary") {
-    reply.error(
-      "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a " +
-        "replica is configured to be writable (which is not the default) writes to replicas are " +
-        "just local and are not propagated.",
-    );
-    return;
-  }
-  const replicas = readInteger(args.bytes, args.from(1), args.to(1));
-  if (replicas === null) {
-    reply.error(ERR.notInteger);
-    return;
-  }
-  const timeout = readInteger(args.bytes, args.from(2), args.to(2));
-  if (timeout === null || timeout < 0) {
-    reply.error(
-      `ERR timeout is ${timeout === null ? "not an integer or out of range" : "negative"}`,
-    );
-    return;
-  }
-  const offset = client.written.offsetIn(port.node.identity);
-  if (offset < 0) {
-    // A resync took the write away: nobody has it, and nobody will.
-    reply.integer(0);
-    return;
-  }
-  if (client.executing || replicas <= 0) {
-    reply.integer(port.node.confirmedBy(offset));
-    return;
-  }
-  client.block((done) =>
-    port.node.waitForReplicas(offset, Number(replicas), Number(timeout), (count) => {
-      if (count === null) client.closeAfterReply();
-      done((later) => (count === null ? later.error(UNBLOCKED) : later.integer(count)));
-    }),
-  );
 }
 
 /**

@@ -22,6 +22,7 @@ import { SCAN_COMMANDS } from "./scanning.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
 import { TRANSACTION_COMMANDS } from "./transactions.ts";
+import { WAITING_COMMANDS } from "./waiting.ts";
 
 const SLOTS = 1024;
 
@@ -40,6 +41,7 @@ const ALL: readonly Command[] = [
   ...SERVER_COMMANDS,
   ...CHECKPOINT_COMMANDS,
   ...REPLICATION_COMMANDS,
+  ...WAITING_COMMANDS,
 ];
 
 interface Slot {

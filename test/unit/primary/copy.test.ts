@@ -70,7 +70,8 @@ describe("a copy", () => {
     expect(feeder.replicas).toHaveLength(0);
     expect(lackingReplicas(feeder)).toEqual([]);
     let count: number | null = -1;
-    feeder.wait(0, 1, 10, (got) => (count = got));
+    const wanted = { offset: 0, replicas: 1, level: "applied", local: false } as const;
+    feeder.wait(wanted, 10, (got) => (count = got));
     h.tick(20);
     expect(count).toBe(0);
     expect(

@@ -241,6 +241,10 @@ describe("what a replica may not say", () => {
   });
 });
 
+/** One replica, which has applied the log up to `offset`. */
+const applied = (offset: number) =>
+  ({ offset, replicas: 1, level: "applied", local: false }) as const;
+
 describe("waiters", () => {
   test("a resync ends them without a count, whatever was confirmed before it", async () => {
     const h = new Harness();
@@ -249,12 +253,58 @@ describe("waiters", () => {
     await h.turns();
     peer.ack(100);
     const answers: (number | null)[] = [];
-    h.feeder.wait(100, 1, Infinity, (count) => answers.push(count));
-    h.feeder.wait(5_000, 1, Infinity, (count) => answers.push(count));
+    h.feeder.wait(applied(100), Infinity, (count) => answers.push(count));
+    h.feeder.wait(applied(5_000), Infinity, (count) => answers.push(count));
     expect(answers).toEqual([1]);
     h.feeder.upstreamResync();
     expect(answers).toEqual([1, null]);
     expect([peer.link.isClosed, h.feeder.waiters.size]).toEqual([true, 0]);
+  });
+
+  test("each level counts what the replica said of it, and nothing before its first ACK", async () => {
+    const h = new Harness();
+    const peer = h.stream();
+    const counts = (): number[] =>
+      (["received", "applied", "durable"] as const).map((level) =>
+        h.feeder.confirmedBy(100, level),
+      );
+    expect(h.feeder.confirmedBy(0, "received")).toBe(0);
+    batch(h.log, 100);
+    await h.turns();
+    const end = h.log.next;
+    expect(end).toBeGreaterThanOrEqual(100);
+    const ack = { type: "ack", mode: "streaming", room: 1 << 20, echo: 0 } as const;
+    peer.link.owner.onAck(peer.link, { ...ack, received: end, applied: 0, durable: 0 }, 1);
+    expect(counts()).toEqual([1, 0, 0]);
+    peer.link.owner.onAck(peer.link, { ...ack, received: end, applied: end, durable: 0 }, 2);
+    expect(counts()).toEqual([1, 1, 0]);
+    peer.link.owner.onAck(peer.link, { ...ack, received: end, applied: end, durable: end }, 3);
+    expect(counts()).toEqual([1, 1, 1]);
+  });
+
+  test("who waits for this node's own disk has it sync, and is told when it has", () => {
+    const durable = { at: 0, wanted: 0 };
+    const h = new Harness();
+    const store = h.log.store as { durable: number; want: (offset: number) => void };
+    Object.defineProperty(h.log, "store", {
+      value: new Proxy(store, {
+        get: (target, name) => {
+          if (name === "durable") return durable.at;
+          if (name === "want") return (offset: number) => (durable.wanted = offset);
+          const value: unknown = Reflect.get(target, name);
+          return value;
+        },
+      }),
+    });
+    batch(h.log, 100);
+    const answers: (number | null)[] = [];
+    const done = (count: number | null): void => void answers.push(count);
+    h.feeder.wait({ ...applied(100), replicas: 0, local: true }, Infinity, done);
+    h.feeder.tell(1);
+    expect([answers, durable.wanted]).toEqual([[], h.log.next]);
+    durable.at = h.log.next;
+    h.feeder.tell(2);
+    expect(answers).toEqual([0]);
   });
 
   test("asks for an ACK at once, and a link that ships counts for nobody", async () => {
@@ -262,7 +312,7 @@ describe("waiters", () => {
     const peer = h.stream();
     peer.ack(0);
     batch(h.log, 100);
-    h.feeder.wait(100, 1, Infinity, () => undefined);
+    h.feeder.wait(applied(100), Infinity, () => undefined);
     await h.turns();
     expect(peer.last("ping")?.ackNow).toBe(true);
     const joining = h.stream({

@@ -21,7 +21,9 @@ describe("client: order and blocking", () => {
     expect(client.paused).toBe(true);
     // Reads that were under way are kept in order.
     expect(client.send(request("ECHO", "late"))).toBe("");
-    expect(port.node.waits).toMatchObject([{ replicas: 1, offset: port.node.log.tail }]);
+    expect(port.node.waits).toMatchObject([
+      { wanted: { replicas: 1, offset: port.node.log.tail, level: "applied", local: false } },
+    ]);
     port.node.waits[0]!.done(1);
     expect(client.taken()).toBe(":1\r\n$1\r\n1\r\n$4\r\nlate\r\n");
     expect(client.paused).toBe(false);
@@ -29,7 +31,7 @@ describe("client: order and blocking", () => {
 
   test("WAIT answered at once => no blocking", () => {
     const port = new FakePort();
-    port.node.waitForReplicas = (_offset, _replicas, _timeout, done) => {
+    port.node.copies.wait = (_wanted, _untilMs, done) => {
       done(3);
       return () => undefined;
     };
@@ -69,12 +71,12 @@ describe("client: order and blocking", () => {
     node.identity = kept;
     expect(client.call("WAIT", "0", "0")).toBe(":2\r\n");
     expect(client.call("WAIT", "1", "0")).toBe("");
-    expect(node.waits).toMatchObject([{ offset: written }]);
+    expect(node.waits).toMatchObject([{ wanted: { offset: written } }]);
     node.waits[0]!.done(1);
     client.taken();
     node.identity = lost;
     expect(client.send(request("SET", "k", "2") + request("WAIT", "1", "0"))).toBe("+OK\r\n");
-    expect(node.waits).toMatchObject([{}, { offset: node.log.tail }]);
+    expect(node.waits).toMatchObject([{}, { wanted: { offset: node.log.tail } }]);
   });
 
   test("a blocked client that goes away => its wait is cancelled, a late answer is ignored", () => {

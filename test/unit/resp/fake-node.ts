@@ -10,6 +10,7 @@ import { ReplyQueue } from "../../../src/node/reply-queue.ts";
 import type { ClientTurn, TurnReplies } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import type {
+  Copies,
   HawserNode,
   NodeStatus,
   Promoted,
@@ -22,6 +23,7 @@ import { readCommandLine } from "../../../src/daemon/command-line.ts";
 import type { LiveSettings, NodeOptions } from "../../../src/node/options.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { WriterTurn } from "../../../src/primary/pace.ts";
+import type { Wanted } from "../../../src/primary/waiters.ts";
 import type { LineageEntry } from "../../../src/wire/messages.ts";
 import { Store } from "../../../src/store/store.ts";
 
@@ -90,9 +92,10 @@ export class FakeNode implements HawserNode {
     lineage: [],
   };
   confirmed = 0;
+  /** How far its disk has synced. */
+  durable = 0;
   waits: {
-    offset: number;
-    replicas: number;
+    wanted: Wanted;
     done: (count: number | null) => void;
     cancelled: boolean;
   }[] = [];
@@ -140,21 +143,17 @@ export class FakeNode implements HawserNode {
     this.paused = false;
     for (const resume of this.#resumes.splice(0)) resume();
   }
-  waitForReplicas(
-    offset: number,
-    replicas: number,
-    _timeoutMs: number,
-    done: (count: number | null) => void,
-  ): () => void {
-    const wait = { offset, replicas, done, cancelled: false };
-    this.waits.push(wait);
-    return () => {
-      wait.cancelled = true;
-    };
-  }
-  confirmedBy(): number {
-    return this.confirmed;
-  }
+  copies: Copies = {
+    wait: (wanted, _untilMs, done) => {
+      const wait = { wanted, done, cancelled: false };
+      this.waits.push(wait);
+      return () => {
+        wait.cancelled = true;
+      };
+    },
+    confirmedBy: () => this.confirmed,
+    isDurable: (offset) => this.durable >= offset,
+  };
   follow(host: string, port: number): string | null {
     if (this.roleRefusal === null) this.followed.push(`${host}:${port}`);
     return this.roleRefusal;
