@@ -30,6 +30,8 @@ import type { Identity } from "./identity.ts";
 
 /** From a new replica to node.json, ms: many that come at once are written together. */
 const PEERS_WRITE_MS = 200;
+/** A write of node.json that failed is tried again after this, ms. */
+const PEERS_RETRY_MS = 5_000;
 /** A replica that comes back sooner was never away, ms. */
 const LEFT_MS = 5_000;
 
@@ -68,10 +70,18 @@ export class Followers {
     if (hello === null || hello.address.replPort === 0) return;
     this.#links.add(link);
     this.#proofs.delete(hello.storeId);
-    const { identity, later } = this.#deps;
+    const { identity } = this.#deps;
     const { host, replPort: port } = hello.address;
     if (identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port }))
-      later(PEERS_WRITE_MS, () => identity.keepPeers());
+      this.#keepPeers(PEERS_WRITE_MS);
+  }
+
+  /** Until it is written: a start that does not know of a replica does not ask it for what the disk lost. */
+  #keepPeers(afterMs: number): void {
+    const { identity, roles, later } = this.#deps;
+    later(afterMs, () => {
+      if (!identity.keepPeers() && !roles.isStopped) this.#keepPeers(PEERS_RETRY_MS);
+    });
   }
 
   /** Of any link: one that was not welcomed counts for nothing. */

@@ -195,11 +195,10 @@ export class Identity implements LogName {
     if (this.peers.release(storeIds)) this.keep({ peers: this.peers.list });
   }
 
-  /** Writes who followed, when it is not what the file says. */
-  keepPeers(): void {
-    if (!this.peersMoved) return;
-    this.peersMoved = false;
-    this.keep({ peers: this.peers.list });
+  /** Writes who followed, when it is not what the file says. @returns whether the file says it now */
+  keepPeers(): boolean {
+    if (this.peersMoved) this.peersMoved = !this.keep({ peers: this.peers.list });
+    return !this.peersMoved;
   }
 
   /** The last word: it has all that it acknowledged, on its disk. */

@@ -33,6 +33,7 @@
  */
 import type { LogDamage } from "./log-file-scan.ts";
 import type { LogHead } from "./frames.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** What was found in one log file. */
 export interface FileReport {
@@ -66,6 +67,13 @@ export interface Claims {
   readonly last: number;
   /** The log was synced up to here: the highest checkpoint, what was missing; Infinity: unknown. */
   readonly proven: number;
+}
+
+/** What `manifest` says of the log from file `first` on. */
+export function claimsOf({ lastLog, checkpoints, incompleteTo }: Manifest, first: number): Claims {
+  const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
+  const proven = Math.max(missing, ...checkpoints.map(({ position }) => position.offset));
+  return { first, last: lastLog, proven };
 }
 
 export interface Verdict {

@@ -20,7 +20,7 @@ import type { DiskFolder, DiskTree } from "../../log/disk/files.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
 import { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry, Manifest } from "../../log/disk/manifest.ts";
-import { judge, type Claims, type FileReport, type LogStart } from "../../log/disk/verdict.ts";
+import { claimsOf, judge, type FileReport, type LogStart } from "../../log/disk/verdict.ts";
 import type { Position } from "../../wire/messages.ts";
 import { QUARANTINE, keptManifest } from "./data-directory.ts";
 import { LogSource, type LogRange } from "./log-source.ts";
@@ -217,12 +217,6 @@ function startReport(
     cutBytes: verdict.kind === "whole" ? 0 : bytesBehind(read, last),
     clean: verdict.clean,
   };
-}
-
-function claimsOf({ lastLog, checkpoints, incompleteTo }: Manifest, first: number): Claims {
-  const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
-  const proven = Math.max(missing, ...checkpoints.map(({ position }) => position.offset));
-  return { first, last: lastLog, proven };
 }
 
 function bytesBehind(read: readonly FileReport[], last: number): number {

@@ -32,7 +32,7 @@ import { LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
 import type { Repair } from "../../log/disk/log-repair.ts";
 import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
-import type { LogStart, Verdict } from "../../log/disk/verdict.ts";
+import { claimsOf, type LogStart, type Verdict } from "../../log/disk/verdict.ts";
 import type { LogName } from "../../log/history.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import { differenceOf } from "../../replica/node-batch.ts";
@@ -305,14 +305,9 @@ export class DiskRecovery {
   /** Log files from number `first` on, which begins at `start`. */
   #read(first: number, start: LogStart, sink: BatchSink): void {
     const { folder, quarantine } = this.#parts.directory;
-    const { directoryId, generation, lastLog, checkpoints, incompleteTo } = this.#manifest;
+    const { directoryId, generation, checkpoints } = this.#manifest;
     this.#firstRead = first;
     if (this.#used === null) this.#totalBytes = this.#loadedBytes + sizesFrom(folder, null, first);
-    const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
-    const proven = checkpoints.reduce(
-      (most, { position }) => Math.max(most, position.offset),
-      missing,
-    );
     this.#log = new LogRecovery({
       folder,
       quarantine,
@@ -320,7 +315,7 @@ export class DiskRecovery {
       directoryId,
       generation,
       start,
-      claims: { first, last: lastLog, proven },
+      claims: claimsOf(this.#manifest, first),
       sink,
       rememberIncomplete: (to, end, last) => {
         const left = checkpoints.filter(({ position }) => position.offset <= end);

@@ -17,7 +17,7 @@ import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
 import { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry, Manifest } from "../../log/disk/manifest.ts";
-import type { Claims, LogStart } from "../../log/disk/verdict.ts";
+import { claimsOf, type LogStart } from "../../log/disk/verdict.ts";
 import { batchClockMs } from "../../wire/frame.ts";
 import { keptManifest } from "./data-directory.ts";
 
@@ -98,14 +98,6 @@ export class LogSource {
     return clocks.clockMs > 0 ? clocks.clockMs : (head?.clockMs ?? 0);
   }
 
-  /** What is proven of the log from file `first` on. */
-  claims(first: number): Claims {
-    const { lastLog, checkpoints, incompleteTo } = this.manifest;
-    const missing = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : (incompleteTo ?? 0);
-    const proven = Math.max(missing, ...checkpoints.map(({ position }) => position.offset));
-    return { first, last: lastLog, proven };
-  }
-
   /** Reads the log from file `first` on, which begins at `start`. It repairs nothing. */
   read(first: number, start: LogStart, sink: BatchSink): LogRecovery {
     const { directoryId, generation } = this.manifest;
@@ -114,7 +106,7 @@ export class LogSource {
       directoryId,
       generation,
       start,
-      claims: this.claims(first),
+      claims: claimsOf(this.manifest, first),
       sink,
       // Of a repair, which is not made.
       quarantine: this.folder,

@@ -34,7 +34,7 @@ import type { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
-import { judge } from "../../log/disk/verdict.ts";
+import { claimsOf, judge } from "../../log/disk/verdict.ts";
 import type { LogName } from "../../log/history.ts";
 import type { Position, SnapshotBegin } from "../../wire/messages.ts";
 import type { LogMoment, LogSource } from "./log-source.ts";
@@ -280,7 +280,7 @@ function checkWhole(
   start: Position,
   reports: Parameters<typeof judge>[0],
 ): void {
-  const { kind, end, last, reason, proven } = judge(reports, start, log.claims(first));
+  const { kind, end, last, reason, proven } = judge(reports, start, claimsOf(log.manifest, first));
   if (kind !== "incomplete") return;
   const upTo = Number.isFinite(proven) ? `offset ${proven}` : "an offset that nobody knows";
   const file = logFileName(first + Math.max(last, 0));

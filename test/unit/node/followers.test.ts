@@ -30,6 +30,9 @@ class Rig {
   readonly peers = new Peers([]);
   readonly followers: Followers;
   nowMs = 0;
+  /** Of node.json. */
+  writes = 0;
+  isDiskFull = false;
   private readonly laters: { atMs: number; run: () => void }[] = [];
   private readonly waits = new Set<{ holds: () => boolean; done: () => void }>();
 
@@ -43,7 +46,10 @@ class Rig {
           return rig.history;
         },
         followedBy: (peer) => peers.came(peer) !== "none",
-        keepPeers: () => undefined,
+        keepPeers: () => {
+          this.writes += 1;
+          return !this.isDiskFull;
+        },
         awaits: (storeId) => peers.isAwaited(storeId),
         release: (storeIds) => void peers.release(storeIds),
       },
@@ -221,4 +227,29 @@ test("silent, and the node is in another history before the logs have parted => 
   Object.assign(rig.log, { next: 150, durable: 150 });
   rig.pass(0);
   expect([rig.awaited, rig.pending]).toEqual(["a", 0]);
+});
+
+test("who follows cannot be written => tried again until it is, or the node stops", () => {
+  const rig = new Rig();
+  rig.isDiskFull = true;
+  rig.link(A);
+  rig.pass(200);
+  expect(rig.writes).toBe(1);
+  rig.pass(4_999);
+  expect(rig.writes).toBe(1);
+  rig.pass(1);
+  expect(rig.writes).toBe(2);
+  rig.isDiskFull = false;
+  rig.pass(5_000);
+  rig.pass(60_000);
+  expect(rig.writes).toBe(3);
+  expect(rig.pending).toBe(0);
+
+  rig.isDiskFull = true;
+  rig.link(B);
+  rig.pass(200);
+  rig.roles.isStopped = true;
+  rig.pass(60_000);
+  expect(rig.writes).toBe(5);
+  expect(rig.pending).toBe(0);
 });

@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Identity } from "../../../src/node/identity.ts";
 import { changeNode, readNode, startNode } from "../../../src/node/node-file.ts";
-import type { Peer } from "../../../src/node/node-memory.ts";
+import {
+  newNode,
+  type NodeKeeper,
+  type NodeMemory,
+  type Peer,
+} from "../../../src/node/node-memory.ts";
 import { UsageError } from "../../../src/node/option-values.ts";
 
 let dir: string;
@@ -107,6 +112,28 @@ describe("ranks and cluster", () => {
     second.keepPeers();
     expect(readNode(dir)!.peers).toEqual([]);
     expect(new Identity("").followedBy(peer(8))).toBe(false);
+  });
+
+  test("who followed cannot be written => said, and written with the next try", () => {
+    const troubles: string[] = [];
+    let isFull = true;
+    const written: Partial<NodeMemory>[] = [];
+    const keeper: NodeKeeper = {
+      start: () => ({ memory: newNode(OTHER), rebooted: false, wasComplete: false }),
+      change: (change) => {
+        if (isFull) throw new Error("no space");
+        written.push(change);
+      },
+    };
+    const identity = new Identity(keeper, undefined, (why) => troubles.push(why));
+    identity.followedBy({ storeId: OTHER, host: "h", port: 7 });
+    expect(identity.keepPeers()).toBe(false);
+    expect(troubles).toEqual(["no space"]);
+    isFull = false;
+    expect(identity.keepPeers()).toBe(true);
+    expect(written).toEqual([{ peers: [{ storeId: OTHER, host: "h", port: 7, awaited: true }] }]);
+    expect(identity.keepPeers()).toBe(true);
+    expect(written).toHaveLength(1);
   });
 
   test("who is not awaited comes back => written before it is told so", () => {
