@@ -249,6 +249,26 @@ export const MUTANTS: readonly Mutant[] = [
     "return leftAt(node, this.history) >= this.offset ? this.offset : -1;",
     "return leftAt(node, this.history) < -1 ? -1 : this.offset;",
   ]),
+  mutant("a token counts as reached beyond where its history was left", [
+    "log/token.ts",
+    'if (place.offset > left) return "lost";',
+    "",
+  ]),
+  mutant("a token is reached as soon as the lineage names its history", [
+    "log/token.ts",
+    'return next >= place.offset ? "reached" : "ahead";',
+    'return next >= 0 ? "reached" : "ahead";',
+  ]),
+  mutant("a token names the present history for what was written in an older one", [
+    "log/token.ts",
+    "name.lineage.find(({ left }) => left >= offset)",
+    "name.lineage.find(({ left }) => left === -offset - 1)",
+  ]),
+  mutant("a token of a higher rank is lost on a node that is behind", [
+    "log/token.ts",
+    "return order < 0 || (order === 0 && history < name.history);",
+    "return order > 0 || (order === 0 && history < name.history);",
+  ]),
   mutant("a refusal leaves consent as it was", [
     "replica/handshaking.ts",
     "    if (handshake.isVerdict(reject)) deps.node.onRefused();\n",

@@ -8,6 +8,7 @@
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
 import { NodeError } from "../errors.ts";
+import { tokenFor } from "../node/following.ts";
 import { type Bytes, countOf, type Expiry } from "./bytes.ts";
 import { EmbeddedNode } from "./embedded-node.ts";
 import { type Change, KeyWriter } from "./key-writer.ts";
@@ -176,6 +177,11 @@ export class Primary extends EmbeddedNode {
   get written(): LogPosition {
     const { node } = this.parts;
     return { history: node.identity.history, offset: node.log.tail };
+  }
+
+  /** `written` as a text, for a cookie or a message: reached() of a replica takes it, and REPL.WAIT of a daemon. */
+  get token(): string {
+    return tokenFor("token", this.parts.node.core, this.written);
   }
 }
 

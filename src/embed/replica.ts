@@ -8,12 +8,12 @@
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
 import { NodeError } from "../errors.ts";
-import { hasReached, needHope } from "../node/following.ts";
+import { hasReached, needHope, needThere } from "../node/following.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
 import { EmbeddedNode } from "./embedded-node.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
-import { checkPosition } from "./positions.ts";
+import { placeOf } from "./positions.ts";
 import { type Primary, primaryOver } from "./primary.ts";
 
 /** What Replica.open() takes. */
@@ -66,14 +66,16 @@ export class Replica extends EmbeddedNode {
 
   /**
    * Resolves once this replica has applied the log up to `at` (Primary.written, or a position), or one that
-   * goes on from there: then it shows what was written before.
-   * @throws as synced()
+   * goes on from there: then it shows what was written before. `at` may be a text: Primary.token, or what
+   * REPL.TOKEN of a daemon answered.
+   * @throws {HawserError} ERR_POSITION_GONE, at once, when the log went on from before it; else as synced()
    */
-  async reached(at: LogPosition, wait?: Wait): Promise<void> {
+  async reached(at: LogPosition | string, wait?: Wait): Promise<void> {
     const { node, waits } = this.parts;
+    const { core } = node;
     await waits.until("reached()", wait, () => {
-      checkPosition("reached()", at);
-      return hasReached(node.core, at) || needHope(node.core);
+      const place = placeOf("reached()", at);
+      return hasReached(core, place) || needThere("reached()", core, place) || needHope(core);
     });
   }
 

@@ -13,16 +13,15 @@
 import { ArgumentError, NodeError } from "../errors.ts";
 import type { BridgedState } from "../bridge/bridged-state.ts";
 import type { Awaitable, Log, LogPosition, Wait } from "../bridge/seam.ts";
-import { leftAt } from "../log/history.ts";
 import { awaitDurable } from "../node/await-durable.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
-import { hasReached, needHope } from "../node/following.ts";
+import { hasReached, needHope, needThere, tokenFor } from "../node/following.ts";
 import type { DaemonNode } from "../node/node.ts";
 import { readAddress, UsageError } from "../node/option-values.ts";
 import { countOf } from "./bytes.ts";
 import { NodeWrites } from "./node-writes.ts";
-import { checkPosition } from "./positions.ts";
+import { placeOf } from "./positions.ts";
 import { untilWelcome } from "./ready-to-write.ts";
 import { Waits } from "./waits.ts";
 
@@ -156,17 +155,27 @@ export class ReplicatedNode<Tx = never> {
   }
 
   /**
-   * Resolves once the state has what was written up to `at`: read your writes on a replica.
-   * @throws {HawserError} ERR_POSITION_GONE when the log went on from before it; else as synced()
+   * Resolves once the state has what was written up to `at`: read your writes on a replica. `at` may be what
+   * token() gave, on any node.
+   * @throws {HawserError} ERR_POSITION_GONE, at once, when the log went on from before it; else as synced()
    */
-  async reached(at: LogPosition, wait?: Wait): Promise<void> {
+  async reached(at: LogPosition | string, wait?: Wait): Promise<void> {
     const node = this.#node;
-    checkPosition("reached()", at);
+    const place = placeOf("reached()", at);
     await this.#waits.until("reached()", wait, () => {
-      if (hasReached(node.core, at)) return true;
-      this.#needThere("reached()", at);
+      if (hasReached(node.core, place)) return true;
+      needThere("reached()", node.core, place);
       return node.role === "replica" && needHope(node.core);
     });
+  }
+
+  /**
+   * A position as a text, for a cookie or a message: reached() of any node of the same state takes it.
+   * @param at by default all that was written, or on a replica applied
+   * @throws {HawserError} ERR_ARGUMENT; ERR_POSITION_GONE when this node's log does not have it
+   */
+  token(at: LogPosition = this.position): string {
+    return tokenFor("token()", this.#node.core, placeOf("token()", at));
   }
 
   /**
@@ -176,10 +185,10 @@ export class ReplicatedNode<Tx = never> {
    */
   async durable(at: LogPosition = this.position, wait?: Wait): Promise<void> {
     const node = this.#node;
-    checkPosition("durable()", at);
+    placeOf("durable()", at);
     await this.#waits.run("durable()", wait, async (until) => {
       if (!node.keepsLog) throw new ArgumentError("ERR_ARGUMENT", "durable(): there is no dir");
-      await until(() => hasReached(node.core, at) || this.#needThere("durable()", at));
+      await until(() => hasReached(node.core, at) || needThere("durable()", node.core, at));
       if (at.history === node.position.history && node.backlog.durable >= at.offset) return;
       await awaitDurable(node, until);
     });
@@ -196,7 +205,7 @@ export class ReplicatedNode<Tx = never> {
     wait: Wait & { readonly replicas: number; readonly level?: ConfirmationLevel },
   ): Promise<number> {
     const { feeder } = this.#node;
-    checkPosition("confirmed()", at);
+    placeOf("confirmed()", at);
     countOf("replicas", (wait as typeof wait | undefined)?.replicas as number);
     const { replicas, level = "applied" } = wait;
     if (!LEVELS.includes(level))
@@ -207,25 +216,13 @@ export class ReplicatedNode<Tx = never> {
     let count = 0;
     feeder.askForAcks(at.offset);
     await this.#waits.until("confirmed()", wait, () => {
-      this.#needThere("confirmed()", at);
+      needThere("confirmed()", this.#node.core, at);
       // Why asked: a history that this node does not know has other bytes at that offset.
       const isHere = hasReached(this.#node.core, at);
       count = isHere ? feeder.confirmedBy(at.offset, level) : 0;
       return isHere && count >= replicas;
     });
     return count;
-  }
-
-  /** @throws {NodeError} ERR_POSITION_GONE when the log went on from before `at`; else false */
-  #needThere(what: string, { history, offset }: LogPosition): false {
-    const { identity } = this.#node.core;
-    const left = history === identity.history ? -1 : leftAt(identity, history);
-    if (left >= 0 && left < offset)
-      throw new NodeError(
-        "ERR_POSITION_GONE",
-        `${what}: offset ${offset} of history ${history}, which this node left at ${left}`,
-      );
-    return false;
   }
 
   // --- roles -------------------------------------------------------------------------------------

@@ -13,6 +13,11 @@ export class WriteMark {
   private history: Id = "";
   private offset = 0;
 
+  /** The connection wrote something. */
+  get isSet(): boolean {
+    return this.history !== "";
+  }
+
   /** A write of this connection ends at `offset` of `history`. */
   set(history: Id, offset: number): void {
     this.history = history;

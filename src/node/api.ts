@@ -6,7 +6,7 @@
  * Tested in: test/unit/node/status.test.ts.
  */
 import type { LiveSettings } from "./options.ts";
-import type { HistoryState } from "../log/history.ts";
+import type { LogName } from "../log/history.ts";
 import type { FsyncPolicy } from "../log/disk/sync-policy.ts";
 import type { Watermarks } from "../log/log-store.ts";
 import type { WriterTurn } from "../primary/pace.ts";
@@ -35,6 +35,8 @@ export interface WritableLog {
   unreserve(): void;
   /** Memory of the newest log segment; valid until the next reserve(). */
   readonly bytes: Buffer;
+  /** End of what is sealed, or applied on a replica, bytes. */
+  readonly next: number;
   /** End of what was appended, bytes; inside the open batch it is where sealing would put it. */
   readonly tail: number;
 }
@@ -76,7 +78,7 @@ export interface HawserNode {
   /** A newer primary was heard of a moment ago: expired keys are hidden, and not deleted by themselves. */
   expiryRests(): boolean;
   /** Which log this node's offsets count in, and which led to it. */
-  readonly identity: HistoryState;
+  readonly identity: LogName;
   /** Who has how much of the log: what WAIT asks. */
   readonly copies: Copies;
   /**

@@ -5,8 +5,8 @@
  * Tested in: test/unit/embed/following.test.ts.
  */
 import { NodeError } from "../errors.ts";
-import { leftAt } from "../log/history.ts";
-import type { Id } from "../wire/messages.ts";
+import { leftAt, rankIn } from "../log/history.ts";
+import { type Place, standingOf, tokenText } from "../log/token.ts";
 import type { NodeCore } from "./core.ts";
 
 /**
@@ -26,11 +26,49 @@ export function needHope(core: Pick<NodeCore, "roles" | "session">): false {
   return false;
 }
 
-/** The log up to `at` is applied, or it is a part of what led to this node's log. */
+/** The log up to `at` is applied, here or in what led to this node's log. */
 export function hasReached(
   { identity, backlog }: Pick<NodeCore, "identity" | "backlog">,
-  { history, offset }: { readonly history: Id; readonly offset: number },
+  at: Place,
 ): boolean {
-  const isHere = history === identity.history;
-  return (isHere ? backlog.next : leftAt(identity, history)) >= offset;
+  return standingOf(identity, backlog.next, at) === "reached";
+}
+
+/**
+ * @param what for messages: "reached()"
+ * @throws {NodeError} ERR_POSITION_GONE when this node's log went on from before `at`; else false
+ */
+export function needThere(
+  what: string,
+  { identity, backlog }: Pick<NodeCore, "identity" | "backlog">,
+  at: Place,
+): false {
+  if (standingOf(identity, backlog.next, at) !== "lost") return false;
+  const { history, offset } = at;
+  const left = leftAt(identity, history);
+  const why =
+    left < 0 ? "of which this node's log does not come" : `which this node left at ${left}`;
+  throw new NodeError(
+    "ERR_POSITION_GONE",
+    `${what}: offset ${offset} of history ${history}, ${why}`,
+  );
+}
+
+/**
+ * A position of this node as a text, which any node can be asked for.
+ * @throws {NodeError} ERR_POSITION_GONE when this node's log does not have it
+ */
+export function tokenFor(
+  what: string,
+  { identity }: Pick<NodeCore, "identity">,
+  at: Place,
+): string {
+  const { history, offset } = at;
+  const rank = rankIn(identity, history);
+  if (rank === null || leftAt(identity, history) < offset)
+    throw new NodeError(
+      "ERR_POSITION_GONE",
+      `${what}: offset ${offset} of history ${history}, which this node's log does not have`,
+    );
+  return tokenText({ history, offset, rank });
 }

@@ -101,6 +101,8 @@ export interface ClientTurn {
    * false: write it now.
    */
   holdReply(out: TurnReplies, bytes: Buffer): boolean;
+  /** Calls `done` once, at the end of the first turn at which `holds()`. @returns a cancel */
+  until(holds: () => boolean, done: () => void): () => void;
 }
 
 /** A connection, as its replies wait. */

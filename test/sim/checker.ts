@@ -9,6 +9,8 @@ import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
+import { leftAt, type LogName } from "../../src/log/history.ts";
+import { readToken, standingOf, tokenAt, tokenText } from "../../src/log/token.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";
@@ -30,6 +32,13 @@ export interface SimConnection {
   readonly replies: SimReplies;
   writer: Writer | null;
   tail: number;
+}
+
+/** A token, where its giver was in truth, and which log that gave it. */
+interface GivenToken {
+  readonly text: string;
+  readonly at: Boundary;
+  readonly log: LogName;
 }
 
 /** What was last seen of a node. */
@@ -85,6 +94,8 @@ export class Checker {
   private readonly roles = new Map<Disk, string>();
 
   /** Consent by which the state on a disk was swapped for one that does not count yet. */
+  private readonly tokens: GivenToken[] = [];
+  private tokensGiven = 0;
   private readonly swappedBy = new Map<Disk, GivenConsent>();
 
   /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
@@ -923,6 +934,7 @@ export class Checker {
   wait(node: SimNode, connection: SimConnection): void {
     const { sim } = this;
     const { writer, tail, mark } = connection;
+    this.judgeTokens();
     if (writer === null) return;
     const offset = mark.offsetIn(node.identity);
     if (writer !== this.seen.get(node)!.writer) this.checkMark(node, writer, tail, offset);
@@ -960,6 +972,42 @@ export class Checker {
     );
     if (holders.length < count)
       this.fail(node, `WAIT for ${tail} counted ${count}, ${holders.length} hold it`);
+  }
+
+  // --- tokens ------------------------------------------------------------------------------------
+
+  /**
+   * One more node tells where it is, and all that were told lately are held against all nodes. Without a
+   * draw, so that schedules stay what they are.
+   */
+  private judgeTokens(): void {
+    const nodes = [...this.sim.nodes.values()].filter(
+      (node) => !node.dead && this.seen.get(node)?.synced === true,
+    );
+    const giver = nodes[this.tokensGiven % nodes.length];
+    if (giver === undefined) return;
+    const { identity, backlog } = giver;
+    const at = this.truth.find(backlog.next, backlog.chain);
+    if (at === undefined) return;
+    const { history, rank, lineage } = identity;
+    const text = tokenText(tokenAt(identity, backlog.next));
+    this.tokens[this.tokensGiven++ % TOKENS_KEPT] = { text, at, log: { history, rank, lineage } };
+    for (const node of nodes) for (const token of this.tokens) this.judgeToken(node, token);
+  }
+
+  private judgeToken(node: SimNode, { text, at, log }: GivenToken): void {
+    const { identity, backlog } = node;
+    const own = this.truth.find(backlog.next, backlog.chain);
+    if (own === undefined) return;
+    const standing = standingOf(identity, backlog.next, readToken(text)!);
+    this.sim.mark(`token ${standing}`);
+    const isHere = isPrefix(at, own);
+    if (standing === "reached" && !isHere)
+      this.fail(node, `token ${text} is reached, and not here`);
+    if (standing !== "reached" && isHere)
+      this.fail(node, `token ${text} is ${standing}, and its state is here`);
+    if (standing === "lost" && leftAt(log, identity.history) >= backlog.next)
+      this.fail(node, `token ${text} is lost, and the log that it is of goes on from here`);
   }
 
   // --- VERIFY ------------------------------------------------------------------------------------
@@ -1047,6 +1095,7 @@ const ACKNOWLEDGED_MAX = 20;
 
 /** Longest wait of a write for which there is room: what is promised. */
 const WRITE_WAIT_MS_MAX = 300;
+const TOKENS_KEPT = 16;
 const APPLIED = { level: "applied", local: false } as const;
 /** Turns that are further apart say nothing of the time between them; ticks come every 100 ms. */
 const LOOK_GAP_MS = 150;

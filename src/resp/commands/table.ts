@@ -21,6 +21,7 @@ import { REPLICATION_COMMANDS } from "./replication.ts";
 import { SCAN_COMMANDS } from "./scanning.ts";
 import { SERVER_COMMANDS } from "./server.ts";
 import { STRING_COMMANDS } from "./strings.ts";
+import { TOKEN_COMMANDS } from "./tokens.ts";
 import { TRANSACTION_COMMANDS } from "./transactions.ts";
 import { WAITING_COMMANDS } from "./waiting.ts";
 
@@ -42,6 +43,7 @@ const ALL: readonly Command[] = [
   ...CHECKPOINT_COMMANDS,
   ...REPLICATION_COMMANDS,
   ...WAITING_COMMANDS,
+  ...TOKEN_COMMANDS,
 ];
 
 interface Slot {

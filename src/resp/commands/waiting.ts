@@ -150,7 +150,7 @@ function waitFor(
     answer(reply, node.copies.confirmedBy(offset, level));
     return;
   }
-  const untilMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
+  const untilMs = untilMsOf(timeoutMs);
   client.block((done) =>
     node.copies.wait(wanted, untilMs, (count) => {
       if (count === null) client.closeAfterReply();
@@ -163,9 +163,14 @@ function waitFor(
 }
 
 /** Argument `index`, ms, 0 for no limit; null when it is none, which is answered then. */
-function readTimeout({ args, reply }: Call, index: number): number | null {
+export function readTimeout({ args, reply }: Call, index: number): number | null {
   const timeout = readInteger(args.bytes, args.from(index), args.to(index));
   if (timeout !== null && timeout >= 0) return Number(timeout);
   reply.error(`ERR timeout is ${timeout === null ? "not an integer or out of range" : "negative"}`);
   return null;
+}
+
+/** When a wait of so many ms ends; 0 is never. */
+export function untilMsOf(timeoutMs: number): number {
+  return timeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
 }

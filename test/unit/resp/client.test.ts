@@ -58,8 +58,8 @@ describe("client: order and blocking", () => {
     client.call("SET", "k", "1");
     const written = node.log.tail;
     const lineage = (left: number) => [{ history: node.identity.history, left, term: 1, run: 0 }];
-    const kept = { history: "4".repeat(32), lineage: lineage(written) };
-    const lost = { history: "4".repeat(32), lineage: lineage(written - 1) };
+    const kept = { ...node.identity, history: "4".repeat(32), lineage: lineage(written) };
+    const lost = { ...node.identity, history: "4".repeat(32), lineage: lineage(written - 1) };
     node.confirmed = 2;
     node.identity = lost;
     expect(client.call("WAIT", "1", "0")).toBe(":0\r\n");

@@ -24,7 +24,7 @@ import type { LiveSettings, NodeOptions } from "../../../src/node/options.ts";
 import { Backlog } from "../../../src/log/backlog.ts";
 import type { WriterTurn } from "../../../src/primary/pace.ts";
 import type { Wanted } from "../../../src/primary/waiters.ts";
-import type { LineageEntry } from "../../../src/wire/messages.ts";
+import type { LineageEntry, Rank } from "../../../src/wire/messages.ts";
 import { Store } from "../../../src/store/store.ts";
 
 function nodeOptions(...flags: string[]): NodeOptions {
@@ -66,6 +66,18 @@ class FakeTurn implements ClientTurn {
     this.replies.releaseTo(Number.POSITIVE_INFINITY);
     return false;
   }
+  readonly waits = new Set<() => void>();
+  until(holds: () => boolean, done: () => void): () => void {
+    const look = (): void => {
+      if (holds() && this.waits.delete(look)) done();
+    };
+    this.waits.add(look);
+    return () => void this.waits.delete(look);
+  }
+  /** Tells those for whom it holds. */
+  tell(): void {
+    for (const look of [...this.waits]) look();
+  }
   giveUpReplies(): void {
     this.replies.giveUp();
   }
@@ -87,8 +99,9 @@ export class FakeNode implements HawserNode {
   loading = false;
   stateGeneration = 0;
   paused = false;
-  identity: { history: string; lineage: LineageEntry[] } = {
+  identity: { history: string; rank: Rank; lineage: LineageEntry[] } = {
     history: "3".repeat(32),
+    rank: { term: 2, run: 0 },
     lineage: [],
   };
   confirmed = 0;

@@ -78,7 +78,7 @@ describe("WAITAOF", () => {
     expect(
       client.send(request("MULTI") + request("WAITAOF", "1", "9", "0") + request("EXEC")),
     ).toBe("+OK\r\n+QUEUED\r\n*1\r\n*2\r\n:0\r\n:5\r\n");
-    port.node.identity = { history: "4".repeat(32), lineage: [] };
+    port.node.identity = { ...port.node.identity, history: "4".repeat(32) };
     port.node.durable = port.node.log.tail;
     expect(client.call("WAITAOF", "1", "9", "0")).toBe("*2\r\n:0\r\n:0\r\n");
     expect(client.call("WAIT", "9", "0")).toBe(":0\r\n");
