@@ -20,6 +20,10 @@
  * takes what is behind the key for zeros. It confuses keys of which one is the other and eight zeros or
  * more; with `keyEncoding: "binary"`, and in the root, any keys will do.
  *
+ * Limit: when a commit fails (a full disk), the write rejects and nothing of it is stored. With its default of
+ * `eventTurnBatching` lmdb-js then leaves a rejection that nobody can handle, after any write, and Node ends a
+ * process for one: whoever wants to go on sets it to false.
+ *
  * Owns: the database as an OrderedStore, records with its encodings, transact. Does not own: the state
  * (ordered-state.ts), the database.
  */
@@ -27,7 +31,14 @@ import { ArgumentError, StoreError, wordsOf } from "../errors.ts";
 import type { Awaitable, Mark, ReplicatedState, StateDurability } from "../bridge/seam.ts";
 import { clearRecord, deleteRecord, putRecord } from "./key-value-records.ts";
 import { OrderedState } from "./ordered-state.ts";
-import type { Changes, Entry, OrderedStore, Pin, Range } from "./ordered-store.ts";
+import {
+  type Changes,
+  type Entry,
+  nextTurn,
+  type OrderedStore,
+  type Pin,
+  type Range,
+} from "./ordered-store.ts";
 
 /** What is needed of a database. Loose; what is missing at run time is refused by lmdbState(). */
 export interface LmdbDatabase<K = unknown, V = unknown> {
@@ -220,11 +231,12 @@ class LmdbStore implements OrderedStore<LmdbPin> {
     const { bytes } = this;
     const changes = new CollectedChanges();
     fill(changes);
-    await bytes.batch(() => {
+    const given = bytes.batch(() => {
       this.isTorn = true;
       changes.giveTo(bytes);
       this.isTorn = false;
     });
+    await committed(given);
     if (this.durability === "power") await bytes.flushed;
   }
 
@@ -233,12 +245,13 @@ class LmdbStore implements OrderedStore<LmdbPin> {
     const keep = (mark: Mark): void => {
       void bytes.put(markKey, Buffer.from(mark));
     };
-    await bytes.childTransaction(() => {
+    const given = bytes.childTransaction(() => {
       const mark = run();
       if (mark instanceof Promise) return mark.then(keep);
       keep(mark);
       return undefined;
     });
+    await committed(given);
     if (this.durability === "power") await bytes.flushed;
   }
 
@@ -332,6 +345,22 @@ const BYTES_AS_KEYS = {
 
 /** More are overwritten by it anyhow. */
 const ZEROS = 8;
+
+/**
+ * A commit that fails rejects with a promise that says why: it is asked, so that the rejection is handled, and
+ * for its words.
+ */
+async function committed(given: Promise<unknown>): Promise<void> {
+  try {
+    await given;
+  } catch (error) {
+    const why = (error as { commitError?: unknown }).commitError;
+    if (!(why instanceof Promise)) throw error;
+    const reason: unknown = await Promise.race([why, nextTurn()]).catch((said: unknown) => said);
+    if (reason === undefined) throw error;
+    throw new Error(`LMDB has not committed it: ${wordsOf(reason)}`, { cause: error });
+  }
+}
 
 /** Of one write, in order. */
 class CollectedChanges implements Changes {
