@@ -3,7 +3,7 @@
  * one back.
  *
  * Owns: what a draft waits for. Does not own: drafts (log/draft.ts), the disk (log/disk/).
- * Tested in: test/unit/embed/replicated-node.test.ts.
+ * Tested in: test/unit/embed/replicated-node.test.ts, test/unit/embed/taken-back.test.ts.
  */
 import { DiskError, NodeError } from "../errors.ts";
 import type { OrderLog } from "../bridge/write-deps.ts";
@@ -13,7 +13,7 @@ import type { Draft } from "../log/draft.ts";
 import { awaitTurn } from "../node/await-turn.ts";
 import type { Turn } from "../node/turn.ts";
 
-/** A log that began anew counts within this, ms, or nobody waits for it. */
+/** A log that had to begin anew counts within this, ms, or nobody waits for it. */
 const COUNTS_MS = 5_000;
 
 export interface LoggingNode {
@@ -74,8 +74,8 @@ export class NodeLog implements OrderLog {
   }
 
   /**
-   * With a log on disk that had it, `done` when that log begins anew before it and counts: until then a start
-   * would find the draft. Nobody waits for ever for a disk that has no room for that.
+   * With a log on disk that had it, `done` when that has let go of it, synced: until then a start would find the
+   * draft. Nobody waits for ever for a disk that has no room for that.
    */
   dropDraft(done: () => void): void {
     const { backlog, turn } = this.#node;

@@ -94,6 +94,11 @@ export class Backlog {
     return this.#segments.next;
   }
 
+  /** As a store asks for it, which is handed more than is visible with a draft. */
+  get visible(): number {
+    return this.#segments.next;
+  }
+
   /** Chain at `next`. */
   get chain(): number {
     return this.#segments.chain;
@@ -222,7 +227,7 @@ export class Backlog {
     this.#isDraftOut = true;
     const { end: next, chain } = now;
     const segmentAt = (offset: number): LogSegment => this.segmentAt(offset);
-    this.store.persist({ first: this.first, next, chain, segmentAt });
+    this.store.persist({ first: this.first, next, visible: this.next, chain, segmentAt });
     this.store.awaitWritten(next);
   }
 
@@ -236,7 +241,7 @@ export class Backlog {
   dropDraft(done: () => void): void {
     const wasOut = this.#isDraftOut;
     this.forgetDraft();
-    if (wasOut) this.store.restart(this.next, this.chain, done);
+    if (wasOut) this.store.takeBack(this.next, this.chain, done);
     else done();
   }
 

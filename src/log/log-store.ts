@@ -35,6 +35,8 @@ export interface SealedLog {
   readonly first: number;
   /** End of what is sealed. */
   readonly next: number;
+  /** End of what links may be given: less where a draft is sealed as well. */
+  readonly visible: number;
   /** The chain at `next`. */
   readonly chain: number;
   /**
@@ -88,6 +90,11 @@ export interface LogStore {
    * there, another restart came, or it never will.
    */
   restart(offset: number, chain: number, done?: () => void): void;
+  /**
+   * A draft that was taken from `offset` on, where the chain is `chain`, is none: the next batch begins there. What
+   * is before it stays. `done`: it is as if the draft had never been there, or as restart(), or it never will.
+   */
+  takeBack(offset: number, chain: number, done: () => void): void;
   /** Calls `moved` whenever `first`, `written` or `durable` has moved. */
   onMoved(moved: () => void): void;
 }
@@ -106,6 +113,7 @@ export const MEMORY_ONLY: LogStore = {
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
   restart: (_offset, _chain, done = () => undefined) => queueMicrotask(done),
+  takeBack: (_offset, _chain, done) => queueMicrotask(done),
   onMoved: () => undefined,
 };
 

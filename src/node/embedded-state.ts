@@ -64,7 +64,10 @@ export class EmbeddedState {
     const { bridge } = this;
     if (!bridge.kept.keepsMarks) return null;
     const { place, empty } = opened;
-    return { place, empty, markLed: () => markLed(core, bridge, opened) };
+    const boot = presentBoot();
+    const isSameBoot = boot !== NO_BOOT && place?.bootId === boot;
+    const isExact = isSameBoot || bridge.durability === "power";
+    return { place, empty, isExact, markLed: () => markLed(core, bridge, opened) };
   }
 
   /** What the state fails with then, nobody can do anything about. */

@@ -109,6 +109,10 @@ export class KeptLog implements LogStore {
     this.written = this.durable = Number.POSITIVE_INFINITY;
   }
 
+  takeBack(): void {
+    throw new Error("nothing is drafted here");
+  }
+
   onMoved(moved: () => void): void {
     this.#moved.push(moved);
   }

@@ -328,7 +328,7 @@ export class NodeOnDisk {
     const reads: LogReads = new LogReads({
       post: (message: ToStoredLog) => there.do(() => stored.hear(message)),
       later: (run) => this.#host.after(LATER_MS, run),
-      written: () => this.store.written,
+      written: () => this.store.readable,
       moved: () => this.store.looked(),
       damaged: (offset, what) => {
         throw new SimError(`nothing damages files, and at ${offset}: ${what}`);

@@ -166,6 +166,14 @@ export class SimLogStore implements LogStore {
     this.written = this.durable = offset;
   }
 
+  takeBack(offset: number, _chain: number, done: () => void): void {
+    this.#generation += 1;
+    this.#isWriting = false;
+    this.#batches = this.#batches.filter(({ from }) => from < offset);
+    this.written = this.durable = Math.min(this.written, offset);
+    this.#deps.later(done);
+  }
+
   onMoved(moved: () => void): void {
     this.#moved = moved;
   }

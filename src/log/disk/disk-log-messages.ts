@@ -71,6 +71,17 @@ export type ToDiskLog =
       readonly position: Position;
       readonly name: LogName;
     }
+  /**
+   * All from `position` on was a draft, and is none: the log goes on there. Its file is cut, where that is all
+   * there is to do; else a generation begins, as for a restart. It is answered as that is.
+   */
+  | {
+      readonly kind: "take_back";
+      readonly life: number;
+      readonly shift: number;
+      readonly position: Position;
+      readonly name: LogName;
+    }
   /** A checkpoint of the log of this life is whole, aside. It is answered. */
   | {
       readonly kind: "publish";

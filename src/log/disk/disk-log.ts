@@ -2,7 +2,7 @@
  * The log on disk while a node runs: the one who writes log files and the manifest. A thread runs it
  * (node/disk/log-worker.ts), and the simulator without one.
  *
- *   hears     segment, cut, restart, publish, needs, policy, stop     (disk-log-messages.ts)
+ *   hears     segment, cut, restart, take_back, publish, needs, policy, stop   (disk-log-messages.ts)
  *   step()    reads `sealed`, hears what was told, then writes, cuts, syncs and rests (log-task.ts)
  *   tells     begun, cut, published, dropped, trouble, stopped
  *
@@ -18,6 +18,7 @@
  */
 import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
+import type { Position } from "../../wire/messages.ts";
 import { Catalog, type LogNeeds } from "./catalog.ts";
 import type { DiskTree, MintId } from "./files.ts";
 import type {
@@ -108,6 +109,8 @@ export class DiskLog {
     const sealed = words.read("sealed");
     this.#life.sealed.sealTo(sealed - this.#life.shift);
     for (let message = next(); message !== undefined; message = next()) this.#hear(message);
+    // Again: it may be another life's by now, and all segments below are known.
+    this.#life.sealed.sealTo(sealed - this.#life.shift);
     if (this.isOver) return Number.POSITIVE_INFINITY;
     if (this.#pending !== null) return this.#tryRestart(this.#pending);
     const { task, shift } = this.#life;
@@ -124,6 +127,7 @@ export class DiskLog {
 
   #hear(message: ToDiskLog): void {
     if (message.kind === "restart") this.#pending = { restart: message, told: [] };
+    else if (message.kind === "take_back") this.#takeBack(message);
     else if (message.kind === "policy") this.#policy = this.#life.task.policy = message.policy;
     else if (message.kind === "stop") this.#stop();
     else if (message.kind === "needs") this.#needs = message.needs;
@@ -154,6 +158,35 @@ export class DiskLog {
   }
 
   // --- generations -------------------------------------------------------------------------------
+
+  /**
+   * Without another generation where that is possible: until that one counted, a start would find the draft, and
+   * replicas could not come back to what is before it.
+   */
+  #takeBack(message: Extract<ToDiskLog, { kind: "take_back" }>): void {
+    const { life, shift, position } = message;
+    const { writer, task } = this.#life;
+    const mayCut = this.#pending === null && !writer.isDead && !task.hasCuts;
+    if (!mayCut || !this.#attemptBack(writer, position)) {
+      this.#pending = { restart: { ...message, kind: "restart" }, told: [] };
+      return;
+    }
+    this.#life = this.#lifeOf(writer, { life, shift, position });
+    this.#publish();
+    const { generation } = this.#catalog.manifest;
+    this.#deps.tell({ kind: "begun", life, generation, number: this.#number });
+    if (this.#catalog.files.length > 0) this.#tellDropped();
+  }
+
+  #attemptBack(writer: LogFileWriter, position: Position): boolean {
+    try {
+      return writer.takeBack(position);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#setTrouble(error);
+      return false;
+    }
+  }
 
   /** @returns when to try again, ms */
   #tryRestart({ restart, told }: Pending): number {
@@ -189,7 +222,7 @@ export class DiskLog {
       name,
     }: Pick<Pending["restart"], "life" | "shift" | "position" | "name">,
   ): Life {
-    const { mint, clock, now } = this.#deps;
+    const { mint, clock } = this.#deps;
     const { folder, manifest } = this.#catalog;
     const writer = new LogFileWriter(
       {
@@ -207,6 +240,15 @@ export class DiskLog {
       position,
       name,
     );
+    return this.#lifeOf(writer, { life, shift, position });
+  }
+
+  /** What is sealed from `position` on goes to `writer`. */
+  #lifeOf(
+    writer: LogFileWriter,
+    { life, shift, position }: Pick<Pending["restart"], "life" | "shift" | "position">,
+  ): Life {
+    const { now } = this.#deps;
     const sealed = new SealedSegments(position.offset);
     const moved = (): void => {
       this.#publish();

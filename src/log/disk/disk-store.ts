@@ -4,7 +4,7 @@
  *   idle      before begin(): a log is being recovered, which is on the disk already. It owes nothing
  *   begun     persist(): names new log segments, then how far they are sealed
  *             want(): somebody waits, so the other end is woken at once
- *             cut(), rename(), restart(): in the order of the log
+ *             cut(), rename(), restart(), takeBack(): in the order of the log
  *   dead      a sync failed, or the other end is gone: it promises nothing new
  *
  * Log segments that were handed over are retained until they are written, or the other end has begun
@@ -95,6 +95,8 @@ export class DiskStore implements LogStore {
   /** Where the log of this life begins, and how far it was handed over. */
   #start = 0;
   #handedOver = 0;
+  /** What of that links may have; the rest is a draft. */
+  #visible = 0;
   #wanted = 0;
   #awaited = NOBODY;
   /** The newest log segment that the other end knows. */
@@ -121,7 +123,7 @@ export class DiskStore implements LogStore {
     this.#back = back;
     if (back !== null) this.#readBack(back, back.oldest, back.oldest.offset);
     this.#life = 1;
-    this.#start = this.#handedOver = this.#wanted = offset;
+    this.#start = this.#handedOver = this.#visible = this.#wanted = offset;
     port.words.write("awaited", NOBODY);
   }
 
@@ -151,6 +153,11 @@ export class DiskStore implements LogStore {
     return this.#isHeard ? this.#port.words.read("written") : this.#start;
   }
 
+  /** Up to here it may be read back: no draft that the files have already. */
+  get readable(): number {
+    return Math.min(this.written, this.#visible);
+  }
+
   get durable(): number {
     // Why 0 for good: a claim that nobody can keep up any more is withdrawn.
     return this.trouble?.isFatal === true ? 0 : this.proven;
@@ -170,6 +177,7 @@ export class DiskStore implements LogStore {
   persist(log: SealedLog): void {
     const port = this.#port;
     if (port === null) return;
+    this.#visible = log.visible;
     // Less while a draft was handed over that is not sealed.
     if (log.next <= this.#handedOver) {
       // Why here too: nobody says that what was handed over last is written, and it would stay in memory.
@@ -235,17 +243,38 @@ export class DiskStore implements LogStore {
       queueMicrotask(done);
       if (port === null) return;
     } else this.#restarted = done;
+    this.#generation = null;
+    this.#goOnAt("restart", port, offset, chain);
+    this.#replaced(offset);
+  }
+
+  takeBack(offset: number, chain: number, done: () => void): void {
+    const port = this.#port;
+    this.#tellRestarted();
+    if (port === null || this.trouble?.isFatal === true) {
+      queueMicrotask(done);
+      return;
+    }
+    this.#restarted = done;
+    this.#goOnAt("take_back", port, offset, chain);
+  }
+
+  /** The next life of the log begins at `offset`. */
+  #goOnAt(kind: "restart" | "take_back", port: DiskPort, offset: number, chain: number): void {
     this.#life += 1;
     this.#shift += this.#handedOver - offset;
-    this.#start = this.#handedOver = this.#wanted = offset;
+    this.#start = this.#handedOver = this.#visible = this.#wanted = offset;
     this.#newest = null;
-    this.#generation = null;
-    this.#back?.reads.end();
     this.awaitWritten(NOBODY);
     const name = this.#deps.name();
     const position = { history: name.history, offset, chain };
-    port.tell({ kind: "restart", life: this.#life, shift: this.#shift, position, name });
+    port.tell({ kind, life: this.#life, shift: this.#shift, position, name });
     port.wake();
+  }
+
+  /** The log in the files of before counts no more. */
+  #replaced(offset: number): void {
+    this.#back?.reads.end();
     for (const done of this.#takeCuts()) done(null);
     this.#deps.onRestart?.(offset);
   }
@@ -321,10 +350,15 @@ export class DiskStore implements LogStore {
   }
 
   #begun(generation: Generation): void {
+    const before = this.#generation;
     this.#generation = generation;
+    // A draft was taken back in the file that it was in: what is before it is read as ever.
+    const isSame = before?.generation === generation.generation;
+    if (before !== null && !isSame) this.#replaced(this.#start);
     this.#tellRestarted();
     // In its first life it has the files of before as well.
-    if (this.#back !== null && this.#life > 1) this.#readBack(this.#back, generation, this.#start);
+    if (this.#back !== null && this.#life > 1 && !isSame)
+      this.#readBack(this.#back, generation, this.#start);
   }
 
   #tellRestarted(): void {

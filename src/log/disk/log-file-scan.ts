@@ -15,6 +15,7 @@
  *   a mark that is not whole, or not of this file,   damage "mark"
  *   or names what the file does not have
  *
+ * What a state refuses ("refused") is none of the file's: see LogRecovery.finish().
  * Whether damage is a tail that a crash tore, or something worse, is not decided here (verdict.ts). For
  * that, marks are looked for behind the damage too.
  *
@@ -40,7 +41,8 @@ const PAGE_BYTES = 4096;
 /** The most bytes that must be there before it is clear what a frame is. */
 const PEEK_BYTES = Math.max(BATCH_HEAD_BYTES, MARK_BYTES);
 
-export type DamageKind = "hole" | "torn" | "head" | "chain" | "order" | "mark" | "unreadable";
+export type DamageKind =
+  "hole" | "torn" | "head" | "chain" | "order" | "mark" | "unreadable" | "refused";
 
 export interface LogDamage {
   readonly kind: DamageKind;

@@ -13,6 +13,8 @@
  *   sync      sync the file                                        durable = written
  *   rest      the MARK that is due, sync, when the log rests       a restart can prove `durable`
  *   stop      sync, a clean MARK, sync                             nothing is left to prove
+ *   takeBack  cut the file where the last write began, or in it;    a draft is gone, and all before it
+ *             sync                                                  is durable
  *
  * Batches stay whole: one that is longer than a file has a file of its own.
  *
@@ -73,6 +75,8 @@ export class LogFileWriter {
   #durable: Place;
   /** What the newest mark names, or the head. */
   #marked: number;
+  /** Where the last write began: byte in the open file, and offset. Null when the file has none. */
+  #lastWrite: { readonly at: number; readonly offset: number } | null = null;
   /** The manifest names the open file. */
   #isNamed = false;
   #isDead = false;
@@ -132,6 +136,28 @@ export class LogFileWriter {
   sync(): void {
     this.#assertAlive();
     if (this.#durable !== this.#written) this.#syncFile();
+  }
+
+  /**
+   * What was written from `place` on is not of the log any more, which goes on there; what is before it is on the
+   * disk then.
+   * @returns false with nothing done when it was not all in the last write
+   * @throws {DiskError} ERR_DISK_WRITE, ERR_DISK_SYNC: dead
+   */
+  takeBack(place: Place): boolean {
+    this.#assertAlive();
+    const last = this.#lastWrite;
+    if (this.written > place.offset) {
+      if (last === null || place.offset < last.offset) return false;
+      this.#at = last.at + place.offset - last.offset;
+      this.#cutFile();
+      this.#written = { offset: place.offset, chain: place.chain };
+      // Why: what it names, and where it stood, may have been cut off.
+      this.#marked = -1;
+      this.#lastWrite = null;
+    } else if (this.written < place.offset) return false;
+    this.#syncFile();
+    return true;
   }
 
   /** For a log that rests: what is durable is written down, and that is synced. @throws {DiskError} */
@@ -240,6 +266,7 @@ export class LogFileWriter {
     this.#at = head.length;
     this.#firstAt = head.length;
     this.#zeroedTo = 0;
+    this.#lastWrite = null;
     return file;
   }
 
@@ -299,6 +326,7 @@ export class LogFileWriter {
     const batches = bytes.subarray(from, to);
     this.#put(isMarkDue ? [this.#makeMark(false), batches] : [batches]);
     if (isMarkDue) this.#marked = this.#durable.offset;
+    this.#lastWrite = { at: this.#at - batches.length, offset: this.#written.offset };
     this.#written = {
       offset: this.#written.offset + to - from,
       chain: lastChain(bytes, from, to),

@@ -35,6 +35,16 @@ export interface Recovered {
   readonly nextNumber: number;
 }
 
+/** Where in the log files a batch begins. */
+export interface BatchPlace {
+  /** Of the files that are read, from 0. */
+  readonly file: number;
+  /** Byte in that file. */
+  readonly fileAt: number;
+  readonly offset: number;
+  readonly chain: number;
+}
+
 interface Opened {
   readonly file: DiskFile;
   readonly head: LogHead | null;
@@ -70,6 +80,11 @@ export class LogRecovery {
     return this.#reports;
   }
 
+  /** Where the batch begins that the sink is told of now. */
+  get place(): Pick<BatchPlace, "file" | "fileAt"> {
+    return { file: this.#reports.length, fileAt: this.#scan?.fileAt ?? 0 };
+  }
+
   /** Files that are to be read, and how many of them were. */
   get files(): { readonly total: number; readonly done: number } {
     return { total: this.#numbers.length, done: this.#reports.length };
@@ -88,15 +103,29 @@ export class LogRecovery {
     return true;
   }
 
-  /** Judges and repairs. @throws {DiskError} then it can be recovered again, with the same verdict */
-  finish(): Recovered {
+  /**
+   * Judges and repairs. `refused`, in the last file: what begins there is no part of the log, which ends
+   * there, whatever proves that it was synced.
+   * @throws {DiskError} then it can be recovered again, with the same verdict
+   */
+  finish(refused: BatchPlace | null = null): Recovered {
     assert(this.#reports.length === this.#numbers.length, "finish() before all was read");
+    if (refused !== null) this.#endAt(refused);
     const { start, claims } = this.#options;
     const verdict = judge(this.#reports, start, claims);
     const repair = repairLog(this.#reports, verdict, this.#syncedAt, this.#options);
     const last = this.#reports[verdict.last];
     const isEmpty = last?.head?.start.offset === verdict.end;
     return { verdict, repair, nextNumber: claims.first + verdict.last + (isEmpty ? 0 : 1) };
+  }
+
+  #endAt({ file, fileAt, offset, chain }: BatchPlace): void {
+    const report = this.#reports[file];
+    assert(report !== undefined && file === this.#reports.length - 1, "a cut before the last file");
+    const marked = Math.min(report.marked, offset);
+    const end = { end: offset, chain, endAt: fileAt, marked, clean: false };
+    this.#reports[file] = { ...report, ...end, damage: { kind: "refused", fileAt, offset } };
+    this.#syncedAt = Math.min(this.#syncedAt, fileAt);
   }
 
   /** For one that is not finished. */

@@ -143,6 +143,11 @@ export class LogTask {
     }
   }
 
+  /** A log file is to begin somewhere ahead. */
+  get hasCuts(): boolean {
+    return this.#cuts.length > 0;
+  }
+
   /** The last call: what is sealed is written and synced. @throws {DiskError} */
   stop(): void {
     this.#write();

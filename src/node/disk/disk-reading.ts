@@ -32,7 +32,7 @@ export class DiskReading {
     this.#dir = dir;
     this.#reader = new LogReaderThread({
       threads,
-      written: () => store.written,
+      written: () => store.readable,
       moved: () => {
         store.looked();
       },

@@ -11,6 +11,11 @@
  * without a mark that is empty is the log from its beginning. Where neither can be, `strayed` says why, and
  * there is no result.
  *
+ *   the one batch behind the mark is refused      it is
+ *   and the mark is exact (KeptPlace)             a draft that was not taken back: nobody was told of it. A
+ *                                                 second recovery cuts it off (`cutsDraft`)
+ *   else                                          an error, whenever it is tried
+ *
  * In steps of a block or a slice, so that the loop is answerable meanwhile. A state that answers later
  * makes it wait; `onFree` is called when it can go on.
  *
@@ -21,14 +26,14 @@
  * Does not own: the verdict and repairs (log/disk/), the role that comes next (node/role-moves.ts).
  */
 import type { MarkedPlace } from "../../bridge/mark.ts";
-import { DiskError } from "../../errors.ts";
+import { DiskError, StoreError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFile, type DiskFolder, leaveFailed } from "../../log/disk/files.ts";
 import type { LogHead } from "../../log/disk/frames.ts";
 import type { BatchSink } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
-import { LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
+import { type BatchPlace, LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
 import type { Repair } from "../../log/disk/log-repair.ts";
 import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
@@ -54,12 +59,16 @@ export interface DiskRecoveryParts {
   readonly onFree: () => void;
   /** What a state has by itself; null when it is kept by checkpoints. */
   readonly kept?: KeptPlace | null;
+  /** What is behind the mark is a draft that the state refuses: it is not applied, and cut off. */
+  readonly cutsDraft?: boolean;
 }
 
 /** The place of a state that keeps its own data; null when it has no mark. */
 export interface KeptPlace {
   readonly place: MarkedPlace | null;
   readonly empty: boolean;
+  /** The state is where its mark says since the process ended: nothing that it answered is lost. */
+  readonly isExact?: boolean;
 }
 
 /** Why a state and a log do not fit together. */
@@ -109,6 +118,12 @@ export interface RecoveryProgress {
   readonly loadedBytes: number;
   readonly records: number;
 }
+
+const NO_SINK: BatchSink = {
+  batchHead: () => undefined,
+  batchBytes: () => undefined,
+  batchEnd: () => undefined,
+};
 
 /** A history that nobody has led: the node that has it never had a state. */
 const NO_RANK: Rank = { term: 0, run: 0 };
@@ -192,12 +207,30 @@ export class DiskRecovery {
       return "more";
     }
     this.#replay.end();
-    this.#conclude(this.#log, this.#log.finish());
+    const { cutsDraft = false } = this.#parts;
+    this.#conclude(this.#log, this.#log.finish(cutsDraft ? this.#draft : null));
     return "done";
+  }
+
+  /** What step() threw may be about a draft: `cutsDraft` may help. */
+  mayBeDraft(error: unknown): boolean {
+    const isRefusal = error instanceof StoreError && error.code === "ERR_STORE_REFUSED";
+    return isRefusal && this.#parts.kept?.isExact === true && this.#fromMark?.count === 1;
+  }
+
+  /** @throws {DiskError} when more is behind the mark than a draft */
+  get #draft(): BatchPlace {
+    const { behind = null, count = 0 } = this.#fromMark ?? {};
+    if (behind !== null && count === 1 && behind.file === this.#log!.files.done - 1) return behind;
+    throw new DiskError(
+      "ERR_DISK_DAMAGED",
+      "dir: the state refuses what its log has behind its mark; nothing was changed",
+    );
   }
 
   /** For one that is not done. */
   abandon(): void {
+    this.#leaveState();
     this.#load?.abandon();
     this.#log?.abandon();
   }
@@ -260,7 +293,9 @@ export class DiskRecovery {
       this.#stray("before");
       return;
     }
-    this.#fromMark = new LogFromMark(place, head.start.chain, this.#replay);
+    const sink = this.#parts.cutsDraft === true ? NO_SINK : this.#replay;
+    const fileAt = (): LogRecovery["place"] => this.#log!.place;
+    this.#fromMark = new LogFromMark(place, head.start.chain, sink, fileAt);
     this.#parts.log.begin(place.offset, place.chain);
     this.#read(number, head.start, this.#fromMark);
   }

@@ -17,36 +17,51 @@
 import type { MarkedPlace } from "../../bridge/mark.ts";
 import type { LogHead } from "../../log/disk/frames.ts";
 import type { BatchSink } from "../../log/disk/log-file-scan.ts";
+import type { BatchPlace } from "../../log/disk/log-recovery.ts";
 import { leftAt } from "../../log/history.ts";
-import { batchChain, batchOffset } from "../../wire/frame.ts";
+import { batchChain, batchOffset, isNodeBatch } from "../../wire/frame.ts";
 
 /** Where the place of a mark is, or is not. */
 export type FoundMark = "in" | "beyond" | "before" | "other";
 
 export class LogFromMark implements BatchSink {
+  /** Where what is behind the place begins; null while nothing is. */
+  behind: BatchPlace | null = null;
+  /** Batches of records behind it. */
+  count = 0;
   readonly #place: MarkedPlace;
   readonly #sink: BatchSink;
+  readonly #fileAt: () => Pick<BatchPlace, "file" | "fileAt">;
   /** Chain where the next batch begins. */
   #chain: number;
   #state: "before" | "reached" | "missed" = "before";
 
-  /** @param chain where the first batch begins */
-  constructor(place: MarkedPlace, chain: number, sink: BatchSink) {
+  /** @param chain where the first batch begins; `fileAt` says where the one does that is told of */
+  constructor(
+    place: MarkedPlace,
+    chain: number,
+    sink: BatchSink,
+    fileAt: () => Pick<BatchPlace, "file" | "fileAt">,
+  ) {
     this.#place = place;
     this.#chain = chain;
     this.#sink = sink;
+    this.#fileAt = fileAt;
   }
 
   batchHead(head: Buffer, at: number, length: number): void {
     if (this.#state === "before") this.#look(batchOffset(head, at));
     this.#chain = batchChain(head, at);
-    if (this.#state === "reached") this.#sink.batchHead(head, at, length);
+    if (this.#state !== "reached") return;
+    if (!isNodeBatch(head, at)) this.count += 1;
+    this.#sink.batchHead(head, at, length);
   }
 
   #look(offset: number): void {
     const { offset: wanted, chain } = this.#place;
     if (offset < wanted) return;
     this.#state = offset === wanted && this.#chain === chain ? "reached" : "missed";
+    if (this.#state === "reached") this.behind = { ...this.#fileAt(), offset, chain };
   }
 
   batchBytes(bytes: Buffer, from: number, to: number): void {

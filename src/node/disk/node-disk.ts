@@ -31,12 +31,12 @@ import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import type { LiveSettings } from "../options.ts";
 import { recoverMarked } from "../marked-start.ts";
-import type { ReclaimPlan } from "../reclaiming.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { CheckpointThread } from "./checkpoint-thread.ts";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type KeptPlace, type RecoveredNode, type Strayed } from "./disk-recovery.ts";
+import type { Judged, Start } from "./disk-start.ts";
 import { FsTree } from "./fs-folder.ts";
 import { LogThread, type LogThreadEvents } from "./log-thread.ts";
 import { anew, checkStrayed } from "./marked-log.ts";
@@ -73,19 +73,6 @@ export interface NodeDiskOptions {
 export interface KeptState extends KeptPlace {
   /** It has a mark from here on, if the node leads. */
   markLed(): Promise<void>;
-}
-
-/** How the log goes on: in which generation, with which file, and what the node has. */
-interface Start {
-  readonly manifest: Manifest;
-  readonly number: number;
-  readonly holds: "nothing" | "whole";
-}
-
-/** What a start makes of what it found: what counts, and whom it asks before it leads. */
-interface Judged {
-  readonly manifest: Manifest;
-  readonly plan: ReclaimPlan | null;
 }
 
 /** The disk of a node with these settings; null without a directory, and with one that keeps no state. */
@@ -309,6 +296,21 @@ export class NodeDisk {
   async #recover(core: NodeCore, directory: DataDirectory): Promise<RecoveredNode | null> {
     this.#startedAtMs = Date.now();
     this.#toldAtMs = this.#startedAtMs;
+    const recovery =
+      (await this.#tryRecovery(core, directory, false)) ??
+      (await this.#tryRecovery(core, directory, true))!;
+    const { result } = recovery;
+    this.#strayed = recovery.strayed;
+    if (result !== null) this.#tell(result);
+    return result;
+  }
+
+  /** Null: what it has to do without is a draft. Rejects with what cannot be recovered */
+  async #tryRecovery(
+    core: NodeCore,
+    directory: DataDirectory,
+    cutsDraft: boolean,
+  ): Promise<DiskRecovery | null> {
     const recovery = new DiskRecovery({
       root: this.#tree.root,
       directory,
@@ -316,20 +318,19 @@ export class NodeDisk {
       log: core.backlog,
       onFree: () => this.#onFree(),
       kept: this.#kept,
+      cutsDraft,
     });
     this.recovery = recovery;
     try {
       while (!(await this.#slice(recovery)));
+      return recovery;
     } catch (error) {
       recovery.abandon();
+      if (!cutsDraft && recovery.mayBeDraft(error)) return null;
       throw error;
     } finally {
       this.recovery = null;
     }
-    const { result } = recovery;
-    this.#strayed = recovery.strayed;
-    if (result !== null) this.#tell(result);
-    return result;
   }
 
   /** True when it is done, or nobody wants it any more. */

@@ -168,7 +168,7 @@ test("the store is given a draft first; what it says meanwhile is of the visible
   expect(log.watermarks.written).toBe(end);
 });
 
-test("one that the store was given is taken back by a restart before it; one that it was not is not", () => {
+test("one that the store was given is taken back, and no more; one that it was not is not", () => {
   const store = new FakeStore(0, CHAIN_0);
   const log = makeBacklog({ store });
   batch(log, 100);

@@ -99,6 +99,14 @@ export class FakeStore implements LogStore {
     this.#moved();
   }
 
+  takeBack(offset: number, _chain: number, done: () => void): void {
+    this.restarted = done;
+    this.#bytes = this.#bytes.subarray(0, Math.max(0, offset - this.#start));
+    this.written = Math.min(this.written, offset);
+    this.durable = Math.min(this.durable, offset);
+    this.#moved();
+  }
+
   onMoved(moved: () => void): void {
     this.#moved = moved;
   }

@@ -8,7 +8,8 @@ import { DiskStore } from "../../../../src/log/disk/disk-store.ts";
 import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { readLogHead } from "../../../../src/log/disk/log-head.ts";
 import { readManifest } from "../../../../src/log/disk/manifest-file.ts";
-import { VirtualTree } from "../../../sim/virtual-disk.ts";
+import { Crash, VirtualTree } from "../../../sim/virtual-disk.ts";
+import { NODE_BATCH } from "../../wire/examples.ts";
 import { Machine, START, DIRECTORY, scanOf } from "./machine.ts";
 
 const H2 = "22".repeat(16);
@@ -25,8 +26,8 @@ class Words {
 
 /** A log in memory, and the two ends; the far one runs when a test says so. */
 class Rig {
-  readonly machine = new Machine(1);
-  readonly tree = new VirtualTree(this.machine.disk, "dir");
+  readonly machine: Machine;
+  readonly tree: VirtualTree;
   readonly told: string[] = [];
   readonly words = new Words();
   readonly #messages: ToDiskLog[] = [];
@@ -46,7 +47,9 @@ class Rig {
   });
   readonly disk: DiskLog;
 
-  constructor() {
+  constructor(seed = 1) {
+    this.machine = new Machine(seed);
+    this.tree = new VirtualTree(this.machine.disk, "dir");
     const manifest = {
       directoryId: DIRECTORY,
       generation: 1,
@@ -347,4 +350,124 @@ test("a disk that is far behind takes no more, and says when it does again", () 
   rig.step();
   expect(rig.moves).toBeGreaterThan(moves);
   expect(rig.log.takesMore).toBe(true);
+});
+
+/** A draft of one record is handed over, and written. */
+function draftOf(rig: Rig, bytes: number): void {
+  rig.log.draft(1, bytes, (into, at) => into.writeUInt32LE(bytes - 4, at));
+  rig.log.persistDraft();
+  rig.step();
+}
+
+const takenBack = (rig: Rig): { readonly isDone: () => boolean } => {
+  let isDone = false;
+  rig.log.dropDraft(() => (isDone = true));
+  return { isDone: () => isDone };
+};
+
+test("a draft that is taken back: its file is cut there, and the log goes on in it; all before is durable", () => {
+  const rig = new Rig();
+  rig.append();
+  rig.step();
+  const { next } = rig.log;
+  draftOf(rig, 60);
+  expect([rig.store.written > next, rig.store.readable]).toEqual([true, next]);
+  const back = takenBack(rig);
+  expect([rig.store.written, back.isDone()]).toEqual([next, false]);
+  // What comes next is handed over before the other end has heard.
+  rig.append(70);
+  rig.step();
+  expect(back.isDone()).toBe(true);
+  expect([rig.store.written, rig.store.durable]).toEqual([rig.log.next, next]);
+  expect(rig.file(1)).toEqual([0, START.history, rig.log.next]);
+  expect(rig.manifest).toMatchObject({ generation: 1, lastLog: 1 });
+  expect(rig.store.generation).toMatchObject({ generation: 1 });
+});
+
+test("the same when it was synced, with a mark that says so: nothing proves it any more", () => {
+  const rig = new Rig();
+  rig.append();
+  const { next } = rig.log;
+  draftOf(rig, 60);
+  rig.nowMs += 5000;
+  rig.step();
+  rig.nowMs += 5000;
+  rig.step();
+  expect(rig.store.durable).toBeGreaterThan(next);
+  takenBack(rig);
+  rig.step();
+  expect(rig.file(1)).toEqual([0, START.history, next]);
+  // The mark that is due says how far it is synced.
+  rig.nowMs += 5000;
+  rig.step();
+  const scan = scanOf(rig.tree.folder("generation-00000001"), logFileName(1));
+  expect([scan.damage, scan.mark?.durable]).toEqual([null, next]);
+});
+
+test("one that began a file of its own is cut off that file; one that was never written is not looked for", () => {
+  const rig = new Rig();
+  rig.append(99_000);
+  rig.step();
+  const { next } = rig.log;
+  draftOf(rig, 2000);
+  expect(rig.file(2)[2]).toBeGreaterThan(next);
+  takenBack(rig);
+  rig.step();
+  expect([rig.file(1)[2], rig.file(2)]).toEqual([next, [next, START.history, next]]);
+  rig.log.draft(1, 60, (into, at) => into.writeUInt32LE(56, at));
+  rig.log.persistDraft();
+  const back = takenBack(rig);
+  rig.append();
+  rig.step();
+  expect([back.isDone(), rig.file(2)[2]]).toEqual([true, rig.log.next]);
+  expect(rig.manifest.generation).toBe(1);
+});
+
+test("one that is in two files begins a generation, and what is read back is of that one alone", () => {
+  const rig = new Rig();
+  rig.append(98_000);
+  rig.step();
+  // The node batch of a history gets into the first file, and the records not.
+  rig.log.beginHistory(NODE_BATCH.record);
+  draftOf(rig, 3000);
+  const { next } = rig.log;
+  expect(rig.file(1)[2]).toBeGreaterThan(next);
+  const back = takenBack(rig);
+  rig.step();
+  rig.step();
+  expect(back.isDone()).toBe(true);
+  expect(rig.store.generation).toMatchObject({ generation: 2, number: 3 });
+});
+
+test("the machine crashes at any step of taking back => the draft is there whole or gone; once told, gone", () => {
+  const ends = new Set<number>();
+  let told = 0;
+  for (let run = 0; run < 200; run++) {
+    const rig = new Rig(run);
+    rig.append();
+    const { next } = rig.log;
+    draftOf(rig, 60);
+    const draftEnd = rig.store.written;
+    if (run % 2 === 0) {
+      rig.nowMs += 5000;
+      rig.step();
+    }
+    const { disk } = rig.machine;
+    disk.crashAt = disk.steps + 1 + (run % 8);
+    const back = takenBack(rig);
+    try {
+      rig.step();
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+    }
+    disk.crash();
+    const { offset } = scanOf(rig.tree.folder("generation-00000001"), logFileName(1));
+    if (back.isDone()) {
+      told += 1;
+      expect(offset, `run ${run}`).toBe(next);
+    } else expect([0, next, draftEnd], `run ${run}`).toContain(offset);
+    ends.add(offset);
+  }
+  expect(told).toBeGreaterThan(20);
+  expect(ends.size).toBeGreaterThan(1);
 });

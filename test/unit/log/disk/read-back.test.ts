@@ -66,7 +66,7 @@ class Rig {
     this.reads = new LogReads({
       post: (message: ToStoredLog) => this.#later(() => stored.hear(message)),
       later: (run) => this.#later(run),
-      written: () => this.store.written,
+      written: () => this.store.readable,
       moved: () => this.store.looked(),
       damaged: () => (this.damaged += 1),
     });
