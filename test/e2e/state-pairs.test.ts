@@ -1,10 +1,11 @@
 /**
- * Every pair of states with the key-value records, one of each as the primary of the other: written from a seed,
- * while connections are cut and the replica is closed and opened again; in the end both have the same.
+ * Every pair of states with the same records, one of each as the primary of the other: written from a seed, while
+ * connections are cut and the replica is closed and opened again; in the end both have the same.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { ClassicLevel } from "classic-level";
 import { open as openLmdb } from "lmdb";
 import { MemoryLevel } from "memory-level";
@@ -116,6 +117,95 @@ test.each(PAIRS)("%s => %s: equal after cuts and restarts", async (primaryKind, 
   const keeps = to.state.durability !== "none";
   expect(full).toBeLessThanOrEqual(keeps ? 1 : 1 + restarts);
   expect(proxy.connectionsTotal).toBeGreaterThan(2);
+});
+
+/** As scripts/nodes/kinds.mjs opens one. */
+interface OpenKind {
+  readonly node: Pick<ReplicatedNode, "position" | "status" | "reached">;
+  readonly port: number;
+  put(pairs: readonly (readonly [key: number, value: number])[]): Promise<unknown>;
+  remove(key: number): Promise<unknown>;
+  content(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+const { openKind } = (await import(
+  new URL("../../scripts/nodes/kinds.mjs", import.meta.url).href
+)) as { readonly openKind: (kind: string, place: string, options: object) => Promise<OpenKind> };
+
+async function opened(kind: string, place: string, options: object): Promise<OpenKind> {
+  const node = await openKind(kind, place, options);
+  closers.push(() => node.close());
+  return node;
+}
+
+async function written(kind: OpenKind, random: Random): Promise<void> {
+  for (let n = random.between(1, 8); n > 0; n -= 1) {
+    const key = random.between(0, 100);
+    if (random.fraction() < 0.3) await kind.remove(key);
+    else await kind.put([[key, random.between(0, 1000)]]);
+  }
+  // What the built-in store has written is at its position when the turn is over.
+  await turn();
+}
+
+async function proxied(port: number): Promise<FaultProxy> {
+  const proxy = await FaultProxy.listen(port, { seed: SEED });
+  closers.push(() => proxy.close());
+  return proxy;
+}
+
+async function sameThere(primary: OpenKind, replica: OpenKind): Promise<void> {
+  await replica.node.reached(primary.node.position, { timeoutMs: 30_000 });
+  expect(await replica.content()).toEqual(await primary.content());
+}
+
+test.each(["accounts", "arena"])(
+  "two of %s: equal after cuts and restarts, with dir one full sync in all",
+  async (kind) => {
+    console.log(`SEED=${SEED} npx vitest run --project e2e test/e2e/state-pairs.test.ts`);
+    const random = new Random(SEED);
+    const primary = await opened(kind, folder(), { dir: join(folder(), "log") });
+    const proxy = await proxied(primary.port);
+    const options = { of: `127.0.0.1:${proxy.port}`, dir: join(folder(), "log") };
+    const place = folder();
+    let replica = await opened(kind, place, options);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await written(primary, random);
+      const fault = random.fraction();
+      if (fault < 0.3) proxy.cutAll(random.pick(["destroy", "reset", "halfClose"] as const));
+      else if (fault < 0.4) {
+        await replica.node.reached(primary.node.position, { timeoutMs: 30_000 });
+        await replica.close();
+        replica = await opened(kind, place, options);
+      }
+    }
+    await sameThere(primary, replica);
+    expect((await primary.content()).length).toBeGreaterThan(10);
+    expect(primary.node.status().counters).toMatchObject({ sync_full: 1 });
+  },
+);
+
+test.each([
+  ["map", "level"],
+  ["level", "lmdb"],
+  ["lmdb", "map"],
+  ["accounts", "accounts"],
+  ["arena", "arena"],
+])("%s => %s: a cut alone => a partial resync, each time", async (primaryKind, replicaKind) => {
+  const random = new Random(SEED);
+  const primary = await opened(primaryKind, folder(), {});
+  const proxy = await proxied(primary.port);
+  const replica = await opened(replicaKind, folder(), { of: `127.0.0.1:${proxy.port}` });
+  await written(primary, random);
+  await sameThere(primary, replica);
+  for (let cuts = 1; cuts <= 3; cuts += 1) {
+    proxy.cutAll("destroy");
+    await written(primary, random);
+    await sameThere(primary, replica);
+    const { counters } = primary.node.status();
+    expect(counters, `seed=${SEED}`).toMatchObject({ sync_full: 1, sync_partial_ok: cuts });
+  }
 });
 
 const caughtUp = (primary: ReplicatedNode, replica: ReplicatedNode): Promise<void> =>
