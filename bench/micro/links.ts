@@ -131,6 +131,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     onSuperseded: () => undefined,
     pinned: () => ({ bytes: 0, capBytes: 1 }),
     onDigest: () => undefined,
+    onFailoverAnswer: () => undefined,
     onWelcomed: () => undefined,
     onLinkClosed: () => undefined,
   });

@@ -21,11 +21,7 @@ export const RECLAIM_MUTANTS: readonly Mutant[] = [
       "return backlog.store.durable >= backlog.next;",
       "return backlog.store.durable >= 0;",
     ],
-    [
-      "node/role-moves.ts",
-      "    backlog.rename(() => this.#open(from, begins));",
-      "    backlog.rename();\n    this.#open(from, begins);",
-    ],
+    ["node/role-moves.ts", "if (isSynced || isRestart) backlog", "if (isSynced) backlog"],
   ),
   mutant("it does not wait for who is silent", [
     "node/reclaim-choice.ts",

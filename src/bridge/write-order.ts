@@ -113,6 +113,11 @@ export class WriteOrder {
     return this.#phase !== "applying" && this.#phase !== "over";
   }
 
+  /** Nothing that could append is under way: what waits has to begin first. */
+  get isQuiet(): boolean {
+    return this.#body === null && QUIET.has(this.#phase);
+  }
+
   // --- from outside ------------------------------------------------------------------------------
 
   add(job: Job): void {
@@ -501,6 +506,8 @@ export class WriteOrder {
     this.#phase = phase;
   }
 }
+
+const QUIET: ReadonlySet<OrderPhase> = new Set<OrderPhase>(["free", "held", "resting", "over"]);
 
 const LATE: StateFailure = {
   kind: "suspect",

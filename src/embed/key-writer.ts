@@ -217,8 +217,14 @@ export class KeyWriter {
   /** Why: after close() a write would reach nobody, and a disk that takes nothing would never have it. */
   #needWritable(): void {
     this.#waits.needOpen();
-    const { diskTrouble } = this.#node;
-    if (diskTrouble !== null) throw DiskError.of(diskTrouble);
+    const refusal = this.#node.writeRefusal();
+    if (refusal === null) return;
+    if (refusal === "disk") throw DiskError.of(this.#node.diskTrouble!);
+    const why =
+      refusal === "paused"
+        ? "hands over: ready() tells when it is known who leads"
+        : "does not lead";
+    throw new NodeError("ERR_READONLY", `this node ${why}`);
   }
 
   /** For what makes the state grow. */

@@ -31,6 +31,7 @@ import { limitQueueing } from "./queue-limits.ts";
 export interface WritingNode extends LoggingNode {
   readonly core: LoggingNode["core"] & {
     isAtRest: () => boolean;
+    isQuiet: () => boolean;
     readonly roles: { torn(): void };
   };
   readonly diskTrouble: DiskTrouble | null;
@@ -56,10 +57,11 @@ export class NodeWrites {
     this.#bound = new BoundLog(
       node.backlog,
       node.turn,
-      () => this.refusal,
+      () => this.#boundRefusal,
       bridge.writer.onOwnChange,
     );
     node.core.isAtRest = () => this.#order.isAtRest;
+    node.core.isQuiet = () => this.#order.isQuiet;
   }
 
   // --- writing -----------------------------------------------------------------------------------
@@ -138,9 +140,19 @@ export class NodeWrites {
     });
   }
 
-  /** Why a write, or a change that a state's own method makes, would be refused now; null when it would not. */
+  /** Why a write would be refused now, and not only wait; null when it would not. */
   get refusal(): Error | null {
     return this.#closed ?? this.#order.suspect ?? this.#roleRefusal();
+  }
+
+  /** The same for a change that a state's own method makes, which cannot wait. */
+  get #boundRefusal(): Error | null {
+    const { refusal } = this;
+    if (refusal !== null || this.#node.writeRefusal() !== "paused") return refusal;
+    return new NodeError(
+      "ERR_READONLY",
+      "this node hands over: ready() tells when it is known who leads",
+    );
   }
 
   /** The body that runs now, for messages. */
@@ -172,6 +184,8 @@ export class NodeWrites {
   #roleRefusal(): Error | null {
     switch (this.#node.writeRefusal()) {
       case null:
+      // What waits in the order is held; for what a state's own method changes see #boundRefusal.
+      case "paused":
         return null;
       case "disk":
         return DiskError.of(this.#node.diskTrouble!);

@@ -17,6 +17,7 @@ import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
+import type { Address } from "../net/address.ts";
 import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
 
 /** The primary's log, for writing. */
@@ -41,8 +42,11 @@ export interface WritableLog {
   readonly tail: number;
 }
 
-/** Where a write is refused, the reply to give; null when writes are welcome. */
-export type WriteRefusal = "readonly" | "seeding" | "loading" | "disk" | null;
+/**
+ * Where a write is refused, the reply to give; null when writes are welcome. `paused`: a planned failover
+ * holds it, until it is known who leads.
+ */
+export type WriteRefusal = "readonly" | "seeding" | "loading" | "paused" | "disk" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -92,6 +96,7 @@ export interface HawserNode {
    * @returns why it is refused, with nothing changed and no call; else null
    */
   promote(force: boolean, done: Promoted): string | null;
+  readonly failover: PlannedFailover;
   readonly inspection: StateInspection;
   /** Null on a node that keeps no log on disk. */
   readonly checkpoints: Pick<Checkpointer, "ask" | "status"> | null;
@@ -148,6 +153,34 @@ export interface StateInspection {
   verify(timeoutMs: number): Promise<VerifyReport>;
   /** The keys of some buckets of a verification, with sums. */
   bucket(request: BucketRequest): Promise<BucketKeys>;
+}
+
+/** As redis calls it: a target is to get to the end of the log; it is to lead. */
+export type FailoverState = "no-failover" | "waiting-for-sync" | "failover-in-progress";
+
+/** FAILOVER. */
+export interface FailoverPlan {
+  /** A client or replication port of a replica; null for the furthest one. */
+  readonly to: Address | null;
+  /** At the end of `timeoutMs` the target leads with what it has. */
+  readonly force: boolean;
+  /** Writers are held no longer, ms; 0 for as long as the target is linked. */
+  readonly timeoutMs: number;
+}
+
+export interface PlannedFailover {
+  readonly state: FailoverState;
+  /**
+   * Begins one at the end of this turn; `done` is called with null when the target leads and is followed,
+   * or with why this node goes on as it was.
+   * @returns why it is refused, with nothing changed and no call; else null
+   */
+  start(plan: FailoverPlan, done: Promoted): string | null;
+  /**
+   * Takes it back; `done` as for start(). Once this node has resigned the target has to agree.
+   * @returns why it is refused, with nothing changed and no call; else null
+   */
+  abort(done: Promoted): string | null;
 }
 
 /** Hears of the end of a promotion: null, or why there is none. */
@@ -279,6 +312,7 @@ export interface NodeStatus {
   readonly lineage: Lineage;
   /** It has all that it ever acknowledged. */
   readonly complete: boolean;
+  readonly failover: FailoverState;
   /** History id of a newer primary that descends from ours, "" when none. */
   readonly supersededBy: Id;
   readonly clientPort: number;

@@ -28,9 +28,11 @@ import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
+import { Failover } from "./failover.ts";
 import { Followers } from "./followers.ts";
 import type { Address } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
+import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
@@ -38,11 +40,13 @@ import {
   startFollowing,
   startLeading,
   startRecovering,
+  startResigned,
   startSeeding,
   type Start,
 } from "./roles.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
+import { Taking } from "./taking.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
@@ -55,6 +59,8 @@ export interface NodeCoreDeps {
   /** Where a node that is to be a primary gets its state from first (--seed-from); else empty. */
   readonly sources: readonly Address[];
   readonly ask: AskSources;
+  /** What it wrote down when it handed over, and was not followed by since; null for nothing. */
+  readonly resignation?: Resignation | null;
   /** --allow-reset, when it is not used up: see consent.ts. */
   readonly allowReset: boolean;
   /** What an earlier process kept, for the upstream that is followed from the start. */
@@ -107,10 +113,14 @@ export class NodeCore implements ViewedNode {
   readonly turn: Turn;
   readonly session: Session;
   readonly followers: Followers;
+  readonly failover: Failover;
+  private readonly taking: Taking;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Whoever gives the state batches that are not visible yet says when it has none. */
   isAtRest: () => boolean = () => true;
+  /** Nothing that could append is under way; as isAtRest. */
+  isQuiet: () => boolean = () => true;
   /** Null on a node that keeps no log on disk. */
   checkpointer: Checkpointer | null = null;
   readonly now: () => number;
@@ -127,6 +137,8 @@ export class NodeCore implements ViewedNode {
     this.wallClock = wallClock;
     this.memory = new SnapshotMemory(state, deps.pinnedBytesMin);
     this.backlog = new Backlog(0, chainStart(identity.history), deps.backlog);
+    this.failover = this.makeFailover();
+    this.taking = new Taking(this, deps);
     const start = this.startingRole();
     this.roles = new RoleMoves(deps.recovers === true ? startRecovering(start) : start, this, deps);
     this.view = new FeederView(this);
@@ -140,6 +152,8 @@ export class NodeCore implements ViewedNode {
   private startingRole(): Start {
     const { role, upstream, sources, allowReset } = this.deps;
     const { kind, nodeId } = startConsent(this.deps.consent, allowReset);
+    const { resignation = null } = this.deps;
+    if (resignation !== null) return startResigned(resignation, this.failover.runOf(resignation));
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
@@ -151,6 +165,13 @@ export class NodeCore implements ViewedNode {
     }
     assert(upstream !== null, "a replica of nobody");
     return startFollowing(upstream, kind, nodeId);
+  }
+
+  private makeFailover(): Failover {
+    return new Failover(this, {
+      ...this.deps,
+      confirmsDurable: () => this.turn.confirmsDurable,
+    });
   }
 
   private makeSeeding(): SeedRun {
@@ -197,9 +218,14 @@ export class NodeCore implements ViewedNode {
         deps.onDigest(link, answer);
         this.turn.changed();
       },
-      onWelcomed: (link) => this.followers.linked(link),
+      onFailoverAnswer: (link, answer) => this.failover.answered(link, answer),
+      onWelcomed: (link) => {
+        this.followers.linked(link);
+        this.failover.linked(link);
+      },
       onLinkClosed: (link) => {
         this.followers.ended(link);
+        this.failover.linkEnded(link);
         this.turn.changed();
       },
     });
@@ -234,6 +260,7 @@ export class NodeCore implements ViewedNode {
       afterTurn: (run) => void this.turn.until(() => true, run),
       now: deps.now,
       onVerify: deps.onVerify,
+      onFailover: (message) => this.taking.on(message),
       onTorn: () => this.roles.torn(),
     });
   }

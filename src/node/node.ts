@@ -36,6 +36,7 @@ import { diskOf, type NodeDisk } from "./disk/node-disk.ts";
 import { makeStartRoom } from "./disk/start-room.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import { EmbeddedState, stagedMax } from "./embedded-state.ts";
+import type { Failover } from "./failover.ts";
 import { EventLog, type KeptEvent } from "./event-log.ts";
 import { NodeEmitter } from "./emitter.ts";
 import { Identity } from "./identity.ts";
@@ -194,6 +195,7 @@ export class DaemonNode implements HawserNode {
       role: start.role,
       upstream: start.upstream,
       sources: start.sources,
+      resignation: start.resignation ?? null,
       ask: (sources, withinMs, done) => askSources(sources, settings.replPassword, withinMs, done),
       ...roleFile.recallConsent(start.upstream, settings.allowReset, this.journal),
       keepConsent: roleFile.keepConsent,
@@ -358,6 +360,7 @@ export class DaemonNode implements HawserNode {
   async stop(save: StopSave = "auto"): Promise<boolean> {
     this.#life = "stopped";
     this.setRef(true);
+    this.core.failover.stopped();
     this.core.roles.stop();
     this.socket.close();
     // Beside the drain: replicas are fed to their end, the state changes no more.
@@ -402,8 +405,9 @@ export class DaemonNode implements HawserNode {
     return this.disk?.store.trouble ?? null;
   }
 
-  /** So much is not written that writers wait. Of a disk that takes nothing they are refused. */
-  private get isDiskBehind(): boolean {
+  /** A planned failover holds writers, or so much is not written. Of a disk that takes nothing they are refused. */
+  private get isHeld(): boolean {
+    if (this.core.roles.now.kind === "paused") return true;
     return !this.backlog.takesMore && this.diskTrouble === null;
   }
 
@@ -417,20 +421,20 @@ export class DaemonNode implements HawserNode {
 
   writersPaced(): boolean {
     // A replica refuses writes at once.
-    return (this.feeder.pacing.isPacing || this.isDiskBehind) && this.role === "primary";
+    return (this.feeder.pacing.isPacing || this.isHeld) && this.role === "primary";
   }
 
   mayWrite(turn: WriterTurn, bytes: number): boolean {
-    return !this.isDiskBehind && this.feeder.pacing.mayWrite(turn, bytes, performance.now());
+    return !this.isHeld && this.feeder.pacing.mayWrite(turn, bytes, performance.now());
   }
 
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void {
-    if (this.isDiskBehind) return this.turn.until(() => !this.isDiskBehind, resume);
+    if (this.isHeld) return this.turn.until(() => !this.isHeld, resume);
     return this.feeder.pacing.waitToWrite(turn, resume, performance.now());
   }
 
   writersPaused(): boolean {
-    return this.isDiskBehind || this.feeder.pacing.paused(performance.now());
+    return this.isHeld || this.feeder.pacing.paused(performance.now());
   }
 
   expiryRests(): boolean {
@@ -449,6 +453,10 @@ export class DaemonNode implements HawserNode {
 
   promote(force: boolean, done: Promoted): string | null {
     return this.core.roles.promote(force, done);
+  }
+
+  get failover(): Failover {
+    return this.core.failover;
   }
 
   /** Whom the session dials; before a source is chosen, the first of them, for display. */

@@ -9,6 +9,7 @@
  *   replica of Y       any                       replica of Y
  *   primary            primary --seed-from S     seeds from S
  *   primary            any other                 primary; empty, if its state was in memory
+ *   resigned for Y     any                       resigned for Y: resignation.ts
  *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
  *
  * Flags that say something else than what they are overruled by, or overrule, are told in the log.
@@ -17,12 +18,14 @@
 import { LIMITS } from "../limits.ts";
 import { type Json, jsonOf, objectOf, shownJson } from "../wire/json-fields.ts";
 import { type Address, isSameAddress } from "../net/address.ts";
+import { readResignation, type Resignation } from "./resignation.ts";
 
 const VERSION = 1;
 
 export type RoleMemory =
   | { readonly role: "primary"; readonly upstream: null }
-  | { readonly role: "replica"; readonly upstream: Address };
+  | { readonly role: "replica"; readonly upstream: Address }
+  | ({ readonly role: "resigned" } & Resignation);
 
 /** What the command line says. */
 export interface RoleFlags {
@@ -45,6 +48,8 @@ export interface StartingRole {
   readonly conflict: "none" | "memory_won" | "flags_won";
   /** It was a primary, and its state is gone unless it is on the disk. */
   readonly emptied: boolean;
+  /** It hands over, to whom it is a replica of. */
+  readonly resignation?: Resignation;
 }
 
 /** Decides; see the table above. */
@@ -52,6 +57,11 @@ export function startingRole(flags: RoleFlags, memory: RoleMemory | null): Start
   const differs = memory !== null && !agree(flags, memory);
   if (memory === null || flags.roleFromFlags) return byFlags(flags, differs ? "flags_won" : "none");
   const conflict = differs ? "memory_won" : "none";
+  if (memory.role === "resigned") {
+    const { upstream } = memory;
+    const replica = { role: "replica", upstream, sources: [], conflict, emptied: false } as const;
+    return { ...replica, resignation: memory };
+  }
   if (memory.role === "replica")
     return {
       role: "replica",
@@ -75,9 +85,14 @@ function agree(flags: RoleFlags, memory: RoleMemory): boolean {
   return isSameAddress(flags.of, memory.upstream);
 }
 
-/** "primary", or "replica of host:port": for log lines. */
-export function roleText(role: "primary" | "replica", upstream: Address | null): string {
-  return upstream === null ? role : `${role} of ${upstream.host}:${upstream.port}`;
+/** "primary", "replica of host:port" or "resigned for host:port": for log lines. */
+export function roleText(
+  role: "primary" | "replica" | "resigned",
+  upstream: Address | null,
+): string {
+  if (upstream === null) return role;
+  const of = role === "resigned" ? "resigned for" : `${role} of`;
+  return `${of} ${upstream.host}:${upstream.port}`;
 }
 
 /** Reads role.json, every field checked. @throws {Error} naming what is wrong */
@@ -89,14 +104,17 @@ export function decodeRole(text: string): RoleMemory {
 }
 
 /** What an object says of a role, every field checked. @throws {Error} naming what is wrong */
-export function readRole({ role, upstream }: Json): RoleMemory {
+export function readRole(value: Json): RoleMemory {
+  const { role, upstream } = value;
   if (role === "primary") {
     if (upstream !== null) throw new Error("upstream of a primary is not null");
     return { role, upstream };
   }
-  if (role !== "replica")
-    throw new Error(`role is ${shownJson(role)}, expected primary or replica`);
-  return { role, upstream: readAddress(upstream, "upstream") };
+  if (role !== "replica" && role !== "resigned")
+    throw new Error(`role is ${shownJson(role)}, expected primary, replica or resigned`);
+  const address = readAddress(upstream, "upstream");
+  if (role === "replica") return { role, upstream: address };
+  return { role, ...readResignation(value, address) };
 }
 
 /** Whom it was told to follow. @throws {Error} naming what is wrong */

@@ -18,6 +18,11 @@
  *   lead                                       begins at the log    the rest dropped, a new history,
  *                                                                   links told to come back
  *   fail                 replica of X
+ *   pause, resume
+ *   resign               resigned for X        at the log's end     sealed already
+ *   the target leads     replica of X          dials                a primary's WAITs end
+ *   take over            primary               as promote           as lead, but on the disk before it is
+ *                                                                   opened; the log was durable before
  *   stop                                       stops, keeps its
  *                                              part of a snapshot
  *
@@ -37,6 +42,7 @@ import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import { KeptConsent, type KeptConsentDeps, keptOf } from "./kept-consent.ts";
 import { type Address, formatAddress, isSameAddress } from "../net/address.ts";
+import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import * as roles from "./roles.ts";
 import { assertRoleMove, type Role, roleName } from "./roles.ts";
@@ -165,14 +171,15 @@ export class RoleMoves {
   /** A replica dials, a node that seeds asks its sources, one that reclaims those that followed it. */
   start(): void {
     const role = this.#role;
-    if (role.kind === "seeding" || role.kind === "reclaiming") role.rounds.start();
+    if ("rounds" in role) role.rounds.start();
     else if (role.kind === "following") this.#parts.session.start(this.#deps.now());
   }
 
   /** The process ends; what was received of a snapshot is kept. */
   stop(): void {
+    if (this.#role.kind === "paused") this.resume();
     const before = this.#role;
-    if (before.kind === "stopped") return;
+    if (before.kind === "stopped" || before.kind === "paused") return;
     this.#become(roles.toStopped(before));
     this.#parts.session.stop("shutting down", this.#deps.now(), true);
     if (before.kind === "promoting") tell(before.waiting, roles.STOPPED);
@@ -184,6 +191,7 @@ export class RoleMoves {
     const role = this.#role;
     if (role.kind === "stopped") return roles.STOPPED;
     if (role.kind === "recovering") return roles.RECOVERING;
+    if (role.kind === "paused") return roles.FAILING_OVER;
     const next = roles.toFollowing(role, upstream, consent);
     const kept = keptOf(next.consent, upstream);
     const refusal = this.#remember({ role: "replica", upstream }, kept);
@@ -210,6 +218,10 @@ export class RoleMoves {
       case "promoting":
         this.#role = roles.withWaiting(role, done);
         return null;
+      case "paused":
+        return roles.FAILING_OVER;
+      case "resigned":
+        return force ? this.#promote(role, force, done, true) : roles.RESIGNED;
       case "stopped":
         return roles.STOPPED;
       case "following":
@@ -219,18 +231,73 @@ export class RoleMoves {
     }
   }
 
-  #promote(
-    role: roles.Following | roles.Seeding | roles.Reclaiming,
-    force: boolean,
-    done: Promoted,
-  ): string | null {
+  #promote(role: roles.Follower, force: boolean, done: Promoted, isSynced = false): string | null {
     const refusal =
       roles.promotionRefusal(role, force) ?? this.#remember({ role: "primary", upstream: null });
     if (refusal !== null) return refusal;
-    this.#become(roles.toPromoting(role, [done]));
+    this.#become(roles.toPromoting(role, [done], isSynced));
     this.#parts.session.stop("promoted", this.#deps.now());
     this.#drain();
     return null;
+  }
+
+  // --- moves of a planned failover (failover.ts, taking.ts) ----------------------------------------
+
+  /** Nobody appends from here on; the batch that is open is sealed when nothing is in flight. */
+  pause(): void {
+    const role = this.#role;
+    if (role.kind !== "leading") throw new Error(`a node that is ${role.kind} is not paused`);
+    this.#become(roles.toPaused(role));
+  }
+
+  /** As before pause(). */
+  resume(): void {
+    const role = this.#role;
+    if (role.kind !== "paused") throw new Error(`a node that is ${role.kind} is not resumed`);
+    this.#become(roles.toResumed(role));
+    this.#parts.turn.changed();
+  }
+
+  /** It never appends again in its term, remembered first. @returns why it goes on; else null */
+  resign(resignation: Resignation, rounds: roles.ResignedRounds): string | null {
+    const role = this.#role;
+    if (role.kind !== "paused") throw new Error(`a node that is ${role.kind} does not resign`);
+    const refusal = this.#remember({ role: "resigned", ...resignation });
+    if (refusal !== null) return refusal;
+    this.#become(roles.toResigned(role, resignation, rounds));
+    this.#parts.session.resetToLog();
+    const { target, upstream, end, term } = resignation;
+    this.#deps.journal("warn", "resigned", {
+      target,
+      upstream: formatAddress(upstream),
+      offset: end.offset,
+      term,
+    });
+    rounds.start();
+    return null;
+  }
+
+  /** The target leads. */
+  followTaken(upstream: Address): void {
+    const role = this.#role;
+    if (role.kind !== "resigned") throw new Error(`a node that is ${role.kind} handed nothing on`);
+    // Why it goes on when that fails: a start asks the target again.
+    this.#remember({ role: "replica", upstream });
+    this.#dial(roles.toFollowing(role, upstream, "none"), upstream);
+  }
+
+  /** The target does not lead, and never will by this resignation. @returns as promote() */
+  leadReleased(done: Promoted): string | null {
+    const role = this.#role;
+    if (role.kind !== "resigned") throw new Error(`a node that is ${role.kind} was not released`);
+    return this.#promote(role, false, done, true);
+  }
+
+  /** The primary has resigned for this node, whose log is durable up to where it leads from. @returns as promote() */
+  take(done: Promoted): string | null {
+    const role = this.#role;
+    if (role.kind !== "following") return `this node is ${role.kind}`;
+    return this.#promote(role, false, done, true);
   }
 
   // --- moves of a node that seeds or reclaims ----------------------------------------------------
@@ -282,7 +349,7 @@ export class RoleMoves {
     const nowMs = this.#deps.now();
     const hasLed = before.kind === "leading";
     backlog.seal();
-    if (hasLed) feeder.cutWaiters();
+    if (hasLed || before.kind === "resigned") feeder.cutWaiters();
     session.stop("following another node", nowMs);
     this.#become(next);
     this.#parts.identity.rootId = null;
@@ -343,19 +410,18 @@ export class RoleMoves {
     }
   }
 
-  #lead({ from }: roles.Promoting): void {
+  #lead({ from, isSynced }: roles.Promoting): void {
     const { identity, backlog, session } = this.#parts;
     backlog.dropReceived();
     session.resetToLog();
-    if (from.kind !== "reclaiming") {
-      const begins = identity.promote(backlog);
+    const isRestart = from.kind === "reclaiming";
+    const begins = isRestart ? identity.reopen(backlog) : identity.promote(backlog);
+    // Why not always: an operator who promotes has decided, whatever the disk does.
+    if (isSynced || isRestart) backlog.rename(() => this.#open(from, begins));
+    else {
       backlog.rename();
       this.#open(from, begins);
-      return;
     }
-    const begins = identity.reopen(backlog);
-    // Why it waits: as any start, it opens with a history that is on the disk.
-    backlog.rename(() => this.#open(from, begins));
   }
 
   /** The history that it leads has begun, unless it became something else meanwhile. */
@@ -413,8 +479,7 @@ export class RoleMoves {
     const before = this.#role;
     assertRoleMove(before.kind, next.kind);
     this.#role = next;
-    if (before.kind === "seeding" && next.kind !== "seeding") before.rounds.stop();
-    if (before.kind === "reclaiming" && next.kind !== "reclaiming") before.rounds.stop();
+    if ("rounds" in before && next.kind !== before.kind) before.rounds.stop();
   }
 
   // --- what the session found out ----------------------------------------------------------------

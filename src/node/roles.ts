@@ -9,12 +9,17 @@
  *          +---------------------- promoting <-----------------+
  *            all received is applied                promote
  *
- *       recovering ----> leading, following, seeding or reclaiming: whichever it starts in
+ *       leading <---> paused ----> resigned ----> following: the target leads, or follow
+ *                                           ----> promoting: the target has released it, or promote
+ *
+ *       recovering ----> leading, following, seeding, reclaiming or resigned: whichever it starts in
  *       reclaiming ----> promoting: all that others had is taken; following: follow, or another leads
  *       stopped <---- stop from every role
  *
  *   recovering  reads its state from the disk, and answers nothing from it yet
  *   leading     takes writes: the log ends where it last appended
+ *   paused      leads, and appends nothing: a planned failover may come of it
+ *   resigned    has led, and never appends again in its term: another is to lead (D31)
  *   following   applies what its upstream sends, or tries to get there
  *   seeding     is to lead (--seed-from), and gets a state from one of its sources first
  *   reclaiming  led, and takes what its disk lost from those that followed it first; answers nothing yet
@@ -33,6 +38,7 @@ import type { Consent, Id } from "../wire/messages.ts";
 import type { Promoted, WriteRefusal } from "./api.ts";
 import { boundTo, type GivenConsent, givenConsent, NO_CONSENT } from "./consent.ts";
 import type { Address } from "../net/address.ts";
+import type { Resignation } from "./resignation.ts";
 
 /**
  * What there is of a state on a node that does not lead. `nothing`: it never had one, and what it would
@@ -49,6 +55,15 @@ export interface SeedRounds {
   stop(): void;
 }
 
+/** The rounds of questions to the node that is to lead: they find out when it does (resigned-run.ts). */
+export interface ResignedRounds extends SeedRounds {
+  readonly resignation: Resignation;
+  /** Where it was heard of last. */
+  upstream: Address;
+  /** Something happened by which it may lead. */
+  hasten(): void;
+}
+
 /** The rounds of questions to those that followed a node (reclaiming.ts). */
 export interface ReclaimRounds extends SeedRounds {
   /** Why it may not lead with the log that it has; null when it may. */
@@ -60,7 +75,7 @@ export interface ReclaimRounds extends SeedRounds {
 }
 
 /** What a node starts in. */
-export type Start = Leading | Following | Seeding | Reclaiming;
+export type Start = Leading | Following | Seeding | Reclaiming | Resigned;
 
 export interface Recovering {
   readonly kind: "recovering";
@@ -74,6 +89,18 @@ export interface Leading {
   readonly startConsent: Consent;
   /** `torn`: a write failed, and nobody knows what of it the state has: nobody is fed, nothing is written. */
   readonly holds: "whole" | "torn";
+}
+
+export interface Paused {
+  readonly kind: "paused";
+  readonly from: Leading;
+}
+
+export interface Resigned {
+  readonly kind: "resigned";
+  readonly resignation: Resignation;
+  readonly rounds: ResignedRounds;
+  readonly holds: Holding;
 }
 
 export interface Following {
@@ -101,26 +128,33 @@ export interface Reclaiming {
   readonly startConsent: Consent;
 }
 
+/** Those that may be promoted. */
+export type Follower = Following | Seeding | Reclaiming | Resigned;
+
 export interface Promoting {
   readonly kind: "promoting";
   /** What it was, and still is to clients. */
-  readonly from: Following | Seeding | Reclaiming;
+  readonly from: Follower;
   /** They are told how it ended. */
   readonly waiting: readonly Promoted[];
+  /** Its history is on the disk before it opens. */
+  readonly isSynced: boolean;
 }
 
 export interface Stopped {
   readonly kind: "stopped";
   /** What it was, and still is to those who ask. */
-  readonly from: Recovering | Leading | Following | Seeding | Reclaiming | Promoting;
+  readonly from: Recovering | Leading | Follower | Promoting;
 }
 
-export type Role = Recovering | Leading | Following | Seeding | Reclaiming | Promoting | Stopped;
+export type Role = Recovering | Leading | Paused | Follower | Promoting | Stopped;
 
 /** Which role comes after which. */
 export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
-  recovering: ["leading", "following", "seeding", "reclaiming", "stopped"],
-  leading: ["following", "stopped"],
+  recovering: ["leading", "following", "seeding", "reclaiming", "resigned", "stopped"],
+  leading: ["following", "paused", "stopped"],
+  paused: ["leading", "resigned"],
+  resigned: ["following", "promoting", "stopped"],
   following: ["following", "promoting", "stopped"],
   seeding: ["seeding", "following", "promoting", "stopped"],
   reclaiming: ["reclaiming", "following", "promoting", "stopped"],
@@ -154,6 +188,11 @@ export function startReclaiming({ startConsent }: Leading, rounds: ReclaimRounds
   return { kind: "reclaiming", rounds, source: null, holds: "whole", startConsent };
 }
 
+/** It handed over, and whoever is to lead may not know yet. */
+export function startResigned(resignation: Resignation, rounds: ResignedRounds): Resigned {
+  return { kind: "resigned", resignation, rounds, holds: "nothing" };
+}
+
 /** It has a state on its disk, perhaps, and is `then` once it has read it. */
 export function startRecovering(then: Start): Recovering {
   return { kind: "recovering", then };
@@ -166,9 +205,27 @@ export function toRecovered({ then }: Recovering, holds: Holding): Start {
   return then.kind === "leading" ? then : withHolding(then, holds);
 }
 
+/** Nobody appends until it is known who leads. */
+export function toPaused(from: Leading): Paused {
+  return { kind: "paused", from };
+}
+
+/** As if nothing had been. */
+export function toResumed({ from }: Paused): Leading {
+  return from;
+}
+
+export function toResigned(
+  { from }: Paused,
+  resignation: Resignation,
+  rounds: ResignedRounds,
+): Resigned {
+  return { kind: "resigned", resignation, rounds, holds: from.holds };
+}
+
 /** Told to follow, or that it is a replica after all. Consent to an earlier upstream is void. */
 export function toFollowing(
-  from: Exclude<Role, Stopped | Recovering>,
+  from: Exclude<Role, Stopped | Recovering | Paused>,
   upstream: Address,
   given: Consent,
 ): Following {
@@ -194,10 +251,11 @@ export function toSyncing<R extends Seeding | Reclaiming>(from: R, source: Addre
 
 /** It takes nothing from others any more. */
 export function toPromoting(
-  from: Following | Seeding | Reclaiming,
+  from: Follower,
   waiting: readonly Promoted[],
+  isSynced = false,
 ): Promoting {
-  return { kind: "promoting", from, waiting };
+  return { kind: "promoting", from, waiting, isSynced };
 }
 
 /** All that it received is applied. Consent to an upstream is used up. */
@@ -213,7 +271,7 @@ export function toFailed({ from }: Promoting): Following {
   return { kind: "following", upstream, holds: from.holds, consent: NO_CONSENT };
 }
 
-export function toStopped(from: Exclude<Role, Stopped>): Stopped {
+export function toStopped(from: Stopped["from"]): Stopped {
   return { kind: "stopped", from };
 }
 
@@ -233,9 +291,12 @@ export function withHolding(role: Role, holds: Holding): Role {
     case "leading":
       assert(holds !== "nothing", `a leading node's state is ${holds}`);
       return role.holds === holds ? role : { ...role, holds };
+    case "paused":
+      return { ...role, from: withHolding(role.from, holds) };
     case "following":
     case "seeding":
     case "reclaiming":
+    case "resigned":
       return { ...role, holds };
     case "promoting":
       return { ...role, from: withHolding(role.from, holds) };
@@ -265,10 +326,13 @@ export function roleName(role: Role): "primary" | "replica" {
     case "recovering":
       return roleName(role.then);
     case "leading":
+    case "paused":
     case "reclaiming":
       return "primary";
     case "following":
     case "seeding":
+    // Why: clients are to look for another, and no start of the target is to stay below it.
+    case "resigned":
       return "replica";
     case "promoting":
     case "stopped":
@@ -289,7 +353,10 @@ export function writeRefusal(role: Role): WriteRefusal {
       return role.then.kind === "leading" ? "loading" : writeRefusal(role.then);
     case "leading":
       return null;
+    case "paused":
+      return "paused";
     case "following":
+    case "resigned":
       return "readonly";
     case "seeding":
       return "seeding";
@@ -309,7 +376,10 @@ export function heldBy(role: Role): Holding {
     case "following":
     case "seeding":
     case "reclaiming":
+    case "resigned":
       return role.holds;
+    case "paused":
+      return role.from.holds;
     case "promoting":
     case "stopped":
       return heldBy(role.from);
@@ -328,9 +398,12 @@ export function upstreamOf(role: Role): Address | null {
     case "recovering":
       return upstreamOf(role.then);
     case "leading":
+    case "paused":
       return null;
     case "following":
       return role.upstream;
+    case "resigned":
+      return role.resignation.upstream;
     case "seeding":
     case "reclaiming":
       return role.source;
@@ -351,8 +424,10 @@ export function seedingOf(role: Role): Seeding | null {
     case "recovering":
       return seedingOf(role.then);
     case "leading":
+    case "paused":
     case "following":
     case "reclaiming":
+    case "resigned":
       return null;
     case "seeding":
       return role;
@@ -368,15 +443,15 @@ export const TORN =
   "the state is inside a batch that could not be applied whole; follow a node that has one (REPLICAOF host port), which sends a snapshot";
 export const RECOVERING =
   "the state is still being recovered from the disk; say it again when it is (INFO persistence, loading:0)";
+export const FAILING_OVER = "REPLICAOF not allowed while failing over.";
+export const RESIGNED =
+  "this node has resigned for another, which may lead: FAILOVER ABORT asks that one, REPLICAOF NO ONE FORCE asks nobody";
 export const STOPPED = "this node was stopped";
 export const SILENT =
   "the state has not answered for a minute, so nobody can say what of the log it has, and this node stays a replica; see what it waits for, and say it again";
 
 /** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */
-export function promotionRefusal(
-  role: Following | Seeding | Reclaiming,
-  force: boolean,
-): string | null {
+export function promotionRefusal(role: Follower, force: boolean): string | null {
   if (role.kind === "reclaiming" && role.rounds.refusal !== null) return role.rounds.refusal;
   switch (role.holds) {
     case "torn":

@@ -39,6 +39,7 @@ export function nodeStatus(
     position: core.position,
     lineage: identity.lineage,
     complete: core.view.complete,
+    failover: core.failover.state,
     supersededBy: identity.supersededBy,
     clientPort: address.clientPort,
     replPort: address.replPort,

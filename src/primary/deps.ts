@@ -7,7 +7,7 @@
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
-import type { DigestAnswer, Id } from "../wire/messages.ts";
+import type { DigestAnswer, Id, Prepared, Released } from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
@@ -73,6 +73,8 @@ export interface FeederDeps {
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */
   readonly onDigest: (link: Link, answer: DigestAnswer) => void;
+  /** A replica answered PREPARE or RELEASE. */
+  readonly onFailoverAnswer: (link: Link, answer: Prepared | Released) => void;
   /** A replica was welcomed, no copy. */
   readonly onWelcomed: (link: Link) => void;
   /** A link ended, and is no longer in the list. */

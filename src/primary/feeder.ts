@@ -11,7 +11,17 @@
  * resume decision (admission.ts), one link's arithmetic (link-feed.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Ack, Ask, ByeCode, DigestAnswer, Hello, Id, Verify } from "../wire/messages.ts";
+import type {
+  Ack,
+  Ask,
+  ByeCode,
+  DigestAnswer,
+  Hello,
+  Id,
+  Prepared,
+  Released,
+  Verify,
+} from "../wire/messages.ts";
 import { acceptAck } from "./acks.ts";
 import { admit, type AdmissionOwner, type StoredChain } from "./admission.ts";
 import { Ahead } from "./ahead.ts";
@@ -115,6 +125,10 @@ export class Feeder
 
   onDigest(link: Link, answer: DigestAnswer): void {
     this.deps.onDigest(link, answer);
+  }
+
+  onFailoverAnswer(link: Link, answer: Prepared | Released): void {
+    this.deps.onFailoverAnswer(link, answer);
   }
 
   onLinkClosed(link: Link, cut: Ship | null, detail: string): void {

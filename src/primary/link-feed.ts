@@ -45,7 +45,10 @@ export function feed(link: Link, budget: number, context: FeedContext): number {
   if (link.state.kind === "shipping") bytes = feedShip(link, link.state.ship, budget, context);
   if (link.state.kind === "streaming")
     bytes += feedStream(link, link.state.cursor, budget - bytes, context);
-  if (link.state.kind === "waiting" && link.heartbeat.isDue) context.ping(link);
+  if (link.state.kind === "waiting") {
+    if (link.heartbeat.isDue) context.ping(link);
+    if (link.hasToSay) link.sayNow(context.nowMs);
+  }
   if (!link.isClosed) link.out.flush();
   return bytes;
 }
@@ -69,6 +72,7 @@ function feedStream(link: Link, cursor: Cursor, budget: number, context: FeedCon
     const found = cursor.look();
     if (link.heartbeat.isDue && cursor.atBoundary) context.ping(link);
     if (link.mark !== null) link.sayMark(context.nowMs);
+    if (link.hasToSay && cursor.atBoundary) link.sayNow(context.nowMs);
     if (found !== "bytes") {
       if (found === "not_in_memory") context.readLogStore(cursor);
       if (found === "too_old") context.fellBehind(link);

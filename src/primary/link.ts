@@ -27,7 +27,9 @@ import {
   type DigestAnswer,
   type Hello,
   type Id,
+  type Prepared,
   type RejectCode,
+  type Released,
   type Verify,
 } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
@@ -63,6 +65,7 @@ export interface LinkOwner {
   onAsk(link: Link, ask: Ask, nowMs: number): void;
   onAck(link: Link, ack: Ack, nowMs: number): void;
   onDigest(link: Link, answer: DigestAnswer): void;
+  onFailoverAnswer(link: Link, answer: Prepared | Released): void;
   /** The state is `closed` now; the socket may still have our memory. `cut` is the ship that is not over. */
   onLinkClosed(link: Link, cut: Ship | null, detail: string): void;
   /** Something may be sendable that was not before. */
@@ -76,6 +79,8 @@ const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.ack,
   FRAME.bye,
   FRAME.digest,
+  FRAME.prepared,
+  FRAME.released,
 ]);
 
 export class Link extends ControlSink {
@@ -96,6 +101,7 @@ export class Link extends ControlSink {
   #completeAt = Number.POSITIVE_INFINITY;
   #store: Store | null = null;
   #mark: Verify | null = null;
+  #between: Control[] = [];
   private readonly decoder: Decoder;
   private inputBytes = 0;
   private socketGone = false;
@@ -282,6 +288,12 @@ export class Link extends ControlSink {
         if (this.hello === null) throw new WireError("ERR_WIRE_STATE", "a DIGEST before HELLO");
         this.owner.onDigest(this, message);
         return;
+      case "prepared":
+      case "released":
+        if (this.hello === null)
+          throw new WireError("ERR_WIRE_STATE", `${message.type} before HELLO`);
+        this.owner.onFailoverAnswer(this, message);
+        return;
       case "bye":
         this.onBye(message);
         return;
@@ -337,6 +349,22 @@ export class Link extends ControlSink {
     if (mark === null || mark.position.offset !== this.flow.sent) return;
     this.#mark = null;
     this.say(mark, nowMs);
+  }
+
+  /** Says it between two batches, as soon as the link streams, or waits. */
+  sayBetween(message: Control): void {
+    this.#between.push(message);
+  }
+
+  /** Something is to be said between two batches. */
+  get hasToSay(): boolean {
+    return this.#between.length > 0;
+  }
+
+  /** Says it: the stream is between batches. */
+  sayNow(nowMs: number): void {
+    for (const message of this.#between) this.say(message, nowMs);
+    this.#between = [];
   }
 
   /** Starts feeding from the log at `offset`, a batch boundary, after `skip` bytes held already. */

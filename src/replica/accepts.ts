@@ -15,5 +15,8 @@ export const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.end,
   FRAME.bye,
   FRAME.verify,
+  FRAME.prepare,
+  FRAME.take,
+  FRAME.release,
   FRAME.batch,
 ]);

@@ -4,7 +4,7 @@
  * Tested in: test/unit/replica/session.test.ts.
  */
 import type { LogName } from "../log/history.ts";
-import type { Consent, Id, NodeAddress, Verify } from "../wire/messages.ts";
+import type { Consent, Id, NodeAddress, Prepare, Release, Take, Verify } from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Lasting } from "./session-state.ts";
@@ -140,6 +140,8 @@ export interface SessionDeps {
   readonly onMoved: () => void;
   /** The state is at no position any more; see Applier. Until a swap nobody may be fed from it. */
   readonly onTorn: () => void;
+  /** The upstream hands over, or takes that back. */
+  readonly onFailover: (message: Prepare | Take | Release) => void;
   /** The state is exactly at the message's position now, and nowhere else later: freeze it. */
   readonly onVerify: (message: Verify) => void;
 }

@@ -272,6 +272,14 @@ export class Session implements SessionLife {
     this.fail(`upstream said bye: ${bye.code}: ${bye.message}`, this.nowMs);
   }
 
+  /** Who leads in its place: between two batches, so that it is about the log that was said before. */
+  onFailover(message: m.Prepare | m.Take | m.Release): void {
+    const { kind } = this.state;
+    if (kind !== "streaming")
+      throw new WireError("ERR_WIRE_STATE", `${message.type} while ${kind}`);
+    this.deps.onFailover(message);
+  }
+
   onWelcomed(): void {
     this.downSinceMs = -1;
     this.lastError = "";
@@ -287,6 +295,10 @@ export class Session implements SessionLife {
   /** Answers a VERIFY, when the connection still stands and the upstream reads. */
   answerVerify(answer: m.DigestAnswer): void {
     if (this.state.kind === "streaming" && !this.unread) this.say(answer);
+  }
+
+  answerFailover(answer: m.Prepared | m.Released): void {
+    if (this.state.kind === "streaming") this.say(answer);
   }
 
   /** The upstream has left so much unread that it is told no more. */

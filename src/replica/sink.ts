@@ -16,6 +16,7 @@ import type { Streaming } from "./streaming.ts";
 export interface SinkSession {
   onPing(ping: m.Ping): void;
   onBye(bye: m.Bye): void;
+  onFailover(message: m.Prepare | m.Take | m.Release): void;
 }
 
 export class SessionSink implements DecoderSink {
@@ -64,6 +65,11 @@ export class SessionSink implements DecoderSink {
         return;
       case "verify":
         this.streaming.onVerify(message);
+        return;
+      case "prepare":
+      case "take":
+      case "release":
+        this.session.onFailover(message);
         return;
       default:
         throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);

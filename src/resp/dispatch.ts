@@ -21,6 +21,7 @@ const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   seeding: ERR.seeding,
   disk: ERR.disk,
   loading: ERR.loading,
+  paused: ERR.readonly,
 };
 
 /** Executes the command `call` points at; `found` is its table entry. */
@@ -85,7 +86,13 @@ function refusalOf(call: Call, command: Command): string | null {
   const isQueued = queue !== null && (bits & FLAG.unqueued) === 0;
   const takesMemory = isQueued || (bits & FLAG.denyoom) !== 0;
   if (takesMemory && keys.maxmemory > 0 && keys.isOverMemory()) return ERR.oom;
-  if ((bits & FLAG.write) !== 0 && keys.refusal !== null) return REFUSALS[keys.refusal];
+  // Why not what is queued: it waits as EXEC, when it is known who leads.
+  if (
+    (bits & FLAG.write) !== 0 &&
+    keys.refusal !== null &&
+    !(isQueued && keys.refusal === "paused")
+  )
+    return REFUSALS[keys.refusal];
   // One record for all writes would come after the demotion, into the log of a replica.
   if (isExec && queue.demotes && (bits & FLAG.write) !== 0) return ERR.readonly;
   if ((bits & FLAG.denyLoading) !== 0 && call.port.node.isLoading()) return ERR.loading;

@@ -13,6 +13,7 @@ import type { ReplyWriter } from "../reply-writer.ts";
 import { LIMITS } from "../../limits.ts";
 import { PROTOCOL } from "../../wire/messages.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
+import { FAILOVER_COMMANDS } from "./failover-commands.ts";
 
 const ADMIN = "admin noscript stale no_async_loading loading";
 const INFO_FLAGS = "loading stale fast";
@@ -26,6 +27,7 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("role", 1, "noscript loading stale fast", NO_KEYS, role),
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
+  ...FAILOVER_COMMANDS,
   row("repl.info", -1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),

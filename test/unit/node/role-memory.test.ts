@@ -47,8 +47,44 @@ describe("startingRole", () => {
   });
 });
 
+const RESIGNED = {
+  role: "resigned",
+  upstream: Y,
+  failoverId: "8".repeat(32),
+  target: "2".repeat(32),
+  end: { history: "1".repeat(32), offset: 700, chain: 9 },
+  term: 5,
+  forced: false,
+} as const;
+
+test.each([flags("primary"), flags("replica", X), flags("primary", null, [X])])(
+  "resigned => resigned again, whatever the flags say, a replica of its target to all",
+  (given) => {
+    expect(startingRole(given, RESIGNED)).toEqual({
+      role: "replica",
+      upstream: Y,
+      sources: [],
+      conflict: "memory_won",
+      emptied: false,
+      resignation: RESIGNED,
+    });
+    expect(startingRole({ ...given, roleFromFlags: true }, RESIGNED).resignation).toBe(undefined);
+  },
+);
+
 describe("role.json", () => {
-  test.each([PRIMARY, OF_Y])("%j => read back", (memory) => {
+  test.each([
+    ["target", "x", "role.target"],
+    ["end", null, "role.end"],
+    ["term", -1, "role.term"],
+    ["forced", 1, "role.forced"],
+    ["end", { ...RESIGNED.end, chain: 2 ** 32 }, "role.end.chain"],
+  ])("resigned with another %s => named", (field, value, named) => {
+    const text = JSON.stringify({ version: 1, ...RESIGNED, [field]: value });
+    expect(() => decodeRole(text)).toThrow(named);
+  });
+
+  test.each([PRIMARY, OF_Y, RESIGNED])("%j => read back", (memory) => {
     expect(decodeRole(JSON.stringify({ version: 1, ...memory }))).toEqual(memory);
   });
 
@@ -60,7 +96,10 @@ describe("role.json", () => {
     ["null", "the text is no object"],
     ['{"version":2,"role":"primary","upstream":null}', "version is 2, expected 1"],
     ['{"role":"primary","upstream":null}', "version is missing, expected 1"],
-    ['{"version":1,"role":"king","upstream":null}', 'role is "king", expected primary or replica'],
+    [
+      '{"version":1,"role":"king","upstream":null}',
+      'role is "king", expected primary, replica or resigned',
+    ],
     ['{"version":1,"role":"primary","upstream":{}}', "upstream of a primary is not null"],
     ['{"version":1,"role":"replica","upstream":null}', "upstream is no object"],
     ['{"version":1,"role":"replica","upstream":{"port":1}}', "upstream.host is no text"],

@@ -7,7 +7,9 @@ import type { Consent } from "../../../src/wire/messages.ts";
 import type { RoleMemory } from "../../../src/node/role-memory.ts";
 import { RoleMoves } from "../../../src/node/role-moves.ts";
 import {
+  FAILING_OVER,
   NEVER_SYNCED,
+  RESIGNED,
   type Role,
   startFollowing,
   startLeading,
@@ -784,5 +786,104 @@ describe("a newer primary was heard of", () => {
     node.moves.superseded(H1, "y:1");
     node.moves.follow("none", X);
     expect(node.moves.expiryRests).toBe(false);
+  });
+});
+
+describe("a planned failover", () => {
+  const resignation = {
+    failoverId: "8".repeat(32),
+    target: H2,
+    upstream: X,
+    end: { history: H1, offset: 7, chain: 9 },
+    term: 5,
+    forced: false,
+  };
+  const rounds = { ...seedRounds(), resignation, upstream: X, hasten: () => undefined };
+
+  test("paused, and resumed => leading as before; what changes the role is refused meanwhile", () => {
+    const node = new FakeNode(startLeading("reset"));
+    node.moves.pause();
+    expect([node.kind, node.promote(), node.moves.follow("none", X)]).toEqual([
+      "paused",
+      FAILING_OVER,
+      FAILING_OVER,
+    ]);
+    node.moves.resume();
+    expect(node.moves.now).toEqual(startLeading("reset"));
+    expect(node.done()).toEqual(["changed"]);
+  });
+
+  test("stopped while paused => what it was", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.moves.pause();
+    node.moves.stop();
+    expect(node.moves.now).toMatchObject({ kind: "stopped", from: { kind: "leading" } });
+  });
+
+  test("resigned: kept first, then the target is asked; it leads => followed", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.moves.pause();
+    const asks = {
+      ...rounds,
+      start: () => node.did.push("ask"),
+      stop: () => node.did.push("ask no more"),
+    };
+    expect(node.moves.resign(resignation, asks)).toBe(null);
+    expect(node.done()).toEqual(["keep resigned of x", "session at the log", "resigned", "ask"]);
+    expect([node.kind, node.promote()]).toEqual(["resigned", RESIGNED]);
+    node.moves.followTaken(Y);
+    expect(node.done()).toEqual([
+      "keep replica of y",
+      "seal",
+      "cut waiters",
+      "hang up: following another node",
+      "ask no more",
+      "role_changed replica",
+      "dial",
+    ]);
+  });
+
+  test("the resignation cannot be kept => paused on", () => {
+    const node = new FakeNode(startLeading("none"));
+    node.moves.pause();
+    node.diskFull = true;
+    expect(node.moves.resign(resignation, rounds)).toMatch(/no space left/);
+    expect(node.kind).toBe("paused");
+  });
+
+  test.each([
+    ["released", (node: FakeNode) => node.moves.leadReleased((why) => node.did.push(why ?? "OK"))],
+    ["promoted by force", (node: FakeNode) => node.promote(true)],
+  ])(
+    "%s after it had resigned => a history of its own, on the disk before it opens",
+    (_name, act) => {
+      const node = new FakeNode(startLeading("none"));
+      node.moves.pause();
+      node.moves.resign(resignation, rounds);
+      node.identity.heardOf({ term: 5, run: 0 });
+      node.done();
+      expect(act(node)).toBe(null);
+      expect([node.kind, node.done().includes("OK")]).toEqual(["promoting", false]);
+      node.renames.shift()!();
+      expect([node.kind, node.identity.rank]).toEqual(["leading", { term: 6, run: 0 }]);
+    },
+  );
+
+  test("it takes over: the role is kept, and its history is on the disk before it opens", () => {
+    const node = new FakeNode(followingX);
+    node.identity.adopt(LOG, null);
+    expect(node.moves.take((why) => node.did.push(why ?? "OK"))).toBe(null);
+    expect(node.done()).toEqual([
+      "keep primary",
+      "hang up: promoted",
+      "drop rest",
+      "session at the log",
+      "rename log",
+    ]);
+    expect([node.kind, node.identity.rank]).toEqual(["promoting", { term: 5, run: 0 }]);
+    node.renames.shift()!();
+    expect(node.kind).toBe("leading");
+    expect(node.done()).toContain("OK");
+    expect(node.moves.take(() => undefined)).toBe("this node is leading");
   });
 });

@@ -190,6 +190,7 @@ export class Harness {
       now: () => this.nowMs,
       onSuperseded: () => undefined,
       onDigest: () => undefined,
+      onFailoverAnswer: () => undefined,
       onWelcomed: () => undefined,
       onLinkClosed: () => undefined,
       pinned: () => this.pinned,

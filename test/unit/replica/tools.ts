@@ -139,6 +139,7 @@ export class Harness {
       now: () => this.nowMs,
       onMoved: () => undefined,
       onVerify: () => undefined,
+      onFailover: () => undefined,
       onTorn: () => this.events.push("torn"),
       keeper,
     });

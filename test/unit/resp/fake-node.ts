@@ -11,6 +11,8 @@ import type { ClientTurn, TurnReplies } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import type {
   Copies,
+  FailoverPlan,
+  FailoverState,
   HawserNode,
   NodeStatus,
   Promoted,
@@ -113,6 +115,21 @@ export class FakeNode implements HawserNode {
     cancelled: boolean;
   }[] = [];
   promoted: Promoted[] = [];
+  /** What FAILOVER asked for; `refusal` is what it answers. */
+  readonly failover = {
+    state: "no-failover" as FailoverState,
+    plans: [] as FailoverPlan[],
+    aborts: [] as Promoted[],
+    refusal: null as string | null,
+    start(plan: FailoverPlan): string | null {
+      this.plans.push(plan);
+      return this.refusal;
+    },
+    abort(done: Promoted): string | null {
+      this.aborts.push(done);
+      return this.refusal;
+    },
+  };
   followed: string[] = [];
   digests: ((digest: StateDigest) => void)[] = [];
   readonly #resumes: (() => void)[] = [];
@@ -221,6 +238,7 @@ export class FakeNode implements HawserNode {
       position: { history: "3".repeat(32), offset: this.log.next, chain: 0 },
       lineage: [],
       complete: true,
+      failover: this.failover.state,
       supersededBy: "",
       clientPort: 6380,
       replPort: 16380,

@@ -92,6 +92,7 @@ const CALLS: Readonly<Record<string, readonly string[][]>> = {
   role: [[]],
   replicaof: [["127.0.0.1", "1"]],
   slaveof: [["127.0.0.1", "1"]],
+  failover: [[], ["TO", "h", "1", "TIMEOUT", "5"], ["TO", "h"]],
   sync: [[]],
   psync: [["?", "-1"]],
   wait: [["0", "0"]],

@@ -1,0 +1,351 @@
+/**
+ * A planned failover, at the primary that hands over: D31 has the table of what is said and synced when.
+ *
+ *   start --end of the turn--> paused --nothing in flight--> sealed: PREPARE --PREPARED--> resigned: TAKE
+ *     |                          |                             |
+ *     +-- refused                +-----------------------------+--> resumed: a fault, ABORT, too late
+ *
+ *   resigned --the target leads--> followed        said again on every link of the target: TAKE
+ *      |
+ *      +--ABORT: RELEASE --RELEASED--> leads again, in a term above
+ *
+ * What outlives the process is the role alone (role-moves.ts): an attempt is of this process, and ends by
+ * the words of FAILOVER or of whoever is told in `done`.
+ * Pure core. Owns: one attempt, what is said to the target. Does not own: which replica (failover-target.ts),
+ * asking it (resigned-run.ts), the target's side (taking.ts).
+ */
+import { LIMITS } from "../limits.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { Journal } from "../primary/journal.ts";
+import type {
+  Control,
+  Id,
+  NodeAddress,
+  Position,
+  Prepared,
+  Rank,
+  Released,
+} from "../wire/messages.ts";
+import { printable } from "../wire/text.ts";
+import type { FailoverPlan, FailoverState, PlannedFailover, Promoted } from "./api.ts";
+import { addressOf, chooseTarget, NO_REPLICAS, type TargetLink } from "./failover-target.ts";
+import type { Resignation } from "./resignation.ts";
+import { ResignedRun } from "./resigned-run.ts";
+import { RECOVERING, type ResignedRounds, type Role, roleName, STOPPED, TORN } from "./roles.ts";
+import type { AskSources } from "./seeding.ts";
+
+const IN_PROGRESS = "FAILOVER already in progress.";
+const IS_REPLICA = "FAILOVER is not valid when server is a replica.";
+const NONE = "No failover in progress.";
+const FORCE_NEEDS = "FAILOVER with force option requires both a timeout and target HOST and IP.";
+const TIMED_OUT = "the target did not get to the end of the log in time";
+const ABORTED = "FAILOVER ABORT";
+/** The target, linked, answers within a round trip. */
+const RELEASED_MS = 5_000;
+const SILENT_TARGET =
+  "the target has to say that it does not lead, and is not heard of: try again when it is linked; REPLICAOF host port follows whoever leads, REPLICAOF NO ONE FORCE leads whatever the target does";
+
+export interface FailoverLink extends TargetLink {
+  readonly hello: { readonly storeId: Id; readonly address: NodeAddress } | null;
+  /** Says it between two batches, as soon as the link streams. */
+  sayBetween(message: Control): void;
+}
+
+/** The node, as a failover moves it; core.ts. */
+export interface FailoverNode {
+  readonly roles: {
+    readonly now: Role;
+    pause(): void;
+    resume(): void;
+    resign(resignation: Resignation, run: ResignedRounds): string | null;
+    followTaken(upstream: Address): void;
+    leadReleased(done: Promoted): string | null;
+  };
+  readonly identity: { readonly rank: Rank; heardOf(rank: Rank): void };
+  readonly backlog: { seal(): boolean };
+  /** Where the log ends that is sealed. */
+  readonly position: Position;
+  readonly feeder: {
+    readonly replicas: readonly FailoverLink[];
+    wantPump(): void;
+    readonly counters: { bump(name: string): void };
+  };
+  readonly turn: {
+    changed(): void;
+    until(holds: () => boolean, done: () => void): () => void;
+  };
+  /** Nothing that could append is under way. */
+  isQuiet: () => boolean;
+}
+
+export interface FailoverDeps {
+  readonly ask: AskSources;
+  readonly later: (ms: number, run: () => void) => void;
+  readonly wallClock: () => number;
+  readonly randomId: () => Id;
+  readonly journal: Journal;
+  /** Writes are answered when they are durable: the target has to have them so too. */
+  readonly confirmsDurable: () => boolean;
+}
+
+interface Attempt {
+  readonly id: Id;
+  readonly link: FailoverLink;
+  readonly target: Id;
+  readonly isForced: boolean;
+  readonly done: Promoted;
+  /** Null before it is sealed. */
+  end: Position | null;
+}
+
+export class Failover implements PlannedFailover {
+  readonly #node: FailoverNode;
+  readonly #deps: FailoverDeps;
+  /** Until the primary has resigned. */
+  #attempt: Attempt | null = null;
+  /** Whoever waits for the target to lead. */
+  #done: Promoted | null = null;
+  /** An ABORT that waits for the target. */
+  #release: { readonly link: FailoverLink; readonly done: Promoted } | null = null;
+
+  constructor(node: FailoverNode, deps: FailoverDeps) {
+    this.#node = node;
+    this.#deps = deps;
+  }
+
+  get state(): FailoverState {
+    if (this.#attempt !== null) return "waiting-for-sync";
+    return this.#resigned === null ? "no-failover" : "failover-in-progress";
+  }
+
+  get #resigned(): ResignedRounds | null {
+    const { now } = this.#node.roles;
+    return now.kind === "resigned" ? now.rounds : null;
+  }
+
+  /** The rounds of a node that has resigned. */
+  runOf(resignation: Resignation): ResignedRun {
+    const { ask, later } = this.#deps;
+    return new ResignedRun(resignation, {
+      ask,
+      later,
+      onLed: (upstream) => this.#followed(upstream),
+      onStopped: () => this.#tell("somebody decided otherwise"),
+    });
+  }
+
+  // --- until it has resigned ---------------------------------------------------------------------
+
+  start({ to, force, timeoutMs }: FailoverPlan, done: Promoted): string | null {
+    const refusal = this.#refusal(to, force, timeoutMs);
+    if (refusal !== null) return refusal;
+    const chosen = chooseTarget(this.#node.feeder.replicas, to);
+    if (chosen.link === null) return chosen.refusal;
+    const { link } = chosen;
+    const { later, randomId } = this.#deps;
+    const target = link.hello!.storeId;
+    const attempt: Attempt = { id: randomId(), link, target, isForced: force, done, end: null };
+    this.#attempt = attempt;
+    // Why not at once: who asks may have writes behind it in the same read.
+    this.#node.turn.until(
+      () => true,
+      () => this.#pause(attempt),
+    );
+    if (timeoutMs > 0) later(timeoutMs, () => this.#isLate(attempt));
+    return null;
+  }
+
+  #refusal(to: Address | null, force: boolean, timeoutMs: number): string | null {
+    const { roles, feeder } = this.#node;
+    if (this.state !== "no-failover") return IN_PROGRESS;
+    if (roleName(roles.now) === "replica") return IS_REPLICA;
+    const why = notLeading(roles.now);
+    if (why !== null) return why;
+    if (feeder.replicas.length === 0) return NO_REPLICAS;
+    return force && (timeoutMs === 0 || to === null) ? FORCE_NEEDS : null;
+  }
+
+  #pause(attempt: Attempt): void {
+    if (attempt !== this.#attempt) return;
+    const node = this.#node;
+    const why = notLeading(node.roles.now);
+    if (why !== null) {
+      this.#resume(why);
+      return;
+    }
+    node.roles.pause();
+    this.#deps.journal("info", "failover_begins", {
+      target: attempt.target,
+      remote: attempt.link.remote,
+    });
+    node.turn.until(
+      () => attempt !== this.#attempt || node.isQuiet(),
+      () => this.#prepare(attempt),
+    );
+  }
+
+  #prepare(attempt: Attempt): void {
+    if (attempt !== this.#attempt) return;
+    const { backlog, feeder } = this.#node;
+    backlog.seal();
+    const { position } = this.#node;
+    attempt.end = position;
+    attempt.link.sayBetween({
+      type: "prepare",
+      failoverId: attempt.id,
+      position,
+      clockMs: Math.max(0, this.#deps.wallClock()),
+      durable: this.#deps.confirmsDurable(),
+    });
+    feeder.wantPump();
+  }
+
+  #isLate(attempt: Attempt): void {
+    if (attempt !== this.#attempt) return;
+    if (attempt.isForced && attempt.end !== null) this.#resign(attempt, attempt.end, true);
+    else this.#resume(TIMED_OUT);
+  }
+
+  /** Nothing is different from before. */
+  #resume(why: string): void {
+    const attempt = this.#attempt;
+    if (attempt === null) return;
+    this.#attempt = null;
+    const { roles, feeder, turn } = this.#node;
+    if (roles.now.kind === "paused") roles.resume();
+    feeder.counters.bump("failovers_resumed");
+    this.#deps.journal("warn", "failover_resumed", { target: attempt.target, why });
+    turn.changed();
+    attempt.done(why);
+  }
+
+  #resign(attempt: Attempt, end: Position, forced: boolean): void {
+    const { roles, identity, turn, feeder } = this.#node;
+    const resignation: Resignation = {
+      failoverId: attempt.id,
+      target: attempt.target,
+      upstream: addressOf(attempt.link),
+      end,
+      term: Math.min(identity.rank.term + 1, LIMITS.termMax),
+      forced,
+    };
+    if (roles.now.kind !== "paused" || roles.now.from.holds === "torn") {
+      this.#resume(TORN);
+      return;
+    }
+    const refusal = roles.resign(resignation, this.runOf(resignation));
+    if (refusal !== null) {
+      this.#resume(refusal);
+      return;
+    }
+    this.#attempt = null;
+    this.#done = attempt.done;
+    attempt.link.sayBetween(takeOf(resignation));
+    feeder.wantPump();
+    turn.changed();
+  }
+
+  // --- what the target says ----------------------------------------------------------------------
+
+  answered(link: FailoverLink, message: Prepared | Released): void {
+    if (message.type === "prepared") this.#prepared(link, message);
+    else this.#released(link, message);
+  }
+
+  #prepared(link: FailoverLink, { failoverId, refusal }: Prepared): void {
+    const attempt = this.#attempt;
+    if (attempt === null || attempt.id !== failoverId || attempt.link !== link) return;
+    if (attempt.end === null) return;
+    if (refusal !== "") this.#resume(`the target cannot lead: ${printable(refusal)}`);
+    else this.#resign(attempt, attempt.end, false);
+  }
+
+  /** A replica was welcomed: the target hears again that it is to lead. */
+  linked(link: FailoverLink): void {
+    const run = this.#resigned;
+    if (run === null || link.hello?.storeId !== run.resignation.target) return;
+    if (link.hello.address.replPort !== 0) run.upstream = addressOf(link);
+    link.sayBetween(takeOf(run.resignation));
+  }
+
+  linkEnded(link: FailoverLink): void {
+    if (this.#attempt?.link === link) this.#resume("the connection of the target ended");
+    if (this.#release?.link === link) this.#endRelease(SILENT_TARGET);
+    const run = this.#resigned;
+    if (run !== null && link.hello?.storeId === run.resignation.target) run.hasten();
+  }
+
+  #followed(upstream: Address): void {
+    const done = this.#done;
+    this.#done = null;
+    this.#node.feeder.counters.bump("failovers_done");
+    this.#deps.journal("info", "failover_done", { upstream: formatAddress(upstream) });
+    this.#node.roles.followTaken(upstream);
+    done?.(null);
+  }
+
+  #tell(why: string): void {
+    const done = this.#done;
+    this.#done = null;
+    this.#endRelease(why);
+    done?.(why);
+  }
+
+  // --- ABORT -------------------------------------------------------------------------------------
+
+  abort(done: Promoted): string | null {
+    if (this.#attempt !== null) {
+      this.#resume(ABORTED);
+      done(null);
+      return null;
+    }
+    const run = this.#resigned;
+    if (run === null) return NONE;
+    if (this.#release !== null) return "another ABORT waits for the target";
+    const { failoverId, target } = run.resignation;
+    const link = this.#node.feeder.replicas.find(({ hello }) => hello?.storeId === target);
+    if (link === undefined || link.state.kind === "shipping") return SILENT_TARGET;
+    const release = { link, done };
+    this.#release = release;
+    link.sayBetween({ type: "release", failoverId });
+    this.#node.feeder.wantPump();
+    this.#deps.later(RELEASED_MS, () => {
+      if (this.#release === release) this.#endRelease(SILENT_TARGET);
+    });
+    return null;
+  }
+
+  #released(link: FailoverLink, { failoverId }: Released): void {
+    const release = this.#release;
+    const run = this.#resigned;
+    if (release === null || release.link !== link || run === null) return;
+    if (run.resignation.failoverId !== failoverId) return;
+    this.#release = null;
+    const { roles, identity } = this.#node;
+    // What it handed on is above what it had, whether it was taken or not.
+    identity.heardOf({ term: run.resignation.term, run: 0 });
+    this.#deps.journal("warn", "failover_released", { target: run.resignation.target });
+    const refusal = roles.leadReleased(release.done);
+    if (refusal !== null) release.done(refusal);
+  }
+
+  #endRelease(why: string): void {
+    const release = this.#release;
+    this.#release = null;
+    release?.done(why);
+  }
+
+  /** The process ends: who waits is told; a node that is paused is what it was. */
+  stopped(): void {
+    this.#resume(STOPPED);
+  }
+}
+
+function notLeading(role: Role): string | null {
+  if (role.kind === "leading") return role.holds === "torn" ? TORN : null;
+  return role.kind === "stopped" ? STOPPED : RECOVERING;
+}
+
+function takeOf({ failoverId, end: position, term, forced }: Resignation): Control {
+  return { type: "take", failoverId, position, term, forced };
+}
