@@ -48,7 +48,9 @@ export type NodeErrorCode =
   | "ERR_WORKER"
   | "ERR_READONLY"
   | "ERR_INSIDE_BODY"
-  | "ERR_POSITION_GONE";
+  | "ERR_POSITION_GONE"
+  | "ERR_NO_REPLICAS"
+  | "ERR_STALE";
 
 /** Every code that an error of hawser has. */
 export type ErrorCode =
@@ -108,6 +110,14 @@ export const ERRORS: Readonly<
   ERR_POSITION_GONE: {
     remedy: "refuse",
     meaning: "a position that this node's log does not have, and never will",
+  },
+  ERR_NO_REPLICAS: {
+    remedy: "refuse",
+    meaning: "fewer replicas are near than minReplicasToWrite asks for",
+  },
+  ERR_STALE: {
+    remedy: "refuse",
+    meaning: "what a replica would show may be older than replicaMaxStalenessMs allows",
   },
   ERR_LOG_RECORD_SIZE: { remedy: "refuse", meaning: "a record is larger than recordBytesMax" },
   ERR_LOG_FULL: { remedy: "reconnect", meaning: "there is no memory for the log" },

@@ -55,6 +55,7 @@ export type {
   ShipStatus,
   UpstreamStatus,
 } from "./node/api.ts";
+export type { Near } from "./node/nearness.ts";
 export { keyValueCodec, mapState, MapState } from "./adapters/map.ts";
 export { type Codec, mapCodecs } from "./adapters/map-codecs.ts";
 export type { MapCodec } from "./adapters/map-records.ts";

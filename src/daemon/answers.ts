@@ -169,6 +169,7 @@ const STATUS = object({
   clientPort: port,
   replPort: port,
   backlog: object({ sizeBytes: count, first: count, next: count, heldBytes: count }),
+  near: object({ lacksReplicas: yes, isStale: yes, staleMs: known, goodReplicas: known }),
   links: list(link),
   upstream: orNull(upstream),
   recovery: orNull(

@@ -40,7 +40,8 @@ export abstract class EmbeddedNode {
   /**
    * A copy of the value, or null when the key is not there or has expired. Reads go on after close().
    * @throws {HawserError} ERR_NOT_SYNCED on a replica before the first state is there: nothing is known of
-   *   the key; ERR_ARGUMENT for a key that is none. All reads throw these two
+   *   the key; ERR_STALE on a replica whose state may be older than `replicaMaxStalenessMs`; ERR_ARGUMENT for a key
+   *   that is none. All reads throw these
    */
   get(key: Bytes): Buffer | null {
     return this.#reader.get(key);

@@ -12,6 +12,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { ArgumentError, NodeError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { matchesGlob } from "../node/glob.ts";
+import { staleText } from "../node/nearness.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { Store } from "../store/store.ts";
 import { type Bytes, countOf, keyArgument, shown } from "./bytes.ts";
@@ -56,15 +57,16 @@ const OPTIONS: readonly string[] = ["prefix", "match", "encoding", "count"];
 type Wanted = (bytes: Buffer, from: number, to: number) => boolean;
 
 export class KeyReader {
-  readonly #node: Pick<HawserNode, "store" | "isLoading">;
+  readonly #node: Pick<HawserNode, "store" | "isLoading" | "nearness" | "settings">;
 
-  constructor(node: Pick<HawserNode, "store" | "isLoading">) {
+  constructor(node: Pick<HawserNode, "store" | "isLoading" | "nearness" | "settings">) {
     this.#node = node;
   }
 
   /** @throws {NodeError} ERR_NOT_SYNCED on a replica that never had a state */
   needState(): void {
-    this.#state();
+    if (this.#node.isLoading())
+      throw new NodeError("ERR_NOT_SYNCED", "this replica has no state yet; await synced() first");
   }
 
   get size(): number {
@@ -169,9 +171,11 @@ export class KeyReader {
   }
 
   #state(): Store {
-    if (this.#node.isLoading())
-      throw new NodeError("ERR_NOT_SYNCED", "this replica has no state yet; await synced() first");
-    return this.#node.store;
+    const { nearness, settings, store } = this.#node;
+    this.needState();
+    if (nearness.isStale)
+      throw new NodeError("ERR_STALE", staleText(nearness, settings.replicaMaxStalenessMs));
+    return store;
   }
 
   /** Leaves its hit in the store. */

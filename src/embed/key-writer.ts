@@ -23,6 +23,7 @@ import {
   valueArgument,
 } from "./bytes.ts";
 import { copyOf } from "./key-reader.ts";
+import { lacksReplicas } from "./ready-to-write.ts";
 import type { Waits } from "./waits.ts";
 
 /** One change of a batch. */
@@ -220,6 +221,7 @@ export class KeyWriter {
     const refusal = this.#node.writeRefusal();
     if (refusal === null) return;
     if (refusal === "disk") throw DiskError.of(this.#node.diskTrouble!);
+    if (refusal === "noreplicas") throw lacksReplicas();
     const why =
       refusal === "paused"
         ? "hands over: ready() tells when it is known who leads"

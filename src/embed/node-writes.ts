@@ -24,6 +24,7 @@ import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
 import { InsideBody } from "./inside-body.ts";
+import { lacksReplicas } from "./ready-to-write.ts";
 import { NodeLog, type LoggingNode } from "./node-log.ts";
 import { limitQueueing } from "./queue-limits.ts";
 
@@ -189,6 +190,8 @@ export class NodeWrites {
         return null;
       case "disk":
         return DiskError.of(this.#node.diskTrouble!);
+      case "noreplicas":
+        return lacksReplicas();
       case "readonly":
         return new NodeError("ERR_READONLY", "this node is a replica: write to its primary");
       case "seeding":

@@ -58,7 +58,8 @@ export class Primary extends EmbeddedNode {
    * @throws {HawserError} with nothing changed, as every write: ERR_ARGUMENT for an argument that is not
    *   allowed, ERR_LOG_RECORD_SIZE when it does not fit into a record of 1 GiB, ERR_MAXMEMORY above
    *   `maxmemory`, ERR_STORE_FULL or ERR_LOG_FULL when there is no memory, ERR_DISK_... when the disk of
-   *   `dir` takes nothing, ERR_CLOSED after close()
+   *   `dir` takes nothing, ERR_NO_REPLICAS while fewer than `minReplicasToWrite` are near, ERR_CLOSED after
+   *   close()
    */
   set(key: Bytes, value: Bytes, expiry?: Expiry): void {
     this.writer.set(key, value, expiry);
@@ -155,7 +156,7 @@ export class Primary extends EmbeddedNode {
       countOf("replicas", replicas);
       let answer: { readonly count: number | null } | null = null;
       const wanted = { offset: node.log.tail, replicas, level: "applied", local: false } as const;
-      const cancel = node.copies.wait(wanted, Number.POSITIVE_INFINITY, (count) => {
+      const cancel = node.feeder.wait(wanted, Number.POSITIVE_INFINITY, (count) => {
         answer = { count };
         node.turn.changed();
       });

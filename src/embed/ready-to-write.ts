@@ -6,6 +6,7 @@
  * time limits (waits.ts).
  * Tested in: test/unit/embed/ready.test.ts, test/unit/embed/replicated-node.test.ts.
  */
+import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import { newWriterTurn } from "../primary/pace.ts";
 import type { Until } from "./waits.ts";
@@ -35,4 +36,12 @@ export async function untilWelcome(
       cancel();
     }
   }
+}
+
+/** Why a write is refused while too few replicas are near. */
+export function lacksReplicas(): NodeError {
+  return new NodeError(
+    "ERR_NO_REPLICAS",
+    "fewer replicas than minReplicasToWrite have acknowledged within minReplicasMaxLag seconds",
+  );
 }

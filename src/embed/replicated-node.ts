@@ -89,7 +89,7 @@ export class ReplicatedNode<Tx = never> {
    * @throws {HawserError} with nothing written: ERR_ARGUMENT; ERR_LOG_RECORD_SIZE for a record above 1 GiB, or
    *   more in one call; ERR_LOG_FULL without memory; ERR_STORE_REFUSED when the state failed and is what it
    *   was (`cause`: its own error); ERR_DISK_... when the disk of `dir` takes nothing; ERR_READONLY on a
-   *   replica; ERR_INSIDE_BODY within the body of an update; ERR_TIMEOUT, ERR_CLOSED.
+   *   replica; ERR_NO_REPLICAS while fewer than `minReplicasToWrite` are near; ERR_INSIDE_BODY within the body of an update; ERR_TIMEOUT, ERR_CLOSED.
    *   ERR_STORE_FAILED: nobody knows whether it is written, and this node writes no more
    */
   async write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {

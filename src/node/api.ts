@@ -12,6 +12,7 @@ import type { Watermarks } from "../log/log-store.ts";
 import type { WriterTurn } from "../primary/pace.ts";
 import type { Holders, Wanted } from "../primary/waiters.ts";
 import type { Store } from "../store/store.ts";
+import type { Near } from "./nearness.ts";
 import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -46,7 +47,8 @@ export interface WritableLog {
  * Where a write is refused, the reply to give; null when writes are welcome. `paused`: a planned failover
  * holds it, until it is known who leads.
  */
-export type WriteRefusal = "readonly" | "seeding" | "loading" | "paused" | "disk" | null;
+export type WriteRefusal =
+  "readonly" | "seeding" | "loading" | "paused" | "disk" | "noreplicas" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -83,8 +85,10 @@ export interface HawserNode {
   expiryRests(): boolean;
   /** Which log this node's offsets count in, and which led to it. */
   readonly identity: LogName;
+  /** Whether others are near enough for a write, and for a read. */
+  readonly nearness: Near;
   /** Who has how much of the log: what WAIT asks. */
-  readonly copies: Copies;
+  readonly feeder: Copies;
   /**
    * REPLICAOF host port: validates the target in the background; never throws.
    * @returns why it is refused, with nothing changed; else null
@@ -340,6 +344,8 @@ export interface NodeStatus {
   readonly parked: readonly ParkedStatus[];
   /** Log bytes per second that writers are held to, -1 while they are not. */
   readonly writePace: number;
+  /** Whether others are near enough for writes, and for reads. */
+  readonly near: Near;
   readonly links: readonly LinkStatus[];
   readonly upstream: UpstreamStatus | null;
   /** sync_full, sync_partial_ok, link_drops_<reason>, ...: snake_case name to count. */

@@ -18,12 +18,14 @@ import type { FeederOptions } from "../primary/options.ts";
 import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
 import type { SessionOptions } from "../replica/options.ts";
+import { staleMs } from "../replica/owed.ts";
 import { Session } from "../replica/session.ts";
 import type { State, StateFormat, StateSource } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/messages.ts";
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
+import type { WriteRefusal } from "./api.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
@@ -34,8 +36,10 @@ import type { Address } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
+import { Nearness, type NearnessOptions, NO_LIMITS } from "./nearness.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
+  hasState,
   roleName,
   startFollowing,
   startLeading,
@@ -43,6 +47,7 @@ import {
   startResigned,
   startSeeding,
   type Start,
+  writeRefusal,
 } from "./roles.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
@@ -78,6 +83,8 @@ export interface NodeCoreDeps {
   readonly backlog: BacklogOptions;
   readonly feederOptions: FeederOptions;
   readonly sessionOptions: SessionOptions;
+  /** How near others must be; default: nobody has to be. */
+  readonly nearness?: NearnessOptions;
   readonly shell: SessionShell;
   readonly keeper: ChunkKeeper | null;
   /** Snapshots may always pin this much; default 64 MiB. */
@@ -115,6 +122,7 @@ export class NodeCore implements ViewedNode {
   readonly followers: Followers;
   readonly failover: Failover;
   private readonly taking: Taking;
+  readonly nearness: Nearness;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Whoever gives the state batches that are not visible yet says when it has none. */
@@ -147,6 +155,19 @@ export class NodeCore implements ViewedNode {
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
     this.backlog.store.onMoved(this.turn.want);
     this.session = this.makeSession();
+    this.nearness = this.makeNearness(deps.nearness ?? NO_LIMITS);
+  }
+
+  private makeNearness(options: NearnessOptions): Nearness {
+    const { feeder, session, roles, now } = this;
+    return new Nearness({
+      options,
+      get role() {
+        return roleName(roles.now);
+      },
+      goodReplicas: (withinMs) => feeder.goodReplicas(withinMs),
+      staleMs: () => (hasState(roles.now) ? staleMs(session, now()) : -1),
+    });
   }
 
   private startingRole(): Start {
@@ -223,9 +244,11 @@ export class NodeCore implements ViewedNode {
         this.followers.linked(link);
         this.failover.linked(link);
       },
+      onTick: () => this.nearness.review(),
       onLinkClosed: (link) => {
         this.followers.ended(link);
         this.failover.linkEnded(link);
+        this.nearness.review();
         this.turn.changed();
       },
     });
@@ -263,6 +286,14 @@ export class NodeCore implements ViewedNode {
       onFailover: (message) => this.taking.on(message),
       onTorn: () => this.roles.torn(),
     });
+  }
+
+  /** Why a write must be refused now. `trouble`: of its disk, null when that takes what it is given. */
+  writeRefusal(trouble: unknown): WriteRefusal {
+    const refusal = writeRefusal(this.roles.now);
+    if (refusal !== null) return refusal;
+    if (trouble !== null) return "disk";
+    return this.nearness.lacksReplicas ? "noreplicas" : null;
   }
 
   /** As it is called to peers and clients; what it does is in `roles`. */

@@ -43,7 +43,6 @@ import { Identity } from "./identity.ts";
 import { Inspection } from "./inspection.ts";
 import type { Logger } from "./logger.ts";
 import type {
-  Copies,
   HawserNode,
   LogOnDisk,
   NodeStatus,
@@ -52,13 +51,14 @@ import type {
   WriteRefusal,
 } from "./api.ts";
 import { NodeCore } from "./core.ts";
+import type { Nearness } from "./nearness.ts";
 import { Slices } from "./slices.ts";
 import { lastCheckpoint } from "./last-checkpoint.ts";
 import { diskStatus, nodeStatus } from "./status.ts";
 import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
 import { RoleFile } from "./role-file.ts";
-import { hasState, isReclaiming, upstreamOf, writeRefusal } from "./roles.ts";
+import { hasState, isReclaiming, upstreamOf } from "./roles.ts";
 import { askSources } from "./source-inquiries.ts";
 import { CLIENT_PORT_PROBE } from "./target-probe.ts";
 import type { Turn } from "./turn.ts";
@@ -106,6 +106,7 @@ export function createNode(
 export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
   readonly turn: Turn;
+  readonly nearness: Nearness;
   /** The built-in store: empty, and used by nobody, on a node over another state. */
   readonly store: Store = new Store();
   /** The state of an embedder; null on a node over the built-in store. */
@@ -156,6 +157,7 @@ export class DaemonNode implements HawserNode {
     this.embedded = state === null ? null : this.makeEmbedded(state);
     this.core = this.makeCore();
     this.turn = this.core.turn;
+    this.nearness = this.core.nearness;
     this.confirmByPolicy();
     // Of all walks over the key space together one slice runs in a turn.
     const slices = new Slices((run) => setImmediate(run));
@@ -216,6 +218,7 @@ export class DaemonNode implements HawserNode {
       },
       feederOptions: settings,
       sessionOptions: settings,
+      nearness: settings,
       shell: this.socket,
       keeper: this.partFile,
       turnShell: this.loopTurns,
@@ -391,8 +394,7 @@ export class DaemonNode implements HawserNode {
   }
 
   writeRefusal(): WriteRefusal {
-    const refusal = writeRefusal(this.core.roles.now);
-    return refusal === null && this.diskTrouble !== null ? "disk" : refusal;
+    return this.core.writeRefusal(this.diskTrouble);
   }
 
   /** There is a log on disk. */
@@ -439,10 +441,6 @@ export class DaemonNode implements HawserNode {
 
   expiryRests(): boolean {
     return this.core.roles.expiryRests;
-  }
-
-  get copies(): Copies {
-    return this.feeder;
   }
 
   // --- roles -----------------------------------------------------------------------------------
@@ -495,6 +493,7 @@ export class DaemonNode implements HawserNode {
   }
 
   settingsChanged(): void {
+    this.nearness.review();
     if (this.disk?.store.isBegun === true) this.disk.reviewKept();
     this.disk?.settingsChanged();
     this.confirmByPolicy();

@@ -8,6 +8,7 @@
  * to values and back (setting-text.ts), precedence (options.ts).
  */
 import type { Address } from "../net/address.ts";
+import { NEARNESS_SETTINGS } from "./nearness-settings.ts";
 import type { Row, ValueOf } from "./setting-kinds.ts";
 
 export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
@@ -20,7 +21,7 @@ export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
  * stay exact. Below three heartbeats, one a second, some could be missed; a day is longer than any clock
  * is useful, and far below what timers can do.
  */
-const TABLE = {
+const OWN = {
   port: {
     key: "port",
     kind: "port",
@@ -392,7 +393,7 @@ const TABLE = {
   },
 } as const;
 
-type Table = typeof TABLE;
+type Table = typeof OWN & typeof NEARNESS_SETTINGS;
 
 export type SettingName = keyof Table;
 
@@ -428,7 +429,6 @@ export interface Setting extends Row {
 }
 
 /** All of them, in the order of the help text. */
-export const SETTINGS: readonly Setting[] = (Object.keys(TABLE) as SettingName[]).map((name) => ({
-  name,
-  ...(TABLE[name] satisfies Row),
-}));
+export const SETTINGS: readonly Setting[] = Object.entries({ ...OWN, ...NEARNESS_SETTINGS }).map(
+  ([name, row]) => ({ name: name as SettingName, ...(row satisfies Row) }),
+);

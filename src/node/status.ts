@@ -21,6 +21,7 @@ import type {
   UpstreamStatus,
 } from "./api.ts";
 import type { NodeCore } from "./core.ts";
+import type { Near } from "./nearness.ts";
 import { hasState, isReclaiming, seedingOf } from "./roles.ts";
 
 /** All of a node. `target` is whom it dials, or would. */
@@ -59,6 +60,7 @@ export function nodeStatus(
     quarantined: feeder.quarantine.count(nowMs),
     parked: parkedStatus(feeder, nowMs),
     writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
+    near: nearOf(core.nearness),
     links: feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
     recovery: null,
     reclaiming: isReclaiming(core.roles.now) ? (core.reclaiming?.why ?? "") : "",
@@ -66,6 +68,10 @@ export function nodeStatus(
     upstream: role === "primary" ? null : upstreamStatus(core, target, nowMs, wallMs),
     counters: feeder.counters.values,
   };
+}
+
+function nearOf({ lacksReplicas, isStale, staleMs: old, goodReplicas }: Near): Near {
+  return { lacksReplicas, isStale, staleMs: old, goodReplicas };
 }
 
 /** The log on disk and what a start would read; null on a node that keeps none. */

@@ -77,6 +77,8 @@ export interface FeederDeps {
   readonly onFailoverAnswer: (link: Link, answer: Prepared | Released) => void;
   /** A replica was welcomed, no copy. */
   readonly onWelcomed: (link: Link) => void;
+  /** About ten times a second, after the clocks of links. */
+  readonly onTick?: () => void;
   /** A link ended, and is no longer in the list. */
   readonly onLinkClosed: (link: Link) => void;
 }

@@ -294,6 +294,15 @@ export class Feeder
     return count;
   }
 
+  /** Links that stream and have acknowledged within so many ms. */
+  goodReplicas(withinMs: number): number {
+    const sinceMs = this.deps.now() - withinMs;
+    let count = 0;
+    for (const { state, confirmed, heartbeat } of this.links)
+      if (state.kind === "streaming" && confirmed >= 0 && heartbeat.ackMs >= sinceMs) count += 1;
+    return count;
+  }
+
   /** The log up to `offset` outlives a crash of this machine. */
   isDurable(offset: number): boolean {
     return this.backlog.durable >= offset;
@@ -324,6 +333,7 @@ export class Feeder
       this.deps.journal("info", "parking_expired", { replica });
     this.pacing.tick(nowMs);
     this.settleWaiters(nowMs);
+    this.deps.onTick?.();
     this.wantPump();
   }
 

@@ -12,6 +12,7 @@ import { findSubcommand } from "./commands/table.ts";
 import type { Call } from "./context.ts";
 import { execute } from "./execute.ts";
 import type { WriteRefusal } from "../node/api.ts";
+import { staleText } from "../node/nearness.ts";
 
 /** All arguments together of which an error repeats the beginning, as redis. */
 const QUOTED_CHARS_MAX = 128;
@@ -20,6 +21,7 @@ const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
   readonly: ERR.readonly,
   seeding: ERR.seeding,
   disk: ERR.disk,
+  noreplicas: ERR.noReplicas,
   loading: ERR.loading,
   paused: ERR.readonly,
 };
@@ -95,6 +97,8 @@ function refusalOf(call: Call, command: Command): string | null {
     return REFUSALS[keys.refusal];
   // One record for all writes would come after the demotion, into the log of a replica.
   if (isExec && queue.demotes && (bits & FLAG.write) !== 0) return ERR.readonly;
+  if ((bits & FLAG.denyStale) !== 0 && call.port.node.nearness.isStale)
+    return `STALE ${staleText(call.port.node.nearness, call.port.settings.replicaMaxStalenessMs)}`;
   if ((bits & FLAG.denyLoading) !== 0 && call.port.node.isLoading()) return ERR.loading;
   return null;
 }

@@ -29,6 +29,9 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ...(status.role === "replica" && upstream !== null ? upstreamFields(upstream) : []),
     ["connected_slaves", status.links.length],
     ...status.links.map((link, index) => [`slave${index}`, linkLine(link)] as const),
+    ...(status.near.goodReplicas < 0
+      ? []
+      : [["min_slaves_good_slaves", status.near.goodReplicas] as const]),
     ["master_failover_state", status.failover],
     ["master_replid", `${position.history}00000000`],
     ["master_replid2", previous === undefined ? NO_ID : `${previous.history}00000000`],

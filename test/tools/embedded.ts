@@ -1,6 +1,12 @@
 /** Embedded nodes of a test, closed after it, and what an error says of itself. */
 import { afterEach } from "vitest";
-import { HawserError, Primary, type PrimaryOptions, Replica } from "../../src/index.ts";
+import {
+  HawserError,
+  Primary,
+  type PrimaryOptions,
+  type ReplicaOptions,
+  Replica,
+} from "../../src/index.ts";
 
 const open: { close: () => unknown }[] = [];
 
@@ -21,8 +27,11 @@ export async function openPrimary(options: PrimaryOptions = {}): Promise<Primary
 }
 
 /** A replica that has all that the primary had. */
-export async function replicaOf({ replPort }: Primary | Replica): Promise<Replica> {
-  const replica = keep(await Replica.open({ of: `127.0.0.1:${replPort}` }));
+export async function replicaOf(
+  { replPort }: Primary | Replica,
+  options: Omit<ReplicaOptions, "of"> = {},
+): Promise<Replica> {
+  const replica = keep(await Replica.open({ of: `127.0.0.1:${replPort}`, ...options }));
   await replica.synced({ timeoutMs: 20_000 });
   return replica;
 }

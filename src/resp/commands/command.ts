@@ -26,6 +26,8 @@ export const FLAG = {
   costly: 128,
   /** REPLICAOF, SLAVEOF: may make a replica of this node. */
   demotes: 256,
+  /** Refused while a replica is too far behind: every command without redis's flag `stale`. */
+  denyStale: 512,
 } as const;
 
 const BITS: Readonly<Record<string, number>> = {
@@ -88,6 +90,7 @@ export function row(
   if (DEMOTES.has(name)) bits |= FLAG.demotes;
   for (const word of words) bits |= BITS[word] ?? 0;
   if (!words.includes("loading")) bits |= FLAG.denyLoading;
+  if (!words.includes("stale")) bits |= FLAG.denyStale;
   return {
     name,
     arity,
@@ -122,6 +125,7 @@ export const ERR = {
     "UNCONFIRMED This write was executed, and the disk of --dir has not taken it: a crash now would lose it; the log and INFO say why",
   readonly: "READONLY You can't write against a read only replica.",
   loading: "LOADING Redis is loading the dataset in memory",
+  noReplicas: "NOREPLICAS Not enough good replicas to write.",
   seeding: "LOADING This primary is still syncing from its seed; it takes writes once it has",
   oom: "OOM command not allowed when used memory > 'maxmemory'.",
   noAuth: "NOAUTH Authentication required.",

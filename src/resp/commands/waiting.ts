@@ -95,7 +95,7 @@ function waitAof(call: Call): void {
   const offset = client.written.offsetIn(node.identity);
   const answer = (later: ReplyWriter, count: number): void => {
     later.array(2);
-    later.integer(keepsLog && offset >= 0 && node.copies.isDurable(offset) ? 1 : 0);
+    later.integer(keepsLog && offset >= 0 && node.feeder.isDurable(offset) ? 1 : 0);
     later.integer(count);
   };
   // A resync took the write away: nobody has it, and nobody will.
@@ -146,13 +146,13 @@ function waitFor(
   const { client, port, reply } = call;
   const { node } = port;
   const { offset, replicas, level, local } = wanted;
-  if (client.executing || (replicas <= 0 && (!local || node.copies.isDurable(offset)))) {
-    answer(reply, node.copies.confirmedBy(offset, level));
+  if (client.executing || (replicas <= 0 && (!local || node.feeder.isDurable(offset)))) {
+    answer(reply, node.feeder.confirmedBy(offset, level));
     return;
   }
   const untilMs = untilMsOf(timeoutMs);
   client.block((done) =>
-    node.copies.wait(wanted, untilMs, (count) => {
+    node.feeder.wait(wanted, untilMs, (count) => {
       if (count === null) client.closeAfterReply();
       done((later) => {
         if (count === null) later.error(UNBLOCKED);

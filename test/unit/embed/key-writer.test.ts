@@ -315,3 +315,37 @@ test("maxmemory => what grows is refused by code, deletes and reads go on, and r
   primary.set("x", "1");
   expect(primary.getString("x")).toBe("1");
 });
+
+test("minReplicasToWrite => every write is refused by code until a replica is near, with nothing changed", async () => {
+  const primary = await openPrimary({ minReplicasToWrite: 1 });
+  for (const write of [
+    () => primary.set("x", "1"),
+    () => primary.delete("x"),
+    () => primary.batch([{ type: "set", key: "x", value: "1" }]),
+    () => primary.increment("x"),
+    () => primary.clear(),
+  ])
+    expect(codeOf(write)).toBe("ERR_NO_REPLICAS");
+  expect(primary.written.offset).toBe(0);
+  const replica = await replicaOf(primary);
+  await until(() => !primary.status().near.lacksReplicas, { what: "a near replica" });
+  primary.set("x", "1");
+  await replica.reached(primary.written, { timeoutMs: 20_000 });
+  await replica.close();
+  await until(() => primary.status().near.lacksReplicas, { what: "no replica" });
+  expect(codeOf(() => primary.set("x", "2"))).toBe("ERR_NO_REPLICAS");
+  expect(primary.getString("x")).toBe("1");
+});
+
+test("replicaMaxStalenessMs => a replica whose primary went away refuses reads by code, and says how old", async () => {
+  const primary = await openPrimary();
+  primary.set("x", "1");
+  const replica = await replicaOf(primary, { replicaMaxStalenessMs: 2_000 });
+  await replica.reached(primary.written, { timeoutMs: 20_000 });
+  await until(() => !replica.status().near.isStale, { what: "a first word on the root" });
+  expect(replica.getString("x")).toBe("1");
+  await primary.close();
+  await until(() => replica.status().near.isStale, { what: "a stale replica" });
+  for (const read of [() => replica.get("x"), () => replica.size, () => replica.scan(0)])
+    expect(codeOf(read)).toBe("ERR_STALE");
+});

@@ -27,6 +27,7 @@ const STATUS = {
   clientPort: 6380,
   replPort: 16380,
   backlog: { sizeBytes: 1024, first: 0, next: 4096, heldBytes: 0 },
+  near: { lacksReplicas: false, isStale: false, staleMs: -1, goodReplicas: -1 },
   links: [
     {
       replicaId: ID,

@@ -31,7 +31,7 @@ describe("client: order and blocking", () => {
 
   test("WAIT answered at once => no blocking", () => {
     const port = new FakePort();
-    port.node.copies.wait = (_wanted, _untilMs, done) => {
+    port.node.feeder.wait = (_wanted, _untilMs, done) => {
       done(3);
       return () => undefined;
     };

@@ -173,7 +173,8 @@ export class FakeNode implements HawserNode {
     this.paused = false;
     for (const resume of this.#resumes.splice(0)) resume();
   }
-  copies: Copies = {
+  nearness = { lacksReplicas: false, isStale: false, staleMs: -1, goodReplicas: -1 };
+  feeder: Copies = {
     wait: (wanted, _untilMs, done) => {
       const wait = { wanted, done, cancelled: false };
       this.waits.push(wait);
@@ -258,6 +259,7 @@ export class FakeNode implements HawserNode {
       quarantined: 0,
       parked: [],
       writePace: -1,
+      near: { ...this.nearness },
       links: [],
       upstream: null,
       counters: {},

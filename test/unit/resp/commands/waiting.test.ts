@@ -112,3 +112,47 @@ describe("REPL.WAITALL", () => {
     );
   });
 });
+
+describe("too few replicas, or a root too far", () => {
+  const NO_REPLICAS = "-NOREPLICAS Not enough good replicas to write.\r\n";
+
+  test("NOREPLICAS => no write is executed, queued or run by EXEC; reads and CONFIG are", () => {
+    const { port, client } = open();
+    client.call("SET", "k", "1");
+    client.send(request("MULTI") + request("SET", "k", "2"));
+    const { tail } = port.node.log;
+    port.node.refusal = "noreplicas";
+    expect(client.call("EXEC")).toBe(
+      "-EXECABORT Transaction discarded because of: NOREPLICAS Not enough good replicas to write.\r\n",
+    );
+    expect(client.call("SET", "k", "3")).toBe(NO_REPLICAS);
+    expect(client.call("FLUSHALL")).toBe(NO_REPLICAS);
+    expect(client.call("GET", "k")).toBe("$1\r\n1\r\n");
+    expect(client.call("CONFIG", "SET", "min-replicas-to-write", "0")).toBe("+OK\r\n");
+    client.call("MULTI");
+    expect(client.call("SET", "k", "3")).toBe(NO_REPLICAS);
+    expect(client.call("EXEC")).toMatch(/^-EXECABORT /);
+    expect(port.node.log.tail).toBe(tail);
+  });
+
+  test("STALE => what redis refuses on a stale replica, in EXEC too; what it allows is allowed", () => {
+    const { port, client } = open();
+    client.call("SET", "k", "1");
+    client.send(request("MULTI") + request("GET", "k"));
+    port.node.role = "replica";
+    port.node.refusal = "readonly";
+    port.node.settings.replicaMaxStalenessMs = 3_000;
+    port.node.nearness = { ...port.node.nearness, isStale: true, staleMs: 5_230 };
+    const stale =
+      "STALE what this replica would show may be 5230 ms old, by the root's clock; replica-max-staleness is 3000 ms\r\n";
+    expect(client.call("EXEC")).toBe(`-EXECABORT Transaction discarded because of: ${stale}`);
+    expect(client.call("GET", "k")).toBe(`-${stale}`);
+    expect(client.call("DBSIZE")).toBe(`-${stale}`);
+    expect(client.call("SET", "k", "2")).toMatch(/^-READONLY /);
+    for (const allowed of ["INFO", "ROLE", "REPL.STATUS", "REPL.TOKEN"])
+      expect(client.call(allowed)).not.toMatch(/^-/);
+    expect(client.call("CONFIG", "GET", "replica-max-staleness")).toContain("3s");
+    port.node.nearness = { ...port.node.nearness, isStale: false };
+    expect(client.call("GET", "k")).toBe("$1\r\n1\r\n");
+  });
+});
