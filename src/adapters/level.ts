@@ -267,7 +267,8 @@ class LevelStore implements OrderedStore<LevelPin> {
 
   /** A JSON text. */
   own(bytes: Uint8Array): Buffer {
-    return Buffer.from(`"${Buffer.from(bytes).toString("base64")}"`, "latin1");
+    const own = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return Buffer.from(`"${own.toString("base64")}"`, "latin1");
   }
 
   fromOwn(bytes: Buffer): Buffer {

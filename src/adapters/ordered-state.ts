@@ -98,12 +98,14 @@ export class OrderedState<P extends Pin, Tx = never> implements ReplicatedState<
       batch.each((bytes, from, to) => {
         this.check(bytes, from, to);
       });
-    return this.applyWhole(batch);
+    const clear = lastClear(batch);
+    // Why not always by ready(): two promises are much of what a small batch costs.
+    if (clear < 0 && this.isSettled) return this.write(batch, batch.end);
+    return this.applyWhole(batch, clear);
   }
 
-  private async applyWhole(batch: Batch): Promise<void> {
+  private async applyWhole(batch: Batch, clear: number): Promise<void> {
     await this.ready();
-    const clear = lastClear(batch);
     if (clear < 0) return this.write(batch, batch.end);
     const staging = await this.stage();
     try {
@@ -156,6 +158,10 @@ export class OrderedState<P extends Pin, Tx = never> implements ReplicatedState<
   async close(): Promise<void> {
     this.isClosed = true;
     await this.tidying;
+  }
+
+  private get isSettled(): boolean {
+    return this.swap === null && !this.isUnsure;
   }
 
   /** What every call begins with: nothing is left of an earlier one. */

@@ -17,7 +17,7 @@ import type { Id } from "../wire/messages.ts";
 import { ChunkJoiner } from "./chunk-records.ts";
 import type { KeptState } from "./kept.ts";
 import { after, isLater, type StateLine } from "./line.ts";
-import { encodeMark } from "./mark.ts";
+import { encodeMark, MarkTemplate } from "./mark.ts";
 import { LogBatch, type MarkWriter } from "./records.ts";
 import type { Awaitable, Mark, ReplicatedState, Staging } from "./seam.ts";
 
@@ -39,6 +39,7 @@ export class BridgeTarget implements LateTarget, MarkWriter {
   readonly #kept: KeptState;
   readonly #line: StateLine;
   readonly #deps: TargetDeps;
+  readonly #marks: MarkTemplate;
   /** What is staged, until it is over. */
   #staging: BridgeStaging | null = null;
 
@@ -47,6 +48,7 @@ export class BridgeTarget implements LateTarget, MarkWriter {
     this.#kept = kept;
     this.#line = line;
     this.#deps = deps;
+    this.#marks = new MarkTemplate(deps.bootId);
   }
 
   isEmpty(): boolean {
@@ -54,9 +56,7 @@ export class BridgeTarget implements LateTarget, MarkWriter {
   }
 
   markAt(offset: number, chain: number, clockMs: number): Mark {
-    const { history, rank, lineage } = this.#deps.name();
-    const { bootId } = this.#deps;
-    return encodeMark({ history, rank, lineage, offset, chain, clockMs, bootId });
+    return this.#marks.markAt(this.#deps.name(), offset, chain, clockMs);
   }
 
   applyRange(bytes: Buffer, from: number, to: number): boolean {

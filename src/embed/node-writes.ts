@@ -67,7 +67,8 @@ export class NodeWrites {
 
   // --- writing -----------------------------------------------------------------------------------
 
-  async write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
+  /** Throws, or rejects. */
+  write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
     const list = recordsOf(records);
     this.needOutside("write()");
     const payload = encodeRecords(list);

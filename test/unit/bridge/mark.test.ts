@@ -6,6 +6,7 @@ import {
   isSameMark,
   MARK_BYTES_MAX,
   MARK_LINEAGE_MAX,
+  MarkTemplate,
   type MarkedPlace,
 } from "../../../src/bridge/mark.ts";
 import { LIMITS } from "../../../src/limits.ts";
@@ -42,6 +43,28 @@ describe("marks", () => {
     expect(LIMITS.lineageEntriesMax - MARK_LINEAGE_MAX).toBe(10);
     expect(lineage).toEqual(given.lineage.filter((_, n) => !isShort(n)));
     expect(given.lineage).toHaveLength(LIMITS.lineageEntriesMax);
+  });
+
+  test("one of a template is the same, whatever came before: another place, log, rank or lineage", () => {
+    const { bootId } = place(0);
+    const template = new MarkTemplate(bootId);
+    const places = [
+      place(2),
+      { ...place(2), offset: 2 ** 52 + 7, chain: 0, clockMs: 0 },
+      { ...place(2), history: id(8) },
+      { ...place(2), rank: { term: 7, run: 3 } },
+      { ...place(2), rank: { term: 8, run: 2 } },
+      place(3),
+      place(0),
+      place(LIMITS.lineageEntriesMax),
+    ];
+    for (const each of [...places, ...places.toReversed()]) {
+      const { offset, chain, clockMs } = each;
+      const before = template.markAt(each, 1, 2, 3);
+      const mark = template.markAt(each, offset, chain, clockMs);
+      expect(isSameMark(mark, encodeMark(each))).toBe(true);
+      expect(decodeMark(before)).toMatchObject({ offset: 1, chain: 2, clockMs: 3 });
+    }
   });
 
   test("each is memory of its own", () => {
