@@ -5,6 +5,7 @@
  */
 interface Modules {
   readonly index: typeof import("../../src/index.ts");
+  readonly "adapters/key-value-records": typeof import("../../src/adapters/key-value-records.ts");
   readonly "adapters/level": typeof import("../../src/adapters/level.ts");
   readonly "adapters/lmdb": typeof import("../../src/adapters/lmdb.ts");
   readonly "adapters/map": typeof import("../../src/adapters/map.ts");

@@ -75,7 +75,7 @@ export interface LevelState<K, V> extends ReplicatedState {
 const NAME = /^[\w.-]+$/;
 const IN_BYTES = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
 /** Entries and bytes of one read. */
-const READ_ENTRIES = 500;
+const READ_ENTRIES = 250;
 const READ_BYTES = 65_536;
 
 /**

@@ -36,7 +36,7 @@ import {
 } from "./ordered-store.ts";
 
 /** Changes that go into one write: a few ms of a loop, and a few of a disk. */
-const CHANGES_MAX = 500;
+const CHANGES_MAX = 250;
 const CHANGED_BYTES_MAX = 262_144;
 
 /** Steps 2 and 3. */

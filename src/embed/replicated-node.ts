@@ -99,7 +99,7 @@ export class ReplicatedNode<Tx = never> {
       const written = this.#writes.write(records, wait);
       return this.#node.turn.confirmsDurable ? this.#whenDurable(written) : written;
     } catch (error) {
-      return Promise.reject(error);
+      return rejected(error);
     }
   }
 
@@ -384,6 +384,13 @@ export function replicatedOver<Tx>(
   port: number,
 ): ReplicatedNode<Tx> {
   return construct<Tx>(node, bridge, port);
+}
+
+/** As an async function rejects that throws. */
+function rejected(error: unknown): Promise<never> {
+  return Promise.resolve().then(() => {
+    throw error as Error;
+  });
 }
 
 /** For tests. */
