@@ -23,12 +23,42 @@ export interface LogName extends HistoryState {
   readonly rank: Rank;
 }
 
+/** A log up to `offset`. */
+export interface LogEnd extends LogName {
+  readonly offset: number;
+}
+
 /** Before any leader was heard of. */
 export const NO_RANK: Rank = { term: 0, run: 0 };
 
 /** 0 when equal, below 0 when `a` is lower. */
 export function compareRanks(a: Rank, b: Rank): number {
   return a.term - b.term || a.run - b.run;
+}
+
+/**
+ * Which of two logs counts for more, 0 for neither, below 0 when `a` is behind `b`: by the rank of the history
+ * that the last byte of each belongs to, by that history, by where they end. Never by where they end alone: of
+ * logs that went different ways the longer one may be the one that was left.
+ */
+export function compareLogs(a: LogEnd, b: LogEnd): number {
+  const [last, other] = [lastWritten(a), lastWritten(b)];
+  const ranks = compareRanks(last.rank, other.rank);
+  if (ranks !== 0) return ranks;
+  if (last.history !== other.history) return last.history < other.history ? -1 : 1;
+  return a.offset - b.offset;
+}
+
+/** The history that the last byte of a log was written in. Its end may be that of an earlier one than it is in. */
+export function lastWritten({
+  history,
+  rank,
+  lineage,
+  offset,
+}: LogEnd): Pick<LogName, "history" | "rank"> {
+  for (const entry of lineage)
+    if (entry.left >= offset) return { history: entry.history, rank: entry };
+  return { history, rank };
 }
 
 /** The rank of a promotion: the highest term seen + 1. At the limit terms stay equal, and ids decide. */

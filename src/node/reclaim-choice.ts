@@ -17,10 +17,10 @@
  *
  *   all of them                                            choice
  *   some rule                                              follow: the highest rank, whoever leads itself, then
- *                                                          the furthest
+ *                                                          the log that counts for most
  *   an orphan, before the bound                            ask_again
  *   an orphan, at the bound                                follow, as above
- *   some are ahead                                         take: the highest rank, then the furthest
+ *   some are ahead                                         take: the log that counts for most (log/history.ts)
  *   one that is awaited is silent, before the bound        ask_again
  *   else                                                   open
  *
@@ -36,7 +36,7 @@
  *
  * Pure. Owns: the decision. Does not own: asking, taking, bounds (reclaiming.ts).
  */
-import { compareRanks } from "../log/history.ts";
+import { compareLogs, compareRanks, type LogEnd } from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import { latestCommon } from "../primary/resume.ts";
 import type { Id, Lineage, Rank, StateAnswer } from "../wire/messages.ts";
@@ -202,8 +202,12 @@ function first(list: readonly Heard[], order: (a: Heard, b: Heard) => number): H
 }
 
 function byLog(a: Heard, b: Heard): number {
-  const ranks = compareRanks(a.state.rank, b.state.rank);
-  return ranks === 0 ? a.state.position.offset - b.state.position.offset : ranks;
+  return compareLogs(logOf(a.state), logOf(b.state));
+}
+
+/** The log of a node that answered. */
+export function logOf({ position, rank, lineage }: StateAnswer): LogEnd {
+  return { history: position.history, offset: position.offset, rank, lineage };
 }
 
 /** Whoever leads itself comes before those that follow it. */

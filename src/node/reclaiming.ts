@@ -26,13 +26,14 @@
  * and the next start asks for the rest. Clients get -LOADING, and so do replicas: they come back. REPLICAOF
  * ends it: of X, or NO ONE for those who do not want to wait.
  *
- *   a log with a hole (DISK.md, section 5): it leads only once it is past the hole; else it fails, and says
- *   whom it asked
+ *   a log with a hole (DISK.md, section 5): it leads only once its log counts for as much as what was lost
+ *   (log/history.ts); else it fails, and says whom it asked
  *
  * Pure core: time and connections are its owner's. Owns: the rounds, how long one is waited for. Does not
  * own: the decision (reclaim-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import { DiskError } from "../errors.ts";
+import type { LogEnd } from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Peer } from "./node-memory.ts";
@@ -64,8 +65,8 @@ export interface ReclaimPlan {
   readonly peers: readonly Peer[];
   /** --reclaim, ms. */
   readonly patienceMs: number;
-  /** Why it may not lead with a log that ends there; null when it may. */
-  readonly refusalAt: (end: number) => string | null;
+  /** Why it may not lead with that log; null when it may. */
+  readonly refusalOf: (log: LogEnd) => string | null;
 }
 
 export interface ReclaimDeps {
@@ -83,6 +84,7 @@ export interface ReclaimDeps {
 /** The node, as it is moved. */
 export interface ReclaimingNode {
   reclaimSelf(): ReclaimSelf;
+  readonly log: LogEnd;
   /** Where its log ends, and records in it since the start of the process. */
   readonly next: number;
   readonly records: number;
@@ -157,7 +159,7 @@ export class ReclaimRun implements ReclaimRounds {
   }
 
   get refusal(): string | null {
-    return this.#plan.refusalAt(this.#node.next);
+    return this.#plan.refusalOf(this.#node.log);
   }
 
   start(): void {

@@ -7,7 +7,7 @@
  * Tested in: test/sim/sim.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
-import type { LogName } from "../log/history.ts";
+import type { LogEnd, LogName } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode, WelcomedEnd } from "../replica/deps.ts";
 import { downForMs, owedBytes } from "../replica/owed.ts";
@@ -226,6 +226,10 @@ export class ReclaimView implements ReclaimingNode {
     return { nodeId, clusterId, history, lineage, rank, offset: this.next };
   }
 
+  get log(): LogEnd {
+    const { history, rank, lineage } = this.owner.identity;
+    return { history, rank, lineage, offset: this.next };
+  }
   get next(): number {
     return this.owner.backlog.next;
   }

@@ -371,7 +371,7 @@ export class NodeDisk {
     this.#missing = null;
     this.#journal("warn", "loss_accepted", { offset: position.offset, file });
     // What is accepted as lost is not missing any more; all are waited for, who may have some of it.
-    return { manifest: whole, plan: plan === null ? null : { ...plan, refusalAt: () => null } };
+    return { manifest: whole, plan: plan === null ? null : { ...plan, refusalOf: () => null } };
   }
 
   // --- what the log says --------------------------------------------------------------------------

@@ -9,13 +9,14 @@
  *   the same, and something that was synced is gone        waited for: that one may have it
  *
  * Pure. Owns: that. Does not own: asking (node/reclaiming.ts), recovery (disk-recovery.ts).
- * Tested in: test/e2e/reclaim.test.ts.
  */
+import { compareRanks, lastWritten } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
 import type { Identity } from "../identity.ts";
 import type { Peer } from "../node-memory.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import type { Role } from "../roles.ts";
+import type { Rank } from "../../wire/messages.ts";
 import type { RecoveredNode } from "./disk-recovery.ts";
 import { incompleteText } from "./recovery-text.ts";
 
@@ -29,7 +30,7 @@ const RECLAIM_REBOOTED_MS = 60_000;
  */
 export function planReclaim(
   { now }: { readonly now: Role },
-  { followers, rebooted }: Pick<Identity, "followers" | "rebooted">,
+  { followers, rebooted, ownRank }: Pick<Identity, "followers" | "rebooted" | "ownRank">,
   found: RecoveredNode,
   reclaimMs: number,
 ): ReclaimPlan | null {
@@ -39,7 +40,7 @@ export function planReclaim(
   return {
     peers: found.incompleteTo === null ? followers : followers.map(awaited),
     patienceMs: reclaimMs < 0 ? unsaidMs : reclaimMs,
-    refusalAt: refusalAt(found),
+    refusalOf: refusalOf(found, ownRank),
   };
 }
 
@@ -47,10 +48,22 @@ function awaited(peer: Peer): Peer {
   return { ...peer, awaited: true };
 }
 
-/** With a hole in it, it does not lead before it is past that. */
-function refusalAt({ incompleteTo, lastLog, verdict }: RecoveredNode): ReclaimPlan["refusalAt"] {
+/**
+ * With a hole in it, it does not lead before its log counts for as much as what was lost, of which the rank is
+ * not known: at most `led`, with which it led last. In that term all runs were its own, so where the log ends
+ * tells. A log of a higher rank went on without what was lost, and one of a lower term went another way, or
+ * nobody can tell that it did not.
+ */
+function refusalOf(
+  { incompleteTo, lastLog, verdict }: RecoveredNode,
+  led: Rank,
+): ReclaimPlan["refusalOf"] {
   if (incompleteTo === null) return () => null;
   const missingTo = incompleteTo === "unknown" ? Number.POSITIVE_INFINITY : incompleteTo;
   const text = incompleteText(logFileName(Math.max(lastLog, 1)), verdict);
-  return (end) => (end < missingTo ? text : null);
+  return (log) => {
+    const { rank } = lastWritten(log);
+    if (compareRanks(rank, led) > 0) return null;
+    return rank.term < led.term || log.offset < missingTo ? text : null;
+  };
 }

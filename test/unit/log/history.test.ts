@@ -2,8 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
 import {
+  compareLogs,
   compareRanks,
   leftAt,
+  type LogEnd,
   nextRun,
   nextTerm,
   NO_RANK,
@@ -117,4 +119,35 @@ test("the rank of a history => of the present one, of one that led to it, of ano
   expect(rankIn(name, id(9))).toEqual(RANK);
   expect(rankIn(name, id(2))).toMatchObject({ term: 2, run: 0 });
   expect(rankIn(name, id(3))).toBeNull();
+});
+
+describe("which of two logs counts for more", () => {
+  const LEFT = { history: id(1), left: 300, term: 1, run: 0 };
+  const led = (offset: number): LogEnd => ({
+    history: id(2),
+    rank: { term: 2, run: 0 },
+    lineage: [LEFT],
+    offset,
+  });
+  const old = (offset: number, run = 0, n = 1): LogEnd => ({
+    history: id(n),
+    rank: { term: 1, run },
+    lineage: [],
+    offset,
+  });
+
+  test.each([
+    ["a shorter one of a higher rank", led(301), old(900), 1],
+    ["the same one, shorter", old(200), old(300), -1],
+    ["the same end", led(400), led(400), 0],
+    // Its leader has written nothing yet: the last byte is of the history before.
+    ["an end where a history was left", led(300), old(400), -1],
+    ["the same, as long as the other", led(300), old(300), 0],
+    ["before that end", led(250), old(200), 1],
+    ["a later run of the same term", old(100, 1, 3), old(900), 1],
+    ["two of one rank: by their histories, whatever their length", old(100, 0, 3), old(900), 1],
+  ])("%s", (_what, a, b, order) => {
+    expect(Math.sign(compareLogs(a, b))).toBe(order);
+    expect(Math.sign(compareLogs(b, a))).toBe(order === 0 ? 0 : -order);
+  });
 });

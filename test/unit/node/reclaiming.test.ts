@@ -1,5 +1,6 @@
 /** How a restarted leader asks, is fed, and gives up: told by turns and clocks. */
 import { expect, test } from "vitest";
+import type { LogEnd } from "../../../src/log/history.ts";
 import type { ReclaimSelf } from "../../../src/node/reclaim-choice.ts";
 import { ReclaimRun } from "../../../src/node/reclaiming.ts";
 import type { SeedAnswer } from "../../../src/node/seed-choice.ts";
@@ -64,6 +65,9 @@ class Rig {
     const { did } = this;
     this.node = {
       next: 100,
+      get log(): LogEnd {
+        return { history: id(2), rank: { term: 1, run: 0 }, lineage: [], offset: this.next };
+      },
       records: 10,
       isDurable: true,
       connected: false,
@@ -96,7 +100,7 @@ class Rig {
       {
         peers,
         patienceMs,
-        refusalAt: (end) => (end < missingTo ? `whole up to ${end}` : null),
+        refusalOf: ({ offset }) => (offset < missingTo ? `whole up to ${offset}` : null),
       },
       {
         ask: (sources, withinMs, done) => {
