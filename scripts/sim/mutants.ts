@@ -11,6 +11,7 @@ import { CLUSTER_DISK_MUTANTS } from "./cluster-disk-mutant-list.ts";
 import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
+import { RANK_MUTANTS } from "./rank-mutant-list.ts";
 import { RECLAIM_MUTANTS } from "./reclaim-mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -54,7 +55,7 @@ async function judge(mutant: Mutant): Promise<Verdict> {
 const all = values.disks
   ? DISK_MUTANTS
   : [
-      ...[...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS],
+      ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
       ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS],
     ];
 const chosen = all.filter(({ name }) => name.includes(values.only));

@@ -165,6 +165,8 @@ const STATUS = object({
   nodeId: id,
   position,
   complete: yes,
+  rank: text,
+  fenced: text,
   supersededBy: maybeId,
   clientPort: port,
   replPort: port,

@@ -109,6 +109,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
     endNow(EXIT.failed);
   };
   const clients = new ClientServer(node, log, (save) => stop(save));
+  node.core.onFenced = () => clients.endClients();
   const housekeeping = new Housekeeping(clients.context);
   stop = onceStopped(log, node, clients, housekeeping);
   process.on("SIGTERM", () => stop("auto"));

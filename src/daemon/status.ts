@@ -67,11 +67,11 @@ export function show(answer: string, options: StatusOptions, terminal: boolean):
 /** Why this node is not what it should be, "" when all is right. */
 export function degradedBecause({
   upstream,
-  supersededBy,
+  fenced,
   recovery,
   disk,
-}: Pick<NodeStatus, "upstream" | "supersededBy" | "recovery" | "disk">): string {
-  if (supersededBy !== "") return "a newer primary descends from this one";
+}: Pick<NodeStatus, "upstream" | "fenced" | "recovery" | "disk">): string {
+  if (fenced !== "") return `it is fenced: ${escapeText(fenced)}`;
   if (recovery !== null) return "it recovers its state from the disk";
   if (disk !== null && disk.trouble !== "") return `its disk: ${escapeText(disk.trouble)}`;
   if (disk !== null && disk.incompleteTo !== null)
@@ -97,9 +97,7 @@ export function statusText(
   ];
   if (status.disk !== null) lines.push(...diskLines(status.disk));
   if (status.recovery !== null) lines.push(`recovery  ${recoveryText(status.recovery, nowMs)}`);
-  if (status.supersededBy !== "") {
-    lines.push(paint(31, `superseded by history ${status.supersededBy}`));
-  }
+  if (status.fenced !== "") lines.push(paint(31, `fenced    ${escapeText(status.fenced)}`));
   if (!status.complete)
     lines.push("log       incomplete: it may lack what it acknowledged before it was started");
   if (status.upstream !== null) lines.push(...upstreamLines(status, status.upstream, nowMs));

@@ -37,6 +37,8 @@ export interface WritingNode extends LoggingNode {
   };
   readonly diskTrouble: DiskTrouble | null;
   writeRefusal(): WriteRefusal;
+  /** Why a node that led takes no writes; "" on one that is not fenced. */
+  readonly fenced: string;
   mayWrite(turn: WriterTurn, bytes: number): boolean;
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void;
 }
@@ -195,6 +197,8 @@ export class NodeWrites {
         return lacksReplicas();
       case "readonly":
         return new NodeError("ERR_READONLY", "this node is a replica: write to its primary");
+      case "fenced":
+        return new NodeError("ERR_READONLY", `this node is fenced: ${this.#node.fenced}`);
       case "seeding":
       case "loading":
         return new NodeError("ERR_READONLY", "this node does not lead yet");

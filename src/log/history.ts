@@ -36,17 +36,28 @@ export function compareRanks(a: Rank, b: Rank): number {
   return a.term - b.term || a.run - b.run;
 }
 
+/** Which of two leaders comes after the other, as ranks compare; of equal ranks the history decides. */
+export function compareLeaders(
+  a: Pick<LogName, "history" | "rank">,
+  b: Pick<LogName, "history" | "rank">,
+): number {
+  const ranks = compareRanks(a.rank, b.rank);
+  if (ranks !== 0 || a.history === b.history) return ranks;
+  return a.history < b.history ? -1 : 1;
+}
+
+/** "3.1": for people. */
+export function rankText({ term, run }: Rank): string {
+  return `${term}.${run}`;
+}
+
 /**
  * Which of two logs counts for more, 0 for neither, below 0 when `a` is behind `b`: by the rank of the history
  * that the last byte of each belongs to, by that history, by where they end. Never by where they end alone: of
  * logs that went different ways the longer one may be the one that was left.
  */
 export function compareLogs(a: LogEnd, b: LogEnd): number {
-  const [last, other] = [lastWritten(a), lastWritten(b)];
-  const ranks = compareRanks(last.rank, other.rank);
-  if (ranks !== 0) return ranks;
-  if (last.history !== other.history) return last.history < other.history ? -1 : 1;
-  return a.offset - b.offset;
+  return compareLeaders(lastWritten(a), lastWritten(b)) || a.offset - b.offset;
 }
 
 /** The history that the last byte of a log was written in. Its end may be that of an earlier one than it is in. */

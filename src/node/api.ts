@@ -48,7 +48,7 @@ export interface WritableLog {
  * holds it, until it is known who leads.
  */
 export type WriteRefusal =
-  "readonly" | "seeding" | "loading" | "paused" | "disk" | "noreplicas" | null;
+  "readonly" | "fenced" | "seeding" | "loading" | "paused" | "disk" | "noreplicas" | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -57,6 +57,8 @@ export interface HawserNode {
   readonly log: WritableLog;
   /** Why a write must be refused now. */
   writeRefusal(): WriteRefusal;
+  /** Why a node that led takes no writes: both ranks; "" on one that is not fenced. */
+  readonly fenced: string;
   /**
    * It recovers its state from the disk, or is a replica, or a seeded node, that never had one: what needs
    * one answers -LOADING.
@@ -81,8 +83,6 @@ export interface HawserNode {
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void;
   /** Whether even a small write would have to wait now. */
   writersPaused(): boolean;
-  /** A newer primary was heard of a moment ago: expired keys are hidden, and not deleted by themselves. */
-  expiryRests(): boolean;
   /** Which log this node's offsets count in, and which led to it. */
   readonly identity: LogName;
   /** Whether others are near enough for a write, and for a read. */
@@ -317,7 +317,11 @@ export interface NodeStatus {
   /** It has all that it ever acknowledged. */
   readonly complete: boolean;
   readonly failover: FailoverState;
-  /** History id of a newer primary that descends from ours, "" when none. */
+  /** With which rank its history is led, as "3.0": term and run. */
+  readonly rank: string;
+  /** Why it takes no writes though it led: both ranks; "" on a node that is not fenced. */
+  readonly fenced: string;
+  /** The history of whoever fenced it, "" when none. */
   readonly supersededBy: Id;
   readonly clientPort: number;
   readonly replPort: number;

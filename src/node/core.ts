@@ -23,16 +23,19 @@ import { Session } from "../replica/session.ts";
 import type { State, StateFormat, StateSource } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/messages.ts";
+import type { Announcement } from "../replica/inquiry.ts";
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
 import type { WriteRefusal } from "./api.ts";
+import { Announcer } from "./announcing.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
+import { type Fence, reachable } from "./fence.ts";
 import type { Identity } from "./identity.ts";
 import { Failover } from "./failover.ts";
 import { Followers } from "./followers.ts";
-import type { Address } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
@@ -41,6 +44,7 @@ import { RoleMoves } from "./role-moves.ts";
 import {
   hasState,
   roleName,
+  startFenced,
   startFollowing,
   startLeading,
   startRecovering,
@@ -61,6 +65,8 @@ export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
   /** Whom it follows at the start; null on a primary, and on a node that seeds. */
   readonly upstream: Address | null;
+  /** It led, and somebody led with a higher rank; null, or left out, on any other node. */
+  readonly fence?: Fence | null;
   /** Where a node that is to be a primary gets its state from first (--seed-from); else empty. */
   readonly sources: readonly Address[];
   readonly ask: AskSources;
@@ -123,12 +129,15 @@ export class NodeCore implements ViewedNode {
   readonly failover: Failover;
   private readonly taking: Taking;
   readonly nearness: Nearness;
+  readonly announcer: Announcer;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Whoever gives the state batches that are not visible yet says when it has none. */
   isAtRest: () => boolean = () => true;
   /** Nothing that could append is under way; as isAtRest. */
   isQuiet: () => boolean = () => true;
+  /** It leads no more: clients are to look for whoever does. */
+  onFenced: () => void = () => undefined;
   /** Null on a node that keeps no log on disk. */
   checkpointer: Checkpointer | null = null;
   readonly now: () => number;
@@ -148,9 +157,13 @@ export class NodeCore implements ViewedNode {
     this.failover = this.makeFailover();
     this.taking = new Taking(this, deps);
     const start = this.startingRole();
-    this.roles = new RoleMoves(deps.recovers === true ? startRecovering(start) : start, this, deps);
+    this.roles = new RoleMoves(deps.recovers === true ? startRecovering(start) : start, this, {
+      ...deps,
+      onFenced: () => this.onFenced(),
+    });
     this.view = new FeederView(this);
     this.followers = this.makeFollowers();
+    this.announcer = this.makeAnnouncer();
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
     this.backlog.store.onMoved(this.turn.want);
@@ -175,6 +188,7 @@ export class NodeCore implements ViewedNode {
     const { kind, nodeId } = startConsent(this.deps.consent, allowReset);
     const { resignation = null } = this.deps;
     if (resignation !== null) return startResigned(resignation, this.failover.runOf(resignation));
+    if (this.deps.fence != null) return startFenced(this.deps.fence);
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
@@ -233,7 +247,7 @@ export class NodeCore implements ViewedNode {
       randomId: deps.randomId,
       wantTurn: () => this.turn.want(),
       now: deps.now,
-      onSuperseded: (history, remote) => this.roles.superseded(history, remote),
+      onLeader: (led, remote) => this.roles.heardLeader(reachable(led, remote), remote),
       pinned: () => this.memory.pinned(),
       onDigest: (link, answer) => {
         deps.onDigest(link, answer);
@@ -260,6 +274,27 @@ export class NodeCore implements ViewedNode {
       this.turn.until(holds, done);
     };
     return new Followers({ identity, log, roles, until, later: deps.later });
+  }
+
+  private makeAnnouncer(): Announcer {
+    const { ask, later } = this.deps;
+    return new Announcer({
+      ask,
+      later,
+      announcement: () => this.announcement(),
+      heard: ({ role, clusterId, position, rank, lineage }, source) => {
+        const leader = role === "primary" ? source : null;
+        const led = { clusterId, history: position.history, rank, lineage, leader };
+        this.roles.heardLeader(led, formatAddress(source));
+      },
+    });
+  }
+
+  private announcement(): Announcement | null {
+    const { nodeId, clusterId, rank, lineage } = this.identity;
+    if (this.roles.now.kind !== "leading" || clusterId === null) return null;
+    const { position } = this;
+    return { nodeId, clusterId, address: this.address(), position, rank, lineage };
   }
 
   private makeSession(): Session {

@@ -57,7 +57,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "seed_choice",
   "reclaim",
   "reclaimed",
-  "superseded",
+  "fenced",
 ]);
 
 /** What makes two events the same; "" when it never is. */

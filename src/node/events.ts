@@ -20,6 +20,11 @@ import type { CheckpointCause } from "./checkpointer.ts";
 export interface NodeEvents {
   /** This node is a primary or a replica now; `upstream` is whom it follows, "" on a primary. */
   role: { readonly role: "primary" | "replica"; readonly upstream: string };
+  /**
+   * This node led, and somebody leads with a higher rank: it takes no writes any more. Ranks as "3.0"; `leader` is
+   * where that one listens for replicas, "" when only a replica told of it.
+   */
+  fenced: { readonly rank: string; readonly byRank: string; readonly leader: string };
   /** A replica's connection to its upstream is in another state; `why` the last one ended, or "". */
   state: { readonly state: SessionStateName; readonly why: string };
   /** A replica has all that its upstream had said it has: once for each connection. */
@@ -87,6 +92,10 @@ const CAUSES: Readonly<Record<string, CheckpointCause>> = {
 const FROM_LINE: Readonly<Record<string, (emit: Emit, fields: Fields) => void>> = {
   role_changed: (emit, { role, upstream }) =>
     emit("role", { role: role === "primary" ? role : "replica", upstream: text(upstream) }),
+  fenced: (emit, { rank, by_rank, leader }) => {
+    emit("role", { role: "replica", upstream: text(leader) });
+    emit("fenced", { rank: text(rank), byRank: text(by_rank), leader: text(leader) });
+  },
   restore_begins: (emit) => emit("resync", { change: "began", replicaId: "", why: "" }),
   restored: (emit) => emit("resync", { change: "ended", replicaId: "", why: "" }),
   ship_begins: (emit, { replica }) =>

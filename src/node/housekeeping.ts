@@ -54,7 +54,7 @@ export class Housekeeping {
     const untilMs = performance.now() + SLICE_MS;
     keys.refresh(Date.now());
     const hasTime = (): boolean => performance.now() < untilMs;
-    const mayExpire = !node.writersPaused() && !node.expiryRests();
+    const mayExpire = !node.writersPaused();
     const moreExpired = mayExpire && expireKeys(keys, hasTime);
     if (moreExpired) node.turn.appended();
     let moreTidying = true;

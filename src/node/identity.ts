@@ -48,9 +48,6 @@ export class Identity implements LogName {
   path: readonly Id[];
   /** The node that leads, this one or another; null where nobody has said it since an upstream was dialled. */
   rootId: Id | null = null;
-  /** A newer primary that descends from our history, "" for none known, and when it was heard of. */
-  supersededBy: Id = "";
-  supersededAtMs = 0;
 
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
@@ -131,7 +128,6 @@ export class Identity implements LogName {
     this.lineage = lineage;
     this.path = [this.nodeId];
     this.rootId = this.nodeId;
-    this.supersededBy = "";
     this.keepLed();
     return this.nodeRecord(parent, clusterId);
   }
@@ -223,20 +219,11 @@ export class Identity implements LogName {
     this.history = history;
     this.rank = rank;
     this.lineage = lineage;
-    this.supersededBy = "";
     if (clusterId !== null && clusterId !== this.clusterId) {
       this.clusterId = clusterId;
       this.keep({ clusterId });
     }
     return news;
-  }
-
-  /** A newer primary descends from our history. @returns whether that is news */
-  supersede(by: Id, nowMs: number): boolean {
-    if (this.supersededBy === by) return false;
-    this.supersededBy = by;
-    this.supersededAtMs = nowMs;
-    return true;
   }
 
   /** @returns whether the path changed */

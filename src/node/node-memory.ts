@@ -32,7 +32,8 @@ import { randomId } from "../wire/id.ts";
 import { LIMITS } from "../limits.ts";
 import type { Id, Rank } from "../wire/messages.ts";
 import type { ConsentMemory } from "./consent.ts";
-import { readAddress, readRole, type RoleMemory } from "./role-memory.ts";
+import { keptAddressOf } from "./kept-address.ts";
+import { readRole, type RoleMemory } from "./role-memory.ts";
 
 /** The file in --dir. */
 export const NODE_FILE = "node.json";
@@ -132,7 +133,7 @@ function readConsent({ kind, nodeId, upstream }: Json): ConsentMemory {
   return {
     kind,
     nodeId: nodeId === "" ? nodeId : idOf(nodeId, "consent.nodeId"),
-    upstream: readAddress(upstream, "consent.upstream"),
+    upstream: keptAddressOf(upstream, "consent.upstream"),
   };
 }
 

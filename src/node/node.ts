@@ -198,7 +198,9 @@ export class DaemonNode implements HawserNode {
       upstream: start.upstream,
       sources: start.sources,
       resignation: start.resignation ?? null,
-      ask: (sources, withinMs, done) => askSources(sources, settings.replPassword, withinMs, done),
+      fence: start.fence,
+      ask: (sources, withinMs, done, announcement) =>
+        askSources(sources, settings.replPassword, withinMs, done, announcement),
       ...roleFile.recallConsent(start.upstream, settings.allowReset, this.journal),
       keepConsent: roleFile.keepConsent,
       remember: roleFile.write,
@@ -417,6 +419,10 @@ export class DaemonNode implements HawserNode {
     return this.core.relieveMemory(overBytes);
   }
 
+  get fenced(): string {
+    return this.core.view.fenced;
+  }
+
   isLoading(): boolean {
     return !hasState(this.core.roles.now);
   }
@@ -439,10 +445,6 @@ export class DaemonNode implements HawserNode {
     return this.isHeld || this.feeder.pacing.paused(performance.now());
   }
 
-  expiryRests(): boolean {
-    return this.core.roles.expiryRests;
-  }
-
   // --- roles -----------------------------------------------------------------------------------
 
   follow(host: string, port: number, consent: Consent): string | null {
@@ -457,9 +459,9 @@ export class DaemonNode implements HawserNode {
     return this.core.failover;
   }
 
-  /** Whom the session dials; before a source is chosen, the first of them, for display. */
+  /** Whom the session dials; before a source is chosen, the first of them, for display. Nobody when it is fenced. */
   private get target(): Address {
-    return upstreamOf(this.core.roles.now) ?? this.settings.seedFrom[0]!;
+    return upstreamOf(this.core.roles.now) ?? this.settings.seedFrom[0] ?? { host: "", port: 0 };
   }
 
   private address(): NodeAddress {

@@ -36,7 +36,13 @@
  *
  * Pure. Owns: the decision. Does not own: asking, taking, bounds (reclaiming.ts).
  */
-import { compareLogs, compareRanks, type LogEnd } from "../log/history.ts";
+import {
+  compareLeaders,
+  compareLogs,
+  compareRanks,
+  type LogEnd,
+  rankText,
+} from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import { latestCommon } from "../primary/resume.ts";
 import type { Id, Lineage, Rank, StateAnswer } from "../wire/messages.ts";
@@ -170,8 +176,7 @@ function relationOf(
 /** Its log is led by somebody who was to lead after this node. */
 function isAbove(own: ReclaimSelf, { rank, role, position }: StateAnswer): boolean {
   if (role !== "primary") return rank.term > own.rank.term;
-  const order = compareRanks(rank, own.rank);
-  return order === 0 ? position.history > own.history : order > 0;
+  return compareLeaders({ rank, history: position.history }, own) > 0;
 }
 
 function isLed(state: StateAnswer): boolean {
@@ -186,10 +191,9 @@ function take(own: ReclaimSelf, { source, state }: Heard): ReclaimChoice {
 
 function follow(heard: Heard): ReclaimChoice {
   const { source, state } = heard;
-  const { term, run } = state.rank;
   const follows = state.rootLives ? "follows a primary" : "followed a primary, not heard of now,";
   const leads = state.role === "primary" ? "is a primary" : follows;
-  const why = `${nameOf(heard)} ${leads} of rank ${term}.${run}, above this node's`;
+  const why = `${nameOf(heard)} ${leads} of rank ${rankText(state.rank)}, above this node's`;
   return { kind: "follow", source, why };
 }
 
@@ -216,9 +220,9 @@ function byLeading(a: Heard, b: Heard): number {
   if (ranks !== 0) return ranks;
   const leads = Number(a.state.role === "primary") - Number(b.state.role === "primary");
   if (leads !== 0) return leads;
-  const [history, other] = [a.state.position.history, b.state.position.history];
-  if (a.state.role === "primary" && history !== other) return history > other ? 1 : -1;
-  return byLog(a, b);
+  const [log, other] = [logOf(a.state), logOf(b.state)];
+  const order = a.state.role === "primary" ? compareLeaders(log, other) : 0;
+  return order || compareLogs(log, other);
 }
 
 function nameOf({ source }: Pick<Heard, "source">): string {

@@ -10,22 +10,26 @@
  *   primary            primary --seed-from S     seeds from S
  *   primary            any other                 primary; empty, if its state was in memory
  *   resigned for Y     any                       resigned for Y: resignation.ts
+ *   fenced             primary --seed-from S     seeds from S
+ *   fenced             any other                 fenced, by whoever it was
  *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
  *
  * Flags that say something else than what they are overruled by, or overrule, are told in the log.
  * Pure. Owns: the decision, the text of role.json, which node.json replaced. Does not own: the file (directory.ts).
  */
-import { LIMITS } from "../limits.ts";
 import { type Json, jsonOf, objectOf, shownJson } from "../wire/json-fields.ts";
 import { type Address, isSameAddress } from "../net/address.ts";
 import { readResignation, type Resignation } from "./resignation.ts";
+import { type Fence, readFence } from "./fence.ts";
+import { keptAddressOf } from "./kept-address.ts";
 
 const VERSION = 1;
 
 export type RoleMemory =
   | { readonly role: "primary"; readonly upstream: null }
   | { readonly role: "replica"; readonly upstream: Address }
-  | ({ readonly role: "resigned" } & Resignation);
+  | ({ readonly role: "resigned" } & Resignation)
+  | { readonly role: "fenced"; readonly upstream: null; readonly fence: Fence };
 
 /** What the command line says. */
 export interface RoleFlags {
@@ -46,6 +50,8 @@ export interface StartingRole {
   readonly sources: readonly Address[];
   /** Flags and memory differ, and which of the two is followed. */
   readonly conflict: "none" | "memory_won" | "flags_won";
+  /** It led, and somebody leads with a higher rank; null else. */
+  readonly fence: Fence | null;
   /** It was a primary, and its state is gone unless it is on the disk. */
   readonly emptied: boolean;
   /** It hands over, to whom it is a replica of. */
@@ -60,7 +66,7 @@ export function startingRole(flags: RoleFlags, memory: RoleMemory | null): Start
   if (memory.role === "resigned") {
     const { upstream } = memory;
     const replica = { role: "replica", upstream, sources: [], conflict, emptied: false } as const;
-    return { ...replica, resignation: memory };
+    return { ...replica, fence: null, resignation: memory };
   }
   if (memory.role === "replica")
     return {
@@ -68,28 +74,29 @@ export function startingRole(flags: RoleFlags, memory: RoleMemory | null): Start
       upstream: memory.upstream,
       sources: [],
       conflict,
+      fence: null,
       emptied: false,
     };
   if (flags.seedFrom.length > 0) return byFlags(flags, conflict);
-  return { role: "primary", upstream: null, sources: [], conflict, emptied: true };
+  if (memory.role === "primary")
+    return { role: "primary", upstream: null, sources: [], conflict, fence: null, emptied: true };
+  const { fence } = memory;
+  return { role: "replica", upstream: null, sources: [], conflict, fence, emptied: false };
 }
 
 function byFlags(flags: RoleFlags, conflict: StartingRole["conflict"]): StartingRole {
   const { of: upstream, seedFrom: sources, command } = flags;
   const role = sources.length > 0 ? "replica" : command;
-  return { role, upstream, sources, conflict, emptied: false };
+  return { role, upstream, sources, conflict, fence: null, emptied: false };
 }
 
 function agree(flags: RoleFlags, memory: RoleMemory): boolean {
-  if (memory.role === "primary") return flags.command === "primary";
+  if (memory.role === "primary" || memory.role === "fenced") return flags.command === "primary";
   return isSameAddress(flags.of, memory.upstream);
 }
 
 /** "primary", "replica of host:port" or "resigned for host:port": for log lines. */
-export function roleText(
-  role: "primary" | "replica" | "resigned",
-  upstream: Address | null,
-): string {
+export function roleText(role: RoleMemory["role"], upstream: Address | null): string {
   if (upstream === null) return role;
   const of = role === "resigned" ? "resigned for" : `${role} of`;
   return `${of} ${upstream.host}:${upstream.port}`;
@@ -105,24 +112,17 @@ export function decodeRole(text: string): RoleMemory {
 
 /** What an object says of a role, every field checked. @throws {Error} naming what is wrong */
 export function readRole(value: Json): RoleMemory {
-  const { role, upstream } = value;
-  if (role === "primary") {
-    if (upstream !== null) throw new Error("upstream of a primary is not null");
-    return { role, upstream };
+  const { role, upstream, fence } = value;
+  switch (role) {
+    case "replica":
+      return { role, upstream: keptAddressOf(upstream, "upstream") };
+    case "resigned":
+      return { role, ...readResignation(value, keptAddressOf(upstream, "upstream")) };
+    case "primary":
+    case "fenced":
+      if (upstream !== null) throw new Error("there is an upstream of a node that follows nobody");
+      return role === "primary" ? { role, upstream } : { role, upstream, fence: readFence(fence) };
+    default:
+      throw new Error(`role is ${shownJson(role)}, expected primary, replica, resigned or fenced`);
   }
-  if (role !== "replica" && role !== "resigned")
-    throw new Error(`role is ${shownJson(role)}, expected primary, replica or resigned`);
-  const address = readAddress(upstream, "upstream");
-  if (role === "replica") return { role, upstream: address };
-  return { role, ...readResignation(value, address) };
-}
-
-/** Whom it was told to follow. @throws {Error} naming what is wrong */
-export function readAddress(value: unknown, name: string): Address {
-  const { host, port } = objectOf(value, name);
-  if (typeof host !== "string" || host === "" || Buffer.byteLength(host) > LIMITS.textBytesMax)
-    throw new Error(`${name}.host is no text of 1 to ${LIMITS.textBytesMax} bytes`);
-  if (typeof port !== "number" || !Number.isInteger(port) || port < 1 || port > 65_535)
-    throw new Error(`${name}.port is ${shownJson(port)}, expected 1 to 65535`);
-  return { host, port };
 }

@@ -23,11 +23,14 @@
  *   the target leads     replica of X          dials                a primary's WAITs end
  *   take over            primary               as promote           as lead, but on the disk before it is
  *                                                                   opened; the log was durable before
+ *   fence                fenced by X, but                       sealed; WAITs end; links told to come
+ *                        after it                               back, clients sent away
  *   stop                                       stops, keeps its
  *                                              part of a snapshot
  *
  * What is kept first is on disk before anybody is told: a restart must find it. When it cannot be
- * kept, nothing is changed. Within a role: what the session found out (a sync, a swap, a torn batch,
+ * kept, nothing is changed. But a fenced node takes no more writes, whatever its disk does: only who is
+ * told of that is told after it was kept. Within a role: what the session found out (a sync, a swap, a torn batch,
  * who the upstream is) changes the fields of the role.
  *
  * Owns: the present role, the effects of a move in their order. Does not own: which moves there are,
@@ -35,73 +38,22 @@
  */
 import { wordsOf } from "../errors.ts";
 import type { LogName } from "../log/history.ts";
+import type { LedLog } from "../primary/deps.ts";
 import type { Consent, Id } from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
 import type { Promoted } from "./api.ts";
 import type { ConsentMemory } from "./consent.ts";
-import type { Identity } from "./identity.ts";
-import { KeptConsent, type KeptConsentDeps, keptOf } from "./kept-consent.ts";
+import { type Fence, fenceBy, fencedAgain, fenceFields, fenceText } from "./fence.ts";
+import { KeptConsent, keptOf } from "./kept-consent.ts";
 import { type Address, formatAddress, isSameAddress } from "../net/address.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
+import type { RoleDeps, RoleParts } from "./role-parts.ts";
 import * as roles from "./roles.ts";
-import { assertRoleMove, type Role, roleName } from "./roles.ts";
+import { assertRoleMove, type Role } from "./roles.ts";
 
-/** A superseded primary that is to be demoted is demoted within this. */
-const SUPERSEDED_REST_MS = 60_000;
 /** A promotion waits so long for a state that answers later. */
 const STATE_SILENT_MS = 60_000;
-
-/** The parts of the node that a move acts on, in full: core.ts. */
-export interface RoleParts {
-  readonly identity: Identity;
-  readonly backlog: {
-    readonly next: number;
-    readonly chain: number;
-    readonly durable: number;
-    seal(): boolean;
-    dropReceived(): void;
-    /** `done`: nothing from here on can be under the name before, also after a crash. */
-    rename(done?: () => void): void;
-    beginHistory(record: NodeRecord): void;
-  };
-  readonly completeness: { leads(): void };
-  readonly session: {
-    /** `isSame`: the upstream is the one of before. */
-    start(nowMs: number, isSame?: boolean): void;
-    stop(why: string, nowMs: number, keep?: boolean): void;
-    /** Applies some of what was received. @returns whether there is more */
-    step(nowMs: number): boolean;
-    resetToLog(): void;
-    /** The state may be anywhere: only a snapshot mends it. */
-    tear(): void;
-    forgetKept(): void;
-    /** A state that answers later has not yet. */
-    readonly isBusy: boolean;
-  };
-  readonly feeder: {
-    cutWaiters(): void;
-    dropAll(bye: "history_changed", reason: "history_changed", why: string): void;
-    upstreamResync(): void;
-    stateTorn(): void;
-  };
-  /** Tells who waits for something of the node. */
-  readonly turn: {
-    changed(): void;
-    until(holds: () => boolean, done: () => void): () => void;
-    dropReplies(): void;
-  };
-}
-
-export interface RoleDeps extends KeptConsentDeps {
-  /** Keeps a role and the consent with it for the next start, durably. Throws when it cannot, and has kept the old ones. */
-  readonly remember: (role: RoleMemory, consent: ConsentMemory | null) => void;
-  /** Runs something in a later loop turn. */
-  readonly nextTurn: (run: () => void) => void;
-  readonly later: (ms: number, run: () => void) => void;
-  /** Monotonic, ms. */
-  readonly now: () => number;
-}
 
 export class RoleMoves {
   /** Count of swaps: nothing that was read before one goes on after it. */
@@ -173,6 +125,16 @@ export class RoleMoves {
     const role = this.#role;
     if ("rounds" in role) role.rounds.start();
     else if (role.kind === "following") this.#parts.session.start(this.#deps.now());
+    else if (role.kind === "fenced") this.#followLeader();
+    else if (role.kind === "leading") this.#announce(null);
+  }
+
+  /** To those that it remembers, and to `former`, whom it followed. */
+  #announce(former: Address | null): void {
+    const { identity, announcer } = this.#parts;
+    const peers = identity.followers.map(({ host, port }) => ({ host, port }));
+    if (former !== null) peers.push(former);
+    if (peers.length > 0) announcer.leads(peers);
   }
 
   /** The process ends; what was received of a snapshot is kept. */
@@ -227,6 +189,7 @@ export class RoleMoves {
       case "following":
       case "seeding":
       case "reclaiming":
+      case "fenced":
         return this.#promote(role, force, done);
     }
   }
@@ -237,6 +200,8 @@ export class RoleMoves {
     if (refusal !== null) return refusal;
     this.#become(roles.toPromoting(role, [done], isSynced));
     this.#parts.session.stop("promoted", this.#deps.now());
+    // Why: it leads above whoever fenced it.
+    if (role.kind === "fenced") this.#parts.identity.heardOf(role.fence.rank);
     this.#drain();
     return null;
   }
@@ -299,6 +264,51 @@ export class RoleMoves {
     if (role.kind !== "following") return `this node is ${role.kind}`;
     return this.#promote(role, false, done, true);
   }
+
+  // --- a higher rank leads -----------------------------------------------------------------------
+
+  /** Somebody leads `led`, as `remote` says. A node that leads with a lower rank stops at once. */
+  heardLeader(led: LedLog, remote: string): void {
+    const { identity, backlog } = this.#parts;
+    const role = this.#role;
+    if (role.kind === "fenced") {
+      const fence = fencedAgain(role.fence, identity, backlog.next, led);
+      if (fence === role.fence) return;
+      this.#role = { ...role, fence };
+      this.#remember({ role: "fenced", upstream: null, fence });
+      this.#followLeader();
+    } else if (role.kind === "leading" || role.kind === "paused") {
+      const fence = fenceBy(identity, backlog.next, led);
+      // A planned failover is over by that: failover.ts.
+      if (fence !== null && role.kind === "paused") this.resume();
+      if (fence !== null) this.#fence(role.kind === "paused" ? role.from : role, fence, remote);
+    }
+  }
+
+  #fence(before: roles.Leading, fence: Fence, remote: string): void {
+    const { identity, feeder, session, backlog, turn } = this.#parts;
+    this.#become(roles.toFenced(before, fence));
+    backlog.seal();
+    identity.rootId = null;
+    feeder.cutWaiters();
+    session.resetToLog();
+    if (before.holds === "torn") session.tear();
+    // Why it goes on when that fails: to lead on would be worse; the log tells of it.
+    this.#remember({ role: "fenced", upstream: null, fence });
+    feeder.counters.bump("fenced");
+    this.#deps.journal("warn", "fenced", fenceFields(fence, remote, backlog.next));
+    this.#dropLinks(`this node is fenced: ${fenceText(fence)}`);
+    this.#deps.onFenced();
+    turn.changed();
+    this.#deps.nextTurn(this.#followLeader);
+  }
+
+  /** By itself only when it has nothing that would be discarded. */
+  readonly #followLeader = (): void => {
+    const role = this.#role;
+    if (role.kind !== "fenced" || role.fence.leader === null || role.holds !== "whole") return;
+    if (this.#parts.backlog.next <= role.fence.fork) this.follow("none", role.fence.leader);
+  };
 
   // --- moves of a node that seeds or reclaims ----------------------------------------------------
 
@@ -403,7 +413,7 @@ export class RoleMoves {
   #giveUp(): void {
     const role = this.#role;
     if (role.kind !== "promoting") return;
-    if (role.from.kind === "reclaiming") this.#awaitState();
+    if (role.from.kind === "reclaiming" || role.from.kind === "fenced") this.#awaitState();
     else {
       this.#fail(role, roles.SILENT);
       this.#parts.session.start(this.#deps.now(), true);
@@ -442,6 +452,7 @@ export class RoleMoves {
     this.#dropLinks("this node was promoted");
     tell(before.waiting, null);
     if (from.kind === "reclaiming") from.rounds.led();
+    this.#announce(roles.upstreamOf(from));
     turn.changed();
   }
 
@@ -539,24 +550,6 @@ export class RoleMoves {
   /** Who follows this node comes back at once, and hears of its new history or path. */
   #dropLinks(why: string): void {
     this.#parts.feeder.dropAll("history_changed", "history_changed", why);
-  }
-
-  // --- what the feeding side found out -----------------------------------------------------------
-
-  /** A replica descends from our history past us: a newer primary exists. */
-  superseded(history: Id, remote: string): void {
-    if (!this.#parts.identity.supersede(history, this.#deps.now())) return;
-    this.#deps.journal("warn", "superseded", { by_history: history, remote });
-  }
-
-  /**
-   * A newer primary was heard of: deletes of its own would make this node diverge from it before it is
-   * demoted. Why not for ever: whoever named that primary may be wrong, and the keys would pile up.
-   */
-  get expiryRests(): boolean {
-    const { supersededBy, supersededAtMs } = this.#parts.identity;
-    if (supersededBy === "" || roleName(this.#role) === "replica") return false;
-    return this.#deps.now() - supersededAtMs < SUPERSEDED_REST_MS;
   }
 }
 

@@ -12,7 +12,9 @@
  *       leading <---> paused ----> resigned ----> following: the target leads, or follow
  *                                           ----> promoting: the target has released it, or promote
  *
- *       recovering ----> leading, following, seeding, reclaiming or resigned: whichever it starts in
+ *       leading ------> fenced: somebody leads with a higher rank
+ *       fenced -------> following: told to, or its log ends where the other's went on; promoting: promote
+ *       recovering ----> leading, following, seeding, reclaiming, resigned or fenced: whichever it starts in
  *       reclaiming ----> promoting: all that others had is taken; following: follow, or another leads
  *       stopped <---- stop from every role
  *
@@ -23,6 +25,7 @@
  *   following   applies what its upstream sends, or tries to get there
  *   seeding     is to lead (--seed-from), and gets a state from one of its sources first
  *   reclaiming  led, and takes what its disk lost from those that followed it first; answers nothing yet
+ *   fenced      led, and somebody leads with a higher rank: it takes no writes, and feeds nobody
  *   promoting   applies the rest of what it received, and leads then
  *   stopped     the process ends, or whoever embeds the node closed it
  *
@@ -37,6 +40,7 @@ import assert from "node:assert/strict";
 import type { Consent, Id } from "../wire/messages.ts";
 import type { Promoted, WriteRefusal } from "./api.ts";
 import { boundTo, type GivenConsent, givenConsent, NO_CONSENT } from "./consent.ts";
+import type { Fence } from "./fence.ts";
 import type { Address } from "../net/address.ts";
 import type { Resignation } from "./resignation.ts";
 
@@ -75,7 +79,7 @@ export interface ReclaimRounds extends SeedRounds {
 }
 
 /** What a node starts in. */
-export type Start = Leading | Following | Seeding | Reclaiming | Resigned;
+export type Start = Leading | Following | Seeding | Reclaiming | Resigned | Fenced;
 
 export interface Recovering {
   readonly kind: "recovering";
@@ -128,8 +132,17 @@ export interface Reclaiming {
   readonly startConsent: Consent;
 }
 
+export interface Fenced {
+  readonly kind: "fenced";
+  readonly fence: Fence;
+  /** "nothing": its state was in memory alone, and the process is another one. */
+  readonly holds: Holding;
+  /** As of the role that it had. */
+  readonly startConsent: Consent;
+}
+
 /** Those that may be promoted. */
-export type Follower = Following | Seeding | Reclaiming | Resigned;
+export type Follower = Following | Seeding | Reclaiming | Resigned | Fenced;
 
 export interface Promoting {
   readonly kind: "promoting";
@@ -151,13 +164,14 @@ export type Role = Recovering | Leading | Paused | Follower | Promoting | Stoppe
 
 /** Which role comes after which. */
 export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
-  recovering: ["leading", "following", "seeding", "reclaiming", "resigned", "stopped"],
-  leading: ["following", "paused", "stopped"],
+  recovering: ["leading", "following", "seeding", "reclaiming", "resigned", "fenced", "stopped"],
+  leading: ["following", "paused", "fenced", "stopped"],
   paused: ["leading", "resigned"],
   resigned: ["following", "promoting", "stopped"],
   following: ["following", "promoting", "stopped"],
   seeding: ["seeding", "following", "promoting", "stopped"],
   reclaiming: ["reclaiming", "following", "promoting", "stopped"],
+  fenced: ["following", "promoting", "stopped"],
   promoting: ["leading", "following", "stopped"],
   stopped: [],
 };
@@ -191,6 +205,11 @@ export function startReclaiming({ startConsent }: Leading, rounds: ReclaimRounds
 /** It handed over, and whoever is to lead may not know yet. */
 export function startResigned(resignation: Resignation, rounds: ResignedRounds): Resigned {
   return { kind: "resigned", resignation, rounds, holds: "nothing" };
+}
+
+/** It was fenced, and remembers by whom. */
+export function startFenced(fence: Fence): Fenced {
+  return { kind: "fenced", fence, holds: "nothing", startConsent: "none" };
 }
 
 /** It has a state on its disk, perhaps, and is `then` once it has read it. */
@@ -236,7 +255,14 @@ export function toFollowing(
 
 /** Consent of its start is for whom it is told to follow, not for whom it finds itself. */
 function startConsentOf(from: Role): Consent {
-  return from.kind === "leading" || from.kind === "reclaiming" ? from.startConsent : "none";
+  return from.kind === "leading" || from.kind === "reclaiming" || from.kind === "fenced"
+    ? from.startConsent
+    : "none";
+}
+
+/** Somebody leads with a higher rank. */
+export function toFenced({ holds, startConsent }: Leading, fence: Fence): Fenced {
+  return { kind: "fenced", fence, holds, startConsent };
 }
 
 /** Another leads: it was not told to follow, and consents to nothing. */
@@ -297,6 +323,7 @@ export function withHolding(role: Role, holds: Holding): Role {
     case "seeding":
     case "reclaiming":
     case "resigned":
+    case "fenced":
       return { ...role, holds };
     case "promoting":
       return { ...role, from: withHolding(role.from, holds) };
@@ -331,6 +358,7 @@ export function roleName(role: Role): "primary" | "replica" {
       return "primary";
     case "following":
     case "seeding":
+    case "fenced":
     // Why: clients are to look for another, and no start of the target is to stay below it.
     case "resigned":
       return "replica";
@@ -362,6 +390,8 @@ export function writeRefusal(role: Role): WriteRefusal {
       return "seeding";
     case "reclaiming":
       return "loading";
+    case "fenced":
+      return "fenced";
     case "promoting":
     case "stopped":
       return writeRefusal(role.from);
@@ -377,6 +407,7 @@ export function heldBy(role: Role): Holding {
     case "seeding":
     case "reclaiming":
     case "resigned":
+    case "fenced":
       return role.holds;
     case "paused":
       return role.from.holds;
@@ -407,6 +438,8 @@ export function upstreamOf(role: Role): Address | null {
     case "seeding":
     case "reclaiming":
       return role.source;
+    case "fenced":
+      return role.fence.leader;
     case "promoting":
     case "stopped":
       return upstreamOf(role.from);
@@ -428,12 +461,28 @@ export function seedingOf(role: Role): Seeding | null {
     case "following":
     case "reclaiming":
     case "resigned":
+    case "fenced":
       return null;
     case "seeding":
       return role;
     case "promoting":
     case "stopped":
       return seedingOf(role.from);
+  }
+}
+
+/** By whom it was fenced, as long as it is; null on any other node. */
+export function fenceOf(role: Role): Fence | null {
+  switch (role.kind) {
+    case "recovering":
+      return fenceOf(role.then);
+    case "fenced":
+      return role.fence;
+    case "promoting":
+    case "stopped":
+      return fenceOf(role.from);
+    default:
+      return null;
   }
 }
 

@@ -13,6 +13,7 @@
  * (seed-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import type { Journal } from "../primary/journal.ts";
+import type { Announcement } from "../replica/inquiry.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./seed-choice.ts";
 
@@ -24,11 +25,15 @@ const HEARSAY_MS = 8_000;
 /** A source that has not answered by then counts as unreachable in this round. */
 const ANSWER_MS = 5_000;
 
-/** Asks every source once; `done` is called once, with an answer for each, in a later turn within `withinMs`. */
+/**
+ * Asks every source once, or tells it that this node leads; `done` is called once, with an answer for each, in a
+ * later turn within `withinMs`.
+ */
 export type AskSources = (
   sources: readonly Address[],
   withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
+  announcement?: Announcement,
 ) => void;
 
 export interface SeedingDeps {

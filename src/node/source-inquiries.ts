@@ -1,13 +1,13 @@
 /**
- * All sources of a seeding node, or all that followed one that reclaims, asked side by side, each over a socket of its own, by client or
- * replication port.
+ * All sources of a seeding node, all that followed one that reclaims, or all whom a leader tells that it leads:
+ * asked side by side, each over a socket of its own, by client or replication port.
  *
  * Owns: the connections of one round. Does not own: one question (replica/inquiry.ts), when (seeding.ts,
- * reclaiming.ts).
+ * reclaiming.ts, announcing.ts).
  * Tested in: test/e2e/seeding.test.ts.
  */
 import { performance } from "node:perf_hooks";
-import { Inquiry } from "../replica/inquiry.ts";
+import { type Announcement, Inquiry } from "../replica/inquiry.ts";
 import { randomId } from "../wire/id.ts";
 import type { Address } from "../net/address.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
@@ -20,12 +20,18 @@ export function askSources(
   password: string,
   withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
+  announcement: Announcement | null = null,
 ): void {
-  const asked = sources.map((source) => askOne(source, password, withinMs));
+  const asked = sources.map((source) => askOne(source, password, withinMs, announcement));
   void Promise.all(asked).then(done);
 }
 
-function askOne(source: Address, password: string, timeoutMs: number): Promise<SeedAnswer> {
+function askOne(
+  source: Address,
+  password: string,
+  timeoutMs: number,
+  announcement: Announcement | null,
+): Promise<SeedAnswer> {
   return new Promise((resolve) => {
     const socket = new SessionSocket(() => source, CLIENT_PORT_PROBE);
     const inquiry = new Inquiry({
@@ -33,6 +39,7 @@ function askOne(source: Address, password: string, timeoutMs: number): Promise<S
       password,
       randomId,
       timeoutMs,
+      announcement,
       onAnswer: (state, error) => {
         socket.close();
         resolve({ source, state, error });

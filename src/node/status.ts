@@ -3,6 +3,7 @@
  *
  * Owns: the mapping. Does not own: the figures.
  */
+import { rankText } from "../log/history.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
@@ -21,8 +22,9 @@ import type {
   UpstreamStatus,
 } from "./api.ts";
 import type { NodeCore } from "./core.ts";
+import { fenceText } from "./fence.ts";
 import type { Near } from "./nearness.ts";
-import { hasState, isReclaiming, seedingOf } from "./roles.ts";
+import { fenceOf, hasState, isReclaiming, seedingOf } from "./roles.ts";
 
 /** All of a node. `target` is whom it dials, or would. */
 export function nodeStatus(
@@ -41,7 +43,9 @@ export function nodeStatus(
     lineage: identity.lineage,
     complete: core.view.complete,
     failover: core.failover.state,
-    supersededBy: identity.supersededBy,
+    rank: rankText(identity.rank),
+    fenced: core.view.fenced,
+    supersededBy: fenceOf(core.roles.now)?.history ?? "",
     clientPort: address.clientPort,
     replPort: address.replPort,
     announceHost: address.host,
@@ -179,6 +183,8 @@ export function upstreamStatus(
 ): UpstreamStatus {
   const role = core.roles.now;
   const status = sessionStatus(core.session, target, hasState(role), nowMs, wallMs);
+  const fence = fenceOf(role);
+  if (fence !== null) return { ...status, lastError: `fenced: ${fenceText(fence)}` };
   const seeding = seedingOf(role);
   if (seeding === null) return status;
   // It has no session before it has chosen a source, and it is not stopped either.

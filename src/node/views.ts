@@ -22,7 +22,16 @@ import type { Address } from "../net/address.ts";
 import type { RoleMoves } from "./role-moves.ts";
 import type { ReclaimSelf } from "./reclaim-choice.ts";
 import type { ReclaimingNode } from "./reclaiming.ts";
-import { consentOf, hasState, heldBy, isReclaiming, roleName, upstreamOf } from "./roles.ts";
+import { fenceText } from "./fence.ts";
+import {
+  consentOf,
+  fenceOf,
+  hasState,
+  heldBy,
+  isReclaiming,
+  roleName,
+  upstreamOf,
+} from "./roles.ts";
 import type { SeedSelf } from "./seed-choice.ts";
 import type { SeedingNode } from "./seeding.ts";
 
@@ -94,6 +103,10 @@ export class FeederView extends IdentityView implements NodeView {
   }
   get ready(): boolean {
     return hasState(this.owner.roles.now);
+  }
+  get fenced(): string {
+    const fence = fenceOf(this.owner.roles.now);
+    return fence === null ? "" : fenceText(fence);
   }
   get torn(): boolean {
     return heldBy(this.owner.roles.now) === "torn";

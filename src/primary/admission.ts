@@ -13,7 +13,8 @@
  * Tested in: test/unit/primary/feeder.test.ts.
  */
 import type { Hello } from "../wire/messages.ts";
-import type { FeederDeps } from "./deps.ts";
+import { compareLeaders } from "../log/history.ts";
+import type { FeederDeps, LedLog } from "./deps.ts";
 import {
   checkFormat,
   checkDuplicate,
@@ -30,7 +31,7 @@ import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
-  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onSuperseded" | "onWelcomed">;
+  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onLeader" | "onWelcomed">;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
   readonly stores: Stores;
@@ -72,7 +73,9 @@ export function admit(
     askLogStore(owner, link, hello);
     return;
   }
-  noticeSuccessor(owner, link, hello);
+  noticeLeader(owner, link, hello);
+  // Fenced by that, it feeds nobody any more.
+  if (link.isClosed) return;
   report(owner, link, hello, decision);
   const outcome = ANSWER[decision.case];
   if ("reject" in outcome) {
@@ -115,12 +118,12 @@ function rejectText(name: ResumeCase): string {
     : "you hold data of a history this node knows nothing of; use --allow-reset or REPLICAOF to discard it";
 }
 
-/** A replica that descends from our current history past us: a newer primary exists. */
-function noticeSuccessor(owner: AdmissionOwner, link: Link, hello: Hello): void {
-  const { node } = owner.deps;
-  if (node.role !== "primary") return;
-  if (hello.lineage.some((entry) => entry.history === node.history))
-    owner.deps.onSuperseded(hello.position.history, link.remote);
+/** A replica of somebody who leads with a higher rank than this node. */
+function noticeLeader({ deps }: AdmissionOwner, link: Link, hello: Hello): void {
+  const { clusterId, position, rank, lineage } = hello;
+  const led: LedLog = { clusterId, history: position.history, rank, lineage, leader: null };
+  if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 0)
+    deps.onLeader(led, link.remote);
 }
 
 // --- decision ----------------------------------------------------------------------------------

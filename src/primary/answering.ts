@@ -1,14 +1,15 @@
 /**
- * The answer to ASK: what this node has and whom it follows, for somebody who does not follow it (yet).
+ * The answer to ASK, and to ANNOUNCE: what this node has and whom it follows, for somebody who does not follow it (yet).
  *
- * The same checks of version and password as HELLO; one line in the debug log; the link ends.
+ * The same checks of version and password as HELLO; one line in the debug log; the link ends. Whoever announces
+ * that it leads is answered first: the answer is what this node was when it heard of that.
  * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (hello-checks.ts, admission.ts).
  */
 import { chainStart } from "../wire/frame.ts";
-import type { Ask } from "../wire/messages.ts";
+import type { Announce, Ask } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
 import type { Backlog } from "../log/backlog.ts";
-import type { FeederDeps } from "./deps.ts";
+import type { FeederDeps, LedLog } from "./deps.ts";
 import { checkPeer } from "./hello-checks.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
@@ -16,14 +17,19 @@ import type { StateSource } from "../store/state.ts";
 
 /** What an answer needs of the owner. */
 export interface AnsweringOwner {
-  readonly deps: Pick<FeederDeps, "node">;
+  readonly deps: Pick<FeederDeps, "node" | "onLeader">;
   readonly options: FeederOptions;
   readonly backlog: Backlog;
   readonly source: StateSource;
 }
 
 /** Answers on the link and ends it. */
-export function answerAsk(owner: AnsweringOwner, link: Link, ask: Ask, nowMs: number): void {
+export function answerAsk(
+  owner: AnsweringOwner,
+  link: Link,
+  ask: Ask | Announce,
+  nowMs: number,
+): void {
   const refusal = checkPeer(owner.options.replPassword, link, ask);
   if (refusal !== null) {
     link.refuse(refusal.code, refusal.message, nowMs);
@@ -57,4 +63,12 @@ export function answerAsk(owner: AnsweringOwner, link: Link, ask: Ask, nowMs: nu
     nowMs,
   );
   link.close("answered", `role ${node.role}, offset ${offset}`);
+  if (ask.type === "announce") owner.deps.onLeader(ledBy(ask), link.remote);
+}
+
+/** The log of whoever announces that it leads, and where it can be followed. */
+function ledBy({ clusterId, position, rank, lineage, address }: Announce): LedLog {
+  const { host, replPort: port } = address;
+  const leader = port === 0 ? null : { host, port };
+  return { clusterId, history: position.history, rank, lineage, leader };
 }

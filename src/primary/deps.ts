@@ -38,6 +38,8 @@ export interface NodeView extends LogName {
   readonly format: { readonly name: string; readonly version: number };
   /** It has a state to offer: false on a replica that never synced. */
   readonly ready: boolean;
+  /** Why it feeds nobody though it has a state: another leads with a higher rank; "" when none does. */
+  readonly fenced: string;
   /** Its state is inside a batch that it cannot apply: it has none to offer. */
   readonly torn: boolean;
   /** Its state is at a batch boundary. */
@@ -48,6 +50,14 @@ export interface NodeView extends LogName {
   readonly upstream: { readonly host: string; readonly port: number };
   /** What this node knows of the root, itself or another. */
   root(): RootWord;
+}
+
+/** The log that somebody leads, as a node that has adopted its history names it. */
+export interface LedLog extends LogName {
+  /** Null on one that never followed a leader. */
+  readonly clusterId: Id | null;
+  /** Its leader's replication port, host "" for whoever said it; null when only a replica told of it. */
+  readonly leader: { readonly host: string; readonly port: number } | null;
 }
 
 /** What open snapshots keep from being used again, and how much of that is too much. */
@@ -67,8 +77,8 @@ export interface FeederDeps {
   readonly wantTurn: () => void;
   /** Monotonic, ms; the `now` of every event comes from the same clock. */
   readonly now: () => number;
-  /** A replica of ours knows that our history was left behind by a newer primary. */
-  readonly onSuperseded: (history: Id, remote: string) => void;
+  /** Somebody leads with a higher rank than this node, which leads too, or was fenced before. */
+  readonly onLeader: (led: LedLog, remote: string) => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */

@@ -13,6 +13,7 @@
 import { LIMITS } from "../limits.ts";
 import type {
   Ack,
+  Announce,
   Ask,
   ByeCode,
   DigestAnswer,
@@ -113,7 +114,7 @@ export class Feeder
     if (link.hold !== null) this.pacing.review(nowMs);
   }
 
-  onAsk(link: Link, ask: Ask, nowMs: number): void {
+  onAsk(link: Link, ask: Ask | Announce, nowMs: number): void {
     answerAsk(this, link, ask, nowMs);
   }
 

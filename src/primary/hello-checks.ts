@@ -63,6 +63,7 @@ export function checkPlace(owner: ChecksOwner, hello: Hello): Refusal | null {
     return refusal("cycle", `this node follows ${hello.nodeId} already`, 1_000);
   if (node.path.length >= LIMITS.pathNodesMax)
     return refusal("cycle", `more than ${LIMITS.pathNodesMax} nodes in a row`);
+  if (node.fenced !== "") return refusal("not_ready", `this node is fenced: ${node.fenced}`, 5_000);
   if (node.torn) return refusal("not_ready", "this node's state is inside a batch", 5_000);
   if (!node.ready) return refusal("not_ready", "this node has no state to offer yet", 500);
   return checkFreePlace(owner, hello.purpose === "copy");

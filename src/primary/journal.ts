@@ -48,6 +48,7 @@ export const FEEDER_COUNTERS = [
   "resume_unrelated_empty",
   "resume_asked",
   "stores_replaced",
+  "fenced",
   "reclaimed_records",
   "reclaimed_bytes",
   "failovers_done",

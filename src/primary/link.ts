@@ -20,6 +20,7 @@ import {
   FRAME,
   PROTOCOL,
   type Ack,
+  type Announce,
   type Ask,
   type Bye,
   type ByeCode,
@@ -62,7 +63,7 @@ export interface LinkOut {
 export interface LinkOwner {
   readonly options: FeederOptions;
   onHello(link: Link, hello: Hello, nowMs: number): void;
-  onAsk(link: Link, ask: Ask, nowMs: number): void;
+  onAsk(link: Link, ask: Ask | Announce, nowMs: number): void;
   onAck(link: Link, ack: Ack, nowMs: number): void;
   onDigest(link: Link, answer: DigestAnswer): void;
   onFailoverAnswer(link: Link, answer: Prepared | Released): void;
@@ -76,6 +77,7 @@ export interface LinkOwner {
 const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.hello,
   FRAME.ask,
+  FRAME.announce,
   FRAME.ack,
   FRAME.bye,
   FRAME.digest,
@@ -277,7 +279,9 @@ export class Link extends ControlSink {
         this.owner.onHello(this, message, this.movement.receivedMs);
         return;
       case "ask":
-        if (this.saidHello) throw new WireError("ERR_WIRE_STATE", "an ASK after HELLO");
+      case "announce":
+        if (this.saidHello)
+          throw new WireError("ERR_WIRE_STATE", `an ${message.type.toUpperCase()} after HELLO`);
         this.owner.onAsk(this, message, this.movement.receivedMs);
         return;
       case "ack":

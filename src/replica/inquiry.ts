@@ -2,6 +2,7 @@
  * One question to one node over its replication port: what state it has, and whom it follows.
  *
  *   GREETING -> ASK -> STATE            and the connection ends
+ *            -> ANNOUNCE -> STATE       the same, of a node that says that it leads
  *
  * Pure core, as a session is: bytes, events and `now` in, bytes and one answer out. Nothing the other
  * end sends throws out of onBytes().
@@ -14,6 +15,7 @@ import { Decoder } from "../wire/decoder.ts";
 import {
   FRAME,
   PROTOCOL,
+  type Announce,
   type Control,
   type Greeting,
   type Id,
@@ -31,6 +33,9 @@ const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.bye,
 ]);
 
+/** That a node leads. */
+export type Announcement = Omit<Announce, "type" | "version" | "nonce" | "proof">;
+
 export interface InquiryDeps {
   readonly shell: SessionShell;
   /** "" without. */
@@ -38,6 +43,8 @@ export interface InquiryDeps {
   readonly randomId: () => Id;
   /** The answer must be there within this, ms. */
   readonly timeoutMs: number;
+  /** What it says instead of asking; null when it asks. */
+  readonly announcement?: Announcement | null;
   /** Called once; without a state `error` says why. */
   readonly onAnswer: (state: StateAnswer | null, error: string) => void;
 }
@@ -116,7 +123,10 @@ export class Inquiry extends ControlSink implements SocketUser {
     }
     this.feederNonce = greeting.nonce;
     const proof = password === "" ? "" : hmacProof(password, "replica", greeting.nonce, this.nonce);
-    shell.write(encode({ type: "ask", version: PROTOCOL.max, nonce: this.nonce, proof }));
+    const opening = { version: PROTOCOL.max, nonce: this.nonce, proof };
+    const { announcement = null } = this.deps;
+    if (announcement === null) shell.write(encode({ type: "ask", ...opening }));
+    else shell.write(encode({ type: "announce", ...opening, ...announcement }));
   }
 
   private onState(state: StateAnswer): void {

@@ -24,6 +24,8 @@ import { ReplyWriter } from "./reply-writer.ts";
 
 /** Pausing a client that sends a long pipeline before it reads would stop both for ever: generous. */
 const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
+/** A client that is sent away may take its replies for so long. */
+const END_MS = 1_000;
 /** As redis's tcp-keepalive. */
 const KEEP_ALIVE_MS = 300_000;
 
@@ -81,6 +83,19 @@ export class ClientServer {
   close(): Promise<void> {
     for (const client of this.context.clients.values()) client.destroy();
     return this.#listener.stop();
+  }
+
+  /** Ends all present connections: who comes again asks anew who leads. */
+  endClients(): void {
+    const clients = [...this.context.clients.values()];
+    // Why later: one of them may be executing.
+    setImmediate(() => {
+      for (const client of clients) client.end();
+    });
+    setTimeout(() => {
+      for (const client of clients)
+        if (this.context.clients.get(client.id) === client) client.destroy();
+    }, END_MS).unref();
   }
 
   #refusal(open: number): string | null {

@@ -195,6 +195,12 @@ export class Client implements Connection {
     this.#closing = true;
   }
 
+  /** Executes no more; replies that were written, and one that it waits for, still go out. */
+  end(): void {
+    this.#closing = true;
+    if (this.#blocked === null && !this.closed) this.#transport.end();
+  }
+
   /** Forgets MULTI and WATCH. */
   discard(watches: WatchTable): void {
     if (this.queue !== null) this.#port.keys.queuedBytes -= this.queue.bytes;

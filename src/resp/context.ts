@@ -79,6 +79,8 @@ export interface Connection {
   discard(watches: WatchTable): void;
   /** CLIENT KILL and shutdown. */
   destroy(): void;
+  /** Executes no more; replies that were written, and one that it waits for, still go out. */
+  end(): void;
 }
 
 /** Since the process began, or the last CONFIG RESETSTAT. */

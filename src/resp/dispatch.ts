@@ -17,7 +17,7 @@ import { staleText } from "../node/nearness.ts";
 /** All arguments together of which an error repeats the beginning, as redis. */
 const QUOTED_CHARS_MAX = 128;
 
-const REFUSALS: Readonly<Record<Exclude<WriteRefusal, null>, string>> = {
+const REFUSALS: Readonly<Record<Exclude<WriteRefusal, "fenced" | null>, string>> = {
   readonly: ERR.readonly,
   seeding: ERR.seeding,
   disk: ERR.disk,
@@ -88,13 +88,12 @@ function refusalOf(call: Call, command: Command): string | null {
   const isQueued = queue !== null && (bits & FLAG.unqueued) === 0;
   const takesMemory = isQueued || (bits & FLAG.denyoom) !== 0;
   if (takesMemory && keys.maxmemory > 0 && keys.isOverMemory()) return ERR.oom;
-  // Why not what is queued: it waits as EXEC, when it is known who leads.
-  if (
-    (bits & FLAG.write) !== 0 &&
-    keys.refusal !== null &&
-    !(isQueued && keys.refusal === "paused")
-  )
-    return REFUSALS[keys.refusal];
+  // Why not what is queued while paused: it waits as EXEC, when it is known who leads.
+  if ((bits & FLAG.write) !== 0 && keys.refusal !== null) {
+    const { refusal } = keys;
+    if (refusal === "fenced") return `READONLY This node is fenced: ${call.port.node.fenced}`;
+    if (refusal !== "paused" || !isQueued) return REFUSALS[refusal];
+  }
   // One record for all writes would come after the demotion, into the log of a replica.
   if (isExec && queue.demotes && (bits & FLAG.write) !== 0) return ERR.readonly;
   if ((bits & FLAG.denyStale) !== 0 && call.port.node.nearness.isStale)

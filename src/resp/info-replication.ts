@@ -70,6 +70,8 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ["repl_port", status.replPort],
     ["chain", position.chain],
     ["complete", status.complete ? 1 : 0],
+    ["rank", status.rank],
+    ["fenced", status.fenced === "" ? 0 : 1],
     ["superseded_by", status.supersededBy],
   ];
 }

@@ -236,6 +236,19 @@ const ask = f.struct<m.Ask>({
   proof: f.maybeHex(PROOF_BYTES),
 });
 
+const announce = f.struct<m.Announce>({
+  type: f.constant("announce"),
+  version: f.u16,
+  nonce: f.id,
+  proof: f.maybeHex(PROOF_BYTES),
+  nodeId: f.id,
+  clusterId: f.id,
+  address,
+  position,
+  rank,
+  lineage,
+});
+
 const state = f.struct<m.StateAnswer>({
   type: f.constant("state"),
   proof: f.maybeHex(PROOF_BYTES),
@@ -296,6 +309,7 @@ const BODIES: Bodies = {
   digest,
   ask,
   state,
+  announce,
   prepare,
   prepared,
   take,

@@ -17,6 +17,7 @@
  *   DIGEST      12     replica  sums of the state at that position   -
  *   ASK         13     replica  instead of HELLO: what state is here STATE | REJECT
  *   STATE       14     feeder   the answer; then the feeder closes   -
+ *   ANNOUNCE    15     replica  instead of HELLO: the sender leads    STATE | REJECT
  *   PREPARE     20     feeder   a primary that writes no more asks   PREPARED
  *   PREPARED    21     replica  it has the log up to there, or why not  -
  *   TAKE        22     feeder   a primary has resigned for it        (it leads)
@@ -45,6 +46,7 @@ export const FRAME = {
   digest: 12,
   ask: 13,
   state: 14,
+  announce: 15,
   prepare: 20,
   prepared: 21,
   take: 22,
@@ -329,6 +331,24 @@ export interface Ask {
   readonly proof: string;
 }
 
+/** Instead of HELLO: the sender leads, and the receiver may know of another leader, or be one. */
+export interface Announce {
+  readonly type: "announce";
+  readonly version: number;
+  readonly nonce: Id;
+  /** As in HELLO. */
+  readonly proof: string;
+  readonly nodeId: Id;
+  readonly clusterId: Id;
+  /** What it announces to its feeders, too. */
+  readonly address: NodeAddress;
+  /** The history that it leads, and the end of its log. */
+  readonly position: Position;
+  /** Of `position.history`. */
+  readonly rank: Rank;
+  readonly lineage: Lineage;
+}
+
 /** What a node has and whom it follows. */
 export interface StateAnswer {
   readonly type: "state";
@@ -415,6 +435,7 @@ export type Control =
   | Verify
   | DigestAnswer
   | Ask
+  | Announce
   | StateAnswer
   | Prepare
   | Prepared

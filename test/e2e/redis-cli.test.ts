@@ -64,22 +64,31 @@ describeWithRedis("e2e: redis-cli", () => {
     await follows(two, one);
     expect(await redisCli(two.port, "get", "k")).toBe("written on one");
 
+    // One more when it had followed by itself before it was told to.
     expect(count(there.counters[0]!, "sync_full")).toBe(0);
-    expect(count(there.counters[0]!, "sync_partial_ok")).toBe(1);
+    expect(count(there.counters[0]!, "sync_partial_ok")).toBeGreaterThan(0);
     expect(count(back.counters[0]!, "sync_full")).toBe(1);
-    expect(count(back.counters[0]!, "sync_partial_ok")).toBe(1);
+    expect(count(back.counters[0]!, "sync_partial_ok")).toBeGreaterThan(0);
     expect(back.history).not.toBe(there.history);
   });
 
-  test("e2e: promoted, written, following again => diverged: what it wrote is discarded", async () => {
+  test("e2e: promoted, written, its primary leads anew, following again => diverged: what it wrote is discarded", async () => {
     const fleet = useFleet();
     const primary = await fleet.primary();
-    const replica = await fleet.replica(primary);
+    const proxy = await fleet.proxy(primary);
+    const replica = await fleet.replica(proxy);
     await redisCli(primary.port, "set", "k", "v");
     await follows(replica, primary);
+    proxy.down.stall();
     await redisCli(replica.port, "replicaof", "no", "one");
     await redisCli(replica.port, "set", "mine", "1");
     await redisCli(primary.port, "set", "k", "v2");
+    proxy.down.resume();
+    await until(async () => (await primary.status()).fenced, { what: "the primary to be fenced" });
+    expect(await redisCli(primary.port, "set", "k", "v3")).toContain(
+      "READONLY This node is fenced",
+    );
+    await redisCli(primary.port, "replicaof", "no", "one");
     await redisCli(replica.port, "replicaof", "127.0.0.1", String(primary.replPort));
     const { counters } = await converge([primary, replica]);
     expect(await redisCli(replica.port, "exists", "mine")).toBe("0");

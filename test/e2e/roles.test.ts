@@ -20,17 +20,20 @@ async function follow(node: Daemon, upstream: Daemon): Promise<void> {
 test("e2e: WAIT after demotion, resync and promotion: counts what is there, not what is gone", async () => {
   const fleet = useFleet();
   const one = await fleet.primary();
-  const two = await fleet.replica(one);
+  const proxy = await fleet.proxy(one);
+  const two = await fleet.replica(proxy);
   const [keeps, loses] = [await connection(fleet, one), await connection(fleet, one)];
   await fill(one, { keys: 10 });
   await keeps.call("SET", "kept", "1");
   await converge([one, two]);
 
   // `lost` is written after the other one went its own way, and further.
+  proxy.down.stall();
   await two.call("REPLICAOF", "NO", "ONE");
   await loses.call("SET", "lost", "1");
   await fill(two, { keys: 100, prefix: "other" });
   await follow(one, two);
+  proxy.down.resume();
   const resynced = await converge([two, one]);
   expect(count(resynced.counters[0]!, "resume_diverged")).toBe(1);
   await one.call("REPLICAOF", "NO", "ONE");

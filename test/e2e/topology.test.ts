@@ -1,14 +1,23 @@
 /** Replicas of replicas, changes of place, and the ways a topology can be wrong. */
 import { expect, test } from "vitest";
 import { converge, count } from "../../tools/converge.ts";
+import { directory, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
+import { RawResp } from "../tools/raw-resp.ts";
 import type { Daemon } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
 
 const follow = (node: Daemon, upstream: Daemon): Promise<unknown> =>
   node.call("REPLICAOF", "127.0.0.1", upstream.replPort);
 const promote = (node: Daemon): Promise<unknown> => node.call("REPLICAOF", "NO", "ONE");
+
+async function isFenced(node: Daemon): Promise<void> {
+  await until(async () => (await node.status()).fenced !== "", {
+    what: `${node.name} to be fenced`,
+    describe: () => node.status(),
+  });
+}
 
 async function lastError(node: Daemon, text: string | RegExp): Promise<void> {
   await until(async () => new RegExp(text).test((await node.status()).upstream?.lastError ?? ""), {
@@ -92,7 +101,7 @@ test("e2e: topology: re-parent to a sibling that is behind => waits for it, no f
   expect(count(counters[1]!, "sync_full")).toBe(0);
 });
 
-test("e2e: topology: the fallen primary comes back as a replica of its successor", async () => {
+test("e2e: topology: the fallen primary wakes up => it is fenced, and a replica of its successor", async () => {
   const fleet = useFleet();
   const old = await fleet.primary();
   const one = await fleet.replica(old);
@@ -105,29 +114,67 @@ test("e2e: topology: the fallen primary comes back as a replica of its successor
   await fill(one, { keys: 50, prefix: "new era" });
   await converge([one, two]);
   old.resume();
-  await old.call("SET", "lost", "written after its time");
+  await until(async () => (await old.status()).upstream?.state === "streaming", {
+    what: "the old primary to follow",
+    describe: () => old.status(),
+  });
+  await expect(old.call("SET", "lost", "too late")).rejects.toThrow(/^READONLY/);
   await follow(old, one);
   const { counters, records } = await converge([one, two, old]);
   expect(records).toBe(1050);
-  expect(count(counters[0]!, "resume_diverged")).toBe(1);
-  expect(await old.call("EXISTS", "lost")).toBe(0);
+  expect(count(counters[0]!, "sync_full")).toBe(0);
 });
 
-test("e2e: topology: a primary that a newer one descends from => says superseded_by", async () => {
+test("e2e: topology: a replica is promoted beside its primary => that is fenced, and follows by itself", async () => {
   const fleet = useFleet();
   const old = await fleet.primary();
   const one = await fleet.replica(old);
   await fill(old, { keys: 10 });
   await converge([old, one]);
+  const client = await RawResp.connect(old.port);
   await promote(one);
   const { history } = (await one.status()).position;
-  await follow(one, old);
-  await until(async () => (await old.status()).supersededBy === history, {
-    what: "the old primary to know",
+  await until(async () => (await old.status()).upstream?.state === "streaming", {
+    what: "the old primary to follow",
     describe: () => old.status(),
   });
-  expect((await old.info()).text("superseded_by")).toBe(history);
-  expect(old.find("superseded")).toMatchObject({ level: "warn", by_history: history });
+  expect(old.find("fenced")).toMatchObject({ level: "warn", by_history: history, own_bytes: 0 });
+  expect(await client.untilClosed()).toBe("");
+  await expect(old.call("SET", "a", "b")).rejects.toThrow(/^READONLY/);
+  await fill(one, { keys: 10, prefix: "led" });
+  const { counters } = await converge([one, old]);
+  expect(count(counters[0]!, "sync_full")).toBe(0);
+  expect(count(counters[1]!, "fenced")).toBe(1);
+});
+
+test("e2e: topology: a fenced primary with writes of its own => it waits, over a restart too, until it is told", async () => {
+  const fleet = useFleet();
+  const dir = directory(fleet);
+  const old = await fleet.primary("--dir", dir);
+  const proxy = await fleet.proxy(old);
+  const one = await fleet.replica(proxy);
+  await fill(old, { keys: 10 });
+  await converge([old, one]);
+  proxy.down.stall();
+  await fill(old, { keys: 1, prefix: "own" });
+  await promote(one);
+  proxy.down.resume();
+  await isFenced(old);
+  expect(old.find("fenced")!["own_bytes"]).toBeGreaterThan(0);
+  await old.kill();
+
+  const again = await fleet.primary(...portsOf(old), "--dir", dir);
+  await isFenced(again);
+  expect(await again.call("DBSIZE")).toBe(11);
+  await expect(again.call("SET", "a", "b")).rejects.toThrow(
+    /^READONLY This node is fenced: it led with rank 1\.0, and .* leads with rank 2\.0$/,
+  );
+  expect((await again.info()).text("fenced")).toBe("1");
+  await follow(again, one);
+  await fill(one, { keys: 5, prefix: "led" });
+  const { counters, records } = await converge([one, again]);
+  expect(records).toBe(15);
+  expect(count(counters[0]!, "resume_diverged")).toBe(1);
 });
 
 test("e2e: topology: three rotations of the primary without writes => never a full sync more", async () => {

@@ -8,8 +8,15 @@ import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
+import { latestCommon } from "../../src/primary/resume.ts";
 import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
-import { leftAt, type LogName } from "../../src/log/history.ts";
+import {
+  compareLeaders,
+  compareRanks,
+  leftAt,
+  type LogName,
+  rankText,
+} from "../../src/log/history.ts";
 import { readToken, standingOf, tokenAt, tokenText } from "../../src/log/token.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
@@ -70,6 +77,8 @@ interface Seen {
   /** Since when its client's next write has room, if it waits, ms. */
   roomSinceMs: number;
   hadRoom: boolean;
+  /** Where its log ended when it was fenced; -1 while it is not. */
+  fencedTail: number;
   lookedAtMs: number;
   /** Where it was before each resync: what it once held. */
   readonly past: Boundary[];
@@ -97,6 +106,11 @@ export class Checker {
   private readonly tokens: GivenToken[] = [];
   private tokensGiven = 0;
   private readonly swappedBy = new Map<Disk, GivenConsent>();
+
+  /** Every history that was ever led, and with which rank; the newest of a process, or of a disk. */
+  private readonly led = new Map<Id, Pick<LogName, "history" | "rank">>();
+  private readonly fencedBy = new Map<SimNode, Pick<LogName, "history" | "rank">>();
+  private readonly ledBy = new Map<SimNode | Disk, Pick<LogName, "history" | "rank">>();
 
   /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
   private readonly acknowledged = new Map<Disk, readonly Boundary[]>();
@@ -151,6 +165,7 @@ export class Checker {
       overCapTicks: 0,
       roomSinceMs: 0,
       hadRoom: false,
+      fencedTail: -1,
       lookedAtMs: 0,
       past: [],
     });
@@ -226,7 +241,8 @@ export class Checker {
     const role = this.roles.get(node.disk);
     if (role === undefined) return;
     const leads = node.role === "primary" || node.seeds || node.reclaims;
-    const is = leads ? "primary" : `replica of ${node.upstream}`;
+    const below = node.fenced ? "fenced" : `replica of ${node.upstream}`;
+    const is = leads ? "primary" : below;
     if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
     this.sim.mark("role remembered");
   }
@@ -404,6 +420,8 @@ export class Checker {
       seen.writer = null;
     }
     this.figures.observe(node);
+    this.checkFenced(node, seen);
+    this.checkRanks(node);
     this.checkCaps(node);
     this.checkPartial(node);
     if (node.role === "replica" && node.feeder.waiters.size > 0)
@@ -450,7 +468,61 @@ export class Checker {
     seen.hasData = node.core.hasData();
   }
 
+  /** Whoever leads does so with a higher rank each time, after a restart too. */
+  private noteLeader(node: SimNode): void {
+    const { history, rank } = node.identity;
+    if (this.led.has(history)) return;
+    this.led.set(history, { history, rank });
+    const who = node.onDisk === null ? node : node.disk;
+    const before = this.ledBy.get(who);
+    if (before !== undefined && compareRanks(rank, before.rank) <= 0)
+      this.fail(node, `leads with rank ${rankText(rank)}, after ${rankText(before.rank)}`);
+    const fence = this.fencedBy.get(node);
+    if (fence !== undefined && compareLeaders({ history, rank }, fence) <= 0)
+      this.fail(
+        node,
+        `leads with rank ${rankText(rank)}, and was fenced by ${rankText(fence.rank)}`,
+      );
+    this.ledBy.set(who, { history, rank });
+  }
+
+  /** A node that leads feeds nobody who has heard of a higher rank: it would have been fenced by that. */
+  private checkRanks(node: SimNode): void {
+    const { identity, feeder } = node;
+    if (node.fenced && feeder.links.some((link) => link.welcomed))
+      this.fail(node, "is fenced, and feeds");
+    if (node.role !== "primary") return;
+    for (const { welcomed, hello } of feeder.links) {
+      if (!welcomed || hello === null || hello.clusterId !== identity.clusterId) continue;
+      const { position, rank, lineage } = hello;
+      const theirs = { history: position.history, rank, lineage };
+      if (latestCommon(theirs, identity) !== null && compareLeaders(theirs, identity) > 0)
+        this.fail(node, `feeds a replica of rank ${rankText(rank)}, and leads with a lower one`);
+    }
+  }
+
+  /** Nobody told it to: it has nothing that whoever fenced it has not. */
+  private onFollowsByItself(node: SimNode, upstream: string): void {
+    this.sim.mark("a fenced node follows by itself");
+    this.roles.set(node.disk, `replica of ${upstream.replace(/:1$/, "")}`);
+    const fence = this.fencedBy.get(node);
+    const led = fence === undefined ? undefined : this.truth.endOf(fence.history);
+    const own = this.truth.find(node.backlog.next, node.backlog.chain);
+    if (own !== undefined && led !== undefined && !isPrefix(own, led))
+      this.fail(node, `follows by itself at ${own.offset}, with log that its leader has not`);
+  }
+
+  /** One that is fenced writes nothing. */
+  private checkFenced(node: SimNode, seen: Seen): void {
+    const { tail } = node.backlog;
+    if (!node.fenced) seen.fencedTail = -1;
+    else if (seen.fencedTail < 0) seen.fencedTail = tail;
+    else if (seen.fencedTail !== tail)
+      this.fail(node, `is fenced, and its log went from ${seen.fencedTail} to ${tail}`);
+  }
+
   private observePrimary(node: SimNode, seen: Seen): void {
+    this.noteLeader(node);
     if (seen.writer === null) {
       const at = this.truth.find(node.backlog.next, node.backlog.chain);
       if (at === undefined) this.fail(node, "was promoted where nobody ever wrote");
@@ -705,6 +777,10 @@ export class Checker {
     this.count(node, event, fields);
     if (event === "seed_choice") this.onSeedChoice(node, fields);
     if (event === "reclaim") this.onReclaim(node, fields);
+    if (event === "fenced") this.onFenced(node, fields);
+    const isFollowing = event === "role_changed" && fields["role"] === "replica";
+    if (isFollowing && this.roles.get(node.disk) === "fenced")
+      this.onFollowsByItself(node, String(fields["upstream"]));
     if (event === "reclaimed") this.sim.mark("disk: log came back");
     if (event === "restored") this.seen.get(node)!.synced = true;
     if (event === "node_batch_differs") this.fail(node, `node batch: ${String(fields["why"])}`);
@@ -821,6 +897,20 @@ export class Checker {
     this.swappedBy.delete(node.disk);
     this.sim.mark("disk: another leads by now");
     this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
+  }
+
+  /** Only somebody who leads with a higher rank fences. */
+  private onFenced(node: SimNode, fields: Fields): void {
+    this.sim.mark("fenced by a higher rank");
+    this.swappedBy.delete(node.disk);
+    this.roles.set(node.disk, "fenced");
+    if (this.sim.peace) this.sim.operatorInsists(node);
+    const by = this.led.get(String(fields["by_history"]));
+    const own = this.led.get(node.identity.history);
+    if (by === undefined || own === undefined) this.fail(node, "is fenced by what nobody leads");
+    this.fencedBy.set(node, by);
+    if (compareLeaders(by, own) <= 0)
+      this.fail(node, "is fenced by a rank that is not above its own");
   }
 
   private onLetGo(node: SimNode, fields: Fields): void {
@@ -1113,7 +1203,6 @@ const HEARTBEAT_BYTES = 128;
 
 /** Paths that an event shows. */
 const PATH_EVENTS: Readonly<Record<string, string>> = {
-  superseded: "superseded by a newer primary",
   hold_dropped: "hold dropped at its cap",
   sync_given_up: "sync given up",
   fell_behind: "fell behind",

@@ -31,7 +31,7 @@ export const PATHS: readonly string[] = [
   "stale primary back",
   "roles swapped back",
   "primary restarts empty",
-  "superseded by a newer primary",
+  "fenced by a higher rank",
   "second promotion of a laggard",
   "freeze waits for a batch's end",
   "snapshot dropped for memory",

@@ -13,6 +13,7 @@ import { decodeNode } from "../../src/node/node-memory.ts";
 import { keptFor } from "../../src/node/kept-consent.ts";
 import { startingRole } from "../../src/node/role-memory.ts";
 import {
+  fenceOf,
   isReclaiming,
   seedingOf,
   STOPPED,
@@ -29,7 +30,7 @@ import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
 import type { FrozenState } from "../../src/store/state.ts";
 import { newWriterTurn, type WriterTurn } from "../../src/primary/pace.ts";
-import { Inquiry } from "../../src/replica/inquiry.ts";
+import { type Announcement, Inquiry } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -267,7 +268,7 @@ export class SimNode implements Host, TurnShell {
   private makeCore(): NodeCore {
     const { world, flags, disk } = this;
     const remembered = disk.node === "" ? null : decodeNode(disk.node);
-    const { role, upstream, sources } = startingRole(
+    const { role, upstream, sources, fence } = startingRole(
       {
         command: flags.role,
         of: flags.of === "" ? null : addressOf(flags.of),
@@ -287,7 +288,8 @@ export class SimNode implements Host, TurnShell {
       role,
       upstream,
       sources,
-      ask: (asked, withinMs, done) => this.ask(asked, withinMs, done),
+      fence,
+      ask: (asked, withinMs, done, announcement) => this.ask(asked, withinMs, done, announcement),
       allowReset: false,
       consent: keptFor(remembered?.consent ?? null, upstream),
       keepConsent: (consent) => {
@@ -356,6 +358,7 @@ export class SimNode implements Host, TurnShell {
     sources: readonly Address[],
     withinMs: number,
     done: (answers: readonly SeedAnswer[]) => void,
+    announcement: Announcement | null = null,
   ): void {
     const answers: SeedAnswer[] = [];
     if (sources.length === 0) this.after(this.turnMs(), () => done(answers));
@@ -370,10 +373,11 @@ export class SimNode implements Host, TurnShell {
         password: "",
         randomId: () => this.world.randomId(),
         timeoutMs: withinMs,
+        announcement,
         onAnswer: (state, error) => {
           answers.push({ source, state, error });
           if (answers.length < sources.length) return;
-          this.answers = answers;
+          if (announcement === null) this.answers = answers;
           this.after(this.turnMs(), () => done(answers));
         },
       });
@@ -399,6 +403,10 @@ export class SimNode implements Host, TurnShell {
   /** It was started to lead, and has not got there. */
   get seeds(): boolean {
     return seedingOf(this.core.roles.now) !== null;
+  }
+  /** Somebody led with a higher rank. */
+  get fenced(): boolean {
+    return fenceOf(this.core.roles.now) !== null;
   }
   get identity(): Identity {
     return this.core.identity;

@@ -76,6 +76,8 @@ export class Simulation implements World {
   /** Print every line as it happens. */
   verbose = false;
   /** Faults are over. */
+  /** Who is to lead in peace; null before. */
+  root: SimNode | null = null;
   peace = false;
   peaceMs = 0;
   private readonly traceHash = createHash("sha256");
@@ -399,6 +401,7 @@ export class Simulation implements World {
     for (const name of [...this.nodes.keys()]) if (name.endsWith("'")) this.removeNode(name);
     const alive = [...this.nodes.values()];
     const root = this.pickRoot(alive);
+    this.root = root;
     this.promote(root, true);
     const placed = [root];
     for (const node of alive) {
@@ -430,6 +433,13 @@ export class Simulation implements World {
   operatorConsents(node: SimNode): void {
     this.clock.in(1_000, () => {
       if (!node.dead && node.role === "replica") this.follow(node, node.upstream, "reset");
+    });
+  }
+
+  /** Somebody wants to have it as the primary, though another led with a higher rank. */
+  operatorInsists(node: SimNode): void {
+    this.clock.in(1_000, () => {
+      if (!node.dead && node === this.root && node.fenced) this.promote(node, true);
     });
   }
 

@@ -26,6 +26,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/net/lingering.ts": "the longest time for the other end to close",
   "src/conformance/index.ts": "the longest time of a check",
   "src/conformance/trial.ts": "the longest time for a state to end",
+  "src/resp/client-server.ts":
+    "the longest time for clients that are sent away to take their replies",
   "src/daemon/ask.ts": "the longest time for an answer",
   "src/daemon/main.ts": "the longest time of a stop",
   // Pauses.

@@ -23,6 +23,8 @@ const STATUS = {
   nodeId: ID,
   position: POSITION,
   complete: true,
+  rank: "1.0",
+  fenced: "",
   supersededBy: "",
   clientPort: 6380,
   replPort: 16380,

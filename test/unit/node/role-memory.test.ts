@@ -66,6 +66,7 @@ test.each([flags("primary"), flags("replica", X), flags("primary", null, [X])])(
       sources: [],
       conflict: "memory_won",
       emptied: false,
+      fence: null,
       resignation: RESIGNED,
     });
     expect(startingRole({ ...given, roleFromFlags: true }, RESIGNED).resignation).toBe(undefined);
@@ -98,9 +99,13 @@ describe("role.json", () => {
     ['{"role":"primary","upstream":null}', "version is missing, expected 1"],
     [
       '{"version":1,"role":"king","upstream":null}',
-      'role is "king", expected primary, replica or resigned',
+      'role is "king", expected primary, replica, resigned or fenced',
     ],
-    ['{"version":1,"role":"primary","upstream":{}}', "upstream of a primary is not null"],
+    [
+      '{"version":1,"role":"primary","upstream":{}}',
+      "there is an upstream of a node that follows nobody",
+    ],
+    ['{"version":1,"role":"fenced","upstream":null}', "fence is no object"],
     ['{"version":1,"role":"replica","upstream":null}', "upstream is no object"],
     ['{"version":1,"role":"replica","upstream":{"port":1}}', "upstream.host is no text"],
     ['{"version":1,"role":"replica","upstream":{"host":"","port":1}}', "upstream.host is no text"],
@@ -113,5 +118,56 @@ describe("role.json", () => {
     ['{"version":1,"role":"replica","upstream":{"host":"h"}}', "upstream.port is missing"],
   ])("%s => %s", (text, error) => {
     expect(() => decodeRole(text)).toThrow(error);
+  });
+});
+
+describe("a node that was fenced", () => {
+  const fence = {
+    history: "b".repeat(32),
+    rank: { term: 4, run: 0 },
+    led: { term: 3, run: 1 },
+    fork: 700,
+    leader: { host: "a", port: 1 },
+  };
+  const text = (change: object): string =>
+    JSON.stringify({ version: 1, role: "fenced", upstream: null, fence: { ...fence, ...change } });
+  const flags: RoleFlags = {
+    command: "primary",
+    of: null,
+    seedFrom: [],
+    roleFromFlags: false,
+    keepsState: true,
+  };
+
+  test("it starts fenced, whatever its flags say, and leads nobody", () => {
+    const memory = decodeRole(text({}));
+    expect(memory).toMatchObject({ role: "fenced", fence });
+    const start = { role: "replica", upstream: null, sources: [], fence, emptied: false };
+    expect(startingRole(flags, memory)).toEqual({ ...start, conflict: "none" });
+    const below = { ...flags, command: "replica" as const, of: { host: "x", port: 2 } };
+    expect(startingRole(below, memory)).toEqual({ ...start, conflict: "memory_won" });
+  });
+
+  test("--seed-from and --role-from-flags => as the flags say", () => {
+    const memory = decodeRole(text({ leader: null }));
+    const seedFrom = [{ host: "s", port: 3 }];
+    expect(startingRole({ ...flags, seedFrom }, memory)).toMatchObject({
+      sources: seedFrom,
+      fence: null,
+    });
+    expect(startingRole({ ...flags, roleFromFlags: true }, memory)).toMatchObject({
+      role: "primary",
+      fence: null,
+    });
+  });
+
+  test.each([
+    [{ history: 1 }, "fence.history is no id"],
+    [{ rank: null }, "fence.rank is no object"],
+    [{ led: { term: -1, run: 0 } }, "led.term is no whole number"],
+    [{ fork: null }, "fence.fork is no whole number"],
+    [{ leader: {} }, "fence.leader.host is no text"],
+  ])("%j => %s", (change, error) => {
+    expect(() => decodeRole(text(change))).toThrow(error);
   });
 });

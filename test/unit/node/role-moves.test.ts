@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { NO_RANK } from "../../../src/log/history.ts";
 import { Identity } from "../../../src/node/identity.ts";
+import type { LedLog } from "../../../src/primary/deps.ts";
 import type { ConsentMemory } from "../../../src/node/consent.ts";
 import type { Consent } from "../../../src/wire/messages.ts";
 import type { RoleMemory } from "../../../src/node/role-memory.ts";
@@ -11,6 +12,7 @@ import {
   NEVER_SYNCED,
   RESIGNED,
   type Role,
+  startFenced,
   startFollowing,
   startLeading,
   startRecovering,
@@ -19,6 +21,7 @@ import {
   STOPPED,
   TORN,
   withHolding,
+  writeRefusal,
 } from "../../../src/node/roles.ts";
 
 const X = { host: "x", port: 1 };
@@ -87,10 +90,14 @@ class FakeNode {
           forgetKept: () => void (node.forgets += 1),
         },
         feeder: {
+          counters: { bump: (name) => did.push(`count ${name}`) },
           cutWaiters: () => did.push("cut waiters"),
           dropAll: (_bye, _reason, why) => did.push(`drop links: ${why}`),
           upstreamResync: () => did.push("resync"),
           stateTorn: () => did.push("torn"),
+        },
+        announcer: {
+          leads: (peers) => did.push(`announce to ${peers.map(({ host }) => host).join()}`),
         },
         turn: {
           changed: () => did.push("changed"),
@@ -113,6 +120,7 @@ class FakeNode {
         remember: (memory, consent) => this.remember(memory, consent),
         journal: (_level, event, { role: told = "" }) =>
           did.push(`${event} ${String(told)}`.trim()),
+        onFenced: () => did.push("clients sent away"),
         nextTurn: (run) => this.laters.push(run),
         later: (_ms, run) => this.timers.push(run),
         now: () => this.nowMs,
@@ -303,6 +311,7 @@ describe("promote", () => {
       "role_changed primary",
       "drop links: this node was promoted",
       "OK",
+      "announce to x",
       "changed",
     ]);
     expect(node.kind).toBe("leading");
@@ -767,25 +776,136 @@ describe("what the session found out", () => {
   });
 });
 
-describe("a newer primary was heard of", () => {
-  test("leading => its expiry rests for a minute, and one line says so", () => {
+describe("somebody leads with a higher rank", () => {
+  const CLUSTER = "c".repeat(32);
+
+  /** Leads H1 up to 7, which `led` left at `fork`. */
+  function leading(): FakeNode {
     const node = new FakeNode(startLeading("none"));
-    expect(node.moves.expiryRests).toBe(false);
-    node.moves.superseded(H1, "y:1");
-    node.moves.superseded(H1, "z:1");
-    expect(node.done()).toEqual(["superseded"]);
-    expect([node.identity.supersededBy, node.moves.expiryRests]).toEqual([H1, true]);
-    node.nowMs += 59_999;
-    expect(node.moves.expiryRests).toBe(true);
-    node.nowMs += 1;
-    expect(node.moves.expiryRests).toBe(false);
+    node.identity.adopt({ history: H1, rank: { term: 3, run: 1 }, lineage: [] }, CLUSTER);
+    return node;
+  }
+
+  const led = (fork: number, more: Partial<LedLog> = {}): LedLog => ({
+    clusterId: CLUSTER,
+    ...LOG,
+    lineage: [{ history: H1, left: fork, term: 3, run: 1 }],
+    leader: null,
+    ...more,
   });
 
-  test("then told to follow => a replica deletes nothing by itself anyway", () => {
-    const node = new FakeNode(startLeading("none"));
-    node.moves.superseded(H1, "y:1");
-    node.moves.follow("none", X);
-    expect(node.moves.expiryRests).toBe(false);
+  test("it stops, then keeps that, then tells its replicas and clients", () => {
+    const node = leading();
+    node.moves.heardLeader(led(5), "r:1");
+    expect(node.moves.now).toMatchObject({ kind: "fenced", fence: { fork: 5, leader: null } });
+    expect(writeRefusal(node.moves.now)).toBe("fenced");
+    expect(node.done()).toEqual([
+      "seal",
+      "cut waiters",
+      "session at the log",
+      "keep fenced",
+      "count fenced",
+      "fenced",
+      "drop links: this node is fenced: it led with rank 3.1, and another node leads with rank 4.0",
+      "clients sent away",
+      "changed",
+    ]);
+    node.nextTurns();
+    expect(node.kind).toBe("fenced");
+  });
+
+  test("while a planned failover has paused it => the same, and it leads no more", () => {
+    const node = leading();
+    node.moves.pause();
+    node.moves.heardLeader(led(5, { clusterId: null }), "r:1");
+    expect(node.kind).toBe("paused");
+    node.moves.heardLeader(led(5), "r:1");
+    expect(node.kind).toBe("fenced");
+  });
+
+  test("it cannot be kept => it stops all the same", () => {
+    const node = leading();
+    node.diskFull = true;
+    node.moves.heardLeader(led(5), "r:1");
+    expect([node.kind, node.done().includes("role_not_remembered")]).toEqual(["fenced", true]);
+  });
+
+  test.each([
+    ["another cluster", led(5, { clusterId: "d".repeat(32) })],
+    ["no cluster", led(5, { clusterId: null })],
+    ["no history in common", led(5, { lineage: [] })],
+    ["a lower rank", led(5, { rank: { term: 3, run: 0 } })],
+    [
+      "the same rank, a lower history",
+      led(5, { rank: { term: 3, run: 1 }, history: "0".repeat(32) }),
+    ],
+  ])("%s => it leads on", (_what, other) => {
+    const node = leading();
+    node.moves.heardLeader(other, "r:1");
+    expect([node.kind, node.done()]).toEqual(["leading", []]);
+  });
+
+  test("the same rank, a higher history => fenced", () => {
+    const node = leading();
+    node.moves.heardLeader(led(5, { rank: { term: 3, run: 1 } }), "r:1");
+    expect(node.kind).toBe("fenced");
+  });
+
+  test("the leader says where it is, and nothing would be discarded => it follows, in a later turn", () => {
+    const node = leading();
+    node.moves.heardLeader(led(7, { leader: X }), "r:1");
+    expect(node.kind).toBe("fenced");
+    node.done();
+    node.nextTurns();
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: X, holds: "whole" });
+    expect(node.done().slice(0, 2)).toEqual(["keep replica of x", "seal"]);
+  });
+
+  test("the same, and it has bytes of its own => it waits to be told", () => {
+    const node = leading();
+    node.moves.heardLeader(led(6, { leader: X }), "r:1");
+    node.nextTurns();
+    expect(node.kind).toBe("fenced");
+    expect(node.moves.follow("none", X)).toBeNull();
+    expect(node.moves.now).toMatchObject({ kind: "following", holds: "whole" });
+  });
+
+  test("fenced, and the leader is heard of later => as if it had been known; of a lower one, nothing", () => {
+    const node = leading();
+    node.moves.heardLeader(led(7), "r:1");
+    node.done();
+    node.moves.heardLeader(led(7, { rank: { term: 3, run: 9 }, leader: Y }), "y:1");
+    expect([node.kind, node.done()]).toEqual(["fenced", []]);
+    node.moves.heardLeader(led(7, { leader: X }), "x:1");
+    expect(node.moves.now).toMatchObject({ kind: "following", upstream: X });
+    expect(node.done().slice(0, 2)).toEqual(["keep fenced", "keep replica of x"]);
+  });
+
+  test("fenced, and told to lead => in a term above whoever fenced it", () => {
+    const node = leading();
+    node.moves.heardLeader(led(5, { rank: { term: 9, run: 2 } }), "r:1");
+    expect(node.promote()).toBeNull();
+    expect([node.kind, node.identity.rank]).toEqual(["leading", { term: 10, run: 0 }]);
+  });
+
+  test("a replica hears of it => nothing", () => {
+    const node = new FakeNode(startFollowing(X, "none"));
+    node.moves.heardLeader(led(5), "r:1");
+    expect([node.kind, node.done()]).toEqual(["following", []]);
+  });
+
+  test("started fenced => it follows by itself only when it has nothing of its own", () => {
+    for (const [fork, kind] of [
+      [7, "following"],
+      [6, "fenced"],
+    ] as const) {
+      const fence = { history: H2, rank: LOG.rank, led: { term: 3, run: 1 }, fork, leader: X };
+      const node = new FakeNode(startRecovering(startFenced(fence)));
+      node.moves.recovered();
+      node.moves.opened("whole");
+      node.moves.start();
+      expect(node.kind).toBe(kind);
+    }
   });
 });
 

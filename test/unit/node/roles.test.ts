@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import {
   assertRoleMove,
+  fenceOf,
   hasState,
   isReclaiming,
   heldBy,
@@ -12,12 +13,14 @@ import {
   roleName,
   type Role,
   seedingOf,
+  startFenced,
   startFollowing,
   startLeading,
   startReclaiming,
   startRecovering,
   startSeeding,
   toFailed,
+  toFenced,
   toFollowing,
   toLeading,
   toPromoting,
@@ -64,6 +67,11 @@ describe("moves", () => {
     "recovering -> stopped",
     "leading -> following",
     "leading -> paused",
+    "recovering -> fenced",
+    "leading -> fenced",
+    "fenced -> following",
+    "fenced -> promoting",
+    "fenced -> stopped",
     "leading -> stopped",
     "paused -> leading",
     "paused -> resigned",
@@ -246,4 +254,40 @@ test("a log with a hole does not lead, by force neither", () => {
 test("reclaiming lasts until it leads, follows or is gone", () => {
   const all = [reclaiming, opening, toStopped(opening), following, leading, promoting];
   expect(all.map(isReclaiming)).toEqual([true, true, true, false, false, false]);
+});
+
+describe("fenced", () => {
+  const fence = {
+    history: NODE,
+    rank: { term: 4, run: 0 },
+    led: { term: 3, run: 0 },
+    fork: 7,
+    leader: null,
+  };
+  const fenced = toFenced(startLeading("reset"), fence);
+
+  test("a replica to all who ask, with a state to read, and of nobody", () => {
+    expect([roleName(fenced), writeRefusal(fenced), hasState(fenced)]).toEqual([
+      "replica",
+      "fenced",
+      true,
+    ]);
+    expect([upstreamOf(fenced), fenceOf(fenced)]).toEqual([null, fence]);
+    expect(upstreamOf(toFenced(startLeading("none"), { ...fence, leader: X }))).toEqual(X);
+  });
+
+  test("while it recovers, is promoted, and is stopped => still", () => {
+    const recovering = startRecovering(startFenced(fence));
+    for (const role of [recovering, toPromoting(fenced, []), toStopped(fenced)])
+      expect([writeRefusal(role), fenceOf(role)]).toEqual(["fenced", fence]);
+    expect(toRecovered(recovering, "whole")).toMatchObject({ kind: "fenced", holds: "whole" });
+  });
+
+  test("promoted => it leads; without a state only by force; told to follow => by the consent of its start", () => {
+    expect(toLeading(toPromoting(fenced, []))).toEqual(startLeading("reset"));
+    expect(promotionRefusal(startFenced(fence), false)).toBe(NEVER_SYNCED);
+    expect(promotionRefusal(startFenced(fence), true)).toBeNull();
+    expect(toFollowing(fenced, X, "none")).toMatchObject({ consent: { kind: "reset" } });
+    expect(fenceOf(following)).toBeNull();
+  });
 });

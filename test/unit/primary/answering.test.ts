@@ -1,6 +1,6 @@
 /** ASK at a feeder: answered with what it has, refused like a HELLO, and nothing is kept of it. */
 import { expect, test } from "vitest";
-import { PROTOCOL, type Ask } from "../../../src/wire/messages.ts";
+import { PROTOCOL, type Announce, type Ask } from "../../../src/wire/messages.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
 import { chainStart } from "../../../src/wire/frame.ts";
 import { Harness, id } from "./feeder-harness.ts";
@@ -77,4 +77,49 @@ test("ASK after HELLO => an error of the protocol", () => {
   peer.say(ASK);
   expect(peer.last("state")).toBeUndefined();
   expect(peer.last("bye")?.message).toContain("an ASK after HELLO");
+});
+
+const ANNOUNCE: Announce = {
+  type: "announce",
+  version: PROTOCOL.max,
+  nonce: id(5),
+  proof: "",
+  nodeId: id(40),
+  clusterId: id(3),
+  address: { host: "", clientPort: 1, replPort: 16380 },
+  position: { history: id(41), offset: 9, chain: 0 },
+  rank: { term: 4, run: 0 },
+  lineage: [],
+};
+
+test("ANNOUNCE => answered as ASK is; the node hears who leads, and where", () => {
+  const harness = new Harness();
+  const peer = harness.connect();
+  peer.say(ANNOUNCE);
+  expect(peer.heard).toEqual(["greeting", "state"]);
+  const { clusterId, rank, lineage } = ANNOUNCE;
+  const leader = { host: "", port: 16380 };
+  expect(harness.leaders).toEqual([{ clusterId, history: id(41), rank, lineage, leader }]);
+  harness.connect().say({ ...ANNOUNCE, address: { host: "b", clientPort: 0, replPort: 7 } });
+  expect(harness.leaders.at(-1)!.leader).toEqual({ host: "b", port: 7 });
+  harness.connect().say({ ...ANNOUNCE, address: { host: "b", clientPort: 0, replPort: 0 } });
+  expect(harness.leaders.at(-1)!.leader).toBeNull();
+});
+
+test("ANNOUNCE without the password => REJECT auth, and nobody hears of it", () => {
+  const harness = new Harness({ replPassword: "sesame" });
+  const peer = harness.connect();
+  peer.say(ANNOUNCE);
+  expect([peer.last("reject")?.code, harness.leaders]).toEqual(["auth", []]);
+});
+
+test("HELLO at a node that is fenced => REJECT not_ready that says by whom", () => {
+  const harness = new Harness();
+  harness.fenced = "it led with rank 3.1, and b:7 leads with rank 4.0";
+  const peer = harness.connect();
+  peer.hello();
+  expect(peer.last("reject")).toMatchObject({
+    code: "not_ready",
+    message: `this node is fenced: ${harness.fenced}`,
+  });
 });

@@ -1,5 +1,6 @@
 /** A feeder with a real log, a state that is counted, and replicas that say what a test tells them. */
 import { Turn } from "../../../src/node/turn.ts";
+import type { LedLog } from "../../../src/primary/deps.ts";
 import type { Backlog, BacklogOptions } from "../../../src/log/backlog.ts";
 import { Feeder } from "../../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../../src/primary/journal.ts";
@@ -125,6 +126,9 @@ export class Harness {
   history: Id = HISTORY;
   lineage: Lineage = [];
   torn = false;
+  fenced = "";
+  /** What feeders heard of somebody who leads. */
+  readonly leaders: LedLog[] = [];
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];
   pinned = { bytes: 0, capBytes: 1_000 };
@@ -162,6 +166,9 @@ export class Harness {
         rootId: id(1),
         format: FORMAT,
         ready: true,
+        get fenced() {
+          return harness.fenced;
+        },
         get torn() {
           return harness.torn;
         },
@@ -188,7 +195,7 @@ export class Harness {
         this.wanted += 1;
       },
       now: () => this.nowMs,
-      onSuperseded: () => undefined,
+      onLeader: (led) => harness.leaders.push(led),
       onDigest: () => undefined,
       onFailoverAnswer: () => undefined,
       onWelcomed: () => undefined,

@@ -262,20 +262,43 @@ describe("GREETING", () => {
 });
 
 describe("HELLO of a descendant", () => {
-  test("a primary hears of a newer one => its expiry rests, and goes on when nobody demotes it", () => {
+  test("a primary hears of a newer one => it is fenced, and says so to who comes", () => {
     const node = new Middle();
     node.core.roles.promote(true, () => undefined);
     node.pass(1);
     const { core } = node;
-    expect([core.role, core.roles.expiryRests]).toEqual(["primary", false]);
+    const { clusterId, history, rank } = core.identity;
+    expect(core.roles.now.kind).toBe("leading");
     node.arrive();
-    const left = { history: core.identity.history, left: core.backlog.next, term: 1, run: 0 };
+    const left = { history, left: core.backlog.next, ...rank };
     const position = { history: id(90), offset: core.backlog.next, chain: 0 };
-    node.childSays(0, helloWith({ position, lineage: [left] }));
-    expect([core.identity.supersededBy, core.roles.expiryRests]).toEqual([id(90), true]);
-    node.pass(59_000);
-    expect(core.roles.expiryRests).toBe(true);
-    node.pass(1_000);
-    expect(core.roles.expiryRests).toBe(false);
+    const newer = { term: rank.term + 1, run: 0 };
+    node.childSays(0, helloWith({ clusterId, position, rank: newer, lineage: [left] }));
+    expect(core.roles.now).toMatchObject({
+      kind: "fenced",
+      fence: { history: id(90), rank: newer, led: rank, leader: null },
+    });
+    expect([core.role, core.feeder.counters.get("fenced"), core.feeder.links.length]).toEqual([
+      "replica",
+      1,
+      0,
+    ]);
+  });
+
+  test("of another cluster, and of a rank that is not above => it leads on", () => {
+    const node = new Middle();
+    node.core.roles.promote(true, () => undefined);
+    node.pass(1);
+    const { core } = node;
+    const { clusterId, history, rank } = core.identity;
+    const left = { history, left: core.backlog.next, ...rank };
+    const position = { history: id(90), offset: core.backlog.next, chain: 0 };
+    const newer = { term: rank.term + 1, run: 0 };
+    node.arrive();
+    node.childSays(0, helloWith({ clusterId: id(91), position, rank: newer, lineage: [left] }));
+    node.arrive();
+    const older = { term: 0, run: 5 };
+    node.childSays(1, helloWith({ clusterId, position, rank: older, lineage: [left] }));
+    expect([core.roles.now.kind, core.feeder.counters.get("fenced")]).toEqual(["leading", 0]);
   });
 });

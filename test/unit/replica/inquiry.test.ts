@@ -1,7 +1,7 @@
 /** ASK and STATE: a feeder's link at one end, an inquiry at the other, and ends that misbehave. */
 import { describe, expect, test } from "vitest";
 import type { SessionShell } from "../../../src/replica/deps.ts";
-import { Inquiry } from "../../../src/replica/inquiry.ts";
+import { type Announcement, Inquiry } from "../../../src/replica/inquiry.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import {
   PROTOCOL,
@@ -48,7 +48,7 @@ class Asked {
   destroyed = 0;
   readonly inquiry: Inquiry;
 
-  constructor(password = "") {
+  constructor(password = "", announcement: Announcement | null = null) {
     const shell: SessionShell = {
       dial: () => (this.dialled += 1),
       pendingBytes: 0,
@@ -63,6 +63,7 @@ class Asked {
       password,
       randomId: () => NONCE,
       timeoutMs: 5_000,
+      announcement,
       onAnswer: (state, error) => this.answers.push({ state, error }),
     });
     this.inquiry.start(100);
@@ -176,3 +177,19 @@ const HEARTBEAT: Control = {
   next: 0,
   ackNow: false,
 };
+
+test("it announces instead of asking => ANNOUNCE with what is announced, and a proof", () => {
+  const announcement: Announcement = {
+    nodeId: "05".repeat(16),
+    clusterId: "06".repeat(16),
+    address: { host: "h", clientPort: 1, replPort: 2 },
+    position: { history: "07".repeat(16), offset: 1, chain: 2 },
+    rank: { term: 3, run: 4 },
+    lineage: [],
+  };
+  const asked = new Asked("sesame", announcement);
+  asked.hears({ ...GREETING, authRequired: true });
+  const proof = hmacProof("sesame", "replica", FEEDER_NONCE, NONCE);
+  const version = PROTOCOL.max;
+  expect(asked.sent).toEqual([{ type: "announce", version, nonce: NONCE, proof, ...announcement }]);
+});

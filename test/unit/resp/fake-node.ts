@@ -140,6 +140,8 @@ export class FakeNode implements HawserNode {
     this.turn = new FakeTurn(this.log);
   }
 
+  fenced = "";
+
   writeRefusal(): WriteRefusal {
     return this.refusal;
   }
@@ -240,6 +242,8 @@ export class FakeNode implements HawserNode {
       lineage: [],
       complete: true,
       failover: this.failover.state,
+      rank: "1.0",
+      fenced: "",
       supersededBy: "",
       clientPort: 6380,
       replPort: 16380,

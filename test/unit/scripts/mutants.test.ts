@@ -7,10 +7,11 @@ import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
 import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
+import { RANK_MUTANTS } from "../../../scripts/sim/rank-mutant-list.ts";
 import { edited } from "../../../scripts/sim/workbench.ts";
 
 const ALL = [
-  ...[...MUTANTS, ...WORD_MUTANTS, ...DISK_MUTANTS],
+  ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
   ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS],
 ].map((mutant) => [mutant.name, mutant] as const);
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { LIMITS } from "../../../src/limits.ts";
 import type {
   Ack,
+  Announce,
   Ask,
   Bye,
   ByeCode,
@@ -216,6 +217,19 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   proof,
 });
 
+const announce: fc.Arbitrary<Announce> = fc.record({
+  type: fc.constant("announce" as const),
+  version: u16,
+  nonce: id,
+  proof,
+  nodeId: id,
+  clusterId: id,
+  address,
+  position,
+  rank,
+  lineage,
+});
+
 const state: fc.Arbitrary<StateAnswer> = fc.record({
   type: fc.constant("state" as const),
   proof,
@@ -282,6 +296,7 @@ export const MESSAGES: {
   verify,
   digest,
   ask,
+  announce,
   state,
   prepare,
   prepared,

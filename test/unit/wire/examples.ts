@@ -167,6 +167,18 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     nonce: REPLICA_NONCE,
     proof: hmacProof(PASSWORD, "replica", FEEDER_NONCE, REPLICA_NONCE),
   },
+  announce: {
+    type: "announce",
+    version: 1,
+    nonce: REPLICA_NONCE,
+    proof: hmacProof(PASSWORD, "replica", FEEDER_NONCE, REPLICA_NONCE),
+    nodeId: FEEDER_ID,
+    clusterId: CLUSTER_ID,
+    address: { host: "f1", clientPort: 6380, replPort: 16380 },
+    position,
+    rank,
+    lineage,
+  },
   state: {
     type: "state",
     proof: hmacProof(PASSWORD, "feeder", FEEDER_NONCE, REPLICA_NONCE),

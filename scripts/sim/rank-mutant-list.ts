@@ -1,0 +1,45 @@
+/** Deliberate bugs in what ranks decide: who is fenced, and what that is worth. As mutant-list.ts. */
+import { mutant, type Mutant } from "./mutant-list.ts";
+
+export const RANK_MUTANTS: readonly Mutant[] = [
+  mutant("rank: a primary feeds a replica of a higher rank, and leads on", [
+    "primary/admission.ts",
+    'if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 0)',
+    'if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 1e9)',
+  ]),
+  mutant("rank: any rank fences", [
+    "node/fence.ts",
+    "if (compareLeaders(led, own) <= 0 || !Number.isFinite(fork)) return null;",
+    "if (!Number.isFinite(fork)) return null;",
+  ]),
+  mutant("rank: of two leaders of one term neither is fenced", [
+    "log/history.ts",
+    "if (ranks !== 0 || a.history === b.history) return ranks;",
+    "if (ranks <= 0 || ranks > 0) return ranks;",
+  ]),
+  mutant("rank: a fenced node takes writes", [
+    "node/roles.ts",
+    '      return "fenced";\n',
+    "      return null;\n",
+  ]),
+  mutant("rank: a fence is forgotten with the process", [
+    "node/role-moves.ts",
+    '    // Why it goes on when that fails: to lead on would be worse; the log tells of it.\n    this.#remember({ role: "fenced", upstream: null, fence });\n',
+    "",
+  ]),
+  mutant("rank: a fenced node that is told to lead does so below whoever fenced it", [
+    "node/role-moves.ts",
+    '    if (role.kind === "fenced") this.#parts.identity.heardOf(role.fence.rank);\n',
+    "",
+  ]),
+  mutant("rank: a fenced node follows by itself, and loses what it wrote", [
+    "node/role-moves.ts",
+    "if (this.#parts.backlog.next <= role.fence.fork) this",
+    "this",
+  ]),
+  mutant("rank: a fenced node feeds", [
+    "primary/hello-checks.ts",
+    'if (node.fenced !== "") return',
+    'if (node.fenced === "never") return',
+  ]),
+];
