@@ -9,6 +9,8 @@ interface Modules {
   readonly "adapters/level": typeof import("../../src/adapters/level.ts");
   readonly "adapters/lmdb": typeof import("../../src/adapters/lmdb.ts");
   readonly "adapters/map": typeof import("../../src/adapters/map.ts");
+  readonly "bridge/mark": typeof import("../../src/bridge/mark.ts");
+  readonly "bridge/records": typeof import("../../src/bridge/records.ts");
   readonly "node/keyspace": typeof import("../../src/node/keyspace.ts");
   readonly "resp/reply-writer": typeof import("../../src/resp/reply-writer.ts");
   readonly "resp/parser": typeof import("../../src/resp/parser.ts");
