@@ -8,6 +8,7 @@
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
 import { NodeError } from "../errors.ts";
+import { asEmbedder } from "./settings.ts";
 import { hasReached, needHope, needThere } from "../node/following.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
@@ -60,7 +61,11 @@ export class Replica extends EmbeddedNode {
    */
   async synced(wait?: Wait): Promise<Position> {
     const { node, waits } = this.parts;
-    await waits.until("synced()", wait, () => node.isSynced || needHope(node.core));
+    await waits.until(
+      "synced()",
+      wait,
+      () => node.isSynced || needHope(node.core, (why) => asEmbedder(why)),
+    );
     return node.position;
   }
 
@@ -75,7 +80,11 @@ export class Replica extends EmbeddedNode {
     const { core } = node;
     await waits.until("reached()", wait, () => {
       const place = placeOf("reached()", at);
-      return hasReached(core, place) || needThere("reached()", core, place) || needHope(core);
+      return (
+        hasReached(core, place) ||
+        needThere("reached()", core, place) ||
+        needHope(core, (why) => asEmbedder(why))
+      );
     });
   }
 

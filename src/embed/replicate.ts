@@ -12,7 +12,7 @@ import { ArgumentError } from "../errors.ts";
 import type { ReplicatedState } from "../bridge/seam.ts";
 import { type NodeSettings, startNode } from "./open.ts";
 import { type ReplicatedNode, replicatedOver } from "./replicated-node.ts";
-import type { OptionNames } from "./settings.ts";
+import { REPLICATE_NAMES } from "./settings.ts";
 
 /** Sizes in bytes, times in ms. */
 export interface ReplicateOptions extends Omit<NodeSettings, "replPort" | "replPassword"> {
@@ -25,9 +25,6 @@ export interface ReplicateOptions extends Omit<NodeSettings, "replPort" | "replP
   /** Of a replica, once: an unrelated or empty primary may replace what the state holds. */
   readonly allowReset?: boolean;
 }
-
-/** How options are called here that other nodes have under another name. */
-const NAMES: OptionNames = { replPort: "listen", replPassword: "password" };
 
 /**
  * Opens a node over `state`, which belongs to it until it is closed: nothing else may change the state, but
@@ -50,6 +47,6 @@ export async function replicate<Tx = never>(
   const command = options.of === undefined ? "primary" : "replica";
   // What transact() hands on is between the embedder and the state.
   const any = state as unknown as ReplicatedState;
-  const { node, replPort } = await startNode(command, options, any, NAMES);
+  const { node, replPort } = await startNode(command, options, any, REPLICATE_NAMES);
   return replicatedOver<Tx>(node, node.bridge!, replPort);
 }

@@ -22,6 +22,7 @@ import { readAddress, UsageError } from "../node/option-values.ts";
 import { countOf } from "./bytes.ts";
 import { NodeWrites } from "./node-writes.ts";
 import { placeOf } from "./positions.ts";
+import { asEmbedder, REPLICATE_NAMES } from "./settings.ts";
 import { untilWelcome } from "./ready-to-write.ts";
 import { Waits } from "./waits.ts";
 
@@ -160,7 +161,7 @@ export class ReplicatedNode<Tx = never> {
    */
   async synced(wait?: Wait): Promise<LogPosition> {
     const node = this.#node;
-    await this.#waits.until("synced()", wait, () => node.isSynced || needHope(node.core));
+    await this.#waits.until("synced()", wait, () => node.isSynced || needHope(node.core, spelled));
     return this.position;
   }
 
@@ -175,7 +176,7 @@ export class ReplicatedNode<Tx = never> {
     await this.#waits.until("reached()", wait, () => {
       if (hasReached(node.core, place)) return true;
       needThere("reached()", node.core, place);
-      return node.role === "replica" && needHope(node.core);
+      return node.role === "replica" && needHope(node.core, spelled);
     });
   }
 
@@ -384,6 +385,10 @@ export function replicatedOver<Tx>(
   port: number,
 ): ReplicatedNode<Tx> {
   return construct<Tx>(node, bridge, port);
+}
+
+function spelled(why: string): string {
+  return asEmbedder(why, REPLICATE_NAMES);
 }
 
 /** As an async function rejects that throws. */

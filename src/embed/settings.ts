@@ -31,6 +31,19 @@ function shownKey({ key }: Setting, names: OptionNames): string {
   return names[key] ?? key;
 }
 
+/** What replicate() calls otherwise than the table of settings. */
+export const REPLICATE_NAMES: OptionNames = { replPort: "listen", replPassword: "password" };
+
+/** What a message for an operator says, for an embedder: flags are options. */
+export function asEmbedder(text: string, names: OptionNames = {}): string {
+  return text
+    .replace(" or REPLICAOF", "")
+    .replaceAll(/--([a-z][a-z-]*)/g, (flag: string, name: string) => {
+      const setting = SETTINGS.find((candidate) => candidate.name === name);
+      return setting === undefined ? flag : shownKey(setting, names);
+    });
+}
+
 function asKeys(names: OptionNames): Spelling {
   return (name) => {
     const setting = SETTINGS.find((candidate) => candidate.name === name);

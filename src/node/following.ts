@@ -19,10 +19,16 @@ export function cannotFollow({ roles, session }: Pick<NodeCore, "roles" | "sessi
   return state.kind === "stopped" ? lastError || state.why : verdict;
 }
 
-/** @throws {NodeError} ERR_CANNOT_FOLLOW when there is none; else false */
-export function needHope(core: Pick<NodeCore, "roles" | "session">): false {
+/**
+ * @param spell says the reason as whoever asks knows options
+ * @throws {NodeError} ERR_CANNOT_FOLLOW when there is none; else false
+ */
+export function needHope(
+  core: Pick<NodeCore, "roles" | "session">,
+  spell: (why: string) => string,
+): false {
   const why = cannotFollow(core);
-  if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", why);
+  if (why !== "") throw new NodeError("ERR_CANNOT_FOLLOW", spell(why));
   return false;
 }
 

@@ -267,6 +267,7 @@ const OWN = {
     profiles: { wan: "30s", edge: "60s" },
     range: "100ms to 1440m",
     of: "both",
+    embedded: "both",
     help: "longest delay between a replica's attempts",
   },
   "on-divergence": {
