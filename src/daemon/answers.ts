@@ -132,6 +132,7 @@ const link = object({
   applied: known,
   lagBytes: known,
   lagMs: known,
+  lastAckAgoMs: known,
   ship: orNull(ship),
 });
 
@@ -171,6 +172,11 @@ const STATUS = object({
   clientPort: port,
   replPort: port,
   backlog: object({ sizeBytes: count, first: count, next: count, heldBytes: count }),
+  reclaiming: text,
+  failover: text,
+  quarantined: count,
+  parked: list(object({})),
+  writePace: known,
   near: object({ lacksReplicas: yes, isStale: yes, staleMs: known, goodReplicas: known }),
   links: list(link),
   upstream: orNull(upstream),

@@ -18,6 +18,8 @@ export interface StatusOptions {
   /** The memory of events instead of the status. */
   readonly events: boolean;
   readonly json: boolean;
+  /** Reasons alone, and an exit code for monitoring (health.ts). */
+  readonly check: boolean;
   readonly password: string;
 }
 
@@ -48,6 +50,7 @@ const FLAGS = {
   watch: { kind: "switch", of: ["status"], fallback: "false" },
   json: { kind: "switch", of: ALL, fallback: "false" },
   events: { kind: "switch", of: ["status"], fallback: "false" },
+  check: { kind: "switch", of: ["status"], fallback: "false" },
   password: { kind: "secret", of: ALL, fallback: "" },
   timeout: { kind: "time", of: ["verify", "checkpoint"], fallback: "30s" },
 } as const;
@@ -66,9 +69,11 @@ interface ValueOfKind {
 
 export function readStatusOptions(argv: readonly string[], variables: Variables): StatusOptions {
   const { target, values } = readWords("status", argv, variables);
-  const { watch, events, json, password } = values;
+  const { watch, events, json, check, password } = values;
   if (events && watch) throw new UsageError("--events: not together with --watch");
-  return { target, watch, events, json, password };
+  if (check && (watch || events || json))
+    throw new UsageError("--check: not together with --watch, --events or --json");
+  return { target, watch, events, json, check, password };
 }
 
 export function readVerifyOptions(argv: readonly string[], variables: Variables): VerifyOptions {

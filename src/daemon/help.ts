@@ -30,6 +30,7 @@ Clients speak RESP (redis-cli -p 6380). ${WITHOUT_DIR}
 
 const STATUS = `hawser status [HOST:PORT] [--watch] [--json] [--password PASSWORD]
 hawser status [HOST:PORT] --events [--json] [--password PASSWORD]
+hawser status [HOST:PORT] --check [--password PASSWORD]
 
 Asks a node on its client port (127.0.0.1:6380) for role, position, backlog, and for each replica
 its state and lag. During a full sync it shows progress: chunks, MB, MB/s, ETA.
@@ -38,6 +39,7 @@ its state and lag. During a full sync it shows progress: chunks, MB, MB/s, ETA.
   --events     what happened to links, syncs and roles: the last 128 events, oldest first
   --json       the node's status as one JSON object, one line for each time with --watch;
                with --events one JSON array
+  --check      what is not as it should be, a line each; exit 0 nothing, 1 degraded, 2 down
   --password   the node's --requirepass (or HAWSER_REQUIREPASS)
 `;
 

@@ -8,6 +8,7 @@ import { readEvents, readStatus, jsonLine } from "./answers.ts";
 import { ask } from "./ask.ts";
 import type { StatusOptions } from "./ask-options.ts";
 import { eventsText } from "./events-text.ts";
+import { CHECK_EXIT, degradedBecause, reasonsOf } from "./health.ts";
 import type { DiskStatus, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
 import { recoveryText } from "../node/disk/recovery-text.ts";
 import { escapeText } from "../node/logger.ts";
@@ -32,6 +33,7 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       process.stderr.write(
         `hawser status: ${formatAddress(options.target)}: ${escapeText(message)}\n`,
       );
+      if (options.check) return CHECK_EXIT.down;
       if (!options.watch) return EXIT.failed;
       await sleep(TICK_MS);
       continue;
@@ -58,28 +60,17 @@ export function show(answer: string, options: StatusOptions, terminal: boolean):
     return { text: options.json ? jsonLine(events) : eventsText(events), code: EXIT.ok };
   }
   const status = readStatus(answer);
+  if (options.check) {
+    const reasons = reasonsOf(status);
+    return {
+      text: reasons.map((reason) => `${reason}\n`).join(""),
+      code: reasons.length === 0 ? CHECK_EXIT.ok : CHECK_EXIT.degraded,
+    };
+  }
   const code = degradedBecause(status) === "" ? EXIT.ok : EXIT.degraded;
   if (options.json) return { text: jsonLine(status), code };
   const page = statusText(status, terminal);
   return { text: options.watch && terminal ? `\u001b[H\u001b[J${page}` : page, code };
-}
-
-/** Why this node is not what it should be, "" when all is right. */
-export function degradedBecause({
-  upstream,
-  fenced,
-  recovery,
-  disk,
-}: Pick<NodeStatus, "upstream" | "fenced" | "recovery" | "disk">): string {
-  if (fenced !== "") return `it is fenced: ${escapeText(fenced)}`;
-  if (recovery !== null) return "it recovers its state from the disk";
-  if (disk !== null && disk.trouble !== "") return `its disk: ${escapeText(disk.trouble)}`;
-  if (disk !== null && disk.incompleteTo !== null)
-    return "its disk lost log that was synced, and it has not got it back yet";
-  if (upstream === null) return "";
-  if (upstream.state !== "streaming")
-    return `it does not stream from its upstream: ${upstream.state}`;
-  return upstream.rootLink === "up" ? "" : "the link to the root is down";
 }
 
 /** The whole page. */
@@ -158,14 +149,20 @@ function linkLines(
   return lines;
 }
 
-/** Whether the way to the root stands, and how far from it this node's state may be. */
+/**
+ * Whether the way to the root stands, and how far from it this node's state may be. Of a root that is away
+ * nobody knows how much it has written since.
+ */
 function rootText(upstream: UpstreamStatus): string {
   const { rootLink, rootDownForMs, lagBytes, staleMs } = upstream;
-  const link =
-    rootLink === "up" ? "link up" : `link down for ${Math.round(rootDownForMs / 1000)} s`;
+  const isUp = rootLink === "up";
+  const link = isUp ? "link up" : `away for ${Math.round(rootDownForMs / 1000)} s`;
+  const atLeast = isUp || lagBytes < 0 ? "" : "at least ";
   const old =
-    staleMs < 0 ? "age of the state unknown" : `state at most ${staleMs} ms old by its clock`;
-  return `${link}, ${behind(lagBytes)} behind its last known end, ${old}`;
+    staleMs < 0
+      ? "age of the state unknown"
+      : `state at most ${staleMs} ms old by the root's clock`;
+  return `${link}, ${atLeast}${behind(lagBytes)} behind its last known end, ${old}`;
 }
 
 function behind(lagBytes: number): string {

@@ -7,7 +7,7 @@ import { rankText } from "../log/history.ts";
 import type { Feeder } from "../primary/feeder.ts";
 import type { Link } from "../primary/link.ts";
 import type { Session } from "../replica/session.ts";
-import { downForMs, owedBytes, staleMs } from "../replica/owed.ts";
+import { downForMs, owedBytes, staleMs, wordOnRoot } from "../replica/owed.ts";
 import { BATCH_HEAD_BYTES, batchClockMs } from "../wire/frame.ts";
 import { printable } from "../wire/text.ts";
 import { hostOf, type Address } from "../net/address.ts";
@@ -201,7 +201,7 @@ function sessionStatus(
 ): UpstreamStatus {
   const { state, restore, deps, root } = session;
   const downMs = downForMs(session, nowMs);
-  const word = root.wordAt(nowMs, downMs);
+  const word = wordOnRoot(session, nowMs);
   return {
     host: target.host,
     port: target.port,

@@ -10,7 +10,7 @@ import type { Backlog } from "../log/backlog.ts";
 import type { LogEnd, LogName } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode, WelcomedEnd } from "../replica/deps.ts";
-import { downForMs, owedBytes } from "../replica/owed.ts";
+import { downForMs, owedBytes, SILENT_MS, wordOnRoot } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { StateFormat } from "../store/state.ts";
 import type { Consent, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
@@ -51,9 +51,6 @@ export interface ViewedNode {
   hasData(): boolean;
   address(): NodeAddress;
 }
-
-/** A root is heard of each second; after this it is not known to live any more. */
-const SILENT_MS = 5_000;
 
 /** What both views say: read from the identity at every use. */
 class IdentityView {
@@ -131,10 +128,11 @@ export class FeederView extends IdentityView implements NodeView {
     if (this.role === "primary")
       return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs: 0, owedBytes: 0 };
     const nowMs = this.owner.now();
-    const downMs = downForMs(session, nowMs);
-    const word = session.root.wordAt(nowMs, downMs);
-    if (word === null)
-      return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs: downMs, owedBytes: -1 };
+    const word = wordOnRoot(session, nowMs);
+    if (word === null) {
+      const awayMs = downForMs(session, nowMs);
+      return { clockMs: Math.max(0, wallClock()), ageMs: 0, awayMs, owedBytes: -1 };
+    }
     return { ...word, owedBytes: this.owedToFollowers() };
   }
 

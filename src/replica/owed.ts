@@ -4,6 +4,7 @@
  *
  * Pure. Owns: the arithmetic. Does not own: what was heard (root-view.ts, session.ts).
  */
+import type { RootNews } from "./root-view.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -30,6 +31,22 @@ function isAnnounced({ state }: Session): boolean {
 /** For how long it has had no standing connection, whole ms, at least 1 then; 0 while it has one. */
 export function downForMs({ downSinceMs }: Session, nowMs: number): number {
   return downSinceMs < 0 ? 0 : Math.max(1, Math.round(nowMs - downSinceMs));
+}
+
+/** The root is heard of each second, over each step of the way; after this it is not known to live any more. */
+export const SILENT_MS = 5_000;
+
+/**
+ * The newest word on the root, null before the first. It is away also when nothing was heard of it for a while
+ * and all links seem to stand: its process may be stopped, or a cut not be noticed yet.
+ */
+export function wordOnRoot(session: Session, nowMs: number): RootNews | null {
+  const { root, lastReceivedMs } = session;
+  const word = root.wordAt(nowMs, downForMs(session, nowMs));
+  if (word === null || word.awayMs > 0 || word.ageMs <= SILENT_MS) return word;
+  // Why asked: PING waits for the end of a batch, which may be long.
+  if (root.isUpstream && nowMs - lastReceivedMs <= SILENT_MS) return word;
+  return { ...word, awayMs: word.ageMs };
 }
 
 /**

@@ -31,6 +31,8 @@ export class RootView {
   private heardAtMs = 0;
   /** The root, and the history that `end` belongs to. */
   private rootId: Id | null = null;
+  /** The upstream is the root. */
+  isUpstream = false;
   history: Id = "";
 
   /** Another upstream is followed from now on. */
@@ -39,6 +41,7 @@ export class RootView {
     this.end = -1;
     this.word = null;
     this.rootId = null;
+    this.isUpstream = false;
     this.history = "";
   }
 
@@ -52,6 +55,7 @@ export class RootView {
     // Why not lower: another way to the same root may have less than what was heard of before.
     else if (this.end >= 0) this.end = Math.max(this.end, offset);
     this.rootId = rootId;
+    this.isUpstream = rootId === welcome.nodeId;
     this.history = history;
   }
 

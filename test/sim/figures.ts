@@ -6,7 +6,7 @@
  */
 import { hasState } from "../../src/node/roles.ts";
 import { linkStatus } from "../../src/node/status.ts";
-import { downForMs, owedBytes, staleMs } from "../../src/replica/owed.ts";
+import { downForMs, owedBytes, staleMs, wordOnRoot } from "../../src/replica/owed.ts";
 import type { Id } from "../../src/wire/messages.ts";
 import { SimError } from "./clock.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -116,7 +116,7 @@ export class Figures {
   private checkRootLink(node: SimNode): void {
     const { session } = node;
     const downMs = downForMs(session, node.now());
-    const up = downMs === 0 && session.root.wordAt(node.now(), downMs)?.awayMs === 0;
+    const up = downMs === 0 && wordOnRoot(session, node.now())?.awayMs === 0;
     const word = this.words.get(node);
     if (!up && session.state.kind === "streaming" && word?.stands === false)
       this.sim.mark("root away behind a live link");

@@ -1,6 +1,7 @@
 /** The page of `hawser status`. */
 import { describe, expect, test } from "vitest";
-import { degradedBecause, statusText } from "../../../src/daemon/status.ts";
+import { degradedBecause } from "../../../src/daemon/health.ts";
+import { statusText } from "../../../src/daemon/status.ts";
 import { DISK, PRIMARY, REPLICA } from "../resp/status-examples.ts";
 
 describe("status", () => {
@@ -11,7 +12,7 @@ describe("status", () => {
       "upstream  10.0.0.9:16380 restoring, received 20, applied 10, 10 bytes behind it",
     );
     expect(text).toContain(
-      "root      link down for 3 s, 25 bytes behind its last known end, state at most 300 ms old by its clock",
+      "root      away for 3 s, at least 25 bytes behind its last known end, state at most 300 ms old by the root's clock",
     );
     expect(text).toContain("last error: bad\\u000anews");
     expect(text).not.toContain("\u001b");

@@ -29,6 +29,11 @@ const STATUS = {
   clientPort: 6380,
   replPort: 16380,
   backlog: { sizeBytes: 1024, first: 0, next: 4096, heldBytes: 0 },
+  reclaiming: "",
+  failover: "no-failover",
+  quarantined: 0,
+  parked: [],
+  writePace: -1,
   near: { lacksReplicas: false, isStale: false, staleMs: -1, goodReplicas: -1 },
   links: [
     {
@@ -43,6 +48,7 @@ const STATUS = {
       applied: 4,
       lagBytes: 5,
       lagMs: -1,
+      lastAckAgoMs: 1,
       ship: SHIP,
     },
   ],
@@ -148,6 +154,7 @@ const OPTIONS: StatusOptions = {
   watch: false,
   events: false,
   json: false,
+  check: false,
   password: "",
 };
 

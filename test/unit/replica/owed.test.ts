@@ -1,6 +1,6 @@
 /** What a session says of its lag, from what WELCOME and PING told it. */
 import { expect, test } from "vitest";
-import { downForMs, owedBytes, staleMs } from "../../../src/replica/owed.ts";
+import { downForMs, owedBytes, staleMs, wordOnRoot } from "../../../src/replica/owed.ts";
 import { RootView } from "../../../src/replica/root-view.ts";
 import { LIMITS } from "../../../src/limits.ts";
 import type { Session } from "../../../src/replica/session.ts";
@@ -150,4 +150,21 @@ test("a word that is handed on => older by the time it lay here, the outage too,
 test("a link that went down this very moment is down", () => {
   expect(downForMs({ downSinceMs: -1 } as unknown as Session, 5)).toBe(0);
   expect(downForMs({ downSinceMs: 5 } as unknown as Session, 5)).toBe(1);
+});
+
+test("nothing heard of the root for 5 s => away, though all links seem to stand; unless it is the upstream, and sends", () => {
+  const awayMs = (root: RootView, nowMs: number, lastReceivedMs: number): number | undefined => {
+    const seen = { root, lastReceivedMs, downSinceMs: -1 } as unknown as Session;
+    return wordOnRoot(seen, nowMs)?.awayMs;
+  };
+  const root = new RootView();
+  expect(awayMs(root, 5, 5)).toBe(undefined);
+  root.onWelcome(welcome(50, ROOT));
+  root.onPing(ping({ rootAgeMs: 1_000 }), 0);
+  expect([awayMs(root, 4_000, 4_000), awayMs(root, 4_001, 4_001)]).toEqual([0, 5_001]);
+  root.onPing(ping({ rootAgeMs: 6_000, awayMs: 2_000 }), 0);
+  expect(awayMs(root, 10, 10)).toBe(2_010);
+  root.onWelcome(welcome(50, MIDDLE));
+  root.onPing(ping({}), 0);
+  expect([awayMs(root, 9_000, 9_000), awayMs(root, 9_000, 3_999)]).toEqual([0, 9_000]);
 });
