@@ -31,8 +31,8 @@ Talk to them, from another terminal:
   redis-cli -p 6381 set greeting nope        a replica takes no writes
   redis-cli -p 6380 get demo:line:1          what the trickle writes
   redis-cli -p 6380 info replication         as redis shows it
-  redis-cli -p 6382 replicaof no one         promote; then follow again:
-  redis-cli -p 6382 replicaof 127.0.0.1 6380
+  redis-cli -p 6382 replicaof no one         promote: 6380 is fenced, and follows; then back again:
+  redis-cli -p 6380 replicaof no one
   node dist/daemon/main.js status 127.0.0.1:6380 --watch
   kill -9 PID                                the node comes back, with its data
 

@@ -10,13 +10,7 @@ import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
 import { latestCommon } from "../../src/primary/resume.ts";
 import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
-import {
-  compareLeaders,
-  compareRanks,
-  leftAt,
-  type LogName,
-  rankText,
-} from "../../src/log/history.ts";
+import { compareRanks, leftAt, type LogName, rankText } from "../../src/log/history.ts";
 import { readToken, standingOf, tokenAt, tokenText } from "../../src/log/token.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
@@ -478,7 +472,7 @@ export class Checker {
     if (before !== undefined && compareRanks(rank, before.rank) <= 0)
       this.fail(node, `leads with rank ${rankText(rank)}, after ${rankText(before.rank)}`);
     const fence = this.fencedBy.get(node);
-    if (fence !== undefined && compareLeaders({ history, rank }, fence) <= 0)
+    if (fence !== undefined && !isAbove({ history, rank }, fence))
       this.fail(
         node,
         `leads with rank ${rankText(rank)}, and was fenced by ${rankText(fence.rank)}`,
@@ -496,7 +490,7 @@ export class Checker {
       if (!welcomed || hello === null || hello.clusterId !== identity.clusterId) continue;
       const { position, rank, lineage } = hello;
       const theirs = { history: position.history, rank, lineage };
-      if (latestCommon(theirs, identity) !== null && compareLeaders(theirs, identity) > 0)
+      if (latestCommon(theirs, identity) !== null && isAbove(theirs, identity))
         this.fail(node, `feeds a replica of rank ${rankText(rank)}, and leads with a lower one`);
     }
   }
@@ -909,8 +903,7 @@ export class Checker {
     const own = this.led.get(node.identity.history);
     if (by === undefined || own === undefined) this.fail(node, "is fenced by what nobody leads");
     this.fencedBy.set(node, by);
-    if (compareLeaders(by, own) <= 0)
-      this.fail(node, "is fenced by a rank that is not above its own");
+    if (!isAbove(by, own)) this.fail(node, "is fenced by a rank that is not above its own");
   }
 
   private onLetGo(node: SimNode, fields: Fields): void {
@@ -1238,6 +1231,16 @@ function endOf(writer: Writer, tail: number): Boundary {
   let written = writer.at;
   while (written.parent !== null && written.parent.offset >= tail) written = written.parent;
   return written;
+}
+
+/** Written here once more: what is judged by it must not be what it is compared with. */
+function isAbove(
+  a: Pick<LogName, "history" | "rank">,
+  b: Pick<LogName, "history" | "rank">,
+): boolean {
+  if (a.rank.term !== b.rank.term) return a.rank.term > b.rank.term;
+  if (a.rank.run !== b.rank.run) return a.rank.run > b.rank.run;
+  return a.history > b.history;
 }
 
 function rootOf(at: Boundary): Boundary {
