@@ -1,7 +1,7 @@
 /** The types of an embedder's options are those of the table of settings: an option is written down once. */
 import { expect, expectTypeOf, test } from "vitest";
 import { asEmbedder, REPLICATE_NAMES } from "../../../src/embed/settings.ts";
-import type { PrimaryOptions, ReplicaOptions } from "../../../src/index.ts";
+import { Primary, type PrimaryOptions, type ReplicaOptions } from "../../../src/index.ts";
 import type { EmbeddedValues } from "../../../src/node/settings.ts";
 
 /** Not of the table (src/embed/settings.ts). */
@@ -24,4 +24,19 @@ test("messages: flags of the command line are the options that the embedder has"
     "give both the same password; start with allowReset",
   );
   expect(asEmbedder("--no-such-flag and a-b")).toBe("--no-such-flag and a-b");
+});
+
+test.each<[unknown, RegExp]>([
+  [null, /options are null; an object is allowed/],
+  [7, /options are 7; an object is allowed/],
+  [{ log: "stderr" }, /log: of type string; expected a function/],
+  [{ workerUrl: "worker.js" }, /workerUrl: "worker.js" is not allowed; expected an absolute path/],
+  [{ workerUrl: 7 }, /workerUrl: 7 is not allowed/],
+  [{ backoffMaxMs: 1 }, /backoffMaxMs: 1 is not allowed; expected a whole number from 100/],
+])("options that are none: %j => UsageError, before anything is opened", async (given, says) => {
+  const opened = Primary.open(given as PrimaryOptions);
+  await expect(opened).rejects.toMatchObject({
+    name: "UsageError",
+    message: expect.stringMatching(says) as string,
+  });
 });
