@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { machine } from "../lib/machine.ts";
 import { busyStrangers, watchStrangers } from "../lib/process.ts";
 import { median, spread } from "../lib/stats.ts";
+import { WAIT } from "../confirm/wait.ts";
 import { CATCH_UP } from "./catch-up.ts";
 import { CHECKPOINT } from "./checkpoint.ts";
 import { MEMORY } from "./memory.ts";
@@ -28,6 +29,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   replicas: REPLICAS_STAY,
   "catch-up": CATCH_UP,
   memory: MEMORY,
+  wait: WAIT,
 };
 
 /** More than this share of a CPU in another process spoils a measurement. */
