@@ -43,6 +43,7 @@ export type NodeErrorCode =
   | "ERR_TIMEOUT"
   | "ERR_CANNOT_FOLLOW"
   | "ERR_NOT_PROMOTED"
+  | "ERR_NOT_HANDED_OVER"
   | "ERR_MAXMEMORY"
   | "ERR_NOT_INTEGER"
   | "ERR_WORKER"
@@ -96,6 +97,10 @@ export const ERRORS: Readonly<
     meaning: "a replica will not get what its upstream has while both are as they are",
   },
   ERR_NOT_PROMOTED: { remedy: "refuse", meaning: "a replica cannot become a primary now" },
+  ERR_NOT_HANDED_OVER: {
+    remedy: "refuse",
+    meaning: "no replica leads in the place of this primary",
+  },
   ERR_MAXMEMORY: {
     remedy: "refuse",
     meaning: "memory is at maxmemory, and the state may not grow",

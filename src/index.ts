@@ -27,6 +27,7 @@ export type { EmbeddedNode } from "./embed/embedded-node.ts";
 export type { Bytes, Expiry } from "./embed/bytes.ts";
 export type { Change } from "./embed/key-writer.ts";
 export type { Encoded, Encoding, ScanOptions, ScanStep, WalkOptions } from "./embed/key-reader.ts";
+export type { HandOver } from "./embed/hand-over.ts";
 export { replicate, type ReplicateOptions } from "./embed/replicate.ts";
 export type { ConfirmationLevel, ReplicatedNode } from "./embed/replicated-node.ts";
 export type {
@@ -49,6 +50,7 @@ export type { NodeSettings } from "./embed/open.ts";
 export type { NodeEventName, NodeEvents, NodeListener } from "./node/events.ts";
 export type {
   DiskStatus,
+  FailoverState,
   LinkStatus,
   NodeStatus,
   RecoveryStatus,

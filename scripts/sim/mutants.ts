@@ -12,6 +12,7 @@ import { DISK_MUTANTS } from "./disk-mutant-list.ts";
 import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
 import { RANK_MUTANTS } from "./rank-mutant-list.ts";
+import { FAILOVER_MUTANTS } from "./failover-mutant-list.ts";
 import { RECLAIM_MUTANTS } from "./reclaim-mutant-list.ts";
 import { Workbench } from "./workbench.ts";
 
@@ -56,7 +57,7 @@ const all = values.disks
   ? DISK_MUTANTS
   : [
       ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
-      ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS],
+      ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS, ...FAILOVER_MUTANTS],
     ];
 const chosen = all.filter(({ name }) => name.includes(values.only));
 const verdicts: Verdict[] = [];

@@ -1,5 +1,6 @@
 /** Runs schedules of consecutive seeds: what they exercised, what failed. */
 import { DiskLife } from "../../test/sim/disk-life.ts";
+import { FailoverLife } from "../../test/sim/failover-life.ts";
 import { ReclaimLife } from "../../test/sim/reclaim-life.ts";
 import { Simulation } from "../../test/sim/simulation.ts";
 
@@ -19,6 +20,7 @@ export interface RangeOptions {
   readonly disks: boolean;
   /** A leader that dies again and again, and those that follow it, instead of clusters. */
   readonly reclaims: boolean;
+  readonly failovers: boolean;
 }
 
 /** A run of a seed, whatever is simulated. */
@@ -66,7 +68,8 @@ export async function runRange(
 }
 
 function runOf(options: RangeOptions): (seed: number, options: RangeOptions) => Run {
-  if (options.reclaims) return reclaimRun;
+  if (options.reclaims) return (seed, { trace }) => lifeRun(new ReclaimLife(seed), trace);
+  if (options.failovers) return (seed, { trace }) => lifeRun(new FailoverLife(seed), trace);
   return options.disks ? diskRun : clusterRun;
 }
 
@@ -91,10 +94,9 @@ function diskRun(seed: number, { trace }: RangeOptions): Run {
   return { seed, lines, marks, run: () => life.run(), nowMs: () => life.nowMs, figures };
 }
 
-function reclaimRun(seed: number, { trace }: RangeOptions): Run {
-  const life = new ReclaimLife(seed);
+function lifeRun(life: ReclaimLife | FailoverLife, trace: boolean): Run {
   life.verbose = trace;
-  const { lines, marks } = life;
+  const { seed, lines, marks } = life;
   const nowMs = (): number => life.clock.nowMs;
   return { seed, lines, marks, run: () => life.run(), nowMs, figures: () => life.figures() };
 }
@@ -125,6 +127,7 @@ function report(sim: Run, error: unknown, options: RangeOptions): void {
     "--public": options.publicStates,
     "--disks": options.disks,
     "--reclaims": options.reclaims,
+    "--failovers": options.failovers,
   };
   const kind = Object.entries(flags)
     .map(([flag, isOn]) => (isOn ? ` ${flag}` : ""))

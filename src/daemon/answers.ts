@@ -1,5 +1,5 @@
 /**
- * What `hawser status`, `verify` and `checkpoint` believe of a node's answer.
+ * What `hawser status`, `verify`, `checkpoint` and `switchover` believe of a node's answer.
  *
  * The node that is asked may be another program, another version, or somebody's trap. So an answer is
  * read whole before a word of it is used: every field that is shown or reckoned with has its type and
@@ -168,6 +168,7 @@ const STATUS = object({
   complete: yes,
   rank: text,
   fenced: text,
+  failover: matching(/^[a-z-]{1,32}$/),
   supersededBy: maybeId,
   clientPort: port,
   replPort: port,

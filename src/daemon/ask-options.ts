@@ -1,5 +1,5 @@
 /**
- * The command lines of `hawser status`, `verify` and `checkpoint`: commands that ask a running node.
+ * The command lines of `hawser status`, `verify`, `checkpoint` and `switchover`: commands that ask a running node.
  *
  * Owns: their flags. Does not own: options of nodes (node/options.ts), the form of flags
  * (node/flag-words.ts), how a value is read (node/setting-text.ts).
@@ -39,11 +39,22 @@ export interface CheckpointOptions {
   readonly timeoutMs: number;
 }
 
+export interface SwitchoverOptions {
+  readonly target: Address;
+  /** The replica that is to lead. */
+  readonly to: Address;
+  readonly force: boolean;
+  readonly json: boolean;
+  readonly password: string;
+  /** How long writers are held at most. */
+  readonly timeoutMs: number;
+}
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
-type AskCommand = "status" | "verify" | "checkpoint";
+type AskCommand = "status" | "verify" | "checkpoint" | "switchover";
 
-const ALL: readonly AskCommand[] = ["status", "verify", "checkpoint"];
+const ALL: readonly AskCommand[] = ["status", "verify", "checkpoint", "switchover"];
 
 /** Their flags, read as a node's settings are; "" is unset. */
 const FLAGS = {
@@ -52,11 +63,12 @@ const FLAGS = {
   events: { kind: "switch", of: ["status"], fallback: "false" },
   check: { kind: "switch", of: ["status"], fallback: "false" },
   password: { kind: "secret", of: ALL, fallback: "" },
-  timeout: { kind: "time", of: ["verify", "checkpoint"], fallback: "30s" },
+  force: { kind: "switch", of: ["switchover"], fallback: "false" },
+  timeout: { kind: "time", of: ["verify", "checkpoint", "switchover"], fallback: "30s" },
 } as const;
 
-/** Where it is longer: a large state takes minutes. */
-const CHECKPOINT_TIMEOUT = "10m";
+/** Where it is longer: a large state takes minutes; or shorter: writers wait. */
+const TIMEOUTS: Partial<Record<AskCommand, string>> = { checkpoint: "10m", switchover: "10s" };
 
 type FlagName = keyof typeof FLAGS;
 type Values = { readonly [Name in FlagName]: ValueOfKind[(typeof FLAGS)[Name]["kind"]] };
@@ -89,6 +101,22 @@ export function readCheckpointOptions(
   const { target, values } = readWords("checkpoint", argv, variables);
   const { json, password, timeout: timeoutMs } = values;
   return { target, json, password, timeoutMs };
+}
+
+/** PRIMARY TO REPLICA, and flags. */
+export function readSwitchoverOptions(
+  argv: readonly string[],
+  variables: Variables,
+): SwitchoverOptions {
+  const at = argv.findIndex((word) => word.toUpperCase() === "TO");
+  const replica = argv[at + 1];
+  if (at < 1 || replica === undefined || flagName(replica) !== null)
+    throw new UsageError("expected hawser switchover PRIMARY TO REPLICA, a HOST:PORT each");
+  const to = readTarget(replica);
+  const { target, values } = readWords("switchover", argv.toSpliced(at, 2), variables);
+  const { force, json, password, timeout: timeoutMs } = values;
+  if (timeoutMs < 1) throw new UsageError("--timeout: expected 1ms or more");
+  return { target, to, force, json, password, timeoutMs };
 }
 
 /** [HOST:PORT], and flags. */
@@ -125,7 +153,7 @@ function readWords(
 }
 
 function fallbackOf(name: FlagName, command: AskCommand): string {
-  return name === "timeout" && command === "checkpoint" ? CHECKPOINT_TIMEOUT : FLAGS[name].fallback;
+  return (name === "timeout" ? TIMEOUTS[command] : undefined) ?? FLAGS[name].fallback;
 }
 
 function unknownFlag(word: string, names: readonly FlagName[]): UsageError {

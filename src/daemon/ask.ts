@@ -1,7 +1,7 @@
 /**
  * One question to a node over its client port: what `hawser status` and `hawser verify` are made of.
  *
- * Owns: one connection, AUTH, the one bulk string that answers. Does not own: what is asked.
+ * Owns: one connection, AUTH, the one string that answers. Does not own: what is asked.
  */
 import type { Address } from "../net/address.ts";
 import { dial } from "../net/dial.ts";
@@ -64,7 +64,7 @@ function request(words: readonly string[]): string {
   return `*${words.length}\r\n${bulks.join("")}`;
 }
 
-/** Collects [+OK] and one bulk string. */
+/** Collects [+OK] and one bulk string, or a line. */
 class AnswerReader {
   private wantsOk: boolean;
   private readonly chunks: Buffer[] = [];
@@ -107,6 +107,11 @@ class AnswerReader {
     if (end < 0 && bytes.length > LINE_BYTES_MAX) throw new Error(NOT_OURS);
     if (end < 0) return false;
     const line = bytes.toString("utf8", 0, end);
+    if (line.startsWith("+")) {
+      this.textAt = 1;
+      this.whole = end + 2;
+      return true;
+    }
     const length = Number(/^\$(\d{1,9})$/.exec(line)?.[1] ?? -1);
     if (line.startsWith("-") && !line.startsWith("-ERR unknown command"))
       throw new Error(line.slice(1));

@@ -1,5 +1,5 @@
 /**
- * The command line: `hawser primary|replica|status|verify|checkpoint|backup|inspect|restore|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|switchover|backup|inspect|restore|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts) or work on files (offline-options.ts), the help texts (help.ts).
@@ -10,9 +10,11 @@ import { UsageError } from "../node/option-values.ts";
 import {
   readCheckpointOptions,
   readStatusOptions,
+  readSwitchoverOptions,
   readVerifyOptions,
   type CheckpointOptions,
   type StatusOptions,
+  type SwitchoverOptions,
   type VerifyOptions,
 } from "./ask-options.ts";
 import {
@@ -29,6 +31,7 @@ export type CommandLine =
   | { readonly kind: "status"; readonly options: StatusOptions }
   | { readonly kind: "verify"; readonly options: VerifyOptions }
   | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
+  | { readonly kind: "switchover"; readonly options: SwitchoverOptions }
   | { readonly kind: "backup"; readonly options: BackupOptions }
   | { readonly kind: "inspect"; readonly options: InspectOptions }
   | { readonly kind: "restore"; readonly options: RestoreOptions }
@@ -42,6 +45,7 @@ export type HelpTopic =
   | "status"
   | "verify"
   | "checkpoint"
+  | "switchover"
   | "backup"
   | "inspect"
   | "restore";
@@ -77,6 +81,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "checkpoint", options: readCheckpointOptions(rest, variables) };
+    case "switchover":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "switchover", options: readSwitchoverOptions(rest, variables) };
     case "backup":
       return wantsHelp
         ? { kind: "help", topic: command }
@@ -99,7 +107,7 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, backup, inspect, restore, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, switchover, backup, inspect, restore, help or version`,
       );
   }
 }
@@ -110,6 +118,7 @@ const HELP_TOPICS: readonly HelpTopic[] = [
   "status",
   "verify",
   "checkpoint",
+  "switchover",
   "backup",
   "inspect",
   "restore",

@@ -19,10 +19,11 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser status [HOST:PORT] --events [--json]
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
+  hawser switchover PRIMARY TO REPLICA [--timeout 10s] [--force] [--json] [--password PASSWORD]
   hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
   hawser inspect DIR [--json]
   hawser restore FILE|OLD --dir DIR [--at OFFSET|TIME] [--log OLD] [--replace]
-  hawser help [primary|replica|status|verify|checkpoint|backup|inspect|restore]
+  hawser help [primary|replica|status|verify|checkpoint|switchover|backup|inspect|restore]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${WITHOUT_DIR}
@@ -67,6 +68,22 @@ node does so by itself as its log grows.
   --password   the node's --requirepass (or HAWSER_REQUIREPASS)
 
 Exit codes: 0 written; 1 not; 2 wrong command line.
+`;
+
+const SWITCHOVER = `hawser switchover PRIMARY TO REPLICA [--timeout 10s] [--force] [--json] [--password PASSWORD]
+
+Makes REPLICA the primary, and PRIMARY its replica, without losing a write: PRIMARY holds its writers
+until REPLICA has all of its log, resigns, and REPLICA leads. Both are named by HOST:PORT, PRIMARY by
+its client port, REPLICA by a port that it announces (hawser status PRIMARY lists them). Other
+replicas stay below PRIMARY. No full sync follows.
+
+  --timeout    writers are held no longer; then everything goes on as before
+  --force      then REPLICA leads with what it has instead, and what it lacks is lost
+  --json       the report as one JSON object
+  --password   the --requirepass of PRIMARY (or HAWSER_REQUIREPASS)
+
+Exit codes: 0 REPLICA leads; 1 not, or it is not known yet: the message says which; 2 wrong command
+line.
 `;
 
 const BACKUP = `hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
@@ -129,6 +146,7 @@ export function helpText(topic: HelpTopic): string {
   if (topic === "status") return STATUS;
   if (topic === "verify") return VERIFY;
   if (topic === "checkpoint") return CHECKPOINT;
+  if (topic === "switchover") return SWITCHOVER;
   if (topic === "backup") return BACKUP;
   if (topic === "inspect") return INSPECT;
   if (topic === "restore") return RESTORE;

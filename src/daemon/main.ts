@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status,
- * to verify its replicas, or for a checkpoint.
+ * to verify its replicas, for a checkpoint, or to hand over.
  *
  * Exit codes: 0 stopped (status: all right, verify: all equal), 1 failed, 2 wrong command line,
  * 3 status: degraded.
@@ -30,6 +30,7 @@ import { endAtLeisure, endNow, poolIdle } from "./process-end.ts";
 import { ProgressTerminal } from "./progress.ts";
 import { runRestore } from "./restore.ts";
 import { runStatus } from "./status.ts";
+import { runSwitchover } from "./switchover.ts";
 import { runVerify } from "./verify.ts";
 import { VERSION } from "../version.ts";
 
@@ -56,6 +57,9 @@ async function main(): Promise<void> {
       return;
     case "checkpoint":
       endAtLeisure(await runCheckpoint(line.options));
+      return;
+    case "switchover":
+      endAtLeisure(await runSwitchover(line.options));
       return;
     case "backup":
       endAtLeisure(await runBackup(line.options));

@@ -11,6 +11,7 @@ import { NodeError } from "../errors.ts";
 import { tokenFor } from "../node/following.ts";
 import { type Bytes, countOf, type Expiry } from "./bytes.ts";
 import { EmbeddedNode } from "./embedded-node.ts";
+import { type HandOver, handOver } from "./hand-over.ts";
 import { type Change, KeyWriter } from "./key-writer.ts";
 import { type NodeSettings, openNode, type OpenNode } from "./open.ts";
 import { untilWelcome } from "./ready-to-write.ts";
@@ -142,6 +143,20 @@ export class Primary extends EmbeddedNode {
   ready(wait?: Wait): Promise<void> {
     const { node, waits } = this.parts;
     return waits.run("ready()", wait, (until) => untilWelcome(node, until));
+  }
+
+  /**
+   * Hands over to a replica, which leads when this resolves: nothing that was written is lost, and no full sync
+   * follows. Until then writes are refused with ERR_READONLY, and ready() waits; afterwards this object is of a
+   * replica of it, and refuses them for good.
+   * @throws {UsageError} for a `to` that is no address
+   * @throws {HawserError} ERR_NOT_HANDED_OVER: no such replica, it does not stream, its connection ended; this
+   *   node goes on as before. As every wait: with ERR_TIMEOUT or the signal's reason it goes on as before too,
+   *   unless role is "replica" by then: it has resigned, and the replica is to lead as soon as it is heard of
+   */
+  handOver(to?: HandOver): Promise<void> {
+    const { node, waits } = this.parts;
+    return handOver(node, waits, to);
   }
 
   /**

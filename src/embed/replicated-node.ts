@@ -20,6 +20,7 @@ import { hasReached, needHope, needThere, tokenFor } from "../node/following.ts"
 import type { DaemonNode } from "../node/node.ts";
 import { readAddress, UsageError } from "../node/option-values.ts";
 import { countOf } from "./bytes.ts";
+import { type HandOver, handOver } from "./hand-over.ts";
 import { NodeWrites } from "./node-writes.ts";
 import { placeOf } from "./positions.ts";
 import { asEmbedder, REPLICATE_NAMES } from "./settings.ts";
@@ -57,6 +58,10 @@ export class ReplicatedNode<Tx = never> {
       node.journal("error", "state_suspect", { why }),
     );
     if (node.role === "primary") this.#writes.open();
+    // Its primary may have handed over to it.
+    node.emitter.on("role", () => {
+      if (node.role === "primary" && this.#closing === null) this.#writes.open();
+    });
   }
 
   static {
@@ -278,6 +283,25 @@ export class ReplicatedNode<Tx = never> {
       });
       // It may have been told to follow again meanwhile.
       if (this.#node.role === "primary") this.#writes.open();
+    });
+  }
+
+  /**
+   * Hands over to a replica, which leads when this resolves: nothing that was written is lost, and no full sync
+   * follows. Writes wait until it is known who leads: they are written once, or reject with ERR_READONLY. What a
+   * state's own methods change is refused meanwhile.
+   * @throws {UsageError} for a `to` that is no address
+   * @throws {HawserError} ERR_NOT_HANDED_OVER: it is no primary, there is no such replica, it does not stream, its
+   *   connection ended; this node goes on as before. With ERR_TIMEOUT or the signal's reason it goes on as before
+   *   too, unless role is "replica" by then: it has resigned, and the replica is to lead as soon as it is heard of.
+   *   ERR_INSIDE_BODY, ERR_CLOSED
+   */
+  async handOver(to: HandOver = {}): Promise<void> {
+    this.#writes.needOutside("handOver()");
+    const { to: _to, ...wait } = to;
+    await this.#move("handOver()", wait, async () => {
+      await handOver(this.#node, this.#waits, to);
+      await this.#endWrites(new NodeError("ERR_READONLY", "this node has handed over"));
     });
   }
 

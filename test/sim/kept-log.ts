@@ -103,7 +103,13 @@ export class KeptLog implements LogStore {
     this.#node?.after(1, () => done(-1));
   }
 
-  restart(): void {
+  restart(offset: number): void {
+    const node = this.#node;
+    // Nothing was there, and nothing is: only the name is another.
+    if (offset === 0 && this.batches.length === 0 && node !== null) {
+      this.names = [{ from: 0, name: node.name() }];
+      return;
+    }
     this.isReplaced = true;
     this.#node = null;
     this.written = this.durable = Number.POSITIVE_INFINITY;

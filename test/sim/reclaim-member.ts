@@ -45,9 +45,16 @@ interface World {
 /** What outlives a process of the leader. */
 export class Remembered {
   readonly log: KeptLog = new KeptLog();
-  memory: NodeMemory = newNode();
+  memory: NodeMemory;
+
+  constructor(storeId?: Id) {
+    this.memory = newNode(storeId);
+  }
+
   /** The history that its log began in. */
-  firstHistory: Id = "";
+  get firstHistory(): Id {
+    return this.log.names[0]!.name.history;
+  }
 }
 
 /** node.json without a file. */
@@ -111,11 +118,13 @@ export class Member implements SocketNode, TurnShell {
     const kept = this.#kept;
     const mint = (): Id => random.bytes(16).toString("hex");
     const { role } = kept?.memory ?? { role: null };
+    const resignation = role?.role === "resigned" ? role : null;
     const above = role === null ? upstream : (role.upstream?.host ?? "");
     return new NodeCore({
       role: above === "" ? "primary" : "replica",
       upstream: above === "" ? null : { host: above, port: 1 },
       sources: [],
+      resignation,
       ask: (asked, withinMs, done) => this.#ask(asked, withinMs, done),
       allowReset: false,
       consent: null,
@@ -185,9 +194,8 @@ export class Member implements SocketNode, TurnShell {
       if (plan !== null) core.reclaim(plan);
       core.roles.recovered();
     } else {
-      kept.firstHistory = core.identity.history;
       log.names = [];
-      core.backlog.begin(0, chainStart(kept.firstHistory));
+      core.backlog.begin(0, chainStart(core.identity.history));
       core.roles.recoveredNothing();
     }
     log.begin({

@@ -16,7 +16,7 @@ const PATH = /(?<![\w./-])(?:src|test|tools|docs|scripts|bench|dist)\/[\w./-]*[\
 
 /** Flags of `hawser status` and of the tools that the documents show. */
 const OTHER_FLAGS = new Set(
-  "config watch events timeout json password help from replace at log".split(" "),
+  "config watch events timeout json password help from replace at log force".split(" "),
 );
 
 /** What scripts and benches say of themselves. */

@@ -25,6 +25,7 @@ const STATUS = {
   complete: true,
   rank: "1.0",
   fenced: "",
+  failover: "no-failover",
   supersededBy: "",
   clientPort: 6380,
   replPort: 16380,

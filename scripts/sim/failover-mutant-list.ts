@@ -1,0 +1,70 @@
+/**
+ * Deliberate bugs in a planned failover: what is said, remembered and synced in the wrong order, or not at all.
+ * Each is looked for by `npm run sim -- --failovers`; its text must occur once.
+ */
+import type { Mutant } from "./mutant-list.ts";
+
+function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
+  return {
+    name: `failover: ${name}`,
+    isOfDisk: false,
+    flags: ["--failovers"],
+    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
+  };
+}
+
+export const FAILOVER_MUTANTS: readonly Mutant[] = [
+  mutant("a node that is paused deletes what has expired", [
+    "node/roles.ts",
+    '      return "paused";',
+    "      return null;",
+  ]),
+  mutant("the resignation is not remembered", [
+    "node/role-moves.ts",
+    'const refusal = this.#remember({ role: "resigned", ...resignation });',
+    "const refusal = null;",
+  ]),
+  mutant(
+    "the target leads wherever it is",
+    [
+      "node/taking.ts",
+      "const why = forced ? null : this.#elsewhere(position);",
+      "const why = null;",
+    ],
+    [
+      "node/taking.ts",
+      "() => forced || this.#node.backlog.next >= position.offset,",
+      "() => true,",
+    ],
+  ),
+  mutant("the target is a primary before its log is durable", [
+    "node/taking.ts",
+    "else this.#whenDurable(() => this.#lead());",
+    "else this.#lead();",
+  ]),
+  mutant("what was released is taken", [
+    "node/taking.ts",
+    "    this.#newest = null;\n    switch",
+    "    switch",
+  ]),
+  mutant("every replica hears TAKE", [
+    "node/failover.ts",
+    "if (run === null || link.hello?.storeId !== run.resignation.target) return;",
+    "if (run === null || link.hello === null) return;",
+  ]),
+  mutant("TAKE is said once", [
+    "node/failover.ts",
+    "    link.sayBetween(takeOf(run.resignation));",
+    "",
+  ]),
+  mutant("ABORT does not ask the target", [
+    "node/failover.ts",
+    "    this.#release = release;\n",
+    '    this.#release = release;\n    this.#released(link, { type: "released", failoverId });\n',
+  ]),
+  mutant("nobody asks the target whether it leads", [
+    "node/resigned-run.ts",
+    "if (this.#hasTaken(answer?.state ?? null))",
+    "if (answer === undefined)",
+  ]),
+];

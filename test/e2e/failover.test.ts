@@ -1,0 +1,98 @@
+/** Planned failovers of real processes: under load, by the command line, refused, and with ends that die in it. */
+import { expect, test } from "vitest";
+import { converge } from "../../tools/converge.ts";
+import { type Daemon, runHawser } from "../../tools/processes.ts";
+import { switchovers } from "../../tools/switchovers.ts";
+import { until } from "../../tools/wait.ts";
+import { directory, portsOf } from "../tools/data-directory.ts";
+import { useFleet } from "../tools/fleet.ts";
+
+const ROUNDS = 5;
+
+async function leads(node: Daemon): Promise<void> {
+  await until(async () => (await node.status()).role === "primary", {
+    what: `${node.name} to lead`,
+  });
+}
+
+test.each(["memory", "disk"])(
+  `e2e: ${ROUNDS} switchovers under load, %s => no INCR lost or doubled, one digest, no full sync`,
+  async (where) => {
+    const fleet = useFleet();
+    const dir = (): string[] => (where === "disk" ? ["--dir", directory(fleet)] : []);
+    const primary = await fleet.primary(...dir());
+    const replica = await fleet.replica(primary, ...dir());
+    await converge([primary, replica]);
+    const made = await switchovers([primary, replica], ROUNDS);
+    expect(made.length).toBe(ROUNDS);
+    const counters = [await primary.status(), await replica.status()].map((each) => each.counters);
+    expect(counters.map((each) => [each["failovers_done"], each["failovers_taken"]])).toEqual([
+      [3, 2],
+      [2, 3],
+    ]);
+    expect(counters.map((each) => each["sync_full"])).toEqual([1, 0]);
+  },
+);
+
+test("e2e: hawser switchover => says who leads; of a node that cannot it says why, and nothing changes", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  await primary.call("SET", "k", "v");
+  const [from, to] = [primary, replica].map(({ port }) => `127.0.0.1:${port}`) as [string, string];
+  const ran = await runHawser(["switchover", from, "TO", to, "--json"]);
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ from, to });
+  expect((await replica.status()).role).toBe("primary");
+  expect(await replica.text("GET", "k")).toBe("v");
+  const again = await runHawser(["switchover", from, "TO", to]);
+  expect(again.code).toBe(1);
+  expect(again.stderr).toContain("FAILOVER is not valid when server is a replica.");
+  const nobody = await runHawser(["switchover", to, "TO", "127.0.0.1:1"]);
+  expect(nobody.stderr).toContain("FAILOVER target HOST and PORT is not a replica.");
+  expect((await runHawser(["switchover", to])).code).toBe(2);
+  expect((await replica.status()).role).toBe("primary");
+});
+
+test("e2e: the target stands still => writers are held, and go on by themselves when the time is over", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replica = await fleet.replica(primary);
+  await converge([primary, replica]);
+  replica.pause();
+  expect(await primary.text("FAILOVER", "TIMEOUT", "700")).toBe("OK");
+  await until(() => primary.find("failover_begins"), { what: "writers to be held" });
+  const second = await primary.ask("FAILOVER");
+  expect(String((second as Error).message)).toMatch("FAILOVER already in progress.");
+  // Answered when it is over, once.
+  expect(await primary.call("INCR", "held")).toBe(1);
+  expect(primary.find("failover_resumed")).toMatchObject({
+    why: "the target did not get to the end of the log in time",
+  });
+  replica.resume();
+  await converge([primary, replica]);
+  expect(await replica.text("GET", "held")).toBe("1");
+});
+
+test("e2e: the primary is killed when it has resigned => it comes back resigned, and the target leads", async () => {
+  const fleet = useFleet();
+  const flags = ["--dir", directory(fleet)];
+  const primary = await fleet.primary(...flags);
+  const replica = await fleet.replica(primary, "--dir", directory(fleet));
+  await converge([primary, replica]);
+  await primary.call("SET", "k", "v");
+  await converge([primary, replica]);
+  await primary.call("FAILOVER");
+  await until(() => primary.find("resigned"), { what: "the primary to resign" });
+  await primary.kill();
+  const again = await fleet.primary(...flags, ...portsOf(primary));
+  await leads(replica);
+  await converge([replica, again]);
+  expect(await replica.call("SET", "k", "w")).toBe("OK");
+  await converge([replica, again]);
+  expect(await again.text("GET", "k")).toBe("w");
+  const refused = await again.ask("SET", "k", "x");
+  expect(String((refused as Error).message)).toMatch("READONLY");
+  expect((await replica.status()).counters["sync_full"]).toBe(0);
+});

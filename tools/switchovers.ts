@@ -1,0 +1,141 @@
+/**
+ * Planned failovers between two real nodes while clients write through ioredis, each followed by a comparison:
+ * no INCR is lost or done twice, both nodes have one digest, and no full sync happened.
+ *
+ * Owns: the load, what is counted. Does not own: processes (processes.ts), what a caller demands of the times.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { converge, count } from "./converge.ts";
+import type { Daemon } from "./processes.ts";
+import { until } from "./wait.ts";
+
+const WRITERS = 8;
+/** The load runs so long before and after each, ms. */
+const BESIDE_MS = 150;
+
+export interface Switchover {
+  /** From FAILOVER to a primary that has the other as its replica, ms. */
+  readonly ms: number;
+  /** The longest time without a write that succeeded, ms. */
+  readonly gapMs: number;
+}
+
+/** Clients of both nodes: each writes to whichever of them takes it. */
+class Load {
+  /** Of each writer: INCRs that were answered. */
+  readonly acked: number[] = Array.from({ length: WRITERS }, () => 0);
+  /** Writes that were refused, and made elsewhere. */
+  refused = 0;
+  readonly #clients: Redis[];
+  #isOn = false;
+  #running: Promise<void>[] = [];
+  #lastMs = 0;
+  #gapMs = 0;
+
+  constructor(nodes: readonly Daemon[]) {
+    this.#clients = nodes.map(({ port }) => new Redis({ port, host: "127.0.0.1" }));
+  }
+
+  start(): void {
+    this.#isOn = true;
+    this.#lastMs = performance.now();
+    this.#gapMs = 0;
+    this.#running = this.acked.map((_, writer) => this.#write(writer));
+  }
+
+  /** @returns the longest time without a success since start(), ms */
+  async stop(): Promise<number> {
+    this.#isOn = false;
+    await Promise.all(this.#running);
+    return this.#gapMs;
+  }
+
+  async #write(writer: number): Promise<void> {
+    let at = writer % this.#clients.length;
+    while (this.#isOn)
+      try {
+        await this.#clients[at]!.incr(`counter:${writer}`);
+        this.acked[writer]! += 1;
+        const nowMs = performance.now();
+        this.#gapMs = Math.max(this.#gapMs, nowMs - this.#lastMs);
+        this.#lastMs = nowMs;
+      } catch (error) {
+        // Anything else would be a write of which nobody knows whether it was made.
+        if (!(error as Error).message.startsWith("READONLY")) throw error;
+        this.refused += 1;
+        at = (at + 1) % this.#clients.length;
+        await sleep(1);
+      }
+  }
+
+  async values(node: number): Promise<number[]> {
+    const keys = this.acked.map((_, writer) => `counter:${writer}`);
+    return (await this.#clients[node]!.mget(...keys)).map(Number);
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.disconnect();
+  }
+}
+
+/**
+ * Hands over between the two and back, `rounds` times; `nodes[0]` leads at first. @throws Error saying what was
+ * lost, done twice or synced anew
+ */
+export async function switchovers(
+  nodes: readonly [Daemon, Daemon],
+  rounds: number,
+  say: (line: string) => void = () => undefined,
+): Promise<readonly Switchover[]> {
+  const load = new Load(nodes);
+  const made: Switchover[] = [];
+  const syncs = await fullSyncs(nodes);
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const [from, to] = round % 2 === 0 ? nodes : [nodes[1], nodes[0]];
+      load.start();
+      await sleep(BESIDE_MS);
+      const began = performance.now();
+      await from.call("FAILOVER", "TO", "127.0.0.1", String(to.port), "TIMEOUT", "10000");
+      await until(async () => (await from.status()).failover === "no-failover", {
+        what: "the failover to be over",
+      });
+      const ms = performance.now() - began;
+      await sleep(BESIDE_MS);
+      const gapMs = await load.stop();
+      made.push({ ms, gapMs });
+      await compare(load, to, from, nodes.indexOf(to), round);
+      say(`${round + 1}: ${ms.toFixed(0)} ms, ${gapMs.toFixed(0)} ms without a write`);
+    }
+  } finally {
+    await load.stop();
+    load.close();
+  }
+  const more = (await fullSyncs(nodes)) - syncs;
+  if (more > 0) throw new Error(`${more} full syncs`);
+  if (rounds > 0 && load.refused === 0) throw new Error("no writer had to move: there was no load");
+  return made;
+}
+
+async function compare(
+  load: Load,
+  primary: Daemon,
+  replica: Daemon,
+  at: number,
+  round: number,
+): Promise<void> {
+  if ((await primary.status()).role !== "primary") throw new Error(`${primary.name} does not lead`);
+  await converge([primary, replica]);
+  const values = await load.values(at);
+  const wrong = values.findIndex((value, writer) => value !== load.acked[writer]);
+  if (wrong >= 0)
+    throw new Error(
+      `switchover ${round + 1}: counter ${wrong} is ${values[wrong]}, ${load.acked[wrong]} INCRs were answered`,
+    );
+}
+
+async function fullSyncs(nodes: readonly Daemon[]): Promise<number> {
+  const all = await Promise.all(nodes.map((node) => node.status()));
+  return all.reduce((sum, { counters }) => sum + count(counters, "sync_full"), 0);
+}
