@@ -298,8 +298,7 @@ export class ReplicatedNode<Tx = never> {
    */
   async handOver(to: HandOver = {}): Promise<void> {
     this.#writes.needOutside("handOver()");
-    const { to: _to, ...wait } = to;
-    await this.#move("handOver()", wait, async () => {
+    await this.#move("handOver()", to, async () => {
       await handOver(this.#node, this.#waits, to);
       await this.#endWrites(new NodeError("ERR_READONLY", "this node has handed over"));
     });

@@ -343,6 +343,7 @@ export class Failover implements PlannedFailover {
 
 function notLeading(role: Role): string | null {
   if (role.kind === "leading") return role.holds === "torn" ? TORN : null;
+  if (roleName(role) === "replica") return "this node was told to follow another";
   return role.kind === "stopped" ? STOPPED : RECOVERING;
 }
 

@@ -64,7 +64,7 @@ test("e2e: the target stands still => writers are held, and go on by themselves 
   expect(await primary.text("FAILOVER", "TIMEOUT", "700")).toBe("OK");
   await until(() => primary.find("failover_begins"), { what: "writers to be held" });
   const second = await primary.ask("FAILOVER");
-  expect(String((second as Error).message)).toMatch("FAILOVER already in progress.");
+  expect((second as Error).message).toMatch("FAILOVER already in progress.");
   // Answered when it is over, once.
   expect(await primary.call("INCR", "held")).toBe(1);
   expect(primary.find("failover_resumed")).toMatchObject({
@@ -93,6 +93,6 @@ test("e2e: the primary is killed when it has resigned => it comes back resigned,
   await converge([replica, again]);
   expect(await again.text("GET", "k")).toBe("w");
   const refused = await again.ask("SET", "k", "x");
-  expect(String((refused as Error).message)).toMatch("READONLY");
+  expect((refused as Error).message).toMatch("READONLY");
   expect((await replica.status()).counters["sync_full"]).toBe(0);
 });
