@@ -190,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "waiters survive a resync",
     ["primary/feeder.ts", "    this.cutWaiters();\n    this.dropAll", "    this.dropAll"],
-    ["node/role-moves.ts", 'if (hasLed || before.kind === "resigned") feeder.cutWaiters();', ";"],
+    ["node/role-moves.ts", "if (hasLed) feeder.cutWaiters();", ";"],
   ),
   mutant("a parked snapshot is not released", [
     "primary/parking.ts",

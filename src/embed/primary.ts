@@ -138,11 +138,15 @@ export class Primary extends EmbeddedNode {
    * slow down. Await it in loops that write much.
    * @throws the signal's reason
    * @throws {HawserError} as every wait: ERR_TIMEOUT after `timeoutMs`, ERR_CLOSED when the node is closed,
-   *   also meanwhile, ERR_ARGUMENT for a wait that is none
+   *   also meanwhile, ERR_ARGUMENT for a wait that is none; ERR_READONLY when it has handed over
    */
   ready(wait?: Wait): Promise<void> {
     const { node, waits } = this.parts;
-    return waits.run("ready()", wait, (until) => untilWelcome(node, until));
+    const refuse = (): void => {
+      if (node.role === "replica")
+        throw new NodeError("ERR_READONLY", "ready(): this node has handed over");
+    };
+    return waits.run("ready()", wait, (until) => untilWelcome(node, until, refuse));
   }
 
   /**

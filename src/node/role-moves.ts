@@ -19,8 +19,8 @@
  *                                                                   links told to come back
  *   fail                 replica of X
  *   pause, resume
- *   resign               resigned for X        at the log's end     sealed already
- *   the target leads     replica of X          dials                a primary's WAITs end
+ *   resign               resigned for X        at the log's end     sealed already; a primary's WAITs end
+ *   the target leads     replica of X          dials
  *   take over            primary               as promote           as lead, but on the disk before it is
  *                                                                   opened; the log was durable before
  *   fence                fenced by X, but                       sealed; WAITs end; links told to come
@@ -230,6 +230,7 @@ export class RoleMoves {
     const refusal = this.#remember({ role: "resigned", ...resignation });
     if (refusal !== null) return refusal;
     this.#become(roles.toResigned(role, resignation, rounds));
+    this.#parts.feeder.cutWaiters();
     this.#parts.session.resetToLog();
     const { target, upstream, end, term } = resignation;
     this.#deps.journal("warn", "resigned", {
@@ -359,7 +360,7 @@ export class RoleMoves {
     const nowMs = this.#deps.now();
     const hasLed = before.kind === "leading";
     backlog.seal();
-    if (hasLed || before.kind === "resigned") feeder.cutWaiters();
+    if (hasLed) feeder.cutWaiters();
     session.stop("following another node", nowMs);
     this.#become(next);
     this.#parts.identity.rootId = null;

@@ -949,13 +949,18 @@ describe("a planned failover", () => {
       stop: () => node.did.push("ask no more"),
     };
     expect(node.moves.resign(resignation, asks)).toBe(null);
-    expect(node.done()).toEqual(["keep resigned of x", "session at the log", "resigned", "ask"]);
+    expect(node.done()).toEqual([
+      "keep resigned of x",
+      "cut waiters",
+      "session at the log",
+      "resigned",
+      "ask",
+    ]);
     expect([node.kind, node.promote()]).toEqual(["resigned", RESIGNED]);
     node.moves.followTaken(Y);
     expect(node.done()).toEqual([
       "keep replica of y",
       "seal",
-      "cut waiters",
       "hang up: following another node",
       "ask no more",
       "role_changed replica",
