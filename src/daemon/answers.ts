@@ -168,7 +168,6 @@ const STATUS = object({
   complete: yes,
   rank: text,
   fenced: text,
-  failover: matching(/^[a-z-]{1,32}$/),
   supersededBy: maybeId,
   clientPort: port,
   replPort: port,

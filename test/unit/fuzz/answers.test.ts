@@ -25,7 +25,6 @@ const STATUS = {
   complete: true,
   rank: "1.0",
   fenced: "",
-  failover: "no-failover",
   supersededBy: "",
   clientPort: 6380,
   replPort: 16380,
