@@ -270,8 +270,8 @@ export class Feeder
   wait(wanted: Wanted, untilMs: number, done: (count: number | null) => void): () => void {
     const waiter = { ...wanted, untilMs, done };
     this.waiters.add(waiter);
-    this.askForAcks(wanted.offset);
-    this.settleWaiters(this.deps.now());
+    // Why it alone: in one turn many may begin to wait, and nothing is different for the others.
+    if (!this.waiters.answer(waiter, this.deps.now(), this)) this.askForAcks(wanted.offset);
     return () => this.waiters.cancel(waiter);
   }
 

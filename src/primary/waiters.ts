@@ -60,14 +60,18 @@ export class Waiters {
 
   /** Answers those that are satisfied by `holders`, or out of time. */
   settle(nowMs: number, holders: Holders): void {
-    for (const waiter of [...this.waiting]) {
-      const { offset, level, local } = waiter;
-      const count = holders.confirmedBy(offset, level);
-      const isEnough = count >= waiter.replicas && (!local || holders.isDurable(offset));
-      if (!isEnough && nowMs < waiter.untilMs) continue;
-      this.waiting.delete(waiter);
-      waiter.done(count);
-    }
+    for (const waiter of [...this.waiting]) this.answer(waiter, nowMs, holders);
+  }
+
+  /** The same of one. @returns whether it is answered */
+  answer(waiter: Waiter, nowMs: number, holders: Holders): boolean {
+    const { offset, replicas, level, local, untilMs } = waiter;
+    const count = holders.confirmedBy(offset, level);
+    const isEnough = count >= replicas && (!local || holders.isDurable(offset));
+    if (!isEnough && nowMs < untilMs) return false;
+    this.waiting.delete(waiter);
+    waiter.done(count);
+    return true;
   }
 
   /** Ends all of them without a count. */

@@ -155,6 +155,7 @@ export class Client implements Connection {
     if (this.closed || this.#closing) return;
     if (this.#blocked !== null || this.#waiting.length > 0) {
       this.#waiting.push(read);
+      this.#transport.pause();
       return;
     }
     this.#parser.feed(read);
@@ -162,7 +163,8 @@ export class Client implements Connection {
   }
 
   /**
-   * Stops executing until `done` is called, with what then writes the reply. May be called at once.
+   * Stops executing until `done` is called, with what then writes the reply. May be called at once. The socket
+   * is read on until something comes: most who wait send nothing, and one that goes away is noticed.
    * @param start returns what to call when the client goes away first
    */
   block(start: (done: (write: (reply: ReplyWriter) => void) => void) => () => void): void {
@@ -176,7 +178,6 @@ export class Client implements Connection {
     wait.inside = false;
     if (wait.answered) return;
     this.#blocked = cancel;
-    this.#transport.pause();
   }
 
   /** The socket took all that was written. */

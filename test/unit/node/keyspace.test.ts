@@ -169,14 +169,12 @@ describe("expiry", () => {
     port.node.takeOps();
     vi.setSystemTime(1_001_000);
     const housekeeping = new Housekeeping(port.server.context);
-    port.node.refusal = "readonly";
-    housekeeping.tick();
-    expect(port.node.store.size).toBe(302);
+    for (const refusal of ["readonly", "fenced", "paused"] as const) {
+      port.node.refusal = refusal;
+      housekeeping.tick();
+      expect([port.node.store.size, port.node.takeOps()]).toEqual([302, []]);
+    }
     port.node.refusal = null;
-    port.node.resting = true;
-    housekeeping.tick();
-    expect([port.node.store.size, port.node.takeOps()]).toEqual([302, []]);
-    port.node.resting = false;
     for (let i = 0; i < 50; i++) housekeeping.tick();
     expect(port.node.store.size).toBe(1);
     expect(port.node.takeOps().every((op) => op === OP.del)).toBe(true);

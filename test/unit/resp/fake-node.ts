@@ -154,10 +154,6 @@ export class FakeNode implements HawserNode {
   writersPaced(): boolean {
     return this.paused;
   }
-  resting = false;
-  expiryRests(): boolean {
-    return this.resting;
-  }
   mayWrite(): boolean {
     return !this.paused;
   }
