@@ -112,6 +112,14 @@ export class Identity implements LogName {
     this.heard = higher(this.heard, rank);
   }
 
+  /** Another leads with this rank: should this node lead again, then above it, after a restart too. */
+  yieldTo(rank: Rank): void {
+    this.rootId = null;
+    if (compareRanks(rank, this.promised) <= 0) return;
+    this.promised = rank;
+    this.keep({ promised: rank });
+  }
+
   /** A restart: a new history begins at `end`, in its own term when it led last. @returns how */
   reopen(end: LogEnd): NodeRecord {
     const leads =

@@ -277,6 +277,7 @@ export class RoleMoves {
       if (fence === role.fence) return;
       this.#role = { ...role, fence };
       this.#remember({ role: "fenced", upstream: null, fence });
+      identity.yieldTo(fence.rank);
       this.#followLeader();
     } else if (role.kind === "leading" || role.kind === "paused") {
       const fence = fenceBy(identity, backlog.next, led);
@@ -290,12 +291,12 @@ export class RoleMoves {
     const { identity, feeder, session, backlog, turn } = this.#parts;
     this.#become(roles.toFenced(before, fence));
     backlog.seal();
-    identity.rootId = null;
     feeder.cutWaiters();
     session.resetToLog();
     if (before.holds === "torn") session.tear();
     // Why it goes on when that fails: to lead on would be worse; the log tells of it.
     this.#remember({ role: "fenced", upstream: null, fence });
+    identity.yieldTo(fence.rank);
     feeder.counters.bump("fenced");
     this.#deps.journal("warn", "fenced", fenceFields(fence, remote, backlog.next));
     this.#dropLinks(`this node is fenced: ${fenceText(fence)}`);

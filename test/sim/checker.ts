@@ -234,6 +234,8 @@ export class Checker {
   private checkRemembered(node: SimNode): void {
     const role = this.roles.get(node.disk);
     if (role === undefined) return;
+    // With --seed-from it asks who leads, and is bound by what its sources say.
+    if (node.seeds && role === "fenced") return;
     const leads = node.role === "primary" || node.seeds || node.reclaims;
     const below = node.fenced ? "fenced" : `replica of ${node.upstream}`;
     const is = leads ? "primary" : below;

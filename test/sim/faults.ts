@@ -269,8 +269,11 @@ function slowNode(sim: Simulation, node: SimNode): boolean {
  * the flags of the first day; or with a new disk and the flags that fit the present.
  */
 function restart(sim: Simulation, node: SimNode, keepsDisk: boolean): void {
-  const { upstream, role, seeds } = node;
-  const present = role === "primary" ? asPrimary() : asReplica(upstream);
+  const { role, seeds } = node;
+  // One that is fenced follows nobody: it is started below whoever leads.
+  const { root } = sim;
+  const upstream = node.upstream || (root === null || root === node ? "" : root.name);
+  const present = role === "primary" || upstream === "" ? asPrimary() : asReplica(upstream);
   restartAs(sim, node, keepsDisk || seeds ? node.flags : present, keepsDisk);
 }
 

@@ -98,6 +98,16 @@ describe("ranks and cluster", () => {
     expect(second.rank).toEqual({ term: 10, run: 0 });
   });
 
+  test("another leads with a higher rank => what begins is above it, after a restart too", () => {
+    const first = new Identity(dir);
+    first.found();
+    first.yieldTo({ term: 9, run: 4 });
+    first.yieldTo({ term: 8, run: 0 });
+    const second = new Identity(dir);
+    second.promote({ next: 1, chain: 9 });
+    expect(second.rank).toEqual({ term: 10, run: 0 });
+  });
+
   test("who followed => remembered, written once however many come together", () => {
     const identity = new Identity(dir);
     const peer = (port: number): Peer => ({ storeId: OTHER, host: "h", port, awaited: true });

@@ -888,6 +888,14 @@ describe("somebody leads with a higher rank", () => {
     expect([node.kind, node.identity.rank]).toEqual(["leading", { term: 10, run: 0 }]);
   });
 
+  test("fenced, told to follow, then to lead before it had anything of the other => above it all the same", () => {
+    const node = leading();
+    node.moves.heardLeader(led(5, { rank: { term: 9, run: 2 } }), "r:1");
+    expect(node.moves.follow("none", X)).toBeNull();
+    expect(node.promote()).toBeNull();
+    expect([node.kind, node.identity.rank]).toEqual(["leading", { term: 10, run: 0 }]);
+  });
+
   test("a replica hears of it => nothing", () => {
     const node = new FakeNode(startFollowing(X, "none"));
     node.moves.heardLeader(led(5), "r:1");
