@@ -55,6 +55,13 @@ export interface LogDamage {
 /** What the scan tells of batches, as a decoder does. */
 export type BatchSink = Pick<DecoderSink, "batchHead" | "batchBytes" | "batchEnd">;
 
+/** Of whoever asks only how far a log is whole. */
+export const NO_SINK: BatchSink = {
+  batchHead: () => undefined,
+  batchBytes: () => undefined,
+  batchEnd: () => undefined,
+};
+
 const DAMAGE: Readonly<Partial<Record<WireErrorCode, DamageKind>>> = {
   ERR_WIRE_CHAIN: "chain",
   ERR_WIRE_OFFSET: "order",

@@ -15,7 +15,7 @@ import assert from "node:assert/strict";
 import { DiskError } from "../../errors.ts";
 import type { DiskFile } from "./files.ts";
 import type { LogHead } from "./frames.ts";
-import { LogFileScan, type BatchSink } from "./log-file-scan.ts";
+import { type BatchSink, LogFileScan, NO_SINK } from "./log-file-scan.ts";
 import { logFileName, logFileNumbers } from "./log-file-names.ts";
 import { readLogHead, type LogPlace, type ReadHead } from "./log-head.ts";
 import { repairLog, type Repair, type RepairOptions } from "./log-repair.ts";
@@ -50,8 +50,6 @@ interface Opened {
   readonly head: LogHead | null;
   readonly headBytes: number;
 }
-
-const NO_SINK: BatchSink = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 
 export class LogRecovery {
   /** The newest head: what history, rank and lineage the log ends in. Null before any file. */

@@ -19,7 +19,7 @@ import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFolder, type DiskTree, leaveFailed, type MintId } from "../../log/disk/files.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
-import { LogFileScan } from "../../log/disk/log-file-scan.ts";
+import { LogFileScan, NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
 import { ASIDE } from "../../log/disk/log-repair.ts";
@@ -32,8 +32,6 @@ export const QUARANTINE = "quarantine";
 export const QUARANTINE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** All files of a generation that were set aside. */
 const ASIDE_BYTES_MAX = 512 * 1024 * 1024;
-
-const NO_SINK = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 
 export interface DataDirectory {
   /** Nothing was in it: the manifest is not written yet. */

@@ -18,6 +18,7 @@ import { DiskError } from "../../errors.ts";
 import { CheckpointReader } from "../../log/disk/checkpoint-reader.ts";
 import type { DiskFolder, DiskTree } from "../../log/disk/files.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
+import { NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry, Manifest } from "../../log/disk/manifest.ts";
 import { claimsOf, judge, type FileReport, type LogStart } from "../../log/disk/verdict.ts";
@@ -25,7 +26,6 @@ import type { Position } from "../../wire/messages.ts";
 import { QUARANTINE, keptManifest } from "./data-directory.ts";
 import { LogSource, type LogRange } from "./log-source.ts";
 
-const NO_LOG_SINK = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 const NO_STATE = { begin: () => undefined, chunk: () => undefined, end: () => undefined };
 
 export interface CheckpointReport extends CheckpointEntry {
@@ -182,7 +182,7 @@ function scanLogs(folder: DiskFolder, manifest: Manifest): readonly FileReport[]
     generation,
     start: { offset: 0, chain: 0 },
     claims: { first: firstLog, last: 0, proven: 0 },
-    sink: NO_LOG_SINK,
+    sink: NO_SINK,
     // Of a repair, which is not made.
     quarantine: folder,
     quarantineBytesMax: 0,

@@ -30,7 +30,7 @@ import { DiskError, StoreError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFile, type DiskFolder, leaveFailed } from "../../log/disk/files.ts";
 import type { LogHead } from "../../log/disk/frames.ts";
-import type { BatchSink } from "../../log/disk/log-file-scan.ts";
+import { type BatchSink, NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
 import { readLogHead } from "../../log/disk/log-head.ts";
 import { type BatchPlace, LogRecovery, type Recovered } from "../../log/disk/log-recovery.ts";
@@ -118,12 +118,6 @@ export interface RecoveryProgress {
   readonly loadedBytes: number;
   readonly records: number;
 }
-
-const NO_SINK: BatchSink = {
-  batchHead: () => undefined,
-  batchBytes: () => undefined,
-  batchEnd: () => undefined,
-};
 
 /** A history that nobody has led: the node that has it never had a state. */
 const NO_RANK: Rank = { term: 0, run: 0 };

@@ -9,6 +9,7 @@ import { CheckpointReader } from "../../../../src/log/disk/checkpoint-reader.ts"
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { generationName } from "../../../../src/log/disk/generation-names.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
+import { NO_SINK } from "../../../../src/log/disk/log-file-scan.ts";
 import { LogRecovery } from "../../../../src/log/disk/log-recovery.ts";
 import type { Manifest } from "../../../../src/log/disk/manifest.ts";
 import { readManifest } from "../../../../src/log/disk/manifest-file.ts";
@@ -21,7 +22,6 @@ import { Crash, VirtualDisk, VirtualTree } from "../../../sim/virtual-disk.ts";
 import { makeBatch, makeChunk } from "../../wire/tools.ts";
 import { DIRECTORY, HISTORY } from "./machine.ts";
 
-const NO_SINK = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
 const READING_NONE = Number.POSITIVE_INFINITY;
 
 /** A log worker's part of a node, on a disk that dies. */

@@ -1,7 +1,7 @@
 /** A machine for the tests of the log on disk: what it wrote, what it promised, and how it dies. */
 import { expect } from "vitest";
 import { LOG_HEAD_BYTES_MAX, decodeLogHead } from "../../../../src/log/disk/frames.ts";
-import { LogFileScan } from "../../../../src/log/disk/log-file-scan.ts";
+import { LogFileScan, NO_SINK } from "../../../../src/log/disk/log-file-scan.ts";
 import { logFileName } from "../../../../src/log/disk/log-file-names.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import { LogRecovery, type Recovered } from "../../../../src/log/disk/log-recovery.ts";
@@ -194,8 +194,7 @@ export function scanOf(folder: VirtualFolder, name: string): LogFileScan {
   const bytes = Buffer.alloc(LOG_HEAD_BYTES_MAX);
   const count = file.read(bytes, 0, bytes.length, 0);
   const { head, bytes: headBytes } = decodeLogHead(bytes.subarray(0, count));
-  const sink = { batchHead: () => {}, batchBytes: () => {}, batchEnd: () => {} };
-  const scan = new LogFileScan(file, head, headBytes, sink);
+  const scan = new LogFileScan(file, head, headBytes, NO_SINK);
   while (scan.step());
   return scan;
 }
