@@ -27,16 +27,7 @@ export const RANK_MUTANTS: readonly Mutant[] = [
     '    // Why it goes on when that fails: to lead on would be worse; the log tells of it.\n    this.#remember({ role: "fenced", upstream: null, fence });\n',
     "",
   ]),
-  mutant(
-    "rank: a fenced node that is told to lead does so below whoever fenced it",
-    [
-      "node/role-moves.ts",
-      '    if (role.kind === "fenced") this.#parts.identity.heardOf(role.fence.rank);\n',
-      "",
-    ],
-    ["node/identity.ts", "    this.promised = rank;\n    this.keep({ promised: rank });\n", ""],
-  ),
-  mutant("rank: a node that was fenced and follows forgets above whom it has to lead", [
+  mutant("rank: a fenced node that is told to lead does so below whoever fenced it", [
     "node/identity.ts",
     "    this.promised = rank;\n    this.keep({ promised: rank });\n",
     "",

@@ -188,7 +188,10 @@ export class NodeCore implements ViewedNode {
     const { kind, nodeId } = startConsent(this.deps.consent, allowReset);
     const { resignation = null } = this.deps;
     if (resignation !== null) return startResigned(resignation, this.failover.runOf(resignation));
-    if (this.deps.fence != null) return startFenced(this.deps.fence);
+    if (this.deps.fence != null) {
+      this.identity.yieldTo(this.deps.fence.rank);
+      return startFenced(this.deps.fence);
+    }
     if (sources.length > 0) return startSeeding(this.makeSeeding());
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.

@@ -200,8 +200,6 @@ export class RoleMoves {
     if (refusal !== null) return refusal;
     this.#become(roles.toPromoting(role, [done], isSynced));
     this.#parts.session.stop("promoted", this.#deps.now());
-    // Why: it leads above whoever fenced it.
-    if (role.kind === "fenced") this.#parts.identity.heardOf(role.fence.rank);
     this.#drain();
     return null;
   }
