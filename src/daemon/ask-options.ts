@@ -5,6 +5,7 @@
  * (node/flag-words.ts), how a value is read (node/setting-text.ts).
  * Tested in: test/unit/fuzz/answers.test.ts.
  */
+import { wordsOf } from "../errors.ts";
 import { didYouMean } from "../node/nearest.ts";
 import { flagName, flagText } from "../node/flag-words.ts";
 import { readSetting, type SettingValue } from "../node/setting-text.ts";
@@ -166,7 +167,7 @@ function readValue(name: FlagName, text: string): SettingValue {
   try {
     return readSetting(FLAGS[name], text);
   } catch (error) {
-    throw new UsageError(`--${name}: "${text}" ${messageOf(error)}`);
+    throw new UsageError(`--${name}: "${text}" ${wordsOf(error)}`);
   }
 }
 
@@ -175,10 +176,6 @@ function readTarget(word: string): Address {
   try {
     return readAddress(word);
   } catch (error) {
-    throw new UsageError(`"${word}": ${messageOf(error)}`);
+    throw new UsageError(`"${word}": ${wordsOf(error)}`);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,9 @@
  *
  * Owns: one connection, AUTH, the one string that answers. Does not own: what is asked.
  */
-import type { Address } from "../net/address.ts";
+import { wordsOf } from "../errors.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { escapeText } from "../node/logger.ts";
 import { dial } from "../net/dial.ts";
 import { TIMER_MS_MAX } from "../node/await-turn.ts";
 
@@ -57,6 +59,13 @@ export function ask(
       },
     );
   });
+}
+
+/** What a command says of the node that it could not ask, or that refused. */
+export function tellFailure(command: string, target: Address, error: unknown): void {
+  process.stderr.write(
+    `hawser ${command}: ${formatAddress(target)}: ${escapeText(wordsOf(error))}\n`,
+  );
 }
 
 function request(words: readonly string[]): string {

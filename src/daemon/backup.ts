@@ -14,7 +14,7 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { existsSync, statSync } from "node:fs";
-import { DiskError } from "../errors.ts";
+import { DiskError, wordsOf } from "../errors.ts";
 import { BACKUP_FORMAT, encodeBackupHead } from "../log/disk/backup-head.ts";
 import { CheckpointCopy } from "../log/disk/checkpoint-copy.ts";
 import type { CheckpointSink } from "../log/disk/checkpoint-frames.ts";
@@ -51,7 +51,7 @@ export async function runBackup(options: BackupOptions): Promise<number> {
     return 0;
   } catch (error) {
     terminal.progress("");
-    const words = escapeText(error instanceof Error ? error.message : String(error));
+    const words = escapeText(wordsOf(error));
     process.stderr.write(`hawser backup: ${words}\n`);
     return error instanceof UsageError ? 2 : 1;
   }

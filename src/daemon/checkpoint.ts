@@ -6,10 +6,8 @@
  * Tested in: test/unit/resp/checkpoints.test.ts.
  */
 import { jsonLine, readCheckpointReport, type CheckpointReport } from "./answers.ts";
-import { ask } from "./ask.ts";
+import { ask, tellFailure } from "./ask.ts";
 import type { CheckpointOptions } from "./ask-options.ts";
-import { formatAddress } from "../net/address.ts";
-import { escapeText } from "../node/logger.ts";
 
 /** Resolves with the exit code. */
 export async function runCheckpoint(options: CheckpointOptions): Promise<number> {
@@ -19,8 +17,7 @@ export async function runCheckpoint(options: CheckpointOptions): Promise<number>
     process.stdout.write(options.json ? jsonLine(report) : checkpointText(report));
     return 0;
   } catch (error) {
-    const words = escapeText(error instanceof Error ? error.message : String(error));
-    process.stderr.write(`hawser checkpoint: ${formatAddress(options.target)}: ${words}\n`);
+    tellFailure("checkpoint", options.target, error);
     return 1;
   }
 }

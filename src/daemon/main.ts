@@ -20,7 +20,7 @@ import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
 import { LogStream } from "./log-stream.ts";
 import { createLogger, type Logger } from "../node/logger.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
-import { DiskError } from "../errors.ts";
+import { DiskError, wordsOf } from "../errors.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import type { StopSave } from "../node/checkpointer.ts";
 import { lastCheckpointMs } from "../node/last-checkpoint.ts";
@@ -131,7 +131,7 @@ async function runNode(options: NodeOptions, warnings: readonly string[]): Promi
     // A signal came first: who stops the node ends the process.
     if (node.isStopped) return;
     const event = error instanceof DiskError ? "cannot_recover" : "cannot_listen";
-    log.error(event, { message: error instanceof Error ? error.message : String(error) });
+    log.error(event, { message: wordsOf(error) });
     process.exit(EXIT.failed);
   }
   housekeeping.start();
@@ -198,7 +198,7 @@ function onceStopped(
 function dieLoudly(log: Logger): void {
   const die = (error: unknown): void => {
     log.error("crashed", {
-      message: error instanceof Error ? error.message : String(error),
+      message: wordsOf(error),
       stack: error instanceof Error ? (error.stack ?? "") : "",
     });
     endNow(EXIT.failed);

@@ -5,7 +5,7 @@
  * lines of events (events-text.ts).
  */
 import { readEvents, readStatus, jsonLine } from "./answers.ts";
-import { ask } from "./ask.ts";
+import { ask, tellFailure } from "./ask.ts";
 import type { StatusOptions } from "./ask-options.ts";
 import { eventsText } from "./events-text.ts";
 import { CHECK_EXIT, degradedBecause, reasonsOf } from "./health.ts";
@@ -29,10 +29,7 @@ export async function runStatus(options: StatusOptions): Promise<number> {
       const command = options.events ? "REPL.EVENTS" : "REPL.STATUS";
       shown = show(await ask(options, [command], TIMEOUT_MS), options, terminal);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      process.stderr.write(
-        `hawser status: ${formatAddress(options.target)}: ${escapeText(message)}\n`,
-      );
+      tellFailure("status", options.target, error);
       if (options.check) return CHECK_EXIT.down;
       if (!options.watch) return EXIT.failed;
       await sleep(TICK_MS);

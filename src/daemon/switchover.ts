@@ -8,9 +8,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatAddress } from "../net/address.ts";
 import type { NodeStatus } from "../node/api.ts";
-import { escapeText } from "../node/logger.ts";
 import { jsonLine, readEvents, readStatus } from "./answers.ts";
-import { ask } from "./ask.ts";
+import { ask, tellFailure } from "./ask.ts";
 import type { SwitchoverOptions } from "./ask-options.ts";
 
 /** The node is asked again so often: over its client port it tells of nothing by itself. */
@@ -34,8 +33,7 @@ export async function runSwitchover(options: SwitchoverOptions): Promise<number>
     process.stdout.write(options.json ? jsonLine(report) : reportText(report));
     return 0;
   } catch (error) {
-    const words = escapeText(error instanceof Error ? error.message : String(error));
-    process.stderr.write(`hawser switchover: ${formatAddress(options.target)}: ${words}\n`);
+    tellFailure("switchover", options.target, error);
     return 1;
   }
 }

@@ -7,7 +7,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { jsonLine, readBucketKeys, readReport, readStatus } from "./answers.ts";
-import { ask, type Asked } from "./ask.ts";
+import { wordsOf } from "../errors.ts";
+import { ask, type Asked, tellFailure } from "./ask.ts";
 import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../net/address.ts";
 import type { VerifyOptions } from "./ask-options.ts";
@@ -46,7 +47,7 @@ export async function runVerify(options: VerifyOptions): Promise<number> {
     report = await verify(options);
     text = options.json ? jsonLine(report) : reportText(report);
   } catch (error) {
-    process.stderr.write(`hawser verify: ${formatAddress(options.target)}: ${wordsOf(error)}\n`);
+    tellFailure("verify", options.target, error);
     return 1;
   }
   process.stdout.write(text);
@@ -90,7 +91,7 @@ async function withNames(
     return { ...replica, keys: found.slice(0, NAMED_MAX), note: noteOf(found.length, all) };
   } catch (error) {
     const why = withheld ? `${WITHHELD}; ` : "";
-    return { ...none, note: `no key can be named: ${why}${wordsOf(error)}` };
+    return { ...none, note: `no key can be named: ${why}${escapeText(wordsOf(error))}` };
   }
 }
 
@@ -141,8 +142,4 @@ function replicaLines(replica: NamedVerdict, buckets: number): string[] {
     ...keys.map(({ key, difference }) => `  ${difference.padEnd(18)}  ${escapeText(key)}`),
     ...(note === "" ? [] : [`  (${note})`]),
   ];
-}
-
-function wordsOf(error: unknown): string {
-  return escapeText(error instanceof Error ? error.message : String(error));
 }

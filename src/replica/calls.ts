@@ -12,7 +12,7 @@
  * Owns: which call is under way. Does not own: what is called next (run-applier.ts, late-loading.ts).
  */
 import assert from "node:assert/strict";
-import { HawserError, StoreError } from "../errors.ts";
+import { HawserError, StoreError, wordsOf } from "../errors.ts";
 import type { LateTarget } from "../store/state.ts";
 
 export type CallState = "free" | "busy" | "resting";
@@ -91,7 +91,7 @@ export class StateCalls {
 /** Errors of a state that is not ours may be anything; then nobody knows where it is. */
 export function known(error: unknown): HawserError {
   if (error instanceof HawserError) return error as HawserError;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = wordsOf(error);
   return new StoreError("ERR_STORE_FAILED", why, { cause: error });
 }
 

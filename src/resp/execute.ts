@@ -8,7 +8,7 @@
  * Owns: what a failure costs. Does not own: the gate (dispatch.ts).
  * Tested in: test/unit/resp/client.test.ts.
  */
-import { type ErrorCode, HawserError } from "../errors.ts";
+import { type ErrorCode, HawserError, wordsOf } from "../errors.ts";
 import { ERR, FLAG } from "./commands/command.ts";
 import type { Call, Command } from "./context.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
@@ -75,7 +75,7 @@ function fail(call: Call, what: string, error: unknown): void {
   port.log.error("command_failed", {
     command: what,
     client: client.address,
-    message: error instanceof Error ? error.message : String(error),
+    message: wordsOf(error),
     stack: error instanceof Error ? (error.stack ?? "") : "",
   });
   // Half a reply is out: an error in its midst would be taken for a part of it.

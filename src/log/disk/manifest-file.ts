@@ -5,7 +5,7 @@
  * Pure but for a DiskFolder. Owns: the file. Does not own: the text (manifest.ts), when it is written.
  * Tested in: test/unit/node/disk/data-directory.test.ts.
  */
-import { DiskError } from "../../errors.ts";
+import { DiskError, wordsOf } from "../../errors.ts";
 import type { DiskFolder } from "./files.ts";
 import { decodeManifest, encodeManifest, type Manifest } from "./manifest.ts";
 import { readSmallFile, writeSmallFile } from "./small-files.ts";
@@ -19,7 +19,7 @@ export function readManifest(folder: DiskFolder): Manifest | null {
   try {
     return decodeManifest(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = wordsOf(error);
     throw new DiskError("ERR_DISK_DAMAGED", `${MANIFEST_FILE}: ${why}`, { cause: error });
   }
 }

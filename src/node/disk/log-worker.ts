@@ -12,7 +12,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
-import { DiskError } from "../../errors.ts";
+import { DiskError, wordsOf } from "../../errors.ts";
 import { DiskLog } from "../../log/disk/disk-log.ts";
 import type { DiskLogStart, ToDiskLog } from "../../log/disk/disk-log-messages.ts";
 import { randomId } from "../../wire/id.ts";
@@ -74,6 +74,6 @@ export function runLog(data: unknown): void {
     run(data as LogWorkerData);
   } catch (error) {
     const code = error instanceof DiskError ? error.code : "ERR_DISK_WRITE";
-    tell({ kind: "failed", code, reason: error instanceof Error ? error.message : String(error) });
+    tell({ kind: "failed", code, reason: wordsOf(error) });
   }
 }

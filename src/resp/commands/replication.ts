@@ -7,6 +7,7 @@
 import type { Call, PortContext } from "../context.ts";
 import type { SessionStateName } from "../../node/api.ts";
 import { readHost, UsageError } from "../../node/option-values.ts";
+import { wordsOf } from "../../errors.ts";
 import { isSameAddress } from "../../net/address.ts";
 import { readInteger } from "../numbers.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
@@ -281,7 +282,7 @@ function answerLater<T>(
     ask().then(
       (value) => later((reply) => write(reply, value)),
       (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
+        const message = wordsOf(error);
         later((reply) => reply.error(`ERR ${message}`));
       },
     );
