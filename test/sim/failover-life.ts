@@ -11,23 +11,19 @@
  *
  * Owns: one life. Does not own: its nodes (reclaim-member.ts), clusters and all their faults (simulation.ts).
  */
+import { Life, WORKLOAD } from "./life.ts";
 import { HawserError } from "../../src/errors.ts";
 import { expireKeys } from "../../src/node/housekeeping.ts";
-import { Random } from "../../tools/random.ts";
-import { Clock, SimError } from "./clock.ts";
-import { Network } from "./network.ts";
+import { SimError } from "./clock.ts";
 import { Member, Remembered } from "./reclaim-member.ts";
 import { drawRecord } from "./workload.ts";
 
-const WORKLOAD = { keys: 60, valueMax: 200, largeEvery: 40, largeMax: 3_000 };
-const QUALITY = { jitterMs: 2, rate: 2_000, pieceMax: 4_096, flipEvery: 0, capacity: 65_536 };
 const ROUNDS_MAX = 5;
 const NODES = ["a", "b", "c"];
 const RECLAIM_MS = 60_000;
 /** Until somebody has to decide, ms: longer than a start asks. */
 const PATIENCE_MS = 90_000;
 const EXPIRE_MS = 50;
-const LINES_KEPT = 400;
 
 /** A place in the log that clients were answered for. */
 interface Acked {
@@ -35,15 +31,7 @@ interface Acked {
   readonly chain: number;
 }
 
-export class FailoverLife {
-  readonly seed: number;
-  readonly random: Random;
-  readonly clock: Clock = new Clock();
-  readonly net: Network;
-  readonly marks = new Map<string, number>();
-  readonly lines: string[] = [];
-  verbose = false;
-  readonly members = new Map<string, Member>();
+export class FailoverLife extends Life {
   readonly #kept = new Map<string, Remembered>();
   /** Ends of the log, oldest first, which whoever leads must have. */
   #acked: Acked[] = [];
@@ -59,11 +47,7 @@ export class FailoverLife {
   #armed: { readonly kind: string; readonly strike: () => void } | null = null;
 
   constructor(seed: number) {
-    this.seed = seed;
-    this.random = new Random(seed);
-    const latencyMs = this.random.pick([0.1, 1, 20]);
-    this.net = new Network(this.clock, this.random, { ...QUALITY, latencyMs }, () => undefined);
-    this.clock.after = () => this.#look();
+    super(seed, [0.1, 1, 20]);
   }
 
   run(): void {
@@ -87,21 +71,6 @@ export class FailoverLife {
   }
 
   // --- as the world of its members ---------------------------------------------------------------
-
-  node(name: string): Member | undefined {
-    return this.members.get(name);
-  }
-
-  mark(what: string): void {
-    this.marks.set(what, (this.marks.get(what) ?? 0) + 1);
-  }
-
-  say(text: string): void {
-    const line = `${this.clock.nowMs.toFixed(3).padStart(12)} ${text}`;
-    this.lines.push(line);
-    if (this.lines.length > 2 * LINES_KEPT) this.lines.splice(0, LINES_KEPT);
-    if (this.verbose) console.log(line);
-  }
 
   figures(): string {
     return [...this.members.values()]
@@ -310,7 +279,7 @@ export class FailoverLife {
   // --- what must be so ---------------------------------------------------------------------------
 
   /** After every event. */
-  #look(): void {
+  protected look(): void {
     const armed = this.#armed;
     if (armed !== null && this.#alive.some((each) => kindOf(each) === armed.kind)) {
       this.#armed = null;

@@ -14,22 +14,18 @@
  *
  * Owns: one life. Does not own: files (disk-life.ts), clusters and all their faults (simulation.ts).
  */
+import { Life, WORKLOAD } from "./life.ts";
 import { HawserError } from "../../src/errors.ts";
 import { decideResume } from "../../src/primary/resume.ts";
 import type { Peer } from "../../src/node/node-memory.ts";
-import { Random } from "../../tools/random.ts";
-import { Clock, SimError } from "./clock.ts";
-import { Network } from "./network.ts";
+import { SimError } from "./clock.ts";
 import { Member, Remembered } from "./reclaim-member.ts";
 import { drawRecord } from "./workload.ts";
 
-const WORKLOAD = { keys: 60, valueMax: 200, largeEvery: 40, largeMax: 3_000 };
-const QUALITY = { jitterMs: 2, rate: 2_000, pieceMax: 4_096, flipEvery: 0, capacity: 65_536 };
 const ROUNDS_MAX = 4;
 /** A round of questions, three tries of one that feeds, a sync: longer than the bound, ms. */
 const BEYOND_BOUND_MS = 30_000;
 const EQUAL_MS = 120_000;
-const LINES_KEPT = 400;
 
 /** A start of the leader. */
 interface Start {
@@ -42,15 +38,7 @@ interface Start {
   isOver: boolean;
 }
 
-export class ReclaimLife {
-  readonly seed: number;
-  readonly random: Random;
-  readonly clock: Clock = new Clock();
-  readonly net: Network;
-  readonly marks = new Map<string, number>();
-  readonly lines: string[] = [];
-  verbose = false;
-  readonly members = new Map<string, Member>();
+export class ReclaimLife extends Life {
   readonly #kept = new Remembered();
   /** Cut off from the leader at any time since it was started. */
   readonly #cut = new Set<string>();
@@ -58,11 +46,7 @@ export class ReclaimLife {
   #start: Start | null = null;
 
   constructor(seed: number) {
-    this.seed = seed;
-    this.random = new Random(seed);
-    const latencyMs = this.random.pick([0.1, 1, 20, 100]);
-    this.net = new Network(this.clock, this.random, { ...QUALITY, latencyMs }, () => undefined);
-    this.clock.after = () => this.#look();
+    super(seed, [0.1, 1, 20, 100]);
   }
 
   run(): void {
@@ -91,21 +75,6 @@ export class ReclaimLife {
   }
 
   // --- as the world of its members ---------------------------------------------------------------
-
-  node(name: string): Member | undefined {
-    return this.members.get(name);
-  }
-
-  mark(what: string): void {
-    this.marks.set(what, (this.marks.get(what) ?? 0) + 1);
-  }
-
-  say(text: string): void {
-    const line = `${this.clock.nowMs.toFixed(3).padStart(12)} ${text}`;
-    this.lines.push(line);
-    if (this.lines.length > 2 * LINES_KEPT) this.lines.splice(0, LINES_KEPT);
-    if (this.verbose) console.log(line);
-  }
 
   figures(): string {
     return [...this.members.values()]
@@ -307,7 +276,7 @@ export class ReclaimLife {
   // --- what must be so ---------------------------------------------------------------------------
 
   /** After every event. */
-  #look(): void {
+  protected look(): void {
     const start = this.#start;
     if (start === null || start.isOver) return;
     const { core } = this.#leader;
