@@ -58,6 +58,13 @@ const KEPT: ReadonlySet<string> = new Set([
   "reclaim",
   "reclaimed",
   "fenced",
+  "failover_begins",
+  "failover_resumed",
+  "resigned",
+  "failover_take",
+  "failover_passed_over",
+  "failover_done",
+  "failover_released",
 ]);
 
 /** What makes two events the same; "" when it never is. */

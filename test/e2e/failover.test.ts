@@ -70,6 +70,12 @@ test("e2e: the target stands still => writers are held, and go on by themselves 
   expect(primary.find("failover_resumed")).toMatchObject({
     why: "the target did not get to the end of the log in time",
   });
+  const [from, to] = [primary, replica].map(({ port }) => `127.0.0.1:${port}`) as [string, string];
+  const ran = await runHawser(["switchover", from, "TO", to, "--timeout", "300ms"]);
+  expect(ran.code).toBe(1);
+  expect(ran.stderr).toContain(
+    "it goes on as the primary: the target did not get to the end of the log in time",
+  );
   replica.resume();
   await converge([primary, replica]);
   expect(await replica.text("GET", "held")).toBe("1");
