@@ -175,7 +175,7 @@ const STATUS = object({
   reclaiming: text,
   failover: text,
   quarantined: count,
-  parked: list(object({})),
+  parked: list(object({ snapshotId: text })),
   writePace: known,
   near: object({ lacksReplicas: yes, isStale: yes, staleMs: known, goodReplicas: known }),
   links: list(link),

@@ -102,8 +102,11 @@ const AROUND: readonly Check[] = [
   { name: "replica", of: ({ links }) => links.flatMap(linkReasons) },
   {
     name: "parked",
-    of: ({ parked }) =>
-      when(parked.length > 0, `${parked.length} replicas went away in the middle of a sync`),
+    of: ({ parked }) => {
+      // Of who only streamed the log is kept, without a snapshot.
+      const count = parked.filter(({ snapshotId }) => snapshotId !== "").length;
+      return when(count > 0, `${count} replicas went away in the middle of a sync`);
+    },
   },
   {
     name: "quarantined",

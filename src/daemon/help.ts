@@ -42,6 +42,8 @@ its state and lag. During a full sync it shows progress: chunks, MB, MB/s, ETA.
                with --events one JSON array
   --check      what is not as it should be, a line each; exit 0 nothing, 1 degraded, 2 down
   --password   the node's --requirepass (or HAWSER_REQUIREPASS)
+
+Exit codes without --check: 0 all right; 1 no answer; 2 wrong command line; 3 degraded.
 `;
 
 const VERIFY = `hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]

@@ -47,7 +47,12 @@ describe("reasons", () => {
     ["replica", { links: [{ ...LINKED, lastAckAgoMs: 6_100 }] }, "has said nothing for 6 s"],
     [
       "parked",
-      { parked: [{ replicaId: "", snapshotId: "", heldBytes: 0, leftMs: 1 }] },
+      {
+        parked: [
+          { replicaId: "a", snapshotId: "5".repeat(32), heldBytes: 0, leftMs: 1 },
+          { replicaId: "b", snapshotId: "", heldBytes: 7, leftMs: 1 },
+        ],
+      },
       "1 replicas went away",
     ],
     ["quarantined", { quarantined: 2 }, "2 replicas wait"],
@@ -59,7 +64,9 @@ describe("reasons", () => {
   });
 
   test("all right, a replica that streams and a disk that takes included => nothing", () => {
-    const well = { ...WELL, disk: DISK, links: [LINKED], upstream: STREAMS };
+    // Of who only streamed, and went, the log is held for a while.
+    const parked = [{ replicaId: "a", snapshotId: "", heldBytes: 7, leftMs: 1 }];
+    const well = { ...WELL, disk: DISK, links: [LINKED], upstream: STREAMS, parked };
     expect(reasonsOf(well)).toEqual([]);
     expect(degradedBecause(well)).toBe("");
   });
