@@ -244,10 +244,12 @@ test("e2e: recovery: while it runs => -LOADING, INFO tells how far, SIGTERM ends
   const loading = await until(
     async () => {
       const text = await again.text("INFO", "persistence").catch(() => "");
-      return text.includes("loading:1") ? text : null;
+      // Before it has looked at its files it only says that it is loading.
+      return text.includes("loading_total_bytes") ? text : null;
     },
     { what: "a recovery under way" },
   );
+  expect(loading).toContain("loading:1\r\n");
   expect(loading).toMatch(/loading_total_bytes:\d+/);
   expect(loading).toMatch(/loading_loaded_perc:\d+/);
   await again.stop();
