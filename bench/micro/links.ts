@@ -4,6 +4,7 @@ import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
 import type { Link, LinkOut } from "../../src/primary/link.ts";
 import { randomId } from "../../src/wire/id.ts";
+import { NO_SYNC } from "../../src/wire/messages.ts";
 import { helloWith } from "../../tools/hello.ts";
 import { shipped } from "../lib/shipped.ts";
 import { SET_BYTES } from "./material.ts";
@@ -111,6 +112,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
       lineage: [],
       storeId: NODE_ID,
       clusterId: null,
+      sync: NO_SYNC,
       complete: true,
       nodeId: NODE_ID,
       role: "primary",

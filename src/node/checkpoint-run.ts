@@ -19,7 +19,7 @@ import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import { OpenSnapshot } from "../primary/open-snapshot.ts";
 import { Reading, type HeldChunk, type Sharer } from "../primary/reading.ts";
 import type { FrozenState, StateFormat, StateSource } from "../store/state.ts";
-import type { Id, Position, SnapshotBegin, SnapshotEnd } from "../wire/messages.ts";
+import type { Id, Position, SnapshotBegin, SnapshotEnd, SyncState } from "../wire/messages.ts";
 
 /** Frames of chunks: `bytes[from, to)` of each, in order. */
 export type ChunkFrame = Pick<HeldChunk, "bytes" | "from" | "to">;
@@ -71,6 +71,8 @@ export interface RunDeps {
   readonly records: () => number;
   /** Which log it is. */
   readonly name: () => LogName;
+  /** By whom writes are confirmed now. */
+  readonly sync: () => SyncState;
   readonly randomId: () => Id;
   /** ms since 1970. */
   readonly wallClock: () => number;
@@ -170,7 +172,7 @@ export class CheckpointRun implements Sharer {
 
   #freeze(): void {
     assert(this.#state === "waiting");
-    const { disk, source, sealedPosition, name, randomId } = this.#deps;
+    const { disk, source, sealedPosition, name, sync, randomId } = this.#deps;
     // Why in this order: the checkpoint is the state at a batch boundary, and the file begins there.
     const position = sealedPosition();
     this.records = this.#deps.records();
@@ -194,6 +196,7 @@ export class CheckpointRun implements Sharer {
       position,
       rank: name().rank,
       lineage: name().lineage,
+      sync: sync(),
       format: source.format,
       firstChunk: 0,
       records: frozen.records,

@@ -372,6 +372,7 @@ export class NodeCore implements ViewedNode {
         sealedPosition: () => ({ history: identity.history, ...feeder.sealedPosition() }),
         records: () => backlog.records,
         name: () => identity,
+        sync: () => identity.sync,
         dataBytes: () => state.memory().dataBytes,
         next: () => backlog.next,
         hasState: () => view.ready && !view.torn,

@@ -13,8 +13,16 @@ import {
   nextTerm,
   promoted,
 } from "../log/history.ts";
+import { isDeepStrictEqual } from "node:util";
 import { randomId } from "../wire/id.ts";
-import type { Id, Lineage, Position, Rank } from "../wire/messages.ts";
+import {
+  type Id,
+  type Lineage,
+  NO_SYNC,
+  type Position,
+  type Rank,
+  type SyncState,
+} from "../wire/messages.ts";
 import type { NodeRecord } from "../wire/node-record.ts";
 import { wordsOf } from "../errors.ts";
 import { keeperIn } from "./node-file.ts";
@@ -48,6 +56,11 @@ export class Identity implements LogName {
   path: readonly Id[];
   /** The node that leads, this one or another; null where nobody has said it since an upstream was dialled. */
   rootId: Id | null = null;
+
+  /** By whom writes are confirmed, as its log says it, or said it before some of that was lost. */
+  sync: SyncState;
+  /** It was kept: what the disk has of the log says nothing newer. */
+  private isSyncKnown: boolean;
 
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
@@ -88,6 +101,8 @@ export class Identity implements LogName {
     this.clusterId = memory.clusterId;
     this.rebooted = rebooted;
     this.wasComplete = wasComplete;
+    this.sync = memory.sync ?? NO_SYNC;
+    this.isSyncKnown = memory.sync !== null;
     this.led = memory.led;
     this.promised = memory.promised;
     this.peers = new Peers(memory.peers);
@@ -149,9 +164,7 @@ export class Identity implements LogName {
       parent,
       clusterId,
       storeId,
-      copies: 0,
-      level: "none",
-      members: [],
+      sync: this.sync,
     };
   }
 
@@ -203,6 +216,18 @@ export class Identity implements LogName {
   keepPeers(): boolean {
     if (this.peersMoved) this.peersMoved = !this.keep({ peers: this.peers.list });
     return !this.peersMoved;
+  }
+
+  /** The log says so from here on: kept before anybody may be told that the log has got so far. */
+  ruled(sync: SyncState): void {
+    const isNews = !isDeepStrictEqual(sync, this.sync);
+    this.sync = sync;
+    if (isNews) this.isSyncKnown = this.keep({ sync });
+  }
+
+  /** The same of log that the disk has, and of what its checkpoints say. */
+  recovered(sync: SyncState): void {
+    if (!this.isSyncKnown) this.sync = sync;
   }
 
   /** The last word: it has all that it acknowledged, on its disk. */

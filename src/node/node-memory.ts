@@ -7,6 +7,7 @@
  *   bootId       of the machine at the last start: another one tells a reboot
  *   promised     the highest rank that it said it would follow
  *   led          the highest rank that it led with
+ *   sync         by whom writes are confirmed (members.ts); null when nothing was kept of it
  *   complete     it was stopped, and had all that it had acknowledged then, on its disk
  *   role         what was decided at runtime (role-memory.ts); null when nothing was
  *   consent      what it may lose for what its upstream has (kept-consent.ts); null for nothing
@@ -26,11 +27,12 @@ import {
   objectOf,
   rankOf,
   shownJson,
+  syncStateOf,
   textOf,
 } from "../wire/json-fields.ts";
 import { randomId } from "../wire/id.ts";
 import { LIMITS } from "../limits.ts";
-import type { Id, Rank } from "../wire/messages.ts";
+import type { Id, Rank, SyncState } from "../wire/messages.ts";
 import type { ConsentMemory } from "./consent.ts";
 import { keptAddressOf } from "./kept-address.ts";
 import { readRole, type RoleMemory } from "./role-memory.ts";
@@ -76,6 +78,7 @@ export interface NodeMemory {
   readonly bootId: string;
   readonly promised: Rank;
   readonly led: Rank;
+  readonly sync: SyncState | null;
   readonly complete: boolean;
   readonly role: RoleMemory | null;
   readonly consent: ConsentMemory | null;
@@ -92,6 +95,7 @@ export function newNode(storeId: Id = randomId()): NodeMemory {
     bootId: "",
     promised: NO_RANK,
     led: NO_RANK,
+    sync: null,
     complete: false,
     role: null,
     consent: null,
@@ -120,6 +124,7 @@ export function decodeNode(text: string): NodeMemory {
     led: rankOf(root["led"], "led"),
     // Why these may be missing: what an older version wrote has none of them.
     complete: flagOf(root["complete"] ?? false, "complete"),
+    sync: root["sync"] == null ? null : syncStateOf(root["sync"], "sync"),
     consent: consent == null ? null : readConsent(objectOf(consent, "consent")),
     resetUsed: flagOf(root["resetUsed"] ?? false, "resetUsed"),
     role: role === null ? null : readRole(objectOf(role, "role")),

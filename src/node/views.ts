@@ -13,7 +13,7 @@ import type { ReplicaNode, WelcomedEnd } from "../replica/deps.ts";
 import { downForMs, owedBytes, SILENT_MS, wordOnRoot } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { StateFormat } from "../store/state.ts";
-import type { Consent, Id, Lineage, NodeAddress, Rank } from "../wire/messages.ts";
+import type { Consent, Id, Lineage, NodeAddress, Rank, SyncState } from "../wire/messages.ts";
 import type { Completeness } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
 import type { Followers } from "./followers.ts";
@@ -80,6 +80,9 @@ class IdentityView {
   }
   get clusterId(): Id | null {
     return this.owner.identity.clusterId;
+  }
+  get sync(): SyncState {
+    return this.owner.identity.sync;
   }
   get complete(): boolean {
     const { roles, completeness, session } = this.owner;
@@ -185,6 +188,9 @@ export class SessionView extends IdentityView implements ReplicaNode {
   onSwapped(log: LogName, clusterId: Id | null): void {
     this.owner.roles.swapped(log, clusterId);
     this.owner.completeness.swapped();
+  }
+  onSyncRule(sync: SyncState): void {
+    this.owner.identity.ruled(sync);
   }
 }
 

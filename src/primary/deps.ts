@@ -7,7 +7,7 @@
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
-import type { DigestAnswer, Id, Prepared, Released } from "../wire/messages.ts";
+import type { DigestAnswer, Id, Prepared, Released, SyncState } from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
@@ -27,6 +27,8 @@ export interface NodeView extends LogName {
   readonly nodeId: Id;
   readonly storeId: Id;
   readonly clusterId: Id | null;
+  /** By whom writes are confirmed. */
+  readonly sync: SyncState;
   /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
   readonly role: "primary" | "replica";

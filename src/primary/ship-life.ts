@@ -61,6 +61,7 @@ export function beginShip(owner: ShipOwner, link: Link, ship: Ship, nowMs: numbe
       position: { history: node.history, offset: snapshot.offset, chain: snapshot.chain },
       rank: node.rank,
       lineage: node.lineage,
+      sync: node.sync,
       format: node.format,
       firstChunk: ship.firstChunk,
       records: snapshot.frozen.records,

@@ -4,7 +4,16 @@
  * Tested in: test/unit/replica/session.test.ts.
  */
 import type { LogName } from "../log/history.ts";
-import type { Consent, Id, NodeAddress, Prepare, Release, Take, Verify } from "../wire/messages.ts";
+import type {
+  Consent,
+  Id,
+  NodeAddress,
+  Prepare,
+  Release,
+  SyncState,
+  Take,
+  Verify,
+} from "../wire/messages.ts";
 import type { ChunkKeeper } from "./keeper.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Lasting } from "./session-state.ts";
@@ -76,6 +85,8 @@ export interface ReplicaNode extends LogName {
   adopt(log: LogName, clusterId: Id | null): void;
   /** A snapshot was swapped in; the log is reset to it next. */
   onSwapped(log: LogName, clusterId: Id | null): void;
+  /** By whom writes are confirmed from here on, as a node batch or a snapshot says. */
+  onSyncRule(sync: SyncState): void;
   /**
    * The upstream is the node `nodeId`; `path` are the node ids from the root to us, `rootId` the node that
    * leads, null unknown, `end` where the upstream's log ends and how we go on.

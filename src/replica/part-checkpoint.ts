@@ -10,11 +10,12 @@ import {
   lineageOf,
   positionOf,
   rankOf,
+  syncStateOf,
   textOf,
   u32Of,
   versionedOf,
 } from "../wire/json-fields.ts";
-import type { SnapshotBegin } from "../wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin } from "../wire/messages.ts";
 
 export interface Checkpoint {
   readonly begin: SnapshotBegin;
@@ -43,6 +44,7 @@ function readBegin(begin: Json): SnapshotBegin {
     position: positionOf(begin["position"], Number.MAX_SAFE_INTEGER),
     rank: rankOf(begin["rank"], "rank"),
     lineage: lineageOf(begin["lineage"]),
+    sync: syncStateOf(begin["sync"] ?? NO_SYNC, "sync"),
     format: {
       name: textOf(format["name"], "format.name"),
       version: u32Of(format["version"], "format.version"),

@@ -160,12 +160,13 @@ export class Restoring {
     const { log, node } = life.deps;
     const restore = restorer.current!;
     const end = this.end!;
-    const { position, rank, lineage } = restore.begin;
+    const { position, rank, lineage, sync } = restore.begin;
     // The connection may be over by now, if the state answered later.
     const isFed = life.state.kind === "restoring" || life.state.kind === "swapping";
     this.end = null;
     // Why first: what stands behind the log writes the name of the history where it begins.
     node.onSwapped({ history: position.history, rank, lineage }, this.welcome!.clusterId);
+    node.onSyncRule(sync);
     log.reset(position.offset, position.chain);
     this.streaming.swapped(position.offset);
     life.gotOn();

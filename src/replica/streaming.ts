@@ -51,6 +51,7 @@ export class Streaming {
     const { deps } = this.life;
     const why = differenceOf(record, deps.log, deps.node);
     if (why !== null) reportNodeBatchDiffers(deps, why);
+    deps.node.onSyncRule(record.sync);
   };
 
   /** What HELLO asks for instead of the stream. */

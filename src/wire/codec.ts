@@ -185,6 +185,20 @@ const ack = f.tagged<m.Ack, "mode">("mode", ACK_MODE, {
   }),
 });
 
+const SYNC_LEVEL: Readonly<Record<m.SyncLevel, number>> = { applied: 1, durable: 2 };
+
+const syncRule = f.struct<m.SyncRule>({
+  copies: f.u16,
+  level: f.choice(SYNC_LEVEL),
+  members: f.list(f.id, LIMITS.nodeBatchMembersMax),
+});
+
+/** In node batches, too. */
+export const syncState: Field<m.SyncState> = f.struct<m.SyncState>({
+  now: f.optional(syncRule),
+  was: f.optional(syncRule),
+});
+
 const snapshot = f.struct<m.SnapshotBegin>({
   type: f.constant("snapshot"),
   snapshotId: f.id,
@@ -192,6 +206,7 @@ const snapshot = f.struct<m.SnapshotBegin>({
   position: positionAt(f.upTo(LIMITS.offsetMax)),
   rank,
   lineage,
+  sync: syncState,
   format,
   firstChunk: f.u32,
   records: f.u53,

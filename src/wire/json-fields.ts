@@ -6,10 +6,11 @@
  */
 import { isId } from "./id.ts";
 import { LIMITS } from "../limits.ts";
-import type { Id, Lineage, LineageEntry, Position, Rank } from "./messages.ts";
+import type { Id, Lineage, LineageEntry, Position, Rank, SyncRule, SyncState } from "./messages.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
+const U16_MAX = 0xffff;
 const U32_MAX = 0xffff_ffff;
 
 /** What the text says, unchecked. @throws {Error} "it is empty", or that it is no JSON */
@@ -100,4 +101,24 @@ export function lineageOf(value: unknown): Lineage {
       ...rankOf(each, "lineage"),
     };
   });
+}
+
+/** @throws {Error} naming the field */
+export function syncStateOf(value: unknown, name: string): SyncState {
+  const { now, was } = objectOf(value, name);
+  return { now: syncRuleOf(now, `${name}.now`), was: syncRuleOf(was, `${name}.was`) };
+}
+
+function syncRuleOf(value: unknown, name: string): SyncRule | null {
+  if (value === null) return null;
+  const { copies, level, members } = objectOf(value, name);
+  if (level !== "applied" && level !== "durable")
+    throw new Error(`${name}.level is ${shownJson(level)}, expected applied or durable`);
+  if (!Array.isArray(members) || members.length > LIMITS.nodeBatchMembersMax)
+    throw new Error(`${name}.members is no list of at most ${LIMITS.nodeBatchMembersMax}`);
+  return {
+    copies: numberOf(copies, `${name}.copies`, U16_MAX),
+    level,
+    members: members.map((member: unknown) => idOf(member, `${name}.members`)),
+  };
 }

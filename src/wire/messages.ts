@@ -266,6 +266,28 @@ export type Ack =
       readonly echo: number;
     };
 
+/** What a write waits for on the members, and on the leader itself. */
+export type SyncLevel = "applied" | "durable";
+
+/** By whom a write is confirmed. */
+export interface SyncRule {
+  /** On how many of `members` it must be, the leader not counted; at least 1. */
+  readonly copies: number;
+  readonly level: SyncLevel;
+  /** Stores that may confirm it, the leader's included. */
+  readonly members: readonly Id[];
+}
+
+/** Synchronous mode, from a node batch on. */
+export interface SyncState {
+  /** Null when it is off. */
+  readonly now: SyncRule | null;
+  /** Counts as well until this is confirmed under both; null when no change is under way. */
+  readonly was: SyncRule | null;
+}
+
+export const NO_SYNC: SyncState = { now: null, was: null };
+
 export interface SnapshotBegin {
   readonly type: "snapshot";
   readonly snapshotId: Id;
@@ -274,6 +296,8 @@ export interface SnapshotBegin {
   /** Of `position.history`. */
   readonly rank: Rank;
   readonly lineage: Lineage;
+  /** By whom writes are confirmed: the node batch that says it may be before the snapshot. */
+  readonly sync: SyncState;
   readonly format: Format;
   /** First chunk that follows: 0, or what was asked for in HELLO.resume. */
   readonly firstChunk: number;

@@ -4,18 +4,16 @@
  *
  *   BATCH, flag node  [ head | u32 length | record ]      at most one record, which is all of it
  *
+ * In synchronous mode one stands inside a history too, where the rule changes.
+ *
  * Owns: its bytes. Does not own: when a history begins (node/identity.ts), batches (frame.ts).
  * Tested in: test/unit/wire/golden.test.ts, test/unit/wire/node-record.test.ts.
  */
-import { LIMITS } from "../limits.ts";
 import { BodyReader, BodyWriter } from "./body.ts";
-import { position, rank } from "./codec.ts";
+import { position, rank, syncState } from "./codec.ts";
 import * as f from "./fields.ts";
 import { BATCH_HEAD_BYTES, batchLength, RECORD_LENGTH_BYTES } from "./frame.ts";
-import type { Id, Position, Rank } from "./messages.ts";
-
-/** What a write waits for on the members, and on the leader itself. */
-export type SyncLevel = "none" | "applied" | "durable";
+import type { Id, Position, Rank, SyncState } from "./messages.ts";
 
 export interface NodeRecord {
   /** The history that begins with this batch. */
@@ -26,14 +24,9 @@ export interface NodeRecord {
   readonly clusterId: Id;
   /** Of the leader. */
   readonly storeId: Id;
-  /** On how many of `members` a write must be, the leader not counted; 0 at level none. */
-  readonly copies: number;
-  readonly level: SyncLevel;
-  /** Stores that may confirm a write, the leader's included; empty at level none. */
-  readonly members: readonly Id[];
+  /** By whom writes are confirmed from here on. */
+  readonly sync: SyncState;
 }
-
-const LEVEL: Readonly<Record<SyncLevel, number>> = { none: 0, applied: 1, durable: 2 };
 
 const record = f.struct<NodeRecord>({
   history: f.id,
@@ -41,9 +34,7 @@ const record = f.struct<NodeRecord>({
   parent: f.optional(position),
   clusterId: f.id,
   storeId: f.id,
-  copies: f.u16,
-  level: f.choice(LEVEL),
-  members: f.list(f.id, LIMITS.nodeBatchMembersMax),
+  sync: syncState,
 });
 
 /** The most bytes of a node batch, head included. */

@@ -32,7 +32,7 @@ import { openDataDirectory } from "../../src/node/disk/data-directory.ts";
 import { DiskRecovery, type RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import { Keyspace, type KeyspaceNode } from "../../src/node/keyspace.ts";
 import { chainStart } from "../../src/wire/frame.ts";
-import type { Id, Position } from "../../src/wire/messages.ts";
+import { type Id, NO_SYNC, type Position } from "../../src/wire/messages.ts";
 import { Random } from "../../tools/random.ts";
 import { SimError } from "./clock.ts";
 import { makeState, type NodeState } from "./node-state.ts";
@@ -545,13 +545,7 @@ class LifeProcess implements KeyspaceNode {
   }
 
   #beginHistory({ history, rank }: LogName, parent: Position | null): void {
-    const owner = {
-      clusterId: CLUSTER,
-      storeId: CLUSTER,
-      copies: 0,
-      level: "none",
-      members: [],
-    } as const;
+    const owner = { clusterId: CLUSTER, storeId: CLUSTER, sync: NO_SYNC } as const;
     this.backlog.beginHistory({ history, rank, parent, ...owner });
     this.writer.begins = history;
   }

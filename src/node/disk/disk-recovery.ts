@@ -42,7 +42,15 @@ import type { LogName } from "../../log/history.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import { differenceOf } from "../../replica/node-batch.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
-import type { Id, Lineage, Position, Rank, SnapshotBegin } from "../../wire/messages.ts";
+import {
+  type Id,
+  type Lineage,
+  NO_SYNC,
+  type Position,
+  type Rank,
+  type SnapshotBegin,
+  type SyncState,
+} from "../../wire/messages.ts";
 import type { NodeRecord } from "../../wire/node-record.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
 import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
@@ -91,6 +99,8 @@ export interface RecoveredNode {
   /** With which rank its history was led. */
   readonly rank: Rank;
   readonly lineage: Lineage;
+  /** By whom writes are confirmed. */
+  readonly sync: SyncState;
   /** Of the file to begin at the position. */
   readonly nextNumber: number;
   /** As it is on the disk now. */
@@ -138,6 +148,8 @@ export class DiskRecovery {
   #used: CheckpointEntry | null = null;
   /** How the one that was used begins. */
   #begun: SnapshotBegin | null = null;
+  /** As the newest node batch says that was read; null before one was. */
+  #sync: SyncState | null = null;
   #log: LogRecovery | null = null;
   /** For a state with a mark: what is before it is passed over. */
   #fromMark: LogFromMark | null = null;
@@ -167,6 +179,7 @@ export class DiskRecovery {
     const name = { history: start.history, rank, lineage };
     const why = differenceOf(record, this.#parts.log, name);
     if (why !== null) this.#differing.push(why);
+    this.#sync = record.sync;
   };
 
   /** Which log the batch is in that is applied now. */
@@ -398,6 +411,7 @@ export class DiskRecovery {
       position: { history, offset: verdict.end, chain: verdict.chain },
       rank,
       lineage,
+      sync: this.#sync ?? begun?.sync ?? NO_SYNC,
       nextNumber,
       manifest: this.#manifest,
       incompleteTo: this.#manifest.incompleteTo,

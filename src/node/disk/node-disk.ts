@@ -243,6 +243,7 @@ export class NodeDisk {
     const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
     core.completeness.recovered(wasComplete, counts.incompleteTo);
     core.identity.adopt({ history: found.position.history, rank, lineage }, null);
+    core.identity.recovered(found.sync);
     if (plan !== null) core.reclaim(plan);
     core.roles.recovered();
     return { manifest: counts, number, holds: "whole" };

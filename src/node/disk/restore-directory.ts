@@ -36,7 +36,7 @@ import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
 import { claimsOf, judge } from "../../log/disk/verdict.ts";
 import type { LogName } from "../../log/history.ts";
-import type { Position, SnapshotBegin } from "../../wire/messages.ts";
+import { NO_SYNC, type Position, type SnapshotBegin } from "../../wire/messages.ts";
 import type { LogMoment, LogSource } from "./log-source.ts";
 
 /** The number of the first log file, of the generation too. */
@@ -202,7 +202,9 @@ function renamed(parts: RestoreParts, begin: SnapshotBegin): SnapshotBegin {
   const { rank, lineage } = begin;
   const name = nameOf(parts, { history: begin.position.history, rank, lineage });
   const position = { ...begin.position, history: name.history };
-  return { ...begin, position, rank: name.rank, lineage: name.lineage };
+  // Why off: of another cluster nobody confirms anything here.
+  const sync = name.history === begin.position.history ? begin.sync : NO_SYNC;
+  return { ...begin, position, rank: name.rank, lineage: name.lineage, sync };
 }
 
 /** As it is, or one that nobody else has. */

@@ -57,7 +57,7 @@ const HEAD: LogHead = {
   clockMs: CLOCK_MS,
 };
 /** Behind the node batch, which ends there. */
-const MARK: SyncMark = { salt: SALT, durable: 1189, chain: 0xdd2c5edc, clean: true };
+const MARK: SyncMark = { salt: SALT, durable: 1191, chain: 0x52b4aa97, clean: true };
 const BACKUP: BackupHead = {
   format: 1,
   clusterId: CLUSTER_ID,
@@ -72,7 +72,7 @@ const MANIFEST: Manifest = {
   firstLog: 17,
   lastLog: 18,
   checkpoints: [
-    { position: begin.position, log: 18, records: end.records, bytes: 254, clockMs: CLOCK_MS },
+    { position: begin.position, log: 18, records: end.records, bytes: 256, clockMs: CLOCK_MS },
   ],
   incompleteTo: null,
 };
@@ -83,6 +83,7 @@ const NODE: NodeMemory = {
   bootId: "7d5e3c1a-0000-4000-8000-000000000001",
   promised: { term: 3, run: 1 },
   led: { term: 2, run: 0 },
+  sync: null,
   complete: true,
   role: { role: "replica", upstream: { host: "f1", port: 6380 } },
   consent: { kind: "replicaof", nodeId: NODE_ID, upstream: { host: "f1", port: 6380 } },
@@ -162,7 +163,7 @@ describe("files", () => {
     const { folder, all } = logFile(HEAD.start, parts[1]!);
     expect(all.toString("hex")).toBe(Buffer.concat(parts).toString("hex"));
     const scan = scanOf(folder, logFileName(HEAD.number));
-    expect(scan).toMatchObject({ damage: null, offset: 1189, mark: MARK });
+    expect(scan).toMatchObject({ damage: null, offset: 1191, mark: MARK });
   });
 
   test("any other batch stands there as on the wire, too", () => {

@@ -7,7 +7,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { readCheckpoint } from "../../../src/replica/part-checkpoint.ts";
 import { PartFile } from "../../../src/replica/part-file.ts";
 import { crc32 } from "../../../src/wire/crc.ts";
-import type { SnapshotBegin } from "../../../src/wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin } from "../../../src/wire/messages.ts";
 import { Random } from "../../../tools/random.ts";
 import { corpus, trying } from "./corpus.ts";
 import { damage } from "./tools.ts";
@@ -22,6 +22,7 @@ const begin: SnapshotBegin = {
   snapshotId: "ab".repeat(16),
   position: { history: "cd".repeat(16), offset: 500, chain: 6 },
   lineage: [{ history: "ef".repeat(16), left: 3, term: 1, run: 0 }],
+  sync: NO_SYNC,
   format: { name: "f", version: 1 },
   firstChunk: 0,
   records: 10,

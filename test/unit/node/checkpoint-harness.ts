@@ -14,7 +14,7 @@ import type {
   ReadyChunk,
 } from "../../../src/store/state.ts";
 import { chunkSum } from "../../../src/wire/frame.ts";
-import type { SnapshotBegin, SnapshotEnd } from "../../../src/wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin, type SnapshotEnd } from "../../../src/wire/messages.ts";
 
 export const HISTORY = "01".repeat(16);
 const ROOM = 20;
@@ -156,6 +156,7 @@ export class Harness {
       sealedPosition: () => ({ history: HISTORY, offset: this.next, chain: 9 }),
       records: () => this.records,
       name: () => ({ history: "", rank: { term: 1, run: 0 }, lineage: [] }),
+      sync: () => NO_SYNC,
       randomId: () => "0a".repeat(16),
       wallClock: () => 1_000_000 + this.nowMs,
     };

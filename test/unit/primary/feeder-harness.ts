@@ -17,6 +17,7 @@ import {
   type Hello,
   type Id,
   type Lineage,
+  NO_SYNC,
 } from "../../../src/wire/messages.ts";
 import { helloWith } from "../../../tools/hello.ts";
 import { CHAIN_0, HISTORY, makeBacklog } from "../log/tools.ts";
@@ -160,6 +161,7 @@ export class Harness {
         nodeId: id(1),
         storeId: id(2),
         clusterId: id(3),
+        sync: NO_SYNC,
         complete: true,
         rank: { term: 3, run: 1 },
         path: [id(1)],

@@ -6,6 +6,7 @@ import { SESSION_DEFAULTS } from "../../../src/replica/options.ts";
 import { Restorer } from "../../../src/replica/restorer.ts";
 import { batch, batchesFrom, commitAll, makeBacklog, receive } from "../log/tools.ts";
 import { recordingTarget } from "./recording-target.ts";
+import { NO_SYNC } from "../../../src/wire/messages.ts";
 
 describe("ack clock", () => {
   function clocked() {
@@ -56,6 +57,7 @@ describe("ack clock", () => {
         snapshotId: "ab".repeat(16),
         position: { history: "", offset: 0, chain: 0 },
         lineage: [],
+        sync: NO_SYNC,
         format: { name: "f", version: 1 },
         firstChunk: 0,
         records: 1,

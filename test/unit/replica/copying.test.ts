@@ -7,10 +7,11 @@ import type { SessionShell } from "../../../src/replica/deps.ts";
 import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import {
-  FRAME,
   type Control,
+  FRAME,
   type Greeting,
   type Hello,
+  NO_SYNC,
   type SnapshotBegin,
   type Welcome,
 } from "../../../src/wire/messages.ts";
@@ -113,6 +114,7 @@ const SNAPSHOT: SnapshotBegin = {
   position: { history: id(3), offset: 9, chain: 4 },
   rank: { term: 0, run: 0 },
   lineage: [],
+  sync: NO_SYNC,
   format: { name: "any", version: 3 },
   firstChunk: 0,
   records: 0,

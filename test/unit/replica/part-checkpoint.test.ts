@@ -10,6 +10,7 @@ describe("part checkpoint", () => {
       position: { history: "cd".repeat(16), offset: 5, chain: 6 },
       rank: { term: 2, run: 3 },
       lineage: [{ history: "ef".repeat(16), left: 3, term: 1, run: 0 }],
+      sync: { now: { copies: 1, level: "durable", members: ["12".repeat(16)] }, was: null },
       format: { name: "f", version: 1 },
       firstChunk: 0,
       records: 1,

@@ -5,7 +5,7 @@ import { LIMITS } from "../../../src/limits.ts";
 import { givenConsent } from "../../../src/node/consent.ts";
 import type { ChunkKeeper } from "../../../src/replica/keeper.ts";
 import { BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
-import type { RejectCode } from "../../../src/wire/messages.ts";
+import { NO_SYNC, type RejectCode } from "../../../src/wire/messages.ts";
 import { batch, batchesFrom, makeBacklog } from "../log/tools.ts";
 import { chunk, Harness, id, UPSTREAM } from "./tools.ts";
 
@@ -16,6 +16,7 @@ const AT_500_BEGIN = {
   snapshotId: id(70),
   position: AT_500,
   lineage: [],
+  sync: NO_SYNC,
   format: { name: "test", version: 1 },
   firstChunk: 0,
   records: 1,

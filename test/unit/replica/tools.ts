@@ -12,13 +12,15 @@ import { encode } from "../../../src/wire/codec.ts";
 import { Decoder } from "../../../src/wire/decoder.ts";
 import { chainStart, chunkSum, sealChunkHead } from "../../../src/wire/frame.ts";
 import {
-  FRAME,
   type Control,
+  FRAME,
   type Greeting,
   type Id,
   type Lineage,
+  NO_SYNC,
   type Position,
   type SnapshotBegin,
+  type SyncState,
   type Welcome,
 } from "../../../src/wire/messages.ts";
 
@@ -80,6 +82,7 @@ export class Harness {
   readonly session: Session;
   history: Id = OWN;
   lineage: Lineage = [];
+  sync: SyncState = NO_SYNC;
   consent: GivenConsent = NO_CONSENT;
   nowMs = 0;
   dials = 0;
@@ -180,6 +183,9 @@ export class Harness {
         this.history = history;
         this.lineage = lineage;
       },
+      onSyncRule: (sync) => {
+        this.sync = sync;
+      },
       onWelcome: (nodeId) => {
         this.consent = boundTo(this.consent, nodeId);
       },
@@ -279,6 +285,7 @@ export class Harness {
       rank: { term: 1, run: 0 },
       snapshotId: id(70),
       lineage: [],
+      sync: NO_SYNC,
       format: FORMAT,
       firstChunk: 0,
       records: 1,

@@ -167,12 +167,20 @@ const ack: fc.Arbitrary<Ack> = fc.oneof(
   }),
 );
 
+const syncRule = fc.record({
+  copies: fc.integer({ min: 0, max: 0xffff }),
+  level: fc.constantFrom("applied" as const, "durable" as const),
+  members: fc.array(id, { maxLength: LIMITS.nodeBatchMembersMax }),
+});
+const sync = fc.record({ now: fc.option(syncRule), was: fc.option(syncRule) });
+
 const snapshot: fc.Arbitrary<SnapshotBegin> = fc.record({
   type: fc.constant("snapshot" as const),
   snapshotId: id,
   position: fc.record({ history: id, offset: upTo(LIMITS.offsetMax), chain: u32 }),
   rank,
   lineage,
+  sync,
   format,
   firstChunk: u32,
   records: u53,

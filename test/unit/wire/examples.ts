@@ -5,7 +5,14 @@
 import { readFileSync } from "node:fs";
 import type { NodeRecord } from "../../../src/wire/node-record.ts";
 import { hmacProof } from "../../../src/wire/proof.ts";
-import type { Control, Format, Lineage, Position, Rank } from "../../../src/wire/messages.ts";
+import {
+  type Control,
+  type Format,
+  type Lineage,
+  NO_SYNC,
+  type Position,
+  type Rank,
+} from "../../../src/wire/messages.ts";
 
 export const PASSWORD = "sesame";
 export const FEEDER_NONCE = "f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
@@ -45,9 +52,10 @@ export const NODE_BATCH = {
     parent: { history: OLDER_HISTORY, offset: 1024, chain: 0x01020304 },
     clusterId: CLUSTER_ID,
     storeId: STORE_ID,
-    copies: 1,
-    level: "durable",
-    members: [STORE_ID, VERIFY_ID],
+    sync: {
+      now: { copies: 1, level: "durable", members: [STORE_ID, VERIFY_ID] },
+      was: null,
+    },
   } satisfies NodeRecord,
 } as const;
 
@@ -139,6 +147,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
     position,
     rank,
     lineage,
+    sync: NO_SYNC,
     format,
     firstChunk: 0,
     records: 1000,

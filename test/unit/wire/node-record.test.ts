@@ -5,6 +5,7 @@ import { WireError } from "../../../src/errors.ts";
 import { encodeNodeRecord, readNodeBatch } from "../../../src/wire/node-record.ts";
 import { NODE_BATCH } from "./examples.ts";
 import { makeBatch, START } from "./tools.ts";
+import { NO_SYNC } from "../../../src/wire/messages.ts";
 
 const { record } = NODE_BATCH;
 
@@ -15,7 +16,7 @@ function read(bytes: Buffer): unknown {
 test.each([
   ["all of it", record],
   ["the first history of a cluster", { ...record, parent: null }],
-  ["no confirmation", { ...record, copies: 0, level: "none" as const, members: [] }],
+  ["nothing is confirmed", { ...record, sync: NO_SYNC }],
 ])("%s => read back", (_name, value) => {
   expect(read(encodeNodeRecord(value))).toEqual(value);
 });

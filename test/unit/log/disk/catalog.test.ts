@@ -16,7 +16,7 @@ import { readManifest } from "../../../../src/log/disk/manifest-file.ts";
 import { openDataDirectory } from "../../../../src/node/disk/data-directory.ts";
 import { chainStart } from "../../../../src/wire/frame.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
-import type { Position } from "../../../../src/wire/messages.ts";
+import { NO_SYNC, type Position } from "../../../../src/wire/messages.ts";
 import { Random } from "../../../../tools/random.ts";
 import { Crash, VirtualDisk, VirtualTree } from "../../../sim/virtual-disk.ts";
 import { makeBatch, makeChunk } from "../../wire/tools.ts";
@@ -72,6 +72,7 @@ class Life {
       position,
       rank: { term: 1, run: 0 },
       lineage: [],
+      sync: NO_SYNC,
       format: { name: "test", version: 1 },
       firstChunk: 0,
       records: 1,

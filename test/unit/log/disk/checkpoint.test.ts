@@ -4,7 +4,7 @@ import { DiskError } from "../../../../src/errors.ts";
 import { CheckpointReader } from "../../../../src/log/disk/checkpoint-reader.ts";
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
-import type { SnapshotBegin } from "../../../../src/wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin } from "../../../../src/wire/messages.ts";
 import { Random } from "../../../../tools/random.ts";
 import { VirtualDisk, type VirtualFolder } from "../../../sim/virtual-disk.ts";
 import { makeChunk } from "../../wire/tools.ts";
@@ -16,6 +16,7 @@ const BEGIN: SnapshotBegin = {
   snapshotId: DIRECTORY,
   position: START,
   lineage: [],
+  sync: NO_SYNC,
   format: { name: "test", version: 1 },
   firstChunk: 0,
   records: 3,

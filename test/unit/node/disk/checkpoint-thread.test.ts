@@ -8,7 +8,7 @@ import { checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { CheckpointThread } from "../../../../src/node/disk/checkpoint-thread.ts";
 import { FsFolder } from "../../../../src/node/disk/fs-folder.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
-import type { SnapshotBegin } from "../../../../src/wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin } from "../../../../src/wire/messages.ts";
 import { DIRECTORY, START } from "../../log/disk/machine.ts";
 import { makeChunk } from "../../wire/tools.ts";
 
@@ -28,6 +28,7 @@ const BEGIN: SnapshotBegin = {
   position: START,
   rank: { term: 1, run: 0 },
   lineage: [],
+  sync: NO_SYNC,
   format: { name: "test", version: 1 },
   firstChunk: 0,
   records: 2,

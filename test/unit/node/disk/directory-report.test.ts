@@ -28,6 +28,7 @@ import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
 import { randomId } from "../../../../src/wire/id.ts";
 import { Random } from "../../../../tools/random.ts";
 import { DIRECTORY, HISTORY, Model, START } from "../../log/disk/machine.ts";
+import { NO_SYNC } from "../../../../src/wire/messages.ts";
 
 const GENERATION = "generation-00000001";
 let dir = "";
@@ -274,7 +275,15 @@ function addCheckpoint(number: number): number {
   const rank = { term: 1, run: 0 };
   const format = { name: "test", version: 1 };
   const sizes = { firstChunk: 0, records: 0, bytes: 0 };
-  const begin = { type: "snapshot", snapshotId, position, rank, lineage: [], format } as const;
+  const begin = {
+    type: "snapshot",
+    snapshotId,
+    position,
+    rank,
+    lineage: [],
+    sync: NO_SYNC,
+    format,
+  } as const;
   const writer = new CheckpointWriter(folder, number, { ...begin, ...sizes });
   const { chunks, bytes, digest } = new ChunkTally();
   writer.finish({ type: "end", snapshotId, chunks, records: 0, bytes, digest });

@@ -2,7 +2,7 @@
 import { DiskError, StoreError } from "../../../../src/errors.ts";
 import { Backlog } from "../../../../src/log/backlog.ts";
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
-import type { Lineage } from "../../../../src/wire/messages.ts";
+import { type Lineage, NO_SYNC } from "../../../../src/wire/messages.ts";
 import { generationName } from "../../../../src/log/disk/generation-names.ts";
 import { LogFileWriter } from "../../../../src/log/disk/log-file-writer.ts";
 import type { Manifest } from "../../../../src/log/disk/manifest.ts";
@@ -210,9 +210,9 @@ export class RecoveryMachine {
   /** The node batch of the present history, as if it were led with `term`. */
   node(term = this.term): this {
     const { history } = this;
-    const owner = { clusterId: OWNER, storeId: OWNER, copies: 0, level: "none" } as const;
+    const owner = { clusterId: OWNER, storeId: OWNER, sync: NO_SYNC } as const;
     const rank = { term, run: 0 };
-    const record = encodeNodeRecord({ history, rank, parent: null, ...owner, members: [] });
+    const record = encodeNodeRecord({ history, rank, parent: null, ...owner });
     this.#put([record], BATCH_FLAG.node);
     return this;
   }
@@ -249,6 +249,7 @@ export class RecoveryMachine {
       position,
       rank: { term: this.term, run: 0 },
       lineage: this.lineage,
+      sync: NO_SYNC,
       format: FORMAT,
     } as const;
     const writer = new CheckpointWriter(this.folder, number, {

@@ -11,7 +11,7 @@ import { reportDirectory } from "../../../../src/node/disk/directory-report.ts";
 import { FsFolder, FsTree } from "../../../../src/node/disk/fs-folder.ts";
 import { readNode } from "../../../../src/node/node-file.ts";
 import { ChunkTally } from "../../../../src/wire/chunk-tally.ts";
-import type { SnapshotBegin } from "../../../../src/wire/messages.ts";
+import { NO_SYNC, type SnapshotBegin } from "../../../../src/wire/messages.ts";
 import { Random } from "../../../../tools/random.ts";
 import { DIRECTORY, HISTORY } from "../../log/disk/machine.ts";
 import { makeChunk } from "../../wire/tools.ts";
@@ -22,6 +22,7 @@ const BEGIN: SnapshotBegin = {
   snapshotId: DIRECTORY,
   position: { history: HISTORY, offset: 5_000, chain: 77 },
   lineage: [{ history: "22".repeat(16), left: 4_000, term: 2, run: 0 }],
+  sync: NO_SYNC,
   format: { name: "test", version: 1 },
   firstChunk: 0,
   records: 3,
