@@ -268,10 +268,11 @@ export class Feeder
    * when this node stops being the primary that was asked. Returns a cancel.
    */
   wait(wanted: Wanted, untilMs: number, done: (count: number | null) => void): () => void {
-    const waiter = { ...wanted, untilMs, done };
+    const { offset, replicas, level, local } = wanted;
+    const waiter = { offset, replicas, level, local, untilMs, done };
     this.waiters.add(waiter);
     // Why it alone: in one turn many may begin to wait, and nothing is different for the others.
-    if (!this.waiters.answer(waiter, this.deps.now(), this)) this.askForAcks(wanted.offset);
+    if (!this.waiters.answer(waiter, this.deps.now(), this)) this.askForAcks(offset);
     return () => this.waiters.cancel(waiter);
   }
 

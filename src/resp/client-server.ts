@@ -4,6 +4,9 @@
  * A client whose replies pile up above OUTPUT_PAUSE_BYTES executes nothing until they are gone (before
  * AUTH far earlier: client.ts). One command whose reply alone exceeds LIMITS.clientOutputBytesMax, room for
  * two of the largest values, drops it. A bad client costs one connection and one log line.
+ *
+ * A reply is written at once, but for two reasons to keep it: the turn is not over for what it answers
+ * (node/turn.ts), or its client waits for another answer, which may come in a moment (joined-replies.ts).
  * Owns: clients and how much may wait for each. Does not own: sockets (net/), order of execution
  * (client.ts), commands, when a held reply may go (node/turn.ts).
  * Tested in: test/unit/resp/held-replies.test.ts, test/e2e/resp-limits.test.ts.
@@ -20,12 +23,15 @@ import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { StopSave } from "../node/checkpointer.ts";
 import { HeldWrites } from "./held-writes.ts";
+import { JoinedReplies, type JoinedOut } from "./joined-replies.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 
 /** Pausing a client that sends a long pipeline before it reads would stop both for ever: generous. */
 const OUTPUT_PAUSE_BYTES = 64 * 1024 * 1024;
 /** A client that is sent away may take its replies for so long. */
 const END_MS = 1_000;
+/** More than this is written at once, whatever the client waits for. */
+const JOINED_BYTES_MAX = 1024;
 /** As redis's tcp-keepalive. */
 const KEEP_ALIVE_MS = 300_000;
 
@@ -33,6 +39,7 @@ export class ClientServer {
   readonly context: PortContext;
   /** Pointed at one client and command after the other; tests make clients of their own with it. */
   readonly call: Call;
+  readonly #joined = new JoinedReplies();
   readonly #listener: Listener;
   #nextId = 1;
 
@@ -65,7 +72,8 @@ export class ClientServer {
     this.#listener = new Listener({
       keepAliveMs: KEEP_ALIVE_MS,
       refusal: (open) => this.#refusal(open),
-      accept: (socket, local) => new ClientSocket(this.#nextId++, socket, local, this.call),
+      accept: (socket, local) =>
+        new ClientSocket(this.#nextId++, socket, local, this.call, this.#joined),
       onError: (message) => {
         this.context.counters.portErrors++;
         log.error("client_port_error", { message });
@@ -108,7 +116,7 @@ export class ClientServer {
 }
 
 /** One client and its socket. */
-class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
+class ClientSocket implements SocketEvents, ClientTransport, TurnReplies, JoinedOut {
   isFull = false;
   heldReplies = 0;
   /** Bytes of those, and of what is kept about them. */
@@ -122,10 +130,14 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
   readonly #socket: Socket;
   readonly #port: PortContext;
   readonly #client: Client;
+  readonly #joining: JoinedReplies;
+  /** Replies that wait for the answer that the client waits for; null for none. */
+  #joined: Buffer | null = null;
   #paused = false;
 
-  constructor(id: number, socket: Socket, local: string, call: Call) {
+  constructor(id: number, socket: Socket, local: string, call: Call, joining: JoinedReplies) {
     this.#socket = socket;
+    this.#joining = joining;
     this.#port = call.port;
     this.#client = new Client(id, call, this, socket.remote, local);
     this.#port.clients.set(id, this.#client);
@@ -144,12 +156,13 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
   onClosed(): void {
     const { id, address } = this.#client;
     this.#port.clients.delete(id);
+    this.#takeJoined();
     this.#client.close();
     this.#port.log.debug("client_closed", { client: address, id });
   }
 
   get outputBytes(): number {
-    return this.#socket.queued + this.#heldBytes;
+    return this.#socket.queued + this.#heldBytes + (this.#joined?.length ?? 0);
   }
 
   get wroteTo(): number {
@@ -159,6 +172,38 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
   write(bytes: Buffer, owned: boolean): boolean | "gone" {
     if (this.#socket.isGone) return "gone";
     this.#given += bytes.length;
+    const joined = this.#takeJoined();
+    if (joined !== null) {
+      this.#pass(Buffer.concat([joined, bytes]), true);
+      return true;
+    }
+    if (!this.#mayJoin(bytes)) return this.#pass(bytes, owned);
+    this.#joined = Buffer.from(bytes);
+    this.#joining.add(this);
+    return true;
+  }
+
+  /** What waits for a disk waits longer than for an answer. */
+  #mayJoin(bytes: Buffer): boolean {
+    if (!this.#client.isWaiting || bytes.length > JOINED_BYTES_MAX) return false;
+    return this.heldReplies === 0 && !this.#port.node.turn.confirmsDurable;
+  }
+
+  #takeJoined(): Buffer | null {
+    const joined = this.#joined;
+    if (joined === null) return null;
+    this.#joined = null;
+    this.#joining.delete(this);
+    return joined;
+  }
+
+  releaseJoined(): void {
+    const joined = this.#takeJoined();
+    if (joined !== null) this.#pass(joined, true);
+  }
+
+  /** To the socket, when the turn does not keep it. */
+  #pass(bytes: Buffer, owned: boolean): boolean {
     if (!this.#port.node.turn.holdReply(this, bytes)) return this.writeNow(bytes, owned);
     this.#heldBytes += bytes.length;
     this.isFull ||= this.outputBytes > OUTPUT_PAUSE_BYTES;
@@ -227,6 +272,7 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies {
 
   end(): void {
     this.#socket.pause();
+    this.releaseJoined();
     this.#ends = true;
     if (this.heldReplies === 0) this.#socket.finish();
   }

@@ -104,6 +104,8 @@ export class Client implements Connection {
   #next = 0;
   /** Cancels what the client waits for; null when it runs. */
   #blocked: (() => void) | null = null;
+  /** Blocked until somebody else answers its command. */
+  #isWaiting = false;
   /** Blocked until the socket took what was written. */
   #draining = false;
   #closing = false;
@@ -134,6 +136,11 @@ export class Client implements Connection {
 
   get isBlocked(): boolean {
     return this.#blocked !== null;
+  }
+
+  /** A command of it is answered later. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   /** Replies that the kernel has not taken yet. */
@@ -178,6 +185,7 @@ export class Client implements Connection {
     wait.inside = false;
     if (wait.answered) return;
     this.#blocked = cancel;
+    this.#isWaiting = true;
   }
 
   /** The socket took all that was written. */
@@ -233,6 +241,7 @@ export class Client implements Connection {
       return;
     }
     this.#blocked = null;
+    this.#isWaiting = false;
     this.#run(write);
   }
 

@@ -28,6 +28,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/conformance/trial.ts": "the longest time for a state to end",
   "src/resp/client-server.ts":
     "the longest time for clients that are sent away to take their replies",
+  "src/resp/joined-replies.ts": "the longest time that a reply waits for the answer behind it",
   "src/daemon/ask.ts": "the longest time for an answer",
   "src/daemon/main.ts": "the longest time of a stop",
   // Pauses.
