@@ -132,6 +132,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     wantTurn: () => undefined,
     now: () => 1,
     onLeader: () => undefined,
+    onRolledBack: () => undefined,
     pinned: () => ({ bytes: 0, capBytes: 1 }),
     onDigest: () => undefined,
     onFailoverAnswer: () => undefined,

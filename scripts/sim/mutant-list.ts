@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
     "let left = budget;",
   ]),
   mutant("offsets of different histories are compared", [
-    "primary/resume.ts",
+    "log/history.ts",
     "return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };",
     "return { history, fork: Number.POSITIVE_INFINITY };",
   ]),

@@ -37,6 +37,27 @@ export const RANK_MUTANTS: readonly Mutant[] = [
     "if (this.#parts.backlog.next <= role.fence.fork) this",
     "this",
   ]),
+  mutant(
+    "rank: whoever is told to follow a lower rank loses what it has, at both ends",
+    [
+      "primary/resume.ts",
+      '  return { ...decision, case: order < 0 ? "outranked" : "rolled_back" };',
+      '  return order < 0 ? decision : { ...decision, case: "rolled_back" };',
+    ],
+    [
+      "replica/handshake.ts",
+      "  if (standsAbove(theirs, own) > 0) return null;\n",
+      "  if (own.offset >= 0) return null;\n",
+    ],
+  ),
+  mutant(
+    "rank: a log is of the rank that it is in, not of the one that its last byte was written with",
+    [
+      "log/discard.ts",
+      "  const last = lastWritten(own);\n  // A",
+      "  const last: Leader = own;\n  // A",
+    ],
+  ),
   mutant("rank: a fenced node feeds", [
     "primary/hello-checks.ts",
     'if (node.fenced !== "") return',

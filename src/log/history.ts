@@ -131,3 +131,17 @@ export function leftAt(state: HistoryState, history: Id): number {
   }
   return -1;
 }
+
+/** The newest history of `replica` that `feeder` knows, and where the two left it. */
+export function latestCommon(
+  feeder: HistoryState,
+  replica: HistoryState,
+): { readonly history: string; readonly fork: number } | null {
+  const newestFirst = [replica.history, ...replica.lineage.map((entry) => entry.history).reverse()];
+  for (const history of newestFirst) {
+    const feederLeft = leftAt(feeder, history);
+    if (feederLeft < 0) continue;
+    return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };
+  }
+  return null;
+}

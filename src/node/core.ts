@@ -11,6 +11,7 @@
  */
 import assert from "node:assert/strict";
 import { Backlog, type BacklogOptions } from "../log/backlog.ts";
+import type { LedLog } from "../primary/deps.ts";
 import { Feeder } from "../primary/feeder.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Link } from "../primary/link.ts";
@@ -37,6 +38,8 @@ import { Failover } from "./failover.ts";
 import { Followers } from "./followers.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
+import { LeadingAnew } from "./leading-anew.ts";
+import { PassingOn } from "./passing-on.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { Nearness, type NearnessOptions, NO_LIMITS } from "./nearness.ts";
@@ -59,6 +62,9 @@ import { Taking } from "./taking.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
+
+/** An upstream takes a word on who leads within this, ms. */
+const TELL_MS = 5_000;
 
 /** What a node core is given by its shell. */
 export interface NodeCoreDeps {
@@ -130,6 +136,8 @@ export class NodeCore implements ViewedNode {
   private readonly taking: Taking;
   readonly nearness: Nearness;
   readonly announcer: Announcer;
+  private readonly passing: PassingOn;
+  private readonly anew: LeadingAnew;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Whoever gives the state batches that are not visible yet says when it has none. */
@@ -164,6 +172,8 @@ export class NodeCore implements ViewedNode {
     this.view = new FeederView(this);
     this.followers = this.makeFollowers();
     this.announcer = this.makeAnnouncer();
+    this.passing = this.makePassing();
+    this.anew = new LeadingAnew(this, deps.journal);
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
     this.backlog.store.onMoved(this.turn.want);
@@ -250,7 +260,8 @@ export class NodeCore implements ViewedNode {
       randomId: deps.randomId,
       wantTurn: () => this.turn.want(),
       now: deps.now,
-      onLeader: (led, remote) => this.roles.heardLeader(reachable(led, remote), remote),
+      onLeader: (led, remote) => this.heardLeader(reachable(led, remote), remote),
+      onRolledBack: (hello, bytes) => this.anew.rolledBack(hello, bytes),
       pinned: () => this.memory.pinned(),
       onDigest: (link, answer) => {
         deps.onDigest(link, answer);
@@ -268,6 +279,21 @@ export class NodeCore implements ViewedNode {
         this.nearness.review();
         this.turn.changed();
       },
+    });
+  }
+
+  /** It is fenced by that, or passes it on to whom it follows. */
+  private heardLeader(led: LedLog, remote: string): void {
+    const { roles, identity } = this;
+    if (roles.now.kind === "following") this.passing.heard(identity, roles.now.upstream, led);
+    else roles.heardLeader(led, remote);
+  }
+
+  private makePassing(): PassingOn {
+    const { ask, now } = this.deps;
+    return new PassingOn({
+      tell: (upstream, word) => ask([upstream], TELL_MS, () => undefined, word),
+      now,
     });
   }
 

@@ -16,11 +16,10 @@
  * Pure. Owns: that decision, its text and its words. Does not own: what else happens to a node that is fenced
  * (role-moves.ts), the file (node-file.ts).
  */
-import { compareLeaders, type LogName, rankText } from "../log/history.ts";
+import { compareLeaders, latestCommon, type LogName, rankText } from "../log/history.ts";
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
 import type { LedLog } from "../primary/deps.ts";
 import type { Fields } from "../primary/journal.ts";
-import { latestCommon } from "../primary/resume.ts";
 import { idOf, type Json, numberOf, objectOf, rankOf } from "../wire/json-fields.ts";
 import type { Id, Rank } from "../wire/messages.ts";
 import { keptAddressOf } from "./kept-address.ts";

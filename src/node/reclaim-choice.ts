@@ -40,11 +40,11 @@ import {
   compareLeaders,
   compareLogs,
   compareRanks,
+  latestCommon,
   type LogEnd,
   rankText,
 } from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
-import { latestCommon } from "../primary/resume.ts";
 import type { Id, Lineage, Rank, StateAnswer } from "../wire/messages.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
 

@@ -126,11 +126,11 @@ export class RoleMoves {
     if ("rounds" in role) role.rounds.start();
     else if (role.kind === "following") this.#parts.session.start(this.#deps.now());
     else if (role.kind === "fenced") this.#followLeader();
-    else if (role.kind === "leading") this.#announce(null);
+    else if (role.kind === "leading") this.announce(null);
   }
 
-  /** To those that it remembers, and to `former`, whom it followed. */
-  #announce(former: Address | null): void {
+  /** To those that it remembers, and to `former`, whom it followed: that it leads. */
+  announce(former: Address | null): void {
     const { identity, announcer } = this.#parts;
     const peers = identity.followers.map(({ host, port }) => ({ host, port }));
     if (former !== null) peers.push(former);
@@ -452,7 +452,7 @@ export class RoleMoves {
     this.#dropLinks("this node was promoted");
     tell(before.waiting, null);
     if (from.kind === "reclaiming") from.rounds.led();
-    this.#announce(roles.upstreamOf(from));
+    this.announce(roles.upstreamOf(from));
     turn.changed();
   }
 

@@ -25,8 +25,7 @@
  *
  * Pure. Owns: the decision. Does not own: asking (seeding.ts), ranks of leaders (there are none yet).
  */
-import type { HistoryState } from "../log/history.ts";
-import { latestCommon } from "../primary/resume.ts";
+import { type HistoryState, latestCommon } from "../log/history.ts";
 import type { Id, StateAnswer } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
 import { formatAddress, type Address } from "../net/address.ts";

@@ -12,9 +12,10 @@
  * (welcome.ts), links afterwards (feeder.ts).
  * Tested in: test/unit/primary/feeder.test.ts.
  */
-import type { Hello } from "../wire/messages.ts";
-import { compareLeaders } from "../log/history.ts";
-import type { FeederDeps, LedLog } from "./deps.ts";
+import type { Hello, RejectCode } from "../wire/messages.ts";
+import { ranksText } from "../log/discard.ts";
+import { compareLeaders, lastWritten, rankText } from "../log/history.ts";
+import type { FeederDeps, LedLog, NodeView } from "./deps.ts";
 import {
   checkFormat,
   checkDuplicate,
@@ -24,14 +25,17 @@ import {
 } from "./hello-checks.ts";
 import type { Link } from "./link.ts";
 import type { Quarantine } from "./quarantine.ts";
-import { ANSWER, decideResume, type ResumeCase, type ResumeDecision } from "./resume.ts";
+import { ANSWER, decideResume, logOf, type ResumeCase, type ResumeDecision } from "./resume.ts";
 import type { StateSource } from "../store/state.ts";
 import type { Stores } from "./stores.ts";
 import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 
 /** What admission needs of the owner. */
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
-  readonly deps: Pick<FeederDeps, "node" | "journal" | "now" | "onLeader" | "onWelcomed">;
+  readonly deps: Pick<
+    FeederDeps,
+    "node" | "journal" | "now" | "onLeader" | "onRolledBack" | "onWelcomed"
+  >;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
   readonly stores: Stores;
@@ -79,7 +83,7 @@ export function admit(
   report(owner, link, hello, decision);
   const outcome = ANSWER[decision.case];
   if ("reject" in outcome) {
-    link.refuse(outcome.reject, rejectText(decision.case), nowMs);
+    refuse(owner, link, hello, decision, outcome.reject, nowMs);
     return;
   }
   const quarantineMs = owner.quarantine.waitMs(hello.storeId, nowMs);
@@ -112,16 +116,49 @@ function noticeStore(owner: AdmissionOwner, link: Link, hello: Hello, goesOn: bo
   });
 }
 
-function rejectText(name: ResumeCase): string {
-  return name === "unrelated_empty"
-    ? "this node is empty and you hold data of another history; start with --allow-reset to discard it"
-    : "you hold data of a history this node knows nothing of; use --allow-reset or REPLICAOF to discard it";
+function refuse(
+  owner: AdmissionOwner,
+  link: Link,
+  hello: Hello,
+  decision: ResumeDecision,
+  code: RejectCode,
+  nowMs: number,
+): void {
+  if (code !== "rank") {
+    link.refuse(code, STRANGER_TEXT[code] ?? code, nowMs);
+    return;
+  }
+  const { node, onLeader, onRolledBack } = owner.deps;
+  link.refuse(code, rankRefusal(node, hello, decision), nowMs, RANK_RETRY_MS);
+  if (decision.case === "outranked") onLeader(ledAbove(hello), link.remote);
+  else onRolledBack(hello, decision.discardBytes);
+}
+
+/** Ranks move: whoever feeds may be led anew, or be told to follow somebody else. */
+const RANK_RETRY_MS = 1_000;
+
+const STRANGER_TEXT: Readonly<Partial<Record<RejectCode, string>>> = {
+  unrelated:
+    "you hold data of a history this node knows nothing of; use --allow-reset or REPLICAOF to discard it",
+  unrelated_empty:
+    "this node is empty and you hold data of another history; start with --allow-reset to discard it",
+};
+
+/** For people, with both ranks. */
+function rankRefusal(node: NodeView, hello: Hello, { discardBytes }: ResumeDecision): string {
+  const what = discardBytes > 0 ? `${discardBytes} bytes of your log` : "your log";
+  const led = `this node's log is led with ${ranksText(node, logOf(hello))}`;
+  return `${what} would be discarded, which takes a higher rank: ${led}; follow whoever leads with the higher one, or promote here`;
+}
+
+/** The log that `hello` is of, led by somebody else. */
+function ledAbove({ clusterId, position, rank, lineage }: Hello): LedLog {
+  return { clusterId, history: position.history, rank, lineage, leader: null };
 }
 
 /** A replica of somebody who leads with a higher rank than this node. */
 function noticeLeader({ deps }: AdmissionOwner, link: Link, hello: Hello): void {
-  const { clusterId, position, rank, lineage } = hello;
-  const led: LedLog = { clusterId, history: position.history, rank, lineage, leader: null };
+  const led = ledAbove(hello);
   if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 0)
     deps.onLeader(led, link.remote);
 }
@@ -144,10 +181,13 @@ function decide(
     missing.chain = true;
     return -1;
   };
-  const { role, history, lineage } = node;
+  const { role, history, rank, lineage } = node;
   const { oldest: first, next } = backlog;
   const empty = source.isEmpty();
-  const decision = decideResume({ role, history, lineage, first, next, empty, chainAt }, hello);
+  const decision = decideResume(
+    { role, history, rank, lineage, first, next, empty, chainAt },
+    hello,
+  );
   return missing.chain ? null : decision;
 }
 
@@ -178,6 +218,8 @@ function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: Resum
     common: decision.common,
     fork: Number.isFinite(decision.fork) ? decision.fork : -1,
     discard_bytes: decision.discardBytes,
+    rank: rankText(node.rank),
+    replica_rank: rankText(lastWritten(logOf(hello)).rank),
   });
 }
 
@@ -202,4 +244,6 @@ const LOUD: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
   "unrelated_empty",
   "reset",
   "asked",
+  "outranked",
+  "rolled_back",
 ]);

@@ -7,7 +7,7 @@
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
-import type { DigestAnswer, Id, Prepared, Released, SyncState } from "../wire/messages.ts";
+import type { DigestAnswer, Hello, Id, Prepared, Released, SyncState } from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
@@ -79,8 +79,13 @@ export interface FeederDeps {
   readonly wantTurn: () => void;
   /** Monotonic, ms; the `now` of every event comes from the same clock. */
   readonly now: () => number;
-  /** Somebody leads with a higher rank than this node, which leads too, or was fenced before. */
+  /** Somebody leads with a higher rank than this node, which leads too, was fenced before, or follows a lower one. */
   readonly onLeader: (led: LedLog, remote: string) => void;
+  /**
+   * A replica has log of this node's own history that this node has not: `bytes` more, 0 when it has other bytes
+   * at the same place.
+   */
+  readonly onRolledBack: (hello: Hello, bytes: number) => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */

@@ -47,6 +47,8 @@ export const FEEDER_COUNTERS = [
   "resume_unrelated",
   "resume_unrelated_empty",
   "resume_asked",
+  "resume_outranked",
+  "resume_rolled_back",
   "stores_replaced",
   "fenced",
   "reclaimed_records",

@@ -17,22 +17,31 @@
  *   unrelated_empty    no common history, data, REPLICAOF, feeder empty      reject
  *   asked              continue, but the replica asks for a snapshot;        ship, loudly
  *                      with a torn state also ahead_of_replica
+ *   outranked          ahead_of_primary, chain_differs or diverged, and the  reject
+ *                      replica's last byte has a rank above the feeder's
+ *   rolled_back        the same, of the feeder's own history: it has lost    reject
+ *                      what it wrote in it, or one of the two is damaged
  *
- * Offsets of different histories are never compared. Pure: decides, does nothing.
+ * Offsets of different histories are never compared. What a ship discards has a lower rank than the feeder's
+ * (log/discard.ts). Pure: decides, does nothing.
  */
 import type {
   Consent,
   Decision,
   Lineage,
   Position,
+  Rank,
   RejectCode,
   ShipWanted,
 } from "../wire/messages.ts";
-import { leftAt, type HistoryState } from "../log/history.ts";
+import { standsAbove } from "../log/discard.ts";
+import { latestCommon, type LogEnd, type LogName } from "../log/history.ts";
 
 /** What a replica says of itself in HELLO. */
 export interface ReplicaClaim {
   readonly position: Position;
+  /** Of its history. */
+  readonly rank: Rank;
   readonly lineage: Lineage;
   readonly hasData: boolean;
   readonly consent: Consent;
@@ -40,7 +49,7 @@ export interface ReplicaClaim {
 }
 
 /** What a feeder knows of itself. */
-export interface FeederSelf extends HistoryState {
+export interface FeederSelf extends LogName {
   readonly role: "primary" | "replica";
   readonly first: number;
   readonly next: number;
@@ -61,7 +70,9 @@ export type ResumeCase =
   | "reset"
   | "unrelated"
   | "unrelated_empty"
-  | "asked";
+  | "asked"
+  | "outranked"
+  | "rolled_back";
 
 export interface ResumeDecision {
   readonly case: ResumeCase;
@@ -87,17 +98,46 @@ export const ANSWER: Readonly<
   unrelated: { reject: "unrelated" },
   unrelated_empty: { reject: "unrelated_empty" },
   asked: { welcome: "ship_asked" },
+  outranked: { reject: "rank" },
+  rolled_back: { reject: "rank" },
 };
+
+const DISCARDS: ReadonlySet<ResumeCase> = new Set<ResumeCase>([
+  "ahead_of_primary",
+  "chain_differs",
+  "diverged",
+]);
 
 /** Decides; see the table above. Total: every input has exactly one answer. */
 export function decideResume(feeder: FeederSelf, replica: ReplicaClaim): ResumeDecision {
-  const decision = decideByPosition(feeder, replica);
+  const decision = boundToRank(feeder, replica, decideByPosition(feeder, replica));
   const { shipWanted } = replica;
   const asked =
     (decision.case === "continue" && shipWanted !== "no") ||
     (decision.case === "ahead_of_replica" && shipWanted === "torn");
   // Why not always: without a common history its data, torn or not, may go by consent only.
   return asked ? { ...decision, case: "asked" } : decision;
+}
+
+/** What the replica would lose may be lost only for a leader that was chosen after it was written. */
+function boundToRank(
+  feeder: FeederSelf,
+  replica: ReplicaClaim,
+  decision: ResumeDecision,
+): ResumeDecision {
+  if (!DISCARDS.has(decision.case)) return decision;
+  const order = standsAbove(feeder, logOf(replica));
+  if (order > 0) return decision;
+  return { ...decision, case: order < 0 ? "outranked" : "rolled_back" };
+}
+
+/** The log that a replica says it has. */
+export function logOf({
+  position,
+  rank,
+  lineage,
+}: Pick<ReplicaClaim, "position" | "rank" | "lineage">): LogEnd {
+  return { history: position.history, offset: position.offset, rank, lineage };
 }
 
 function decideByPosition(feeder: FeederSelf, replica: ReplicaClaim): ResumeDecision {
@@ -130,18 +170,4 @@ function unrelatedCase(feeder: FeederSelf, replica: ReplicaClaim): ResumeCase {
   if (replica.consent === "reset") return "reset";
   if (replica.consent === "none") return "unrelated";
   return feeder.empty ? "unrelated_empty" : "reset";
-}
-
-/** The replica's newest history that the feeder knows, and where the two left it. */
-export function latestCommon(
-  feeder: HistoryState,
-  replica: HistoryState,
-): { readonly history: string; readonly fork: number } | null {
-  const newestFirst = [replica.history, ...replica.lineage.map((entry) => entry.history).reverse()];
-  for (const history of newestFirst) {
-    const feederLeft = leftAt(feeder, history);
-    if (feederLeft < 0) continue;
-    return { history, fork: Math.min(feederLeft, leftAt(replica, history)) };
-  }
-  return null;
 }

@@ -17,7 +17,8 @@ import {
   type Welcome,
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
-import { leftAt } from "../log/history.ts";
+import { goesFrom, ranksText, standsAbove } from "../log/discard.ts";
+import { leftAt, type LogEnd } from "../log/history.ts";
 import type { ReceivingLog, ReplicaNode, WelcomedEnd } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
@@ -110,6 +111,7 @@ export function judgeWelcome(
   feederNonce: string,
   ownNonce: string,
   torn: boolean,
+  log: ReceivingLog,
 ): { readonly why: string; readonly lasting: Lasting } | null {
   if (options.replPassword !== "") {
     const proof = hmacProof(options.replPassword, "feeder", feederNonce, ownNonce);
@@ -136,12 +138,48 @@ export function judgeWelcome(
       why: "the upstream offers an unrelated state and we hold data; --allow-reset or REPLICAOF would discard it",
       lasting: "standing",
     };
+  const lower = judgeRank(ownLog(node, log), logOf(welcome), welcome, torn);
+  if (lower !== null) return { why: lower, lasting: "passing" };
   if (options.onDivergence === "refuse" && OWN_WAY.has(welcome.decision))
     return {
       why: `our log went ${welcome.discardBytes} bytes another way (${welcome.decision}); --on-divergence refuse`,
       lasting: "for_good",
     };
   return null;
+}
+
+/** What this node has received of its log, whole batches. */
+export function ownLog({ history, rank, lineage }: ReplicaNode, log: ReceivingLog): LogEnd {
+  return { history, rank, lineage, offset: log.tail - log.partialBytes };
+}
+
+type Named = Pick<Welcome, "position" | "rank" | "lineage">;
+
+/** The log that a WELCOME, or a SNAPSHOT, is of. */
+export function logOf({ position, rank, lineage }: Named): LogEnd {
+  return { history: position.history, offset: position.offset, rank, lineage };
+}
+
+/**
+ * Why `theirs` is not taken for `own`, which has log that is not in it: whoever leads it was not chosen after that was
+ * written. The feeder has judged so too. `torn`: where our log ends is no position of our state, which takes any
+ * snapshot of the same log.
+ */
+function judgeRank(
+  own: LogEnd,
+  theirs: LogEnd,
+  { decision }: Pick<Welcome, "decision">,
+  torn: boolean,
+): string | null {
+  const end = torn ? { ...theirs, offset: own.offset } : theirs;
+  if (goesFrom(own, end) === null && decision !== "ship_chain") return null;
+  if (standsAbove(theirs, own) > 0) return null;
+  return `the upstream would discard log of this node that it has not: it is led with ${ranksText(theirs, own)}`;
+}
+
+/** The same of a snapshot, which may be of an earlier place than the end that WELCOME named; null to take it. */
+export function judgeSnapshot(own: LogEnd, begin: Named, torn: boolean): string | null {
+  return judgeRank(own, logOf(begin), { decision: "ship_new" }, torn);
 }
 
 /** REPLICAOF consents to another state, not to none: why an empty snapshot is not acceptable, or null. */

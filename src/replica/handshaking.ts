@@ -74,12 +74,12 @@ export class Handshaking {
   }
 
   onWelcome(welcome: m.Welcome): void {
-    const { life, parts, feederNonce } = this;
-    const { state, deps, torn } = life;
+    const { life, parts } = this;
+    const { state, deps } = life;
     if (state.kind !== "handshake" || !this.saidHello)
       throw new WireError("ERR_WIRE_STATE", `a WELCOME while ${state.kind}`);
-    const { node, options } = deps;
-    const refusal = handshake.judgeWelcome(node, options, welcome, feederNonce, state.nonce, torn);
+    const { node } = deps;
+    const refusal = this.judge(welcome);
     if (refusal !== null) {
       life.refuse(refusal.why, refusal.lasting);
       return;
@@ -93,6 +93,13 @@ export class Handshaking {
     reportWelcomed(deps, welcome);
     this.follow(welcome);
     life.wantAck();
+  }
+
+  private judge(welcome: m.Welcome): ReturnType<typeof handshake.judgeWelcome> {
+    const { deps, state, torn } = this.life;
+    const nonce = state.kind === "handshake" ? state.nonce : "";
+    const { node, options, log } = deps;
+    return handshake.judgeWelcome(node, options, welcome, this.feederNonce, nonce, torn, log);
   }
 
   private follow(welcome: m.Welcome): void {

@@ -53,6 +53,12 @@ export class Restoring {
     const { state, deps } = life;
     if (state.kind !== "restoring" && state.kind !== "streaming")
       throw new WireError("ERR_WIRE_STATE", `a SNAPSHOT while ${state.kind}`);
+    const { node, log } = deps;
+    const lower = handshake.judgeSnapshot(handshake.ownLog(node, log), begin, life.torn);
+    if (lower !== null) {
+      life.refuse(lower, "passing");
+      return;
+    }
     this.restorer.begin(begin, deps.node.format, life.nowMs);
     this.owesSnapshot = true;
     life.move({ kind: "restoring", begin });

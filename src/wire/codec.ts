@@ -60,6 +60,7 @@ const REJECT_CODE: Readonly<Record<m.RejectCode, number>> = {
   quarantined: 13,
   not_ready: 14,
   shutting_down: 15,
+  rank: 16,
 };
 
 const BYE_CODE: Readonly<Record<m.ByeCode, number>> = {

@@ -209,7 +209,8 @@ export type RejectCode =
   | "duplicate_id"
   | "quarantined"
   | "not_ready"
-  | "shutting_down";
+  | "shutting_down"
+  | "rank";
 
 export interface Reject {
   readonly type: "reject";

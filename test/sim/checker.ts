@@ -8,9 +8,15 @@ import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
-import { latestCommon } from "../../src/primary/resume.ts";
 import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
-import { compareRanks, leftAt, type LogName, rankText } from "../../src/log/history.ts";
+import {
+  compareRanks,
+  lastWritten,
+  latestCommon,
+  leftAt,
+  type LogName,
+  rankText,
+} from "../../src/log/history.ts";
 import { readToken, standingOf, tokenAt, tokenText } from "../../src/log/token.ts";
 import { WriteMark } from "../../src/log/write-mark.ts";
 import { batchHeadCrc, batchLength } from "../../src/wire/frame.ts";
@@ -73,6 +79,8 @@ interface Seen {
   hadRoom: boolean;
   /** Where its log ended when it was fenced; -1 while it is not. */
   fencedTail: number;
+  /** Who wrote the last byte before `at`; null before it was looked at. */
+  by: Pick<LogName, "history" | "rank"> | null;
   lookedAtMs: number;
   /** Where it was before each resync: what it once held. */
   readonly past: Boundary[];
@@ -160,6 +168,7 @@ export class Checker {
       roomSinceMs: 0,
       hadRoom: false,
       fencedTail: -1,
+      by: null,
       lookedAtMs: 0,
       past: [],
     });
@@ -182,6 +191,7 @@ export class Checker {
     }
     const seen = this.seen.get(node)!;
     seen.at = at;
+    seen.by = this.writerOf(node);
     seen.hasData = node.core.hasData();
     seen.synced = found !== null || node.role === "primary";
     seen.writer = node.role === "primary" ? new Writer(at, node.identity.history) : null;
@@ -441,6 +451,7 @@ export class Checker {
     } else {
       const by = { ...seen, ...seen.swapping };
       this.checkWipe(node, by, at);
+      this.checkDiscard(node, seen, at);
       if (by.consent !== "none")
         this.swappedBy.set(node.disk, { kind: by.consent, nodeId: by.consentNode });
       // Consent that was given since a swap began is for the next.
@@ -459,9 +470,16 @@ export class Checker {
         this.sim.mark("swap on a feeder");
     }
     seen.at = at;
+    seen.by = this.writerOf(node);
     seen.applied = done;
     seen.resyncs = node.resyncs;
     seen.hasData = node.core.hasData();
+  }
+
+  /** Who led when the last byte of its log was written, as the node knows it. */
+  private writerOf({ identity, backlog }: SimNode): Pick<LogName, "history" | "rank"> {
+    const { history, rank, lineage } = identity;
+    return lastWritten({ history, rank, lineage, offset: backlog.next });
   }
 
   /** Whoever leads does so with a higher rank each time, after a restart too. */
@@ -530,6 +548,19 @@ export class Checker {
       seen.writer = new Writer(at, node.identity.history);
     }
     this.truth.seal(seen.writer, node.backlog);
+  }
+
+  /** What it had and its new leader has not was written before that one was chosen. */
+  private checkDiscard(node: SimNode, { at: before, by, torn }: Seen, at: Boundary): void {
+    if (before.depth === 0 || rootOf(before) !== rootOf(at) || isPrefix(before, at)) return;
+    // Where a torn state was is nowhere: it may go back within its log.
+    if (torn !== "" && isPrefix(at, before)) return;
+    this.sim.mark("log discarded for a higher rank");
+    if (by !== null && !isAbove(node.identity, by))
+      this.fail(
+        node,
+        `discards log of rank ${rankText(by.rank)} for a leader of ${rankText(node.identity.rank)}`,
+      );
   }
 
   /** A state inside a batch that cannot be finished leads nobody and feeds nobody. */

@@ -32,6 +32,8 @@ export const PATHS: readonly string[] = [
   "roles swapped back",
   "primary restarts empty",
   "fenced by a higher rank",
+  "log discarded for a higher rank",
+  "resume_outranked",
   "second promotion of a laggard",
   "freeze waits for a batch's end",
   "snapshot dropped for memory",

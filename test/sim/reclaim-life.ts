@@ -324,21 +324,22 @@ export class ReclaimLife extends Life {
   #checkNotAhead(other: Member): void {
     const { core } = this.#leader;
     const { backlog, identity } = other.core;
-    const { role, history, lineage } = core.view;
+    const { role, history, rank, lineage } = core.view;
     const { next, chain } = backlog;
     const chainAt = (offset: number): number => core.backlog.chainAt(offset);
     const first = core.backlog.oldest;
     const decision = decideResume(
-      { role, history, lineage, first, next: core.backlog.next, empty: false, chainAt },
+      { role, history, rank, lineage, first, next: core.backlog.next, empty: false, chainAt },
       {
         position: { history: identity.history, offset: next, chain },
+        rank: identity.rank,
         lineage: identity.lineage,
         hasData: true,
         consent: "none",
         shipWanted: "no",
       },
     );
-    if (decision.case !== "diverged") return;
+    if (decision.case !== "diverged" && decision.case !== "outranked") return;
     // It had gone another way before, or its memory did not reach back to our end.
     if (decision.fork < core.backlog.next || backlog.oldest > decision.fork) return;
     throw new SimError(

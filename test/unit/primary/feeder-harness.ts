@@ -130,6 +130,7 @@ export class Harness {
   fenced = "";
   /** What feeders heard of somebody who leads. */
   readonly leaders: LedLog[] = [];
+  readonly rolledBack: [string, number][] = [];
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];
   pinned = { bytes: 0, capBytes: 1_000 };
@@ -198,6 +199,7 @@ export class Harness {
       },
       now: () => this.nowMs,
       onLeader: (led) => harness.leaders.push(led),
+      onRolledBack: (hello, bytes) => harness.rolledBack.push([hello.storeId, bytes]),
       onDigest: () => undefined,
       onFailoverAnswer: () => undefined,
       onWelcomed: () => undefined,

@@ -382,6 +382,43 @@ describe("replicas that come back, wait, or fall behind", () => {
   });
 });
 
+describe("what a ship would discard", () => {
+  const fork = { history: id(9), offset: 40, chain: 4 };
+  const lineage = [{ history: HISTORY, left: 20, term: 3, run: 1 }];
+
+  test("of a higher rank => REJECT with both, and the word on it goes on", () => {
+    const h = new Harness();
+    h.role = "replica";
+    batch(h.log, 1_000);
+    const peer = h.connect();
+    peer.hello({ position: fork, rank: { term: 4, run: 0 }, lineage, hasData: true });
+    expect(peer.last("reject")).toMatchObject({ code: "rank", retryAfterMs: 1_000 });
+    expect(peer.last("reject")?.message).toMatch(/20 bytes.*rank 3\.1.*rank 4\.0/);
+    expect(h.leaders).toMatchObject([{ history: id(9), rank: { term: 4, run: 0 }, leader: null }]);
+    expect(h.feeder.counters.get("resume_outranked")).toBe(1);
+    expect(h.rolledBack).toEqual([]);
+  });
+
+  test("of its own history => REJECT, and this node is told that its log went back", () => {
+    const h = new Harness();
+    batch(h.log, 1_000);
+    const peer = h.connect();
+    const offset = h.log.next + 10;
+    peer.hello({ position: { history: HISTORY, offset, chain: 4 }, hasData: true });
+    expect(peer.last("reject")?.code).toBe("rank");
+    expect(h.rolledBack).toEqual([[id(100), 10]]);
+    expect(h.feeder.counters.get("resume_rolled_back")).toBe(1);
+  });
+
+  test("of a lower rank => a ship", () => {
+    const h = new Harness();
+    batch(h.log, 1_000);
+    const peer = h.connect();
+    peer.hello({ position: fork, rank: { term: 3, run: 0 }, lineage, hasData: true });
+    expect(peer.last("welcome")?.decision).toBe("ship_diverged");
+  });
+});
+
 describe("a sync that comes back", () => {
   test("parked for longer than writers have patience, back with `continue` => writers are paced at once", async () => {
     const h = new Harness();

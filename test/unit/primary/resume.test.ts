@@ -1,7 +1,7 @@
 /** The resume decision (docs/decisions/D08-lineage.md): every row of the table in src/primary/resume.ts, and topologies. */
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../../src/limits.ts";
-import { type LogName, NO_RANK, promoted } from "../../../src/log/history.ts";
+import { type LogName, nextTerm, NO_RANK, promoted } from "../../../src/log/history.ts";
 import {
   ANSWER,
   decideResume,
@@ -9,7 +9,7 @@ import {
   type ReplicaClaim,
   type ResumeCase,
 } from "../../../src/primary/resume.ts";
-import type { Consent, Id, Lineage, ShipWanted } from "../../../src/wire/messages.ts";
+import type { Consent, Id, Lineage, Rank, ShipWanted } from "../../../src/wire/messages.ts";
 
 const id = (n: number): Id => n.toString(16).padStart(32, "0");
 const [H0, H1, H2, H3, OTHER] = [id(0x10), id(0x11), id(0x12), id(0x13), id(0xff)];
@@ -24,6 +24,8 @@ interface Feeder {
   readonly first?: number;
   readonly next?: number;
   readonly empty?: boolean;
+  /** Default 2.0. */
+  readonly rank?: Rank;
 }
 
 /** A primary in H1 that holds [100, 1000) with a batch boundary every 10 bytes. */
@@ -37,6 +39,7 @@ function feeder(given: Feeder = {}): FeederSelf {
     first,
     next,
     empty: given.empty ?? false,
+    rank: given.rank ?? { term: 2, run: 0 },
     chainAt: (offset) =>
       offset >= first && offset <= next && offset % 10 === 0 ? chainAt(offset) : -1,
   };
@@ -50,6 +53,8 @@ interface Replica {
   readonly hasData?: boolean;
   readonly consent?: Consent;
   readonly shipWanted?: ShipWanted;
+  /** Default 1.0. */
+  readonly rank?: Rank;
 }
 
 /** A replica in H1 at 500 with data. */
@@ -57,6 +62,7 @@ function replica(given: Replica = {}): ReplicaClaim {
   const offset = given.offset ?? 500;
   return {
     position: { history: given.history ?? H1, offset, chain: given.chain ?? chainAt(offset) },
+    rank: given.rank ?? { term: 1, run: 0 },
     lineage: given.lineage ?? [],
     hasData: given.hasData ?? true,
     shipWanted: given.shipWanted ?? "no",
@@ -99,17 +105,17 @@ describe("same history", () => {
       replica: { offset: 0 },
       case: "continue",
     },
-    { name: "other chain => chain_differs", replica: { chain: 7 }, case: "chain_differs" },
-    { name: "not a boundary => chain_differs", replica: { offset: 505 }, case: "chain_differs" },
+    { name: "other chain => rolled_back", replica: { chain: 7 }, case: "rolled_back" },
+    { name: "not a boundary => rolled_back", replica: { offset: 505 }, case: "rolled_back" },
     {
-      name: "chain 0xffffffff at what is no boundary is not -1 => chain_differs",
+      name: "chain 0xffffffff at what is no boundary is not -1 => rolled_back",
       replica: { offset: 505, chain: 0xffff_ffff },
-      case: "chain_differs",
+      case: "rolled_back",
     },
     {
-      name: "beyond a primary => ahead_of_primary",
+      name: "beyond a primary, in its own history => rolled_back",
       replica: { offset: 1010 },
-      case: "ahead_of_primary",
+      case: "rolled_back",
       discard: 10,
     },
     {
@@ -357,6 +363,111 @@ describe("unrelated", () => {
   ]);
 });
 
+describe("what a ship would discard, by ranks", () => {
+  const [low, high] = [
+    { term: 2, run: 0 },
+    { term: 3, run: 0 },
+  ];
+  /** Both left H1 at 600: the replica wrote up to 700 in H2, the feeder leads in H3. */
+  const left = [{ history: H1, left: 600, term: 1, run: 0 }];
+  const forked = { history: H2, offset: 700, lineage: left };
+  const leads = { history: H3, lineage: left };
+  check([
+    {
+      name: "a fork of a lower rank => diverged",
+      feeder: { ...leads, rank: high },
+      replica: { ...forked, rank: low },
+      case: "diverged",
+      discard: 100,
+    },
+    {
+      name: "a fork of a higher rank => outranked",
+      feeder: { ...leads, rank: low },
+      replica: { ...forked, rank: high },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "of equal ranks the history decides: H3 is above H2 => diverged",
+      feeder: { ...leads, rank: low },
+      replica: { ...forked, rank: low },
+      case: "diverged",
+      discard: 100,
+    },
+    {
+      name: "of equal ranks the history decides: H2 is below H3 => outranked",
+      feeder: { ...leads, history: H2, rank: low },
+      replica: { ...forked, history: H3, rank: low },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "a later run of the same term => diverged",
+      feeder: { ...leads, rank: { term: 2, run: 1 } },
+      replica: { ...forked, rank: low },
+      case: "diverged",
+      discard: 100,
+    },
+    {
+      name: "a cascade of a lower rank => outranked",
+      feeder: { ...leads, role: "replica", rank: low },
+      replica: { ...forked, rank: high },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "REPLICAOF is no consent to lose a higher rank => outranked",
+      feeder: { ...leads, rank: low },
+      replica: { ...forked, rank: high, consent: "reset" },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "a log without data is a log: its deletes count => outranked",
+      feeder: { ...leads, rank: low },
+      replica: { ...forked, rank: high, hasData: false },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "the last byte decides, not the history it is in: nothing written in the higher one => diverged",
+      feeder: { ...leads, history: H3, rank: high, next: 1000 },
+      replica: {
+        history: OTHER,
+        rank: { term: 9, run: 0 },
+        offset: 700,
+        lineage: [...left, { history: H2, left: 700, term: 2, run: 0 }],
+      },
+      case: "diverged",
+      discard: 100,
+    },
+    {
+      name: "behind the feeder's memory, of a higher rank and all of it here: nothing is discarded => too_old",
+      feeder: { history: H1, rank: low },
+      replica: {
+        history: H2,
+        rank: high,
+        offset: 50,
+        lineage: [{ history: H1, left: 60, term: 1, run: 0 }],
+      },
+      case: "too_old",
+    },
+    {
+      name: "torn, and it went its own way with a higher rank => outranked",
+      feeder: { ...leads, rank: low },
+      replica: { ...forked, rank: high, shipWanted: "torn" },
+      case: "outranked",
+      discard: 100,
+    },
+    {
+      name: "another chain before the fork, below the feeder's rank => chain_differs",
+      feeder: { ...leads, rank: high },
+      replica: { history: H1, offset: 500, chain: 7 },
+      case: "chain_differs",
+    },
+  ]);
+});
+
 describe("topologies", () => {
   /** A node at `offset` of the shared log, as feeder and as replica. */
   class Node {
@@ -364,12 +475,12 @@ describe("topologies", () => {
     role: "primary" | "replica";
     next: number;
     constructor(history: Id, next: number, role: "primary" | "replica", lineage: Lineage = []) {
-      this.state = { history, rank: NO_RANK, lineage };
+      this.state = { history, rank: { term: lineage.length + 1, run: 0 }, lineage };
       this.next = next;
       this.role = role;
     }
     promote(fresh: Id): void {
-      this.state = promoted(this.state, this.next, fresh, NO_RANK);
+      this.state = promoted(this.state, this.next, fresh, nextTerm(this.state.rank));
       this.role = "primary";
     }
     feeds(other: Node, first = 0): { case: ResumeCase; discardBytes: number } {
@@ -377,6 +488,7 @@ describe("topologies", () => {
         feeder({ role: this.role, first, next: this.next, ...this.state }),
         replica({
           history: other.state.history,
+          rank: other.state.rank,
           lineage: other.state.lineage,
           offset: other.next,
         }),
@@ -408,12 +520,12 @@ describe("topologies", () => {
     expect(fresh.feeds(old)).toMatchObject({ case: "diverged", discardBytes: 30 });
   });
 
-  test("promoted with writes rejoins the old primary, which wrote too => diverged by its own", () => {
+  test("promoted with writes rejoins the old primary, which wrote too => outranked by its own", () => {
     const old = new Node(H1, 850, "primary");
     const fresh = new Node(H1, 800, "replica");
     fresh.promote(H2);
     fresh.next = 820;
-    expect(old.feeds(fresh)).toMatchObject({ case: "diverged", discardBytes: 20 });
+    expect(old.feeds(fresh)).toMatchObject({ case: "outranked", discardBytes: 20 });
   });
 
   test("there and back without writes: both directions, twice => continue every time", () => {
@@ -443,7 +555,7 @@ describe("topologies", () => {
     middle.promote(H3);
     expect(middle.state.lineage).toEqual([
       { history: H1, left: 300, term: 1, run: 0 },
-      { history: H2, left: 300, ...NO_RANK },
+      { history: H2, left: 300, term: 2, run: 0 },
     ]);
     middle.next = 700;
     const leaf = new Node(H1, 450, "replica");
@@ -470,7 +582,7 @@ describe("topologies", () => {
     const moves = new Node(H2, 300, "replica", [{ history: H1, left: 500, term: 1, run: 0 }]);
     expect(old.feeds(moves).case).toBe("continue");
     moves.next = 520;
-    expect(old.feeds(moves)).toMatchObject({ case: "diverged", discardBytes: 20 });
+    expect(old.feeds(moves)).toMatchObject({ case: "outranked", discardBytes: 20 });
   });
 });
 
@@ -497,7 +609,12 @@ describe("64 histories and more", () => {
   });
 });
 
-test("every case has an answer, and only the unrelated ones are refusals", () => {
+test("every case has an answer, and only strangers and lower ranks are refused", () => {
   const refused = Object.entries(ANSWER).filter(([, outcome]) => "reject" in outcome);
-  expect(refused.map(([name]) => name).sort()).toEqual(["unrelated", "unrelated_empty"]);
+  expect(refused.map(([name]) => name).sort()).toEqual([
+    "outranked",
+    "rolled_back",
+    "unrelated",
+    "unrelated_empty",
+  ]);
 });

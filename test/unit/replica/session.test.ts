@@ -114,6 +114,54 @@ describe("consent", () => {
   });
 });
 
+describe("ranks", () => {
+  /** Its log went on in a history of its own, from a fork at 0, up to 400. */
+  function forked(term: number): Harness {
+    const harness = new Harness();
+    harness.log.reset(400, 9);
+    harness.session.resetToLog();
+    harness.history = id(40);
+    harness.rank = { term, run: 0 };
+    harness.lineage = [{ history: UPSTREAM, left: 300, term: 1, run: 0 }];
+    harness.greet();
+    return harness;
+  }
+  const ship = { position: AT_500, rank: { term: 1, run: 0 }, lineage: [] };
+
+  test("a ship that would discard log of a higher rank => refused, both ranks said, nothing changes", () => {
+    const harness = forked(2);
+    harness.welcome({ decision: "ship_diverged", ...ship, discardBytes: 100 });
+    expect(harness.counters["upstream_refused"]).toBe(1);
+    expect(harness.session.lastError).toMatch(/rank 1\.0.* rank 2\.0/);
+    expect(harness.session.state.kind).toBe("retrying");
+    harness.greet();
+    expect(harness.last("hello").position.offset).toBe(400);
+  });
+
+  test.each(["ship_too_old", "ship_resume", "ship_asked"] as const)(
+    "the same, whatever the upstream calls it: %s",
+    (decision) => {
+      const harness = forked(2);
+      harness.welcome({ decision, ...ship });
+      expect(harness.session.lastError).toMatch(/rank 1\.0.* rank 2\.0/);
+    },
+  );
+
+  test("of a lower rank => taken", () => {
+    const harness = forked(2);
+    harness.welcome({ decision: "ship_diverged", ...ship, rank: { term: 3, run: 0 } });
+    expect(harness.session.state.kind).toBe("restoring");
+  });
+
+  test("a SNAPSHOT of a lower rank than WELCOME had => refused before anything is staged", () => {
+    const harness = forked(2);
+    harness.welcome({ decision: "ship_diverged", ...ship, rank: { term: 3, run: 0 } });
+    harness.snapshot(ship);
+    expect(harness.session.lastError).toMatch(/rank 1\.0.* rank 2\.0/);
+    expect(harness.session.restore).toBe(null);
+  });
+});
+
 describe("restoring", () => {
   test("restoring + END with a wrong digest => nothing swapped, begun anew, and no crash at the next END", () => {
     const harness = new Harness();

@@ -19,6 +19,7 @@ import {
   type Lineage,
   NO_SYNC,
   type Position,
+  type Rank,
   type SnapshotBegin,
   type SyncState,
   type Welcome,
@@ -83,6 +84,7 @@ export class Harness {
   history: Id = OWN;
   lineage: Lineage = [];
   sync: SyncState = NO_SYNC;
+  rank: Rank = { term: 0, run: 0 };
   consent: GivenConsent = NO_CONSENT;
   nowMs = 0;
   dials = 0;
@@ -158,7 +160,9 @@ export class Harness {
       clusterId: null,
       incarnation: 1,
       complete: true,
-      rank: { term: 0, run: 0 },
+      get rank() {
+        return harness.rank;
+      },
       format: FORMAT,
       get history() {
         return harness.history;

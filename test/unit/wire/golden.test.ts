@@ -138,6 +138,7 @@ const REJECTS: Readonly<Record<RejectCode, true>> = {
   quarantined: true,
   not_ready: true,
   shutting_down: true,
+  rank: true,
 };
 const BYES: Readonly<Record<ByeCode, true>> = {
   shutdown: true,
