@@ -187,9 +187,9 @@ function readValue(setting: Setting, given: Given): SettingValue {
   }
 }
 
-/** Not in force, or decided by other settings. */
-function unset({ kind }: Setting): SettingValue {
-  if (kind === "port" || kind === "time") return UNSET;
+/** The value of a setting that nobody gave, and that has no default in its row: "" in texts. */
+export function unset({ kind }: Setting): SettingValue {
+  if (kind === "port" || kind === "time" || kind === "size") return UNSET;
   if (kind === "address") return null;
   return kind === "addresses" ? [] : "";
 }

@@ -340,11 +340,11 @@ const OWN = {
   "checkpoint-rate": {
     key: "checkpointRate",
     kind: "size",
-    fallback: "0",
+    fallback: "",
     range: "0, or 16kb to 1048576gb",
     of: "both",
     live: true,
-    help: "bytes per second that a checkpoint is written with; 0 is unlimited",
+    help: "bytes per second that a checkpoint is written with (96mb, or what the log needs)",
   },
   "stop-checkpoint": {
     key: "stopCheckpointMs",

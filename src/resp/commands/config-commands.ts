@@ -7,7 +7,7 @@
  */
 import { LIMITS } from "../../limits.ts";
 import { UsageError } from "../../node/option-values.ts";
-import { mayClientsBeOpen, openPort } from "../../node/options.ts";
+import { mayClientsBeOpen, openPort, unset } from "../../node/options.ts";
 import {
   OutOfRange,
   readSetting,
@@ -178,7 +178,8 @@ function failed(name: string, why: string): string {
 /** The value in the setting's range, or what is wrong with the text. */
 function readArgument(setting: Setting, text: string): { readonly value: SettingValue } | string {
   try {
-    return { value: readSetting(setting, text) };
+    const isUnset = text === "" && setting.fallback === "";
+    return { value: isUnset ? unset(setting) : readSetting(setting, text) };
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     if (error instanceof OutOfRange) return `argument is out of range: ${error.message}`;

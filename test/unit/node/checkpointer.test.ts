@@ -134,6 +134,24 @@ describe("pace", () => {
     expect(harness.disk.files[0]!.frames).toHaveLength(3);
   });
 
+  test("nobody said a rate => 96 MiB/s, and no limit while the log grows faster than that", () => {
+    const { harness, checkpointer } = started();
+    harness.rate = -1;
+    harness.state.payloads = Array.from({ length: 40 }, () => Buffer.alloc(MIB));
+    checkpointer.ask(() => undefined);
+    harness.turn();
+    harness.disk.cuts[0]!.done(5);
+    harness.pass(0);
+    harness.state.produce(40);
+    harness.pass(100);
+    const { frames } = harness.disk.files[0]!;
+    expect(frames.length).toBeGreaterThanOrEqual(9);
+    expect(frames.length).toBeLessThanOrEqual(11);
+    harness.next += 40 * MIB;
+    harness.pass(20);
+    expect(frames).toHaveLength(40);
+  });
+
   test("it is left when snapshots pin too much and it has a share in that", () => {
     const { harness, checkpointer } = started();
     checkpointer.ask(() => undefined);

@@ -111,6 +111,17 @@ test("CONFIG SET => the node's settings, all that read them, and both names", ()
   expect(port.node.settings).toMatchObject({ backlogBytes: 1 << 20, maxmemory: 2 << 20 });
 });
 
+test("CONFIG SET '' => what is so unless somebody says otherwise, where that is no value of its own", () => {
+  const port = new FakePort();
+  const client = new FakeClient(port);
+  expect(asPairs(port, "checkpoint-rate").get("checkpoint-rate")).toBe("");
+  expect(client.call("CONFIG", "SET", "checkpoint-rate", "1mb")).toBe("+OK\r\n");
+  expect(asPairs(port, "checkpoint-rate").get("checkpoint-rate")).toBe("1048576");
+  expect(client.call("CONFIG", "SET", "checkpoint-rate", "")).toBe("+OK\r\n");
+  expect(port.node.settings).toMatchObject({ checkpointRate: -1 });
+  expect(client.call("CONFIG", "SET", "maxmemory", "")).toMatch(/^-ERR CONFIG SET failed/);
+});
+
 test("CONFIG SET requirepass '' beyond loopback => refused as at the start, and the password stays", () => {
   const beyond = ["--bind", "0.0.0.0", "--requirepass", "x", "--repl-open"];
   const set = (...flags: string[]): readonly string[] => {
