@@ -34,6 +34,11 @@ export interface Threads {
 /** A file, or a URL that has the code in itself (data:); or the code as a text, a CommonJS script. */
 type Code = URL | string;
 
+/**
+ * A thread makes little garbage, and its bytes are outside of its heap. By default it would keep up to 48 MiB of
+ * garbage before it looks for any.
+ */
+const YOUNG_MB = 2;
 /** How long the code at workerUrl may take to say hello, ms: a machine that is busy is slow. */
 const HELLO_MS = 30_000;
 
@@ -68,6 +73,7 @@ export function threadsOf(code: Code): Threads {
         eval: typeof code === "string",
         // Why: flags are for the embedder's code. --input-type would make a module of the text.
         execArgv: [],
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       });
     },
   };

@@ -27,7 +27,7 @@ import { encodeNodeRecord, type NodeRecord } from "../wire/node-record.ts";
 import { chainAt, segmentAt } from "./boundaries.ts";
 import { type Draft, DraftBatch } from "./draft.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
-import { LogMemory } from "./log-memory.ts";
+import { LogMemory, type SpareMemory } from "./log-memory.ts";
 import type { LogSegment } from "./log-segment.ts";
 import { type LogStore, MEMORY_ONLY, type Watermarks } from "./log-store.ts";
 import { OpenBatch } from "./open-batch.ts";
@@ -46,6 +46,8 @@ export interface BacklogOptions extends BacklogLimits {
   readonly clock: () => number;
   /** What stands behind it; default: nothing does. */
   readonly store?: LogStore;
+  /** Who takes free memory of the log, and gives some. */
+  readonly spare?: SpareMemory | null;
 }
 
 export class Backlog {
@@ -64,7 +66,7 @@ export class Backlog {
     this.#clock = options.clock;
     this.store = options.store ?? MEMORY_ONLY;
     const segmentBytes = options.segmentBytes ?? defaultSegmentBytes(options.sizeBytes);
-    const memory = new LogMemory(segmentBytes, this.store.wantsSharedMemory);
+    const memory = new LogMemory(segmentBytes, this.store.wantsSharedMemory, options.spare);
     this.#segments = new Segments(offset, chain, memory);
     this.#open = new OpenBatch(this.#segments, options.clock);
     this.#draft = new DraftBatch(this.#segments, this.#open, options.clock);

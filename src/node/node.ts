@@ -57,6 +57,7 @@ import { lastCheckpoint } from "./last-checkpoint.ts";
 import { diskStatus, nodeStatus } from "./status.ts";
 import type { Address } from "../net/address.ts";
 import type { LiveSettings, NodeOptions } from "./options.ts";
+import { logOptions } from "./log-options.ts";
 import { RoleFile } from "./role-file.ts";
 import { hasState, isReclaiming, upstreamOf } from "./roles.ts";
 import { askSources } from "./source-inquiries.ts";
@@ -208,16 +209,11 @@ export class DaemonNode implements HawserNode {
       identity,
       state: this.bridge ?? new ArenaState(this.store, (snapshot) => this.pool.frozen(snapshot)),
       checkpointSource: embedded?.checkpointSource ?? null,
-      backlog: {
-        get sizeBytes() {
-          return settings.backlogBytes;
-        },
-        get ttlMs() {
-          return settings.backlogTtlMs;
-        },
-        clock: Date.now,
-        ...(disk === null ? {} : { store: disk.store }),
-      },
+      backlog: logOptions(
+        settings,
+        disk?.store ?? null,
+        this.bridge ? null : this.store.parts.pool,
+      ),
       feederOptions: settings,
       sessionOptions: settings,
       nearness: settings,

@@ -148,6 +148,21 @@ export class SegmentPool {
     this.#condemn(memory.buffer);
   }
 
+  /** A free segment for somebody else; null when few are free. */
+  lend(): SharedArrayBuffer | null {
+    if (this.#free.length <= FREE_MIN) return null;
+    const { buffer } = this.#free.pop()!;
+    if (this.#free.length < this.#leastFree) this.#leastFree = this.#free.length;
+    this.heldBytes -= buffer.byteLength;
+    return buffer;
+  }
+
+  /** Somebody else's memory, of a regular segment, is a free segment from now on. */
+  adopt(buffer: SharedArrayBuffer): void {
+    this.heldBytes += buffer.byteLength;
+    this.#free.push({ buffer, words: new Uint32Array(buffer), bytes: Buffer.from(buffer) });
+  }
+
   /** Memory for the index. */
   takeChunk(bytes: number): SharedArrayBuffer {
     const chunk = this.#share(bytes);

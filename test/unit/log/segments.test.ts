@@ -1,9 +1,10 @@
 /** The list of log segments: memory is used again, nothing stays behind. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Cursor } from "../../../src/log/cursor.ts";
 import { LogMemory } from "../../../src/log/log-memory.ts";
 import { OpenBatch } from "../../../src/log/open-batch.ts";
 import { Segments } from "../../../src/log/segments.ts";
+import { SegmentPool } from "../../../src/store/segment-memory.ts";
 import { append, available, batch, BATCH_EXTRA, CHAIN_0, makeBacklog } from "./tools.ts";
 
 const FREE = Number.POSITIVE_INFINITY;
@@ -65,4 +66,32 @@ test("no segment object stays behind once dropped and left, though nobody asks f
     read.release();
     expect(segments.detachedCount).toBe(0);
   }
+});
+
+describe("free memory of a log that is shared with threads", () => {
+  test("two blocks are kept, the others are free segments of the state, and come back from there", () => {
+    const pool = new SegmentPool(256);
+    const memory = new LogMemory(256, true, pool);
+    const blocks = Array.from({ length: 20 }, () => memory.take(256));
+    for (const block of blocks) memory.giveBack(block);
+    expect([pool.freeCount, pool.heldBytes, pool.usedBytes]).toEqual([18, 18 * 256, 0]);
+    const taken = Array.from({ length: 12 }, () => memory.take(256).buffer);
+    const known = new Set<unknown>(blocks.map(({ buffer }) => buffer));
+    expect(taken.every((buffer) => known.delete(buffer))).toBe(true);
+    // The state keeps some for itself.
+    expect([pool.freeCount, pool.heldBytes]).toEqual([8, 8 * 256]);
+    expect(known.has(memory.take(256).buffer)).toBe(false);
+  });
+
+  test.each([
+    ["of another size", 512, true],
+    ["that no thread may be given", 256, false],
+  ])("blocks %s are kept by the log alone", (_what, bytes, isShared) => {
+    const pool = new SegmentPool(256);
+    const memory = new LogMemory(bytes, isShared, pool);
+    const blocks = Array.from({ length: 5 }, () => memory.take(bytes));
+    for (const block of blocks) memory.giveBack(block);
+    expect(pool.heldBytes).toBe(0);
+    expect(new Set(blocks.map(() => memory.take(bytes)))).toEqual(new Set(blocks));
+  });
 });
