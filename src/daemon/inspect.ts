@@ -17,6 +17,7 @@ import {
   type StartReport,
 } from "../node/disk/directory-report.ts";
 import type { LockHolder } from "../node/disk/lock-holder.ts";
+import { FORK } from "../log/disk/fork-copy.ts";
 import { logFileName } from "../log/disk/log-file-names.ts";
 import { checkpointName } from "../log/disk/checkpoint-writer.ts";
 import { readManifest } from "../log/disk/manifest-file.ts";
@@ -100,7 +101,9 @@ export function reportText(
   lines.push(...checkpoints.map(checkpointLine), ...logs.map(logLine));
   if (others.length > 0) lines.push(`not counted ${others.map(shown).join(" ")}`);
   for (const { name, bytes } of quarantine)
-    lines.push(`quarantine  ${shown(name)}, ${bytes} bytes that were cut off`);
+    lines.push(
+      `quarantine  ${shown(name)}, ${bytes} bytes ${name.endsWith(FORK) ? "of log that no other node had, discarded for a leader of a higher rank" : "that were cut off"}`,
+    );
   lines.push(...restoreLines(report.restore), ...startLines(start));
   return `${lines.join("\n")}\n`;
 }

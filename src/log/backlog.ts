@@ -24,7 +24,7 @@
  */
 import assert from "node:assert/strict";
 import { encodeNodeRecord, type NodeRecord } from "../wire/node-record.ts";
-import { chainAt, segmentAt } from "./boundaries.ts";
+import { chainAt, recordsFrom, segmentAt } from "./boundaries.ts";
 import { type Draft, DraftBatch } from "./draft.ts";
 import { IncomingBatch, type PendingBatch } from "./incoming-batch.ts";
 import { LogMemory, type SpareMemory } from "./log-memory.ts";
@@ -345,6 +345,11 @@ export class Backlog {
     return chainAt(this.#segments, offset);
   }
 
+  /** Records of whole batches from `offset` on, as far as they are in memory. */
+  recordsFrom(offset: number): number {
+    return recordsFrom(this.#segments, offset);
+  }
+
   // --- retention ------------------------------------------------------------------------------
 
   /**
@@ -370,13 +375,13 @@ export class Backlog {
 
   /**
    * Forgets everything and goes on at another position: a snapshot was swapped in, and its history is
-   * the node's by now.
+   * the node's by now. What is there from `fork` on is nobody else's; -1 for nothing.
    */
-  reset(offset: number, chain: number): void {
+  reset(offset: number, chain: number, fork = -1): void {
     assert(this.#open.bytes === 0 && !this.hasDraft, "reset with an open batch");
     this.#incoming.forget();
     this.#segments.restart(offset, chain);
-    this.store.restart(offset, chain);
+    this.store.restart(offset, chain, fork);
   }
 }
 

@@ -2,10 +2,10 @@
  * Places in the part of the log that is in memory: which log segment an offset is in, and the chain
  * at a boundary between two batches.
  *
- * Pure. Owns: those two answers. Does not own: the list (segments.ts), a link's place (cursor.ts).
+ * Pure. Owns: those answers, and how many records are behind an offset. Does not own: the list (segments.ts), a link's place (cursor.ts).
  */
 import assert from "node:assert/strict";
-import { batchChain } from "../wire/frame.ts";
+import { batchChain, batchCount, isNodeBatch } from "../wire/frame.ts";
 import type { LogSegment } from "./log-segment.ts";
 import type { Segments } from "./segments.ts";
 
@@ -42,4 +42,26 @@ export function chainAt(segments: Segments, offset: number): number {
     at = after;
   }
   return at === target ? chain : -1;
+}
+
+/**
+ * Records of the batches that begin at `offset` or later, as far as they are in memory, and up to the first damaged
+ * head. Those of node batches are the log's own.
+ */
+export function recordsFrom(segments: Segments, offset: number): number {
+  const { first, next } = segments;
+  if (offset >= next) return 0;
+  let records = 0;
+  let segment: LogSegment | null = segmentAt(segments, Math.max(offset, first));
+  for (; segment !== null && segment.start < next; segment = segment.next) {
+    const end = Math.min(segment.end, next) - segment.start;
+    for (let at = 0; at < end;) {
+      const isCounted = segment.start + at >= offset && !isNodeBatch(segment.bytes, at);
+      const after = segment.batchEnd(at);
+      if (after < 0) return records;
+      if (isCounted) records += batchCount(segment.bytes, at);
+      at = after;
+    }
+  }
+  return records;
 }

@@ -87,9 +87,10 @@ export interface LogStore {
   /**
    * What it has is of no log any more; the next batch begins at `offset`, in the history that is the
    * node's name by now. Questions that are open are answered "gone", and -1. `done`: the log has begun
-   * there, another restart came, or it never will.
+   * there, another restart came, or it never will. What it has from `fork` on is nobody else's, and is
+   * copied before it goes; -1 for nothing.
    */
-  restart(offset: number, chain: number, done?: () => void): void;
+  restart(offset: number, chain: number, fork?: number, done?: () => void): void;
   /**
    * A draft that was taken from `offset` on, where the chain is `chain`, is none: the next batch begins there. What
    * is before it stays. `done`: it is as if the draft had never been there, or as restart(), or it never will.
@@ -112,7 +113,7 @@ export const MEMORY_ONLY: LogStore = {
   rename: (_offset, done) => queueMicrotask(done),
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
-  restart: (_offset, _chain, done = () => undefined) => queueMicrotask(done),
+  restart: (_offset, _chain, _fork = -1, done = () => undefined) => queueMicrotask(done),
   takeBack: (_offset, _chain, done) => queueMicrotask(done),
   onMoved: () => undefined,
 };

@@ -48,7 +48,10 @@ export interface ReceivingLog {
   commit(): void;
   dropIncoming(): void;
   dropReceived(): void;
-  reset(offset: number, chain: number): void;
+  /** `fork`: from there on it has what the log that takes its place has not; -1: nowhere. */
+  reset(offset: number, chain: number, fork?: number): void;
+  /** Records of whole batches from `offset` on, as far as they are in memory. */
+  recordsFrom(offset: number): number;
 }
 
 /** What a WELCOME said of the upstream's log. */

@@ -4,6 +4,7 @@
  * Owns: fields. Does not own: when something happened (session.ts).
  * Tested in: test/unit/replica/hostile-upstream.test.ts.
  */
+import { lastWritten, rankText } from "../log/history.ts";
 import type { SnapshotBegin, SnapshotEnd, Welcome } from "../wire/messages.ts";
 import type { SessionDeps } from "./deps.ts";
 import type { Restore } from "./restore.ts";
@@ -43,6 +44,27 @@ export function reportRestored(
     records: end.records,
     bytes: end.bytes,
     ms: Math.round(nowMs - startedAtMs),
+  });
+}
+
+/** What this node has from `fork` on goes for what `begin` is of; -1: nothing does. */
+export function reportFork(deps: SessionDeps, begin: SnapshotBegin, fork: number): void {
+  if (fork < 0) return;
+  const { counters, journal, log, node } = deps;
+  const { history, rank, lineage } = node;
+  const bytes = log.next - fork;
+  const records = log.recordsFrom(fork);
+  counters.bump("forks_discarded");
+  counters.bump("fork_discarded_records", records);
+  counters.bump("fork_discarded_bytes", bytes);
+  journal("warn", "fork_discarded", {
+    fork,
+    records,
+    bytes,
+    history,
+    rank: rankText(lastWritten({ history, rank, lineage, offset: log.next }).rank),
+    by_history: begin.position.history,
+    by_rank: rankText(begin.rank),
   });
 }
 

@@ -13,11 +13,12 @@
  * Tested in: test/unit/replica/session.test.ts.
  */
 import { type HawserError, WireError } from "../errors.ts";
+import { goesFrom } from "../log/discard.ts";
 import type * as m from "../wire/messages.ts";
 import { isSuspect } from "./calls.ts";
 import * as handshake from "./handshake.ts";
 import type { SessionLife } from "./life.ts";
-import { reportRestoreBegins, reportRestored } from "./reports.ts";
+import { reportFork, reportRestoreBegins, reportRestored } from "./reports.ts";
 import type { Restore } from "./restore.ts";
 import type { Restorer } from "./restorer.ts";
 import type { Streaming } from "./streaming.ts";
@@ -161,6 +162,15 @@ export class Restoring {
     this.restorer.over();
   }
 
+  /** From where on this node has log that its new leader has not; -1 when it has none, or is a stranger to it. */
+  private forkOf(begin: m.SnapshotBegin): number {
+    const { node, log } = this.life.deps;
+    const own = { ...handshake.ownLog(node, log), offset: log.next };
+    // A torn state goes back within its own log.
+    const theirs = handshake.logOf(begin);
+    return goesFrom(own, this.life.torn ? { ...theirs, offset: own.offset } : theirs) ?? -1;
+  }
+
   private swapped(): void {
     const { life, restorer } = this;
     const { log, node } = life.deps;
@@ -170,10 +180,12 @@ export class Restoring {
     // The connection may be over by now, if the state answered later.
     const isFed = life.state.kind === "restoring" || life.state.kind === "swapping";
     this.end = null;
+    const fork = this.forkOf(restore.begin);
+    reportFork(life.deps, restore.begin, fork);
     // Why first: what stands behind the log writes the name of the history where it begins.
     node.onSwapped({ history: position.history, rank, lineage }, this.welcome!.clusterId);
     node.onSyncRule(sync);
-    log.reset(position.offset, position.chain);
+    log.reset(position.offset, position.chain, fork);
     this.streaming.swapped(position.offset);
     life.gotOn();
     if (isFed) life.decoder!.expect(position.offset, position.chain);

@@ -6,8 +6,8 @@
  *   publish      rename the checkpoint; sync the folder; the manifest names it, synced; the third one goes
  *   retain       the manifest names the first log file that is still needed; then older ones are removed
  *   begin        a folder with a number above every other one. Its files do not count yet
- *   publish of   ... the manifest names the generation, synced: from here on it counts; then the old
- *   its first      folder is removed
+ *   publish of   what the old one has behind the fork is copied; ... the manifest names the generation,
+ *   its first      synced: from here on it counts; then the old folder is removed
  *   makeRoom     on a full disk, one step at each call: copies of what was cut off; log below the newest
  *                  checkpoint; the older checkpoint
  *
@@ -19,6 +19,7 @@
  */
 import assert from "node:assert/strict";
 import { checkpointName } from "./checkpoint-writer.ts";
+import { copyFork, type ForkCopy } from "./fork-copy.ts";
 import { firstToKeep, type KeptFile, type RetentionNeeds } from "./file-retention.ts";
 import { type DiskFolder, type DiskTree, leaveFailed } from "./files.ts";
 import { generationName, generationNumbers } from "./generation-names.ts";
@@ -43,6 +44,8 @@ export class Catalog {
   /** The generation that the manifest on the disk names; 0 before there is one. */
   #named = 0;
   #folder: DiskFolder;
+  /** From here on the generation that counts has log that nobody else has; -1 for none. */
+  #fork = -1;
   /** Log files of the generation from `firstLog` on. */
   #files: KeptFile[] = [];
 
@@ -96,9 +99,10 @@ export class Catalog {
 
   /**
    * A checkpoint of this generation, whole and synced, counts from now on. The log is durable up to it.
+   * `onFork` is told what is kept of the log that goes with the generation before, if some of it is nobody else's.
    * @throws {DiskError} then it does not count
    */
-  publish(entry: CheckpointEntry): void {
+  publish(entry: CheckpointEntry, onFork: (copy: ForkCopy | null) => void = () => undefined): void {
     assert(this.#named > 0, "a checkpoint before the first log file has a name");
     const { checkpoints, lastLog } = this.#manifest;
     this.#learn(entry.log);
@@ -107,6 +111,7 @@ export class Catalog {
     this.#nameCheckpoint(entry.log);
     // Why not two of one file: a checkpoint that is written again at the same end takes its place.
     const older = checkpoints.filter(({ log }) => log !== entry.log);
+    if (!this.counts && this.#fork >= 0) onFork(this.#keepFork());
     this.#adopt({
       ...this.#manifest,
       lastLog: Math.max(lastLog, entry.log),
@@ -117,14 +122,17 @@ export class Catalog {
 
   /**
    * A generation that takes the place of this one with its first checkpoint; its log files begin with
-   * number `firstLog`. @throws {DiskError} then it may be asked for again
+   * number `firstLog`. What the generation that counts has from `fork` on (-1: nothing) is nobody else's.
+   * @throws {DiskError} then it may be asked for again
    */
-  begin(firstLog: number): void {
+  begin(firstLog: number, fork = -1): void {
     assert(this.#named > 0, "two generations without a manifest would be nobody's");
     const { generation, directoryId } = this.#manifest;
     const next = Math.max(generation, ...generationNumbers(this.#tree)) + 1;
     const folder = this.#tree.make(generationName(next));
-    if (!this.counts) this.#removeGeneration(generation);
+    // Another that did not count yet: what the one that does is left by stays what it was.
+    if (this.counts) this.#fork = fork;
+    else this.#removeGeneration(generation);
     this.#folder = folder;
     this.#files = [];
     this.#manifest = {
@@ -135,6 +143,16 @@ export class Catalog {
       checkpoints: [],
       incompleteTo: null,
     };
+  }
+
+  /** Before the manifest names the generation that takes its place: a crash in here does it again. */
+  #keepFork(): ForkCopy | null {
+    const fork = this.#fork;
+    this.#fork = -1;
+    const generation = this.#named;
+    const { directoryId } = this.#manifest;
+    const folder = this.#tree.folder(generationName(generation));
+    return copyFork(folder, this.#tree.make(QUARANTINE), { directoryId, generation }, fork);
   }
 
   // --- what goes ----------------------------------------------------------------------------------

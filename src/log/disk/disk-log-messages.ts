@@ -20,6 +20,7 @@
 import type { DiskErrorCode } from "../../errors.ts";
 import type { Position } from "../../wire/messages.ts";
 import type { LogName } from "../history.ts";
+import type { ForkCopy } from "./fork-copy.ts";
 import type { CheckpointEntry, Manifest } from "./manifest.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
@@ -63,9 +64,13 @@ export type ToDiskLog =
       readonly offset: number;
       readonly name: LogName | null;
     }
-  /** Another log: a generation begins. It is answered. */
+  /**
+   * Another log: a generation begins. It is answered. What the log before has from `fork` on (-1: nothing) is copied
+   * before that one goes.
+   */
   | {
       readonly kind: "restart";
+      readonly fork: number;
       readonly life: number;
       readonly shift: number;
       readonly position: Position;
@@ -107,6 +112,8 @@ export type FromDiskLog =
     }
   /** Checkpoint `id` counts; else why it does not. */
   | { readonly kind: "published"; readonly id: number; readonly error: string | null }
+  /** What was discarded is copied, as far as it fits; null: it is not. */
+  | { readonly kind: "fork_kept"; readonly copy: ForkCopy | null }
   /** Log files before number `first` are gone, which begins at `offset`. */
   | {
       readonly kind: "dropped";

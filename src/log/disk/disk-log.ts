@@ -168,7 +168,7 @@ export class DiskLog {
     const { writer, task } = this.#life;
     const mayCut = this.#pending === null && !writer.isDead && !task.hasCuts;
     if (!mayCut || !this.#attemptBack(writer, position)) {
-      this.#pending = { restart: { ...message, kind: "restart" }, told: [] };
+      this.#pending = { restart: { ...message, kind: "restart", fork: -1 }, told: [] };
       return;
     }
     this.#life = this.#lifeOf(writer, { life, shift, position });
@@ -194,7 +194,7 @@ export class DiskLog {
     if (now() < this.#retryAtMs) return this.#retryAtMs;
     try {
       if (!this.#life.writer.isDead) this.#life.writer.abandon();
-      this.#catalog.begin(this.#number + 1);
+      this.#catalog.begin(this.#number + 1, restart.fork);
       this.#life = this.#begin(this.#number + 1, restart);
       this.#number = this.#life.writer.number;
     } catch (error) {
@@ -273,7 +273,7 @@ export class DiskLog {
     else
       try {
         assert(entry.position.offset <= this.#life.writer.durable, "a checkpoint ahead of the log");
-        this.#catalog.publish(entry);
+        this.#catalog.publish(entry, (copy) => this.#deps.tell({ kind: "fork_kept", copy }));
         this.#retain();
         this.#publish();
       } catch (thrown) {

@@ -30,6 +30,7 @@ import type {
 } from "./disk-log-messages.ts";
 import type { LogName } from "../history.ts";
 import type { CheckpointEntry } from "./manifest.ts";
+import type { ForkCopy } from "./fork-copy.ts";
 import type { LogReads } from "./log-reads.ts";
 import type { FsyncPolicy } from "./sync-policy.ts";
 
@@ -48,6 +49,8 @@ export interface DiskStoreDeps {
   readonly name: () => LogName;
   /** The log was replaced: it goes on at `offset`, in a generation that needs a checkpoint to count. */
   readonly onRestart?: (offset: number) => void;
+  /** What was discarded of the log is kept, as far as it fits; null: none of it is. */
+  readonly onForkKept?: (copy: ForkCopy | null) => void;
   /** A trouble began, changed, or is over (null). */
   readonly onTrouble: (trouble: DiskTrouble | null) => void;
 }
@@ -236,7 +239,7 @@ export class DiskStore implements LogStore {
     this.#port?.tell({ kind: "needs", needs });
   }
 
-  restart(offset: number, chain: number, done: () => void = () => undefined): void {
+  restart(offset: number, chain: number, fork = -1, done: () => void = () => undefined): void {
     const port = this.#port;
     this.#tellRestarted();
     if (port === null || this.trouble?.isFatal === true) {
@@ -244,7 +247,7 @@ export class DiskStore implements LogStore {
       if (port === null) return;
     } else this.#restarted = done;
     this.#generation = null;
-    this.#goOnAt("restart", port, offset, chain);
+    this.#goOnAt("restart", port, offset, chain, fork);
     this.#replaced(offset);
   }
 
@@ -260,7 +263,13 @@ export class DiskStore implements LogStore {
   }
 
   /** The next life of the log begins at `offset`. */
-  #goOnAt(kind: "restart" | "take_back", port: DiskPort, offset: number, chain: number): void {
+  #goOnAt(
+    kind: "restart" | "take_back",
+    port: DiskPort,
+    offset: number,
+    chain: number,
+    fork = -1,
+  ): void {
     this.#life += 1;
     this.#shift += this.#handedOver - offset;
     this.#start = this.#handedOver = this.#visible = this.#wanted = offset;
@@ -268,7 +277,8 @@ export class DiskStore implements LogStore {
     this.awaitWritten(NOBODY);
     const name = this.#deps.name();
     const position = { history: name.history, offset, chain };
-    port.tell({ kind, life: this.#life, shift: this.#shift, position, name });
+    const life = { life: this.#life, shift: this.#shift, position, name };
+    port.tell(kind === "restart" ? { kind, ...life, fork } : { kind, ...life });
     port.wake();
   }
 
@@ -328,6 +338,9 @@ export class DiskStore implements LogStore {
         break;
       case "published":
         take(this.#publishing, message.id)?.(message.error);
+        break;
+      case "fork_kept":
+        this.#deps.onForkKept?.(message.copy);
         break;
       case "dropped":
         if (message.life === this.#life) this.#dropped(message);

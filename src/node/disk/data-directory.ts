@@ -18,6 +18,7 @@
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFolder, type DiskTree, leaveFailed, type MintId } from "../../log/disk/files.ts";
+import { capBytes, QUARANTINE_BYTES_MAX } from "../../log/disk/fork-copy.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
 import { LogFileScan, NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
@@ -28,8 +29,6 @@ import { MANIFEST_FILE, readManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
 
 export const QUARANTINE = "quarantine";
-/** All copies of what was cut off, bytes; the oldest go first. */
-export const QUARANTINE_BYTES_MAX: number = 64 * 1024 * 1024;
 /** All files of a generation that were set aside. */
 const ASIDE_BYTES_MAX = 512 * 1024 * 1024;
 
@@ -156,15 +155,4 @@ function unnamed(folder: DiskFolder, manifest: Manifest): readonly string[] {
         (name.endsWith(".log") && !logs.has(name)) ||
         (name.endsWith(".checkpoint") && !checkpoints.has(name)),
     );
-}
-
-/** Removes the first of `names` until the rest has at most `most` bytes. */
-function capBytes(folder: DiskFolder, names: readonly string[], most: number): void {
-  let left = most;
-  for (const name of [...names].sort().toReversed()) {
-    const file = folder.open(name);
-    left -= file.sizeBytes;
-    file.close();
-    if (left < 0) folder.remove(name);
-  }
 }

@@ -53,7 +53,8 @@ import {
 } from "../../wire/messages.ts";
 import type { NodeRecord } from "../../wire/node-record.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
-import { QUARANTINE_BYTES_MAX, type DataDirectory } from "./data-directory.ts";
+import { QUARANTINE_BYTES_MAX } from "../../log/disk/fork-copy.ts";
+import type { DataDirectory } from "./data-directory.ts";
 import { type FoundMark, LogFromMark } from "./log-from-mark.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
 

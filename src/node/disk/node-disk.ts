@@ -23,6 +23,7 @@ import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { oldestLog } from "../../log/disk/oldest-log.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
 import type { Watermarks } from "../../log/log-store.ts";
+import type { ForkCopy } from "../../log/disk/fork-copy.ts";
 import type { Journal } from "../../primary/journal.ts";
 import type { Threads } from "../../threads.ts";
 import { chainStart } from "../../wire/frame.ts";
@@ -33,7 +34,7 @@ import type { LiveSettings } from "../options.ts";
 import { recoverMarked } from "../marked-start.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { CheckpointThread } from "./checkpoint-thread.ts";
-import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { type DataDirectory, openDataDirectory, QUARANTINE } from "./data-directory.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type KeptPlace, type RecoveredNode, type Strayed } from "./disk-recovery.ts";
 import type { Judged, Start } from "./disk-start.ts";
@@ -133,12 +134,25 @@ export class NodeDisk {
         this.#missing = null;
         this.#core?.checkpointer?.replaced(offset);
       },
+      onForkKept: (copy) => this.#tellFork(copy),
       onTrouble: (trouble) => {
         this.#tellTrouble(trouble);
         options.onTrouble(trouble);
       },
     });
     this.#reading = new DiskReading(this.store, options.dir, journal, options.threads);
+  }
+
+  #tellFork(copy: ForkCopy | null): void {
+    if (copy === null) this.#journal("warn", "fork_not_kept", {});
+    else {
+      const { name: file, bytes, isCapped } = copy;
+      this.#journal("warn", "fork_kept", {
+        file: `${QUARANTINE}/${file}`,
+        bytes,
+        whole: !isCapped,
+      });
+    }
   }
 
   #tellTrouble(trouble: DiskTrouble | null): void {

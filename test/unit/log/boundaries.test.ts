@@ -3,6 +3,17 @@ import { expect, test } from "vitest";
 import { AT, BATCH_HEAD_BYTES } from "../../../src/wire/frame.ts";
 import { append, batch, CHAIN_0, makeBacklog } from "./tools.ts";
 
+test("records from an offset on, over log segments, and none of an open batch", () => {
+  const log = makeBacklog({ segmentBytes: 300 });
+  const ends = [0];
+  for (let n = 0; n < 12; n++) {
+    batch(log, 60 + n, n);
+    ends.push(log.next);
+  }
+  append(log, 10);
+  for (const [n, offset] of ends.entries()) expect(log.recordsFrom(offset)).toBe(12 - n);
+});
+
 test("the chain at every boundary, and -1 everywhere else", () => {
   const log = makeBacklog();
   const boundaries = new Map([[0, CHAIN_0]]);

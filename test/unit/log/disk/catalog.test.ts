@@ -5,6 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { DiskError } from "../../../../src/errors.ts";
 import { Catalog } from "../../../../src/log/disk/catalog.ts";
+import type { ForkCopy } from "../../../../src/log/disk/fork-copy.ts";
 import { CheckpointReader } from "../../../../src/log/disk/checkpoint-reader.ts";
 import { CheckpointWriter, checkpointName } from "../../../../src/log/disk/checkpoint-writer.ts";
 import { generationName } from "../../../../src/log/disk/generation-names.ts";
@@ -57,12 +58,12 @@ class Life {
   }
 
   /** A checkpoint where a log file begins, as a node makes one. */
-  checkpoint(): void {
+  checkpoint(): ForkCopy | null {
     this.roll();
     const position = { history: HISTORY, offset: this.writer.written, chain: this.chain };
     this.writeFile(position);
     this.append();
-    this.publish(position);
+    return this.publish(position);
   }
 
   writeFile(position: Position): void {
@@ -93,8 +94,13 @@ class Life {
     });
   }
 
-  publish(position: Position, log: number = this.writer.number): void {
-    this.catalog.publish({ position, log, records: 1, bytes: 1, clockMs: 1 });
+  /** @returns what is kept of a fork, if there is one */
+  publish(position: Position, log: number = this.writer.number): ForkCopy | null {
+    let kept: ForkCopy | null = null;
+    this.catalog.publish({ position, log, records: 1, bytes: 1, clockMs: 1 }, (copy) => {
+      kept = copy;
+    });
+    return kept;
   }
 
   retain(keepBytes = 0, reading = READING_NONE): boolean {
@@ -110,9 +116,9 @@ class Life {
   }
 
   /** A swap: the log goes on at another offset, in a generation of its own. */
-  restart(): void {
+  restart(fork = -1): void {
     this.writer.abandon();
-    this.catalog.begin(1);
+    this.catalog.begin(1, fork);
     this.chain = this.random.between(0, 2 ** 32);
     const offset = this.random.between(0, 100_000);
     this.writer = this.#write(1, { history: HISTORY, offset, chain: this.chain });
@@ -330,6 +336,38 @@ describe("generations", () => {
     expect(folders()).toEqual([generationName(1), generationName(3)]);
     life.checkpoint();
     expect(folders()).toEqual([generationName(3)]);
+  });
+
+  test("what nobody else has is copied before the old one goes, once", () => {
+    const { life, tree } = made();
+    life.append();
+    const fork = life.writer.written;
+    life.append();
+    life.append();
+    const bytes = life.writer.written - fork;
+    life.restart(fork);
+    life.append();
+    expect(life.checkpoint()).toEqual({
+      name: `${generationName(1)}-at-${fork}.fork`,
+      bytes,
+      isCapped: false,
+    });
+    expect(tree.folder("quarantine").list()).toEqual([`${generationName(1)}-at-${fork}.fork`]);
+    expect(life.checkpoint()).toBe(null);
+  });
+
+  test("another swap before the first counts: the log that counts is still left at the fork", () => {
+    const { life, tree } = made();
+    life.append();
+    life.append();
+    life.restart(0);
+    life.append();
+    life.restart(-1);
+    life.append();
+    expect(life.checkpoint()).toMatchObject({ name: `${generationName(1)}-at-0.fork` });
+    expect(tree.folders().filter((name) => name.startsWith("generation"))).toEqual([
+      generationName(3),
+    ]);
   });
 
   test("a node that had nothing and is killed in its first one has nothing", () => {
