@@ -436,10 +436,10 @@ export class Simulation implements World {
     });
   }
 
-  /** Somebody wants to have it as the primary, though another led with a higher rank. */
+  /** Somebody wants to have it as the primary, though another led with a higher rank: it may follow that one by now. */
   operatorInsists(node: SimNode): void {
     this.clock.in(1_000, () => {
-      if (!node.dead && node === this.root && node.fenced) this.promote(node, true);
+      if (!node.dead && node === this.root && node.role !== "primary") this.promote(node, true);
     });
   }
 
