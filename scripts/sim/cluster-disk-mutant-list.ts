@@ -17,7 +17,7 @@ export const CLUSTER_DISK_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("disks: the old generation goes when the new one begins", [
     "log/disk/catalog.ts",
-    "    if (!this.counts) this.#removeGeneration(generation);",
+    "    else this.#removeGeneration(generation);",
     "    this.#removeGeneration(generation);",
   ]),
   mutant("disks: the manifest names a checkpoint before the folder does", [
