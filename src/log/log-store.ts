@@ -113,7 +113,7 @@ export const MEMORY_ONLY: LogStore = {
   rename: (_offset, done) => queueMicrotask(done),
   read: (_offset, done) => queueMicrotask(() => done({ kind: "gone" })),
   chainAt: (_offset, done) => queueMicrotask(() => done(-1)),
-  restart: (_offset, _chain, _fork = -1, done = () => undefined) => queueMicrotask(done),
+  restart: (_offset, _chain, _fork, done = () => undefined) => queueMicrotask(done),
   takeBack: (_offset, _chain, done) => queueMicrotask(done),
   onMoved: () => undefined,
 };

@@ -23,7 +23,6 @@ import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { oldestLog } from "../../log/disk/oldest-log.ts";
 import type { FsyncPolicy } from "../../log/disk/sync-policy.ts";
 import type { Watermarks } from "../../log/log-store.ts";
-import type { ForkCopy } from "../../log/disk/fork-copy.ts";
 import type { Journal } from "../../primary/journal.ts";
 import type { Threads } from "../../threads.ts";
 import { chainStart } from "../../wire/frame.ts";
@@ -34,7 +33,8 @@ import type { LiveSettings } from "../options.ts";
 import { recoverMarked } from "../marked-start.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { CheckpointThread } from "./checkpoint-thread.ts";
-import { type DataDirectory, openDataDirectory, QUARANTINE } from "./data-directory.ts";
+import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { tellFork, tellTrouble } from "./disk-lines.ts";
 import { DiskReading, type KeepSettings } from "./disk-reading.ts";
 import { DiskRecovery, type KeptPlace, type RecoveredNode, type Strayed } from "./disk-recovery.ts";
 import type { Judged, Start } from "./disk-start.ts";
@@ -134,34 +134,13 @@ export class NodeDisk {
         this.#missing = null;
         this.#core?.checkpointer?.replaced(offset);
       },
-      onForkKept: (copy) => this.#tellFork(copy),
+      onForkKept: (copy) => tellFork(this.#journal, copy),
       onTrouble: (trouble) => {
-        this.#tellTrouble(trouble);
+        tellTrouble(this.#journal, trouble, this.store);
         options.onTrouble(trouble);
       },
     });
     this.#reading = new DiskReading(this.store, options.dir, journal, options.threads);
-  }
-
-  #tellFork(copy: ForkCopy | null): void {
-    if (copy === null) this.#journal("warn", "fork_not_kept", {});
-    else {
-      const { name: file, bytes, isCapped } = copy;
-      this.#journal("warn", "fork_kept", {
-        file: `${QUARANTINE}/${file}`,
-        bytes,
-        whole: !isCapped,
-      });
-    }
-  }
-
-  #tellTrouble(trouble: DiskTrouble | null): void {
-    const { written, proven: durable } = this.store;
-    if (trouble === null) this.#journal("info", "disk_well_again", { written, durable });
-    else {
-      const event = trouble.isFatal ? "disk_failed" : "disk_trouble";
-      this.#journal("error", event, { why: trouble.message, written, durable });
-    }
   }
 
   /** --fsync may be another one. */

@@ -91,7 +91,7 @@ export class FakeStore implements LogStore {
     });
   }
 
-  restart(offset: number, chain: number, _fork = -1, done: () => void = () => undefined): void {
+  restart(offset: number, chain: number, _fork?: number, done: () => void = () => undefined): void {
     this.restarted = done;
     this.#bytes = Buffer.alloc(0);
     this.#start = this.first = this.written = this.durable = offset;
