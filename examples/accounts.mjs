@@ -23,21 +23,21 @@ const show = (name, { db }) => {
 
 const [here, there] = [open("primary.db"), open("replica.db")];
 const primary = await replicate(here);
-await primary.write([record("set", "ann", 100), record("set", "bob", 0)]);
+await primary.write([record.set("ann", 100), record.set("bob", 0)]);
 
 const replica = await replicate(there, { of: `127.0.0.1:${primary.port}` });
 await replica.synced();
 show("the replica", there);
 
-await primary.write(record("move", "ann", "bob", 30));
+await primary.write(record.move("ann", "bob", 30));
 // Your own SQL, and a record that does the same: one transaction.
 await primary.transact(({ db }, log) => {
   db.prepare("UPDATE accounts SET balance = balance + 5 WHERE id = 'ann'").run();
   const balance = db.prepare("SELECT balance FROM accounts WHERE id = 'ann'").pluck().get();
-  log(record("set", "ann", balance));
+  log(record.set("ann", balance));
 });
 // Nobody has so much: nothing is changed, here or there.
-await primary.write(record("move", "ann", "bob", 1000)).catch(() => console.log("refused"));
+await primary.write(record.move("ann", "bob", 1000)).catch(() => console.log("refused"));
 
 await replica.reached(primary.position);
 show("the primary", here);

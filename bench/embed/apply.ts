@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import type { ReplicatedState } from "../../src/index.ts";
 import { shipped } from "../lib/shipped.ts";
 import { median } from "../lib/stats.ts";
+import { accountRecord } from "./sqlite.ts";
 import { SUBJECTS } from "./subjects.ts";
 
 const { values: args } = parseArgs({
@@ -77,9 +78,7 @@ async function measure(name: string): Promise<void> {
   const subject = await SUBJECTS[name]!(dir);
   const value = Buffer.alloc(Number(args.value), "v");
   const batches = batchesOf((n) =>
-    name === "sqlite"
-      ? Buffer.from(JSON.stringify(["set", `account ${n % KEYS}`, 1_000_000]))
-      : putRecord(Buffer.from(`key ${n % KEYS}`), value),
+    name === "sqlite" ? accountRecord(n % KEYS) : putRecord(Buffer.from(`key ${n % KEYS}`), value),
   );
   try {
     await subject.state.open();

@@ -1,15 +1,22 @@
 /**
- * The built-in store in a process: calls per second of each kind of read and write with many keys, beside a
+ * The built-in store in a process: calls per second of CPU of each kind of read and write with many keys, beside a
  * plain Map whose values are copied, in one process and one run, in alternating rounds. One JSON line for each.
  *
- *   npm run bench:embed:keys -- [--only set,get] [--keys 1000000] [--value 100] [--rounds 7] [--ms 700]
+ *   npm run bench:embed:keys -- [--only set,get] [--order random,hot] [--keys 1000000] [--value 100] [--rounds 7] [--ms 700]
  *
- *   set get getString has      random keys that are there
+ *   set get getString has      keys that are there
  *   batch                      10 sets each, counted as 10
  *   increment update setIfAbsent compareAndSet
  *   walk                       entries() as strings, counted by entry; the Map's entries() beside it
  *
- * A thousand calls, then a turn of the loop, which seals and trims the log: its time is counted. No replica
+ * Which keys, of those that are there:
+ *
+ *   random     any: with a million of them each call waits for the memory some times
+ *   inserted   one after the other, as they were inserted
+ *   hot        nine of ten calls are for a thousand keys, the others for any
+ *
+ * `floor` is what a bare probe of typed arrays does with the same keys (bare-probe.ts): no store in JavaScript is
+ * faster. A thousand calls, then a turn of the loop, which seals and trims the log: its time is counted. No replica
  * follows, and there is no disk. `ratio` is the median over the rounds of hawser / Map.
  */
 import { setImmediate as turn } from "node:timers/promises";
@@ -18,10 +25,12 @@ import { parseArgs } from "node:util";
 import type { Primary } from "../../src/index.ts";
 import { shipped } from "../lib/shipped.ts";
 import { median } from "../lib/stats.ts";
+import { BareProbe } from "./bare-probe.ts";
 
 const { values: args } = parseArgs({
   options: {
     only: { type: "string", default: "" },
+    order: { type: "string", default: "random,inserted,hot" },
     keys: { type: "string", default: "1000000" },
     value: { type: "string", default: "100" },
     rounds: { type: "string", default: "7" },
@@ -32,11 +41,32 @@ const KEYS = Number(args.keys);
 const VALUE = "v".repeat(Number(args.value));
 const OTHER = "w".repeat(Number(args.value));
 const CALLS_PER_TURN = 1000;
-/** Random keys as strings, used over and over: what is measured is no making of strings. */
+/** Keys as strings, used over and over: what is measured is no making of strings. */
 const NAMES = 131_072;
+const HOT = 1000;
 
-const names = Array.from({ length: NAMES }, () => name(Math.floor(Math.random() * KEYS)));
-const counters = names.map((each) => `n${each}`);
+const anyKey = (): number => Math.floor(Math.random() * KEYS);
+
+/** Which keys are asked about: the numbers of NAMES of them. */
+const ORDERS: Readonly<Record<string, (i: number) => number>> = {
+  random: anyKey,
+  inserted: (i) => i % KEYS,
+  hot: () =>
+    Math.random() < 0.9 ? Math.floor((anyKey() / KEYS) * HOT) * Math.floor(KEYS / HOT) : anyKey(),
+};
+
+let numbers = new Uint32Array(0);
+let names: readonly string[] = [];
+let counters: readonly string[] = [];
+
+function use(order: string): void {
+  const draw = ORDERS[order];
+  if (draw === undefined) throw new Error(`no such order: ${order}`);
+  numbers = Uint32Array.from({ length: NAMES }, (_, i) => draw(i));
+  const known = new Map<number, string>();
+  names = Array.from(numbers, (n) => known.get(n) ?? (known.set(n, name(n)), known.get(n)!));
+  counters = names.map((each) => `n${each}`);
+}
 
 function name(n: number): string {
   return `key:${String(n).padStart(12, "0")}`;
@@ -48,6 +78,8 @@ interface Question {
   readonly ops?: number;
   readonly hawser: (primary: Primary, i: number) => unknown;
   readonly map: (map: Map<string, Buffer>, i: number) => unknown;
+  /** Of the i-th hash. */
+  readonly bare?: (probe: BareProbe, hash: number) => unknown;
 }
 
 const copied = (map: Map<string, Buffer>, key: string): Buffer | null => {
@@ -63,14 +95,17 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   get: {
     hawser: (primary, i) => primary.get(names[i]!),
     map: (map, i) => copied(map, names[i]!),
+    bare: (probe, hash) => probe.get(hash),
   },
   getString: {
     hawser: (primary, i) => primary.getString(names[i]!),
     map: (map, i) => map.get(names[i]!)?.toString(),
+    bare: (probe, hash) => probe.get(hash).toString(),
   },
   has: {
     hawser: (primary, i) => primary.has(names[i]!),
     map: (map, i) => map.has(names[i]!),
+    bare: (probe, hash) => probe.has(hash),
   },
   batch: {
     ops: 10,
@@ -104,10 +139,16 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   },
 };
 
-/** Operations per second of `call`. */
+/** Seconds of CPU that this process has used: its own work and the collector's, and nothing of its neighbours. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** Operations per second of CPU of `call`. */
 async function rate(call: (i: number) => unknown, ops = 1): Promise<number> {
-  const startMs = performance.now();
-  const endMs = startMs + Number(args.ms);
+  const start = cpuSeconds();
+  const endMs = performance.now() + Number(args.ms);
   let calls = 0;
   let at = Math.floor(Math.random() * NAMES);
   while (performance.now() < endMs) {
@@ -118,22 +159,60 @@ async function rate(call: (i: number) => unknown, ops = 1): Promise<number> {
     calls += CALLS_PER_TURN;
     await turn();
   }
-  return (calls * ops * 1000) / (performance.now() - startMs);
+  return (calls * ops) / (cpuSeconds() - start);
 }
 
 async function walked(primary: Primary): Promise<number> {
-  const startMs = performance.now();
+  const start = cpuSeconds();
   let count = 0;
   for await (const [key] of primary.entries({ encoding: "utf8" })) if (key !== "") count++;
-  return (count * 1000) / (performance.now() - startMs);
+  return count / (cpuSeconds() - start);
 }
 
 function walkedMap(map: Map<string, Buffer>): number {
-  const startMs = performance.now();
+  const start = cpuSeconds();
   let bytes = 0;
   for (const [key, value] of map) bytes += key.length + value.toString().length;
   if (bytes === 0) throw new Error("the Map is empty");
-  return (map.size * 1000) / (performance.now() - startMs);
+  return map.size / (cpuSeconds() - start);
+}
+
+interface Round {
+  readonly hawser: number;
+  readonly map: number;
+  readonly floor: number | null;
+}
+
+interface Subjects {
+  readonly primary: Primary;
+  readonly map: Map<string, Buffer>;
+  readonly probe: BareProbe;
+}
+
+async function ask(question: Question, { primary, map, probe }: Subjects): Promise<Round> {
+  const { hawser, map: mapped, bare, ops } = question;
+  const hashes = probe.hashesOf(numbers);
+  return {
+    hawser: await rate((i) => hawser(primary, i), ops),
+    map: await rate((i) => mapped(map, i), ops),
+    floor: bare === undefined ? null : await rate((i) => bare(probe, hashes[i]!)),
+  };
+}
+
+function report(kind: string, order: string, rounds: readonly Round[]): void {
+  const floors = rounds.flatMap(({ floor }) => (floor === null ? [] : [floor]));
+  console.log(
+    JSON.stringify({
+      name: `embed.keys.${kind}`,
+      keys: KEYS,
+      valueBytes: VALUE.length,
+      ...(order === "" ? {} : { order }),
+      perSecond: Math.round(median(rounds.map((each) => each.hawser))),
+      map: Math.round(median(rounds.map((each) => each.map))),
+      ratio: Number(median(rounds.map((each) => each.hawser / each.map)).toFixed(2)),
+      ...(floors.length === 0 ? {} : { floor: Math.round(median(floors)) }),
+    }),
+  );
 }
 
 async function main(): Promise<void> {
@@ -145,30 +224,26 @@ async function main(): Promise<void> {
     map.set(name(n), Buffer.from(VALUE));
     if (n % CALLS_PER_TURN === 0) await turn();
   }
+  const subjects = { primary, map, probe: new BareProbe(KEYS, VALUE.length) };
   const asked = args.only === "" ? [...Object.keys(QUESTIONS), "walk"] : args.only.split(",");
-  for (const kind of asked) {
-    const question = QUESTIONS[kind];
-    if (question === undefined && kind !== "walk") throw new Error(`no such question: ${kind}`);
-    const rounds: { readonly hawser: number; readonly map: number }[] = [];
-    for (let round = 0; round < Number(args.rounds); round++)
-      rounds.push(
-        question === undefined
-          ? { hawser: await walked(primary), map: walkedMap(map) }
-          : {
-              hawser: await rate((i) => question.hawser(primary, i), question.ops),
-              map: await rate((i) => question.map(map, i), question.ops),
-            },
-      );
-    console.log(
-      JSON.stringify({
-        name: `embed.keys.${kind}`,
-        keys: KEYS,
-        valueBytes: VALUE.length,
-        perSecond: Math.round(median(rounds.map((each) => each.hawser))),
-        map: Math.round(median(rounds.map((each) => each.map))),
-        ratio: Number(median(rounds.map((each) => each.hawser / each.map)).toFixed(2)),
-      }),
-    );
+  const unknown = asked.find((kind) => kind !== "walk" && QUESTIONS[kind] === undefined);
+  if (unknown !== undefined) throw new Error(`no such question: ${unknown}`);
+  const rounds = Number(args.rounds);
+  for (const order of args.order.split(",")) {
+    use(order);
+    for (const [kind, question] of Object.entries(QUESTIONS)) {
+      // What writes is asked of random keys alone.
+      if (!asked.includes(kind) || (question.bare === undefined && order !== "random")) continue;
+      const done: Round[] = [];
+      for (let n = 0; n < rounds; n++) done.push(await ask(question, subjects));
+      report(kind, order, done);
+    }
+  }
+  if (asked.includes("walk")) {
+    const done: Round[] = [];
+    for (let n = 0; n < rounds; n++)
+      done.push({ hawser: await walked(primary), map: walkedMap(map), floor: null });
+    report("walk", "", done);
   }
   await primary.close();
 }

@@ -24,6 +24,10 @@ const { default: subject } = (await import(
 /** An account has a balance, whatever the value is. */
 const BALANCE = 1_000_000;
 
+export function accountRecord(account: number): Buffer {
+  return subject.examples.write(account, BALANCE);
+}
+
 export function sqliteAccounts(dir: string): OpenSubject {
   const made = subject.make(dir);
   const { state } = made;
@@ -33,8 +37,7 @@ export function sqliteAccounts(dir: string): OpenSubject {
   return {
     state,
     plain: (entries) => all(entries),
-    through: (node, entries) =>
-      node.write(entries.map(([key]) => subject.examples.write(numberIn(key), BALANCE))),
+    through: (node, entries) => node.write(entries.map(([key]) => accountRecord(numberIn(key)))),
     close: () => made.end(),
   };
 }

@@ -102,6 +102,8 @@ export class ReservedKeys {
   }
 
   has(bytes: Buffer, from: number, to: number): boolean {
+    // Why first: nearly all keys are others, and a comparison is a call of the runtime.
+    if (bytes[from] !== this.from[0]) return false;
     const end = from + this.from.length;
     return end <= to && this.from.compare(bytes, from, end) === 0;
   }

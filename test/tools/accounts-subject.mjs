@@ -11,14 +11,16 @@ export default {
   content: (state) =>
     state.db.prepare("SELECT id || '=' || balance FROM accounts ORDER BY id").pluck().all(),
   examples: {
-    write: (key, value) => record("set", `account ${key}`, value),
-    remove: (key) => record("close", `account ${key}`),
+    write: (key, value) => record.set(`account ${key}`, value),
+    remove: (key) => record.close(`account ${key}`),
     refused: [
-      record("move", "a", "b", -1),
-      record("move", "a", 1, 1),
-      record("set", "a"),
-      record("set", "", 1),
-      record("give", "a", 1),
+      record.move("a", "b", -1),
+      record.move("a", "", 1),
+      record.move("", "b", 1),
+      record.set("a", 0.5),
+      record.set("", 1),
+      Buffer.from([4, ...record.set("a", 1).subarray(1)]),
+      record.set("a", 1).subarray(0, 9),
       Buffer.from("{"),
     ],
     transacted: (state, key, value) => void state.set.run(`account ${key}`, value),
