@@ -58,6 +58,7 @@ import {
 } from "./roles.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
+import { Syncing } from "./syncing.ts";
 import { Taking } from "./taking.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
@@ -134,6 +135,7 @@ export class NodeCore implements ViewedNode {
   readonly followers: Followers;
   readonly failover: Failover;
   private readonly taking: Taking;
+  private readonly syncing: Syncing = new Syncing(this);
   readonly nearness: Nearness;
   readonly announcer: Announcer;
   private readonly passing: PassingOn;
@@ -348,6 +350,7 @@ export class NodeCore implements ViewedNode {
       now: deps.now,
       onVerify: deps.onVerify,
       onFailover: (message) => this.taking.on(message),
+      onSyncRequest: (request) => this.syncing.on(request),
       onTorn: () => this.roles.torn(),
     });
   }

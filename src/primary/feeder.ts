@@ -46,7 +46,7 @@ import { park, shipDone, tellCopyEnded } from "./ship-life.ts";
 import { Shipping, type ShippingOwner } from "./shipping.ts";
 import type { StateSource } from "../store/state.ts";
 import { Stores } from "./stores.ts";
-import { type Holders, type CopyLevel, type Wanted, Waiters } from "./waiters.ts";
+import { type Holders, type CopyLevel, type Wanted, Waiters, wantsDisks } from "./waiters.ts";
 
 export class Feeder
   implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner, Holders
@@ -121,6 +121,7 @@ export class Feeder
   onAck(link: Link, ack: Ack, nowMs: number): void {
     if (acceptAck(link, ack, nowMs)) shipDone(this, link);
     this.settleWaiters(nowMs);
+    if (link.syncsOn()) this.onSyncSaid();
     this.wantPump();
   }
 
@@ -272,8 +273,22 @@ export class Feeder
     const waiter = { offset, replicas, level, local, untilMs, done };
     this.waiters.add(waiter);
     // Why it alone: in one turn many may begin to wait, and nothing is different for the others.
-    if (!this.waiters.answer(waiter, this.deps.now(), this)) this.askForAcks(offset);
+    if (!this.waiters.answer(waiter, this.deps.now(), this)) {
+      if (wantsDisks(waiter)) this.askToSync(offset);
+      this.askForAcks(offset);
+    }
     return () => this.waiters.cancel(waiter);
+  }
+
+  /** Somebody waits until the disks of replicas have the log up to `offset`. */
+  askToSync(offset: number): void {
+    for (const link of this.links)
+      if (link.welcomed && !link.isCopy && link.askToSync(offset)) this.onSyncSaid();
+  }
+
+  private onSyncSaid(): void {
+    this.counters.bump("sync_requests");
+    this.wantPump();
   }
 
   /** Somebody waits until links have confirmed `offset`: those that have not say at once when they do. */
@@ -335,6 +350,8 @@ export class Feeder
       this.deps.journal("info", "parking_expired", { replica });
     this.pacing.tick(nowMs);
     this.settleWaiters(nowMs);
+    // Why again: of a link that has come meanwhile, or has swapped its state, nobody has asked it.
+    if (this.waiters.size > 0) this.askToSync(this.waiters.durableTo);
     this.deps.onTick?.();
     this.wantPump();
   }

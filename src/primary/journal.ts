@@ -59,6 +59,7 @@ export const FEEDER_COUNTERS = [
   "failovers_done",
   "failovers_resumed",
   "failovers_taken",
+  "sync_requests",
   "links_accepted",
   "links_rejected",
   "stream_bytes_sent",

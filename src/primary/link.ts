@@ -45,6 +45,7 @@ import type { FeederOptions } from "./options.ts";
 import { Output, type Owner } from "./output.ts";
 import type { Ship } from "./ship.ts";
 import type { Store } from "./stores.ts";
+import { SyncAsking } from "./sync-asking.ts";
 
 /** The socket, as a link uses it. Memory given to write() must not change until it was taken. */
 export interface LinkOut {
@@ -97,6 +98,7 @@ export class Link extends ControlSink {
   readonly heartbeat: Heartbeat;
   readonly movement: Movement;
   readonly sync: LinkSync = new LinkSync();
+  private readonly syncAsking = new SyncAsking();
   #state: LinkState = { kind: "greeting" };
   #hello: Hello | null = null;
   #claimedId: Id = "";
@@ -360,6 +362,21 @@ export class Link extends ControlSink {
     this.#between.push(message);
   }
 
+  /** Somebody waits until the replica's disk has the log up to `to`. @returns whether there is something to say */
+  askToSync(to: number): boolean {
+    return this.saySync(this.syncAsking.want(to, this.flow.durable));
+  }
+
+  /** It has said how far its disk is. @returns whether there is something to say */
+  syncsOn(): boolean {
+    return !this.syncAsking.isIdle && this.saySync(this.syncAsking.said(this.flow.durable));
+  }
+
+  private saySync(offset: number): boolean {
+    if (offset >= 0) this.sayBetween({ type: "sync", offset });
+    return offset >= 0;
+  }
+
   /** Something is to be said between two batches. */
   get hasToSay(): boolean {
     return this.#between.length > 0;
@@ -389,6 +406,7 @@ export class Link extends ControlSink {
     this.sync.begun();
     this.movement.progressed(nowMs);
     this.flow.startedOver();
+    this.syncAsking.startedOver();
   }
 
   /** The replica streams from its new state. Returns the ship that is over, or null. */
@@ -397,6 +415,8 @@ export class Link extends ControlSink {
     if (state.kind !== "streaming" || state.finishing === null) return null;
     this.#state = { kind: "streaming", cursor: state.cursor, finishing: null };
     this.sync.swapped(nowMs);
+    // Why again: between END and its swap it may have passed over what was asked.
+    this.syncAsking.startedOver();
     return state.finishing;
   }
 

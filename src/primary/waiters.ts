@@ -28,6 +28,11 @@ export interface Waiter extends Wanted {
   readonly done: (count: number | null) => void;
 }
 
+/** It waits for the disks of replicas. */
+export function wantsDisks({ level, replicas }: Wanted): boolean {
+  return level === "durable" && replicas > 0;
+}
+
 /** Who has what, now. */
 export interface Holders {
   /** Replicas that have the log up to `offset`. */
@@ -46,6 +51,13 @@ export class Waiters {
   get localTo(): number {
     let to = -1;
     for (const { local, offset } of this.waiting) if (local) to = Math.max(to, offset);
+    return to;
+  }
+
+  /** Up to where somebody waits for the disks of replicas; -1 for nobody. */
+  get durableTo(): number {
+    let to = -1;
+    for (const waiter of this.waiting) if (wantsDisks(waiter)) to = Math.max(to, waiter.offset);
     return to;
   }
 

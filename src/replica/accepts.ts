@@ -18,5 +18,6 @@ export const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.prepare,
   FRAME.take,
   FRAME.release,
+  FRAME.sync,
   FRAME.batch,
 ]);

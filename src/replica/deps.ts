@@ -10,6 +10,7 @@ import type {
   NodeAddress,
   Prepare,
   Release,
+  SyncRequest,
   SyncState,
   Take,
   Verify,
@@ -156,6 +157,8 @@ export interface SessionDeps {
   readonly onTorn: () => void;
   /** The upstream hands over, or takes that back. */
   readonly onFailover: (message: Prepare | Take | Release) => void;
+  /** The upstream asks for a sync of the log; another one is about the same, or takes its place. */
+  readonly onSyncRequest: (request: SyncRequest) => void;
   /** The state is exactly at the message's position now, and nowhere else later: freeze it. */
   readonly onVerify: (message: Verify) => void;
 }

@@ -280,6 +280,13 @@ export class Session implements SessionLife {
     this.deps.onFailover(message);
   }
 
+  /** Somebody waits until our disk has the log. */
+  onSyncRequest(request: m.SyncRequest): void {
+    if (this.state.kind === "streaming") this.deps.onSyncRequest(request);
+    else if (!this.connected)
+      throw new WireError("ERR_WIRE_STATE", `a SYNC while ${this.state.kind}`);
+  }
+
   onWelcomed(): void {
     this.downSinceMs = -1;
     this.lastError = "";

@@ -17,6 +17,7 @@ export interface SinkSession {
   onPing(ping: m.Ping): void;
   onBye(bye: m.Bye): void;
   onFailover(message: m.Prepare | m.Take | m.Release): void;
+  onSyncRequest(request: m.SyncRequest): void;
 }
 
 export class SessionSink implements DecoderSink {
@@ -70,6 +71,9 @@ export class SessionSink implements DecoderSink {
       case "take":
       case "release":
         this.session.onFailover(message);
+        return;
+      case "sync":
+        this.session.onSyncRequest(message);
         return;
       default:
         throw new WireError("ERR_WIRE_STATE", `${message.type} from an upstream`);

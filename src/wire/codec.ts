@@ -309,6 +309,8 @@ const release = f.struct<m.Release>({ type: f.constant("release"), failoverId: f
 
 const released = f.struct<m.Released>({ type: f.constant("released"), failoverId: f.id });
 
+const sync = f.struct<m.SyncRequest>({ type: f.constant("sync"), offset: f.u53 });
+
 type Bodies = { readonly [T in m.Control["type"]]: Field<Extract<m.Control, { type: T }>> };
 
 const BODIES: Bodies = {
@@ -331,6 +333,7 @@ const BODIES: Bodies = {
   take,
   release,
   released,
+  sync,
 };
 
 interface Row {

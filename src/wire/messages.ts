@@ -23,6 +23,7 @@
  *   TAKE        22     feeder   a primary has resigned for it        (it leads)
  *   RELEASE     23     feeder   the resignation is taken back        RELEASED
  *   RELEASED    24     replica  it will not lead by that TAKE        -
+ *   SYNC        25     feeder   somebody waits until it is durable   ACK, when it is
  *   BATCH       32     feeder   records of the log                   ACK (streaming)
  *
  * Byte layouts are in docs/PROTOCOL.md; codec.ts and decoder.ts implement them.
@@ -52,6 +53,7 @@ export const FRAME = {
   take: 22,
   release: 23,
   released: 24,
+  sync: 25,
   batch: 32,
 } as const;
 
@@ -446,6 +448,13 @@ export interface Released {
   readonly failoverId: Id;
 }
 
+/** Somebody waits until the log is durable on the receiver's disk. */
+export interface SyncRequest {
+  readonly type: "sync";
+  /** Up to here. */
+  readonly offset: number;
+}
+
 /** Control frames as values; CHUNK and BATCH are handled as ranges of bytes instead. */
 export type Control =
   | Greeting
@@ -466,4 +475,5 @@ export type Control =
   | Prepared
   | Take
   | Release
-  | Released;
+  | Released
+  | SyncRequest;

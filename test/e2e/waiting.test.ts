@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { converge } from "../../tools/converge.ts";
 import { fill } from "../tools/fill.ts";
-import type { Fleet } from "../../tools/processes.ts";
+import type { Daemon, Fleet } from "../../tools/processes.ts";
 import { useFleet } from "../tools/fleet.ts";
 import { RespClient } from "../../tools/resp-client.ts";
 import { until } from "../../tools/wait.ts";
@@ -111,6 +111,32 @@ test("e2e: WAITAOF: under everysec and no => a sync here and on the replica, tha
   expect((await onDisk.status()).disk!.watermarks.durable).toBeGreaterThanOrEqual(offset);
   expect(await primary.call("WAITAOF", 0, 2, 100)).toEqual([1, 1]);
   expect(await primary.call("WAIT", 2, 30_000)).toBe(2);
+});
+
+test("e2e: durable on a replica under no and everysec => it is asked to sync, and syncs, as often as it must", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const replica = await fleet.replica(primary, "--dir", directory(fleet), "--fsync", "no");
+  const inMemory = await fleet.replica(primary);
+  await converge([primary, replica, inMemory]);
+  await primary.call("SET", "k", "v");
+  // Nothing else ever makes it sync.
+  expect(await primary.call("REPL.WAITALL", 1, "durable", 30_000)).toBe(1);
+  const first = (await primary.status()).position.offset;
+  expect((await replica.status()).disk!.watermarks.durable).toBe(first);
+  for (let n = 0; n < 20; n++) {
+    await primary.call("SET", "k", n);
+    expect(await primary.call("WAITAOF", 0, 1, 30_000)).toEqual([0, 1]);
+  }
+  const counters = async (node: Daemon): Promise<Readonly<Record<string, number>>> =>
+    (await node.status()).counters;
+  // The one without a disk was asked once.
+  expect((await counters(primary))["sync_requests"]).toBe(22);
+  expect((await counters(replica))["syncs_asked_for"]).toBe(21);
+  expect((await counters(inMemory))["syncs_asked_for"]).toBeUndefined();
+  await primary.call("SET", "k", "last");
+  expect(await primary.call("REPL.WAITALL", 2, "durable", 300)).toBe(1);
+  await converge([primary, replica, inMemory]);
 });
 
 test("e2e: REPL.WAITALL: replica stopped => 0 on a connection that wrote nothing, where WAIT says 1", async () => {

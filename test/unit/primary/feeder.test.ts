@@ -307,6 +307,79 @@ describe("waiters", () => {
     expect(answers).toEqual([0]);
   });
 
+  test("who waits for the disks of replicas has them sync: one SYNC on its way, the next for all who came", async () => {
+    const h = new Harness();
+    const peer = h.stream();
+    peer.ack(0);
+    const asked = (): number[] =>
+      peer.controls.flatMap((message) => (message.type === "sync" ? [message.offset] : []));
+    const answers: (number | null)[] = [];
+    const wait = (): void => {
+      const wanted = { ...applied(h.log.next), level: "durable" } as const;
+      h.feeder.wait(wanted, Infinity, (count) => answers.push(count));
+    };
+    const write = async (): Promise<number> => {
+      batch(h.log, 100);
+      await h.turns();
+      return h.log.next;
+    };
+    const first = await write();
+    wait();
+    wait();
+    h.feeder.wait(applied(first), Infinity, () => undefined);
+    await h.turns();
+    expect(asked()).toEqual([first]);
+    await write();
+    wait();
+    const third = await write();
+    wait();
+    h.tick(100);
+    await h.turns();
+    // Applied is not durable.
+    peer.ack(third);
+    await h.turns();
+    expect([asked(), answers]).toEqual([[first], []]);
+    peer.ack(third, third, 1 << 26, first);
+    await h.turns();
+    expect([asked(), answers]).toEqual([
+      [first, third],
+      [1, 1],
+    ]);
+    peer.ack(third, third, 1 << 26, third);
+    await h.turns();
+    expect([asked(), answers]).toEqual([
+      [first, third],
+      [1, 1, 1, 1],
+    ]);
+    expect(h.feeder.counters.get("sync_requests")).toBe(2);
+  });
+
+  test("a replica that comes while somebody waits is asked too, and no copy", async () => {
+    const h = new Harness();
+    batch(h.log, 100);
+    const wanted = { ...applied(h.log.next), level: "durable" } as const;
+    h.feeder.wait({ ...wanted, replicas: 0 }, Infinity, () => undefined);
+    const early = h.stream();
+    h.tick(100);
+    await h.turns();
+    expect(early.last("sync")).toBeUndefined();
+    h.feeder.wait(wanted, Infinity, () => undefined);
+    const late = h.stream({ storeId: id(9), nodeId: id(8), instanceId: id(7) });
+    const copy = h.stream({
+      storeId: id(19),
+      nodeId: id(18),
+      instanceId: id(17),
+      purpose: "copy",
+    });
+    h.tick(100);
+    await h.turns();
+    expect([early, late, copy].map((peer) => peer.last("sync")?.offset)).toEqual([
+      h.log.next,
+      h.log.next,
+      undefined,
+    ]);
+  });
+
   test("asks for an ACK at once, and a link that ships counts for nobody", async () => {
     const h = new Harness();
     const peer = h.stream();

@@ -145,6 +145,7 @@ export class Harness {
       onMoved: () => undefined,
       onVerify: () => undefined,
       onFailover: () => undefined,
+      onSyncRequest: ({ offset }) => this.events.push(`sync ${offset}`),
       onTorn: () => this.events.push("torn"),
       keeper,
     });

@@ -27,6 +27,7 @@ import type {
   SnapshotBegin,
   SnapshotEnd,
   StateAnswer,
+  SyncRequest,
   Take,
   Verify,
   Welcome,
@@ -288,6 +289,11 @@ const released: fc.Arbitrary<Released> = fc.record({
   failoverId: id,
 });
 
+const syncRequest: fc.Arbitrary<SyncRequest> = fc.record({
+  type: fc.constant("sync" as const),
+  offset: u53,
+});
+
 /** By type, so that a new message does not compile before it is here. */
 export const MESSAGES: {
   readonly [T in Control["type"]]: fc.Arbitrary<Extract<Control, { type: T }>>;
@@ -311,6 +317,7 @@ export const MESSAGES: {
   take,
   release,
   released,
+  sync: syncRequest,
 };
 
 export const anyMessage: fc.Arbitrary<Control> = fc.oneof(...Object.values(MESSAGES));

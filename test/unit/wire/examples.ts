@@ -216,6 +216,7 @@ export const EXAMPLES: Readonly<Record<string, Control>> = {
   take: { type: "take", failoverId: FAILOVER_ID, position, term: 4, forced: false },
   release: { type: "release", failoverId: FAILOVER_ID },
   released: { type: "released", failoverId: FAILOVER_ID },
+  sync: { type: "sync", offset: 4096 },
 };
 
 /** A fenced block "```hex <name>": hex digits at the start of each line, then two spaces and words. */
