@@ -1,11 +1,12 @@
 /**
- * Planned failovers between two real nodes while clients write through ioredis, each followed by a comparison:
- * no INCR is lost or done twice, both nodes have one digest, and no full sync happened.
+ * Planned failovers between two real nodes while clients write, half of them through ioredis and half through
+ * node-redis, each followed by a comparison: no INCR is lost or done twice, both nodes have one digest, and no full sync happened.
  *
  * Owns: the load, what is counted. Does not own: processes (processes.ts), what a caller demands of the times.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { createClient } from "redis";
 import { converge, count } from "./converge.ts";
 import type { Daemon } from "./processes.ts";
 import { until } from "./wait.ts";
@@ -21,20 +22,56 @@ export interface Switchover {
   readonly gapMs: number;
 }
 
+/** One library's connection to one node. */
+interface Counting {
+  incr(key: string): Promise<unknown>;
+  mget(keys: string[]): Promise<(string | null)[]>;
+  close(): void;
+}
+
+const LIBRARIES: Readonly<Record<string, (port: number) => Promise<Counting>>> = {
+  ioredis: (port) => {
+    const client = new Redis({ port, host: "127.0.0.1" });
+    return Promise.resolve({
+      incr: (key) => client.incr(key),
+      mget: (keys) => client.mget(...keys),
+      close: () => client.disconnect(),
+    });
+  },
+  "node-redis": async (port) => {
+    const client = createClient({ socket: { host: "127.0.0.1", port } });
+    client.on("error", () => undefined);
+    await client.connect();
+    return {
+      incr: (key) => client.incr(key),
+      mget: (keys) => client.mGet(keys),
+      close: () => client.destroy(),
+    };
+  },
+};
+
 /** Clients of both nodes: each writes to whichever of them takes it. */
 class Load {
   /** Of each writer: INCRs that were answered. */
   readonly acked: number[] = Array.from({ length: WRITERS }, () => 0);
-  /** Writes that were refused, and made elsewhere. */
-  refused = 0;
-  readonly #clients: Redis[];
+  /** Writes of each library that were refused, and made elsewhere. */
+  readonly refused: number[] = Object.keys(LIBRARIES).map(() => 0);
+  /** By library, then by node. */
+  readonly #clients: readonly (readonly Counting[])[];
   #isOn = false;
   #running: Promise<void>[] = [];
   #lastMs = 0;
   #gapMs = 0;
 
-  constructor(nodes: readonly Daemon[]) {
-    this.#clients = nodes.map(({ port }) => new Redis({ port, host: "127.0.0.1" }));
+  private constructor(clients: readonly (readonly Counting[])[]) {
+    this.#clients = clients;
+  }
+
+  static async open(nodes: readonly Daemon[]): Promise<Load> {
+    const open = Object.values(LIBRARIES).map((library) =>
+      Promise.all(nodes.map(({ port }) => library(port))),
+    );
+    return new Load(await Promise.all(open));
   }
 
   start(): void {
@@ -52,10 +89,11 @@ class Load {
   }
 
   async #write(writer: number): Promise<void> {
-    let at = writer % this.#clients.length;
+    const clients = this.#clients[writer % this.#clients.length]!;
+    let at = 0;
     while (this.#isOn)
       try {
-        await this.#clients[at]!.incr(`counter:${writer}`);
+        await clients[at]!.incr(`counter:${writer}`);
         this.acked[writer]! += 1;
         const nowMs = performance.now();
         this.#gapMs = Math.max(this.#gapMs, nowMs - this.#lastMs);
@@ -63,19 +101,19 @@ class Load {
       } catch (error) {
         // Anything else would be a write of which nobody knows whether it was made.
         if (!(error as Error).message.startsWith("READONLY")) throw error;
-        this.refused += 1;
-        at = (at + 1) % this.#clients.length;
+        this.refused[writer % this.refused.length]! += 1;
+        at = (at + 1) % clients.length;
         await sleep(1);
       }
   }
 
   async values(node: number): Promise<number[]> {
     const keys = this.acked.map((_, writer) => `counter:${writer}`);
-    return (await this.#clients[node]!.mget(...keys)).map(Number);
+    return (await this.#clients[0]![node]!.mget(keys)).map(Number);
   }
 
   close(): void {
-    for (const client of this.#clients) client.disconnect();
+    for (const client of this.#clients.flat()) client.close();
   }
 }
 
@@ -88,7 +126,7 @@ export async function switchovers(
   rounds: number,
   say: (line: string) => void = () => undefined,
 ): Promise<readonly Switchover[]> {
-  const load = new Load(nodes);
+  const load = await Load.open(nodes);
   const made: Switchover[] = [];
   const syncs = await fullSyncs(nodes);
   try {
@@ -114,7 +152,8 @@ export async function switchovers(
   }
   const more = (await fullSyncs(nodes)) - syncs;
   if (more > 0) throw new Error(`${more} full syncs`);
-  if (rounds > 0 && load.refused === 0) throw new Error("no writer had to move: there was no load");
+  if (rounds > 0 && load.refused.includes(0))
+    throw new Error(`writers of a library that had to move: ${load.refused.join(", ")}`);
   return made;
 }
 

@@ -102,3 +102,43 @@ test("e2e: the primary is killed when it has resigned => it comes back resigned,
   expect((refused as Error).message).toMatch("READONLY");
   expect((await replica.status()).counters["sync_full"]).toBe(0);
 });
+
+test("e2e: FORCE: the target lacks what is on its way => it leads with what it has, and the primary gives up the rest", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary();
+  const proxy = await fleet.proxy(primary);
+  const replica = await fleet.replica(proxy);
+  await converge([primary, replica]);
+  await primary.call("SET", "k", "had");
+  await converge([primary, replica]);
+  const early = await primary.ask("FAILOVER", "TO", "127.0.0.1", String(replica.port), "FORCE");
+  expect((early as Error).message).toContain("requires both a timeout and target");
+  proxy.down.stall();
+  await primary.call("SET", "big", "v".repeat(16_000_000));
+  await primary.call("SET", "k", "lost");
+  const to = ["TO", "127.0.0.1", String(replica.port)];
+  expect(await primary.text("FAILOVER", ...to, "TIMEOUT", "300", "FORCE")).toBe("OK");
+  await until(() => primary.find("resigned"), { what: "the time to be over" });
+  expect((await primary.status()).failover).toBe("failover-in-progress");
+  // What was on its way is lost: TAKE comes first on the next connection, and the log takes its time.
+  proxy.down.set({ bytesPerSecond: 4_000_000 });
+  proxy.down.blackhole();
+  proxy.down.resume();
+  await leads(replica);
+  await until(async () => (await primary.status()).failover === "no-failover", {
+    what: "the primary to follow",
+  });
+  const { counters } = await converge([replica, primary]);
+  for (const node of [replica, primary]) {
+    expect(await node.text("GET", "k")).toBe("had");
+    expect(await node.call("EXISTS", "big")).toBe(0);
+  }
+  expect(replica.find("failover_take")).toMatchObject({ forced: true });
+  expect(counters.map((each) => [each["failovers_done"], each["failovers_taken"]])).toEqual([
+    [0, 1],
+    [1, 0],
+  ]);
+  expect(counters[0]).toMatchObject({ resume_diverged: 1, sync_full: 1 });
+  // What it gave up is counted where it was: those two writes.
+  expect(counters[1]).toMatchObject({ forks_discarded: 1, fork_discarded_records: 2 });
+});
