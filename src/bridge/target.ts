@@ -7,8 +7,14 @@
  *   commit       the totals are compared, then commit(mark of the snapshot's position)
  *   abort        abort(), when stage() was called
  *
+ *   what fails                       is
+ *   records that check() refuses     ERR_STORE_RECORD: never to be had by this state, so the session stops and says so
+ *   else, of a run                   what kept.ts says
+ *   else, of a snapshot              ERR_STORE_CHUNK, and the state is what it was
+ *
  * Owns: the calls, how their failures are called. Does not own: where the state is after a failure
  * (kept.ts), their order (line.ts), chunks (chunk-records.ts).
+ * Tested in: test/unit/bridge/target.test.ts, test/unit/embed/state-limits.test.ts.
  */
 import { StoreError, wordsOf } from "../errors.ts";
 import type { LogName } from "../log/history.ts";
@@ -19,7 +25,7 @@ import type { KeptState } from "./kept.ts";
 import { after, isLater, type StateLine } from "./line.ts";
 import { encodeMark, MarkTemplate } from "./mark.ts";
 import { LogBatch, type MarkWriter } from "./records.ts";
-import type { Awaitable, Mark, ReplicatedState, Staging } from "./seam.ts";
+import type { Awaitable, Mark, Records, ReplicatedState, Staging } from "./seam.ts";
 
 /** What the bridge must be told. */
 export interface TargetDeps {
@@ -63,7 +69,7 @@ export class BridgeTarget implements LateTarget, MarkWriter {
     this.appliedTo = from;
     const batch = new LogBatch(bytes, from, to, this);
     return this.#told(
-      this.#line.call(() => this.#kept.apply(batch)),
+      this.#line.call(() => orNever(this.#state, batch, () => this.#kept.apply(batch))),
       () => {
         this.appliedTo = to;
       },
@@ -147,7 +153,9 @@ class BridgeStaging implements LateStaging {
     const records = this.#joiner.take(bytes, from, to);
     if (records.count === 0) return true;
     return this.#calls.call(() =>
-      asChunkError(() => after(this.#staged(), (staging) => staging.load(records))),
+      orNever(this.#state, records, () =>
+        asChunkError(() => after(this.#staged(), (staging) => staging.load(records))),
+      ),
     );
   }
 
@@ -191,6 +199,46 @@ class BridgeStaging implements LateStaging {
       return staging;
     });
   }
+}
+
+/**
+ * What fails of records of which check() refuses one fails whenever it is tried again: it is not in this state's
+ * format, as a key that is too long for it. Asked when it has failed, since a replica does not look at records twice.
+ */
+function orNever(
+  state: Pick<ReplicatedState, "check">,
+  records: Records,
+  ask: () => Awaitable<void>,
+): Awaitable<void> {
+  const fail = (error: unknown): never => {
+    const isSuspect = error instanceof StoreError && error.code === "ERR_STORE_FAILED";
+    if (!isSuspect) needChecked(state, records);
+    throw error as Error;
+  };
+  let answer: Awaitable<void>;
+  try {
+    answer = ask();
+  } catch (error) {
+    return fail(error);
+  }
+  return isLater(answer) ? answer.catch(fail) : answer;
+}
+
+/** @throws {StoreError} ERR_STORE_RECORD */
+function needChecked(state: Pick<ReplicatedState, "check">, records: Records): void {
+  try {
+    records.each((bytes, from, to) => state.check?.(bytes, from, to));
+  } catch (error) {
+    const why = error instanceof StoreError ? bare(error) : wordsOf(error);
+    throw new StoreError("ERR_STORE_RECORD", `this state can never have it: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Without the code. */
+function bare({ code, message }: StoreError): string {
+  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 
 /** What fails beside the state, which is what it was: the snapshot has to come again. */
