@@ -21,6 +21,7 @@ import {
   type WalkOptions,
 } from "./key-reader.ts";
 import type { OpenNode } from "./open.ts";
+import { inWords } from "./words.ts";
 
 /** What Primary and Replica both have. It is not made by itself. */
 export abstract class EmbeddedNode {
@@ -145,7 +146,7 @@ export abstract class EmbeddedNode {
 
   /** All there is to know of the node, its links and its disk, as of now. */
   status(): NodeStatus {
-    return this.#parts.node.status();
+    return inWords(this.#parts.node.status(), {});
   }
 
   // --- events ------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import { NodeError } from "../errors.ts";
 import { readAddress } from "../node/option-values.ts";
 import type { DaemonNode } from "../node/node.ts";
 import type { Wait, Waits } from "./waits.ts";
+import { asEmbedder } from "./words.ts";
 
 /** What handOver() takes. */
 export interface HandOver extends Wait {
@@ -29,7 +30,7 @@ export async function handOver(
       ends.push(why);
       node.turn.changed();
     });
-    if (refusal !== null) throw new NodeError("ERR_NOT_HANDED_OVER", refusal);
+    if (refusal !== null) throw new NodeError("ERR_NOT_HANDED_OVER", asEmbedder(refusal));
     try {
       await until(() => ends.length > 0);
     } catch (error) {
@@ -38,6 +39,6 @@ export async function handOver(
       throw error;
     }
     const [why = null] = ends;
-    if (why !== null) throw new NodeError("ERR_NOT_HANDED_OVER", why);
+    if (why !== null) throw new NodeError("ERR_NOT_HANDED_OVER", asEmbedder(why));
   });
 }

@@ -15,9 +15,10 @@ import { Keyspace } from "../node/keyspace.ts";
 import { createNode, type DaemonNode } from "../node/node.ts";
 import { UsageError } from "../node/option-values.ts";
 import { shown } from "./bytes.ts";
-import { type OptionNames, readEmbedded } from "./settings.ts";
+import { readEmbedded } from "./settings.ts";
 import { foldStrangers } from "../node/stranger-log.ts";
 import { Waits } from "./waits.ts";
+import { asEmbedder, errorInWords, inWords, type OptionNames } from "./words.ts";
 import { codeUrl, ownThreads, type Threads, threadsAt } from "../threads.ts";
 
 /**
@@ -101,6 +102,19 @@ export async function startNode(
   state: ReplicatedState | null = null,
   names: OptionNames = {},
 ): Promise<Pick<OpenNode, "node" | "replPort">> {
+  try {
+    return await startInWords(command, settings, state, names);
+  } catch (error) {
+    throw errorInWords(error, names);
+  }
+}
+
+async function startInWords(
+  command: "primary" | "replica",
+  settings: NodeSettings,
+  state: ReplicatedState | null,
+  names: OptionNames,
+): Promise<Pick<OpenNode, "node" | "replPort">> {
   if (typeof (settings as unknown) !== "object" || (settings as unknown) === null)
     throw new UsageError(`options are ${shown(settings)}; an object is allowed`);
   const options = readEmbedded(command, settings, names);
@@ -111,10 +125,11 @@ export async function startNode(
     createLogger({
       level: options.logLevel,
       format: options.logFormat,
-      sink: settings.log === undefined ? () => undefined : apart(settings.log),
+      sink: settings.log === undefined ? () => undefined : apart(settings.log, names),
     }),
   );
   const node = createNode(options, logger, await threadsFor(settings.workerUrl), state);
+  node.emitter.words = (happened) => inWords(happened, names);
   let replPort: number;
   try {
     await node.open();
@@ -145,10 +160,10 @@ async function threadsFor(given: unknown): Promise<Threads> {
 }
 
 /** What the embedder's function throws is the embedder's: never in the middle of a step of the node. */
-function apart(log: (line: string) => void): (line: string) => void {
+function apart(log: (line: string) => void, names: OptionNames): (line: string) => void {
   return (line) => {
     try {
-      log(line);
+      log(asEmbedder(line, names));
     } catch (error) {
       setImmediate(() => {
         throw error;

@@ -8,7 +8,7 @@
  */
 import type { LogPosition, Wait } from "../bridge/seam.ts";
 import { NodeError } from "../errors.ts";
-import { asEmbedder } from "./settings.ts";
+import { asEmbedder } from "./words.ts";
 import { hasReached, needHope, needThere } from "../node/following.ts";
 import type { EmbeddedValues } from "../node/settings.ts";
 import type { Position } from "../wire/messages.ts";
@@ -100,10 +100,11 @@ export class Replica extends EmbeddedNode {
     if (waits.isClosed)
       return Promise.reject(new NodeError("ERR_CLOSED", "not promoted: this replica was closed"));
     const promoted = new Promise<Primary>((resolve, reject) => {
-      if (node.isLoading() && !force) throw new NodeError("ERR_NOT_PROMOTED", NEVER_SYNCED);
+      if (node.isLoading() && !force)
+        throw new NodeError("ERR_NOT_PROMOTED", asEmbedder(NEVER_SYNCED));
       const done = (why: string | null): void => {
         if (why === null) resolve(primaryOver(this.parts));
-        else reject(new NodeError("ERR_NOT_PROMOTED", why));
+        else reject(new NodeError("ERR_NOT_PROMOTED", asEmbedder(why)));
       };
       const refusal = node.promote(force, done);
       if (refusal !== null) done(refusal);

@@ -12,7 +12,7 @@ import { ArgumentError } from "../errors.ts";
 import type { ReplicatedState } from "../bridge/seam.ts";
 import { type NodeSettings, startNode } from "./open.ts";
 import { type ReplicatedNode, replicatedOver } from "./replicated-node.ts";
-import { REPLICATE_NAMES } from "./settings.ts";
+import { REPLICATE_NAMES } from "./words.ts";
 
 /** Sizes in bytes, times in ms. */
 export interface ReplicateOptions extends Omit<NodeSettings, "replPort" | "replPassword"> {

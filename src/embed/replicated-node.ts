@@ -23,7 +23,7 @@ import { countOf } from "./bytes.ts";
 import { type HandOver, handOver } from "./hand-over.ts";
 import { NodeWrites } from "./node-writes.ts";
 import { placeOf } from "./positions.ts";
-import { asEmbedder, REPLICATE_NAMES } from "./settings.ts";
+import { asEmbedder, inWords, REPLICATE_NAMES } from "./words.ts";
 import { untilWelcome } from "./ready-to-write.ts";
 import { Waits } from "./waits.ts";
 
@@ -261,7 +261,7 @@ export class ReplicatedNode<Tx = never> {
       const refusal = this.#node.follow(host, port, allowReset ? "reset" : "replicaof");
       if (refusal === null) return;
       if (this.#node.role === "primary") this.#writes.open();
-      throw new NodeError("ERR_CANNOT_FOLLOW", refusal);
+      throw new NodeError("ERR_CANNOT_FOLLOW", spelled(refusal));
     });
   }
 
@@ -276,7 +276,7 @@ export class ReplicatedNode<Tx = never> {
       await new Promise<void>((resolve, reject) => {
         const done = (why: string | null): void => {
           if (why === null) resolve();
-          else reject(new NodeError("ERR_NOT_PROMOTED", why));
+          else reject(new NodeError("ERR_NOT_PROMOTED", spelled(why)));
         };
         const refusal = this.#node.promote(false, done);
         if (refusal !== null) done(refusal);
@@ -353,7 +353,7 @@ export class ReplicatedNode<Tx = never> {
 
   /** What `hawser status` shows of a node: position, links, upstream, disk, counters. */
   status(): NodeStatus {
-    return this.#node.status();
+    return inWords(this.#node.status(), REPLICATE_NAMES);
   }
 
   /**

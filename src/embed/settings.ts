@@ -3,7 +3,7 @@
  * names them.
  *
  * Owns: what an embedder may give, and in which type. Does not own: names, ranges, defaults
- * (node/settings.ts), what settings must be together (node/options.ts).
+ * (node/settings.ts), what settings must be together (node/options.ts), messages (words.ts).
  * Tested in: test/unit/index.test.ts.
  */
 import { didYouMean } from "../node/nearest.ts";
@@ -12,6 +12,7 @@ import { assemble, check, type NodeOptions, type Spelling } from "../node/option
 import { rangeOf, readSetting, type SettingValue } from "../node/setting-text.ts";
 import { SETTINGS, type Setting, type SettingName } from "../node/settings.ts";
 import { settingsOf } from "../node/setting-lookup.ts";
+import { type OptionNames, shownKey } from "./words.ts";
 
 /** What there is in a process with other code: no client port, and the code says the role. */
 const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
@@ -23,26 +24,6 @@ const EMBEDDED: Readonly<Partial<Record<SettingName, SettingValue>>> = {
 
 /** Options that are no settings of a node (open.ts). */
 const OTHERS: readonly string[] = ["log", "workerUrl"];
-
-/** What the embedder calls a setting whose key is another one. */
-export type OptionNames = Readonly<Partial<Record<Setting["key"], string>>>;
-
-function shownKey({ key }: Setting, names: OptionNames): string {
-  return names[key] ?? key;
-}
-
-/** What replicate() calls otherwise than the table of settings. */
-export const REPLICATE_NAMES: OptionNames = { replPort: "listen", replPassword: "password" };
-
-/** What a message for an operator says, for an embedder: flags are options. */
-export function asEmbedder(text: string, names: OptionNames = {}): string {
-  return text
-    .replace(" or REPLICAOF", "")
-    .replaceAll(/--([a-z][a-z-]*)/g, (flag: string, name: string) => {
-      const setting = SETTINGS.find((candidate) => candidate.name === name);
-      return setting === undefined ? flag : shownKey(setting, names);
-    });
-}
 
 function asKeys(names: OptionNames): Spelling {
   return (name) => {

@@ -33,6 +33,8 @@ export interface EmittingNode {
 }
 
 export class NodeEmitter {
+  /** What is told, in the words of whoever listens. */
+  words: <T>(happened: T) => T = (happened) => happened;
   readonly #node: EmittingNode;
   readonly #log: Pick<Logger, "error">;
   readonly #listeners: { [Name in NodeEventName]?: Set<NodeListener<Name>> } = {};
@@ -95,7 +97,8 @@ export class NodeEmitter {
 
   readonly #emit: Emit = (name, happened) => {
     if (!this.#isHeard(name)) return;
-    this.#untold.push(() => this.#tell(name, happened));
+    const said = this.words(happened);
+    this.#untold.push(() => this.#tell(name, said));
     if (this.#untold.length === 1) this.#node.turn.until(() => true, this.#tellAll);
   };
 

@@ -326,6 +326,7 @@ const OWN = {
     kind: "switch",
     fallback: "false",
     of: "both",
+    embedded: "both",
     help: "once: lead with what is left in --dir, though what was synced is missing",
   },
   reclaim: {

@@ -1,6 +1,5 @@
 /** The types of an embedder's options are those of the table of settings: an option is written down once. */
 import { expect, expectTypeOf, test } from "vitest";
-import { asEmbedder, REPLICATE_NAMES } from "../../../src/embed/settings.ts";
 import { Primary, type PrimaryOptions, type ReplicaOptions } from "../../../src/index.ts";
 import type { EmbeddedValues } from "../../../src/node/settings.ts";
 
@@ -15,15 +14,6 @@ test("options: what is documented is in the table, with the same type, and the o
   expectTypeOf<EmbeddedValues<"replica">["logLevel"]>().toEqualTypeOf<
     "debug" | "info" | "warn" | "error" | undefined
   >();
-});
-
-test("messages: flags of the command line are the options that the embedder has", () => {
-  const why = "give both the same --repl-password; start with --allow-reset or REPLICAOF";
-  expect(asEmbedder(why)).toBe("give both the same replPassword; start with allowReset");
-  expect(asEmbedder(why, REPLICATE_NAMES)).toBe(
-    "give both the same password; start with allowReset",
-  );
-  expect(asEmbedder("--no-such-flag and a-b")).toBe("--no-such-flag and a-b");
 });
 
 test.each<[unknown, RegExp]>([
