@@ -1,7 +1,6 @@
 /**
- * The settings of a node: one table, a row each. Flags, HAWSER_* variables, the config file, CONFIG GET
- * and SET, an embedder's options, --help and the manual's table all read it, so that a setting is
- * written down once.
+ * The settings of a node: one table, a row each, and the one place of each. Flags, HAWSER_* variables, the config
+ * file, CONFIG GET and SET, an embedder's options, --help and the manual's table all read it.
  *
  * A value is written here as on the command line ("256mb", "60s"). A new setting is a row here, and a use.
  * Owns: names, types, defaults, ranges, who may set what and when, one line of help. Does not own: texts
