@@ -56,3 +56,6 @@ export type Profile = "lan" | "wan" | "edge";
 
 /** The first is that of the defaults. */
 export const PROFILES: readonly Profile[] = ["lan", "wan", "edge"];
+
+/** What an embedder writes for a value: an address as a text. */
+export type Written<Value> = Value extends Address | null | readonly Address[] ? string : Value;

@@ -6,9 +6,8 @@
  * Owns: names, types, defaults, ranges, who may set what and when, one line of help. Does not own: texts
  * to values and back (setting-text.ts), precedence (options.ts).
  */
-import type { Address } from "../net/address.ts";
 import { NEARNESS_SETTINGS } from "./nearness-settings.ts";
-import type { Row, ValueOf } from "./setting-kinds.ts";
+import type { Row, ValueOf, Written } from "./setting-kinds.ts";
 
 export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
 
@@ -415,9 +414,6 @@ export type ChangingValues = {
 type EmbeddedName<Command extends "primary" | "replica"> = {
   [Name in SettingName]: Table[Name] extends { readonly embedded: "both" | Command } ? Name : never;
 }[SettingName];
-
-/** What an embedder writes for a value: an address as a text. */
-type Written<Value> = Value extends Address | null | readonly Address[] ? string : Value;
 
 /** Those that an embedder may give to a node of that kind, as the embedder writes them. */
 export type EmbeddedValues<Command extends "primary" | "replica"> = {
