@@ -2,7 +2,7 @@
  * A node that leads tells those that it remembers: who followed it directly, and whom it followed itself before.
  * One of them may lead as well, and not know that it must not any more.
  *
- *   it leads         everybody is told, and again every 5 s, until each has answered once
+ *   it leads         everybody is told, and again after 5 s, doubled to 60, until each has answered once
  *   an answer        who answers with a higher rank fences this node (fence.ts)
  *   it leads no more, or leads anew    over; begins anew
  *
@@ -14,8 +14,10 @@ import type { Announcement } from "../replica/inquiry.ts";
 import type { StateAnswer } from "../wire/messages.ts";
 import type { AskSources } from "./seeding.ts";
 
-/** Between two rounds, and for an answer. */
+/** For an answer, and until the second round. */
 const ANNOUNCE_MS = 5_000;
+/** Between two rounds at most: one that is gone for good is asked for as long as this node leads. */
+const ANNOUNCE_MS_MAX = 60_000;
 
 export interface AnnouncerDeps {
   readonly ask: AskSources;
@@ -39,10 +41,10 @@ export class Announcer {
   leads(peers: readonly Address[]): void {
     const silent = new Map(peers.map((peer) => [formatAddress(peer), peer]));
     this.#silent = silent;
-    this.#round(silent);
+    this.#round(silent, ANNOUNCE_MS);
   }
 
-  #round(silent: Map<string, Address>): void {
+  #round(silent: Map<string, Address>, againMs: number): void {
     const announcement = this.#deps.announcement();
     if (silent !== this.#silent || silent.size === 0 || announcement === null) return;
     this.#deps.ask(
@@ -58,6 +60,7 @@ export class Announcer {
       },
       announcement,
     );
-    this.#deps.later(ANNOUNCE_MS, () => this.#round(silent));
+    const nextMs = Math.min(ANNOUNCE_MS_MAX, 2 * againMs);
+    this.#deps.later(againMs, () => this.#round(silent, nextMs));
   }
 }

@@ -15,6 +15,7 @@ class Leader {
   readonly asked: string[] = [];
   readonly heard: string[] = [];
   readonly timers: (() => void)[] = [];
+  readonly pausesMs: number[] = [];
   answer: (answers: readonly SeedAnswer[]) => void = () => undefined;
   readonly announcer = new Announcer({
     ask: (sources, _withinMs, done, announcement) => {
@@ -23,7 +24,7 @@ class Leader {
       this.answer = done;
     },
     later: (ms, run) => {
-      expect(ms).toBe(5_000);
+      this.pausesMs.push(ms);
       this.timers.push(run);
     },
     announcement: () => (this.leads ? ({} as Announcement) : null),
@@ -51,6 +52,18 @@ test("all are told; who is silent is told again, until it answers", () => {
   leader.says([B, STATE]);
   leader.passes();
   expect([leader.asked.length, leader.heard, leader.timers.length]).toEqual([3, ["a", "b"], 0]);
+});
+
+test("one that is gone for good is told ever more seldom; who leads anew begins as at first", () => {
+  const leader = new Leader();
+  leader.announcer.leads([A]);
+  for (let round = 0; round < 6; round++) {
+    leader.says([A, null]);
+    leader.passes();
+  }
+  expect(leader.pausesMs).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
+  leader.announcer.leads([A]);
+  expect(leader.pausesMs.at(-1)).toBe(5_000);
 });
 
 test("nobody is remembered => nobody is told", () => {
