@@ -9,6 +9,7 @@
  * Owns: the reasons, in the order in which they are told. Does not own: asking (status.ts), figures (node/status.ts).
  * Tested in: test/unit/daemon/health.test.ts.
  */
+import { counted } from "./counted.ts";
 import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../net/address.ts";
 import type { LinkStatus, NodeStatus } from "../node/api.ts";
@@ -83,7 +84,7 @@ const AROUND: readonly Check[] = [
     of: ({ near }) =>
       when(
         near.lacksReplicas,
-        `it refuses writes: ${near.goodReplicas} replicas are near, fewer than min-replicas-to-write`,
+        `it refuses writes: near is ${counted(near.goodReplicas, "replica")}, fewer than min-replicas-to-write`,
       ),
   },
   {
@@ -105,13 +106,16 @@ const AROUND: readonly Check[] = [
     of: ({ parked }) => {
       // Of who only streamed the log is kept, without a snapshot.
       const count = parked.filter(({ snapshotId }) => snapshotId !== "").length;
-      return when(count > 0, `${count} replicas went away in the middle of a sync`);
+      return when(count > 0, `${counted(count, "replica")} went away in the middle of a sync`);
     },
   },
   {
     name: "quarantined",
     of: ({ quarantined }) =>
-      when(quarantined > 0, `${quarantined} replicas wait before they may try to sync again`),
+      when(
+        quarantined > 0,
+        `${counted(quarantined, "replica")} may not try to sync again yet, after syncs that failed`,
+      ),
   },
 ];
 

@@ -7,6 +7,7 @@
  * (node/disk/restore-directory.ts).
  * Tested in: test/unit/node/disk/restore-directory.test.ts, test/e2e/restore.test.ts.
  */
+import { counted } from "./counted.ts";
 import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { DiskError } from "../errors.ts";
@@ -137,10 +138,10 @@ function reportText(
   { clusterId, note }: Source,
 ): string {
   const { records, logRecords, end, clockMs } = made;
-  const more = logRecords === 0 ? "" : ` and ${logRecords} changes after them`;
+  const more = logRecords === 0 ? "" : ` and ${counted(logRecords, "change")} behind`;
   const where = momentText({ offset: end.offset, clockMs });
   const lines = [
-    `restored ${records} records${more}, at ${where}, of ${replace ? "" : "the new "}history ${end.history}`,
+    `restored ${counted(records, "record")}${more}, at ${where}, of ${replace ? "" : "the new "}history ${end.history}`,
   ];
   if (replace && clusterId === null)
     lines.push(

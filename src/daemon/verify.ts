@@ -5,6 +5,7 @@
  * Owns: the questions, the text. Does not own: sums (verifier.ts), the comparison (verify-keys.ts).
  * Tested in: test/unit/daemon/verify-password.test.ts.
  */
+import { counted } from "./counted.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { jsonLine, readBucketKeys, readReport, readStatus } from "./answers.ts";
 import { wordsOf } from "../errors.ts";
@@ -121,7 +122,7 @@ function bucketsOf(end: Asked, question: readonly string[], timeoutMs: number): 
 export function reportText(report: NamedReport): string {
   const { position, replicas } = report;
   const lines = [
-    `position  ${position.history} @ ${position.offset}   ${report.records} records   sum ${report.sum}`,
+    `position  ${position.history} @ ${position.offset}   ${counted(report.records, "record")}   sum ${report.sum}`,
     ...replicas.flatMap((replica) => replicaLines(replica, report.bucketCount)),
   ];
   if (replicas.length === 0) lines.push("no replica is connected: nothing was compared");
@@ -135,7 +136,7 @@ function replicaLines(replica: NamedVerdict, buckets: number): string[] {
   );
   const head = `replica   ${where.padEnd(22)} ${verdict}`;
   if (verdict === "no_answer") return [head];
-  const figures = `${head}   ${replica.records} records   sum ${replica.sum}`;
+  const figures = `${head}   ${counted(replica.records, "record")}   sum ${replica.sum}`;
   if (verdict === "equal") return [figures];
   return [
     `${figures}   ${replica.buckets.length} of ${buckets} key buckets differ`,

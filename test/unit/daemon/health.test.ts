@@ -39,7 +39,11 @@ describe("reasons", () => {
     ["root", { upstream: { ...STREAMS, rootLink: "down", rootDownForMs: 7_200 } }, "away for 7 s"],
     ["reclaiming", { reclaiming: "n2 has not answered" }, "n2 has not answered"],
     ["failover", { failover: "waiting-for-sync" }, "waiting-for-sync"],
-    ["noreplicas", { near: { ...WELL.near, lacksReplicas: true, goodReplicas: 1 } }, "1 replicas"],
+    [
+      "noreplicas",
+      { near: { ...WELL.near, lacksReplicas: true, goodReplicas: 1 } },
+      "near is 1 replica, fewer",
+    ],
     ["stale", { near: { ...WELL.near, isStale: true, staleMs: 77 } }, "77 ms old"],
     ["stale", { near: { ...WELL.near, isStale: true } }, "nobody knows"],
     ["paced", { writePace: 1000 }, "1000 bytes"],
@@ -53,9 +57,9 @@ describe("reasons", () => {
           { replicaId: "b", snapshotId: "", heldBytes: 7, leftMs: 1 },
         ],
       },
-      "1 replicas went away",
+      "1 replica went away",
     ],
-    ["quarantined", { quarantined: 2 }, "2 replicas wait"],
+    ["quarantined", { quarantined: 2 }, "2 replicas may not"],
   ])("%s %j => one line, exit 1", (name, wrong, says) => {
     const reasons = reasonsOf({ ...WELL, ...wrong });
     expect(reasons).toHaveLength(1);
