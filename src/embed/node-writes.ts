@@ -22,9 +22,10 @@ import type { OrderDeps } from "../bridge/write-deps.ts";
 import { type BodyJob, encodeRecords, type Job, type WriteJob } from "../bridge/write-jobs.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import type { WriteRefusal } from "../node/api.ts";
+import type { Role } from "../node/roles.ts";
 import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
 import { InsideBody } from "./inside-body.ts";
-import { lacksReplicas } from "./ready-to-write.ts";
+import { fencedBecause, followsAnother, lacksReplicas } from "./ready-to-write.ts";
 import { NodeLog, type LoggingNode } from "./node-log.ts";
 import { limitQueueing } from "./queue-limits.ts";
 
@@ -33,7 +34,7 @@ export interface WritingNode extends LoggingNode {
   readonly core: LoggingNode["core"] & {
     isAtRest: () => boolean;
     isQuiet: () => boolean;
-    readonly roles: { torn(): void };
+    readonly roles: { readonly now: Role; torn(): void };
   };
   readonly diskTrouble: DiskTrouble | null;
   writeRefusal(): WriteRefusal;
@@ -196,9 +197,9 @@ export class NodeWrites {
       case "noreplicas":
         return lacksReplicas();
       case "readonly":
-        return new NodeError("ERR_READONLY", "this node is a replica: write to its primary");
+        return followsAnother(this.#node.core.roles.now);
       case "fenced":
-        return new NodeError("ERR_READONLY", `this node is fenced: ${this.#node.fenced}`);
+        return fencedBecause(this.#node.fenced);
       case "seeding":
       case "loading":
         return new NodeError("ERR_READONLY", "this node does not lead yet");

@@ -8,6 +8,8 @@
  */
 import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
+import { formatAddress } from "../net/address.ts";
+import { type Role, upstreamOf } from "../node/roles.ts";
 import { newWriterTurn } from "../primary/pace.ts";
 import type { Until } from "./waits.ts";
 
@@ -36,6 +38,18 @@ export async function untilWelcome(
       cancel();
     }
   }
+}
+
+/** Why a write is refused on a node that led, and hears that another leads: both ranks, and where that is. */
+export function fencedBecause(fenced: string): NodeError {
+  return new NodeError("ERR_READONLY", `this node is fenced: ${fenced}`);
+}
+
+/** Why a write is refused on a replica, and of whom. */
+export function followsAnother(role: Role): NodeError {
+  const upstream = upstreamOf(role);
+  const whom = upstream === null ? "another node" : formatAddress(upstream);
+  return new NodeError("ERR_READONLY", `this node follows ${whom}: write to its primary`);
 }
 
 /** Why a write is refused while too few replicas are near. */

@@ -349,3 +349,38 @@ test("replicaMaxStalenessMs => a replica whose primary went away refuses reads b
   for (const read of [() => replica.get("x"), () => replica.size, () => replica.scan(0)])
     expect(codeOf(read)).toBe("ERR_STALE");
 });
+
+test("a primary that is fenced, and one that follows => ERR_READONLY names who leads, or who is followed", async () => {
+  const primary = await openPrimary();
+  const { roles, identity } = primary["parts"].node.core;
+  primary.set("x", "1");
+  const at = identity.rank;
+  const leader = { host: "127.0.0.1", port: 1 };
+  const { clusterId, history, lineage } = identity;
+  roles.heardLeader(
+    {
+      clusterId,
+      history: "f".repeat(32),
+      rank: { term: at.term + 1, run: 0 },
+      lineage: [...lineage, { history, left: 0, ...at }],
+      leader,
+    },
+    "127.0.0.1:9",
+  );
+  const messageOf = (write: () => unknown): string => {
+    try {
+      write();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  expect(messageOf(() => primary.set("x", "2"))).toMatch(
+    /this node is fenced: it led with rank .*, and 127\.0\.0\.1:1 leads with rank/,
+  );
+  roles.follow("replicaof", { host: "127.0.0.1", port: 2 });
+  expect(messageOf(() => primary.set("x", "2"))).toMatch(
+    "this node follows 127.0.0.1:2: write to its primary",
+  );
+  expect(primary.getString("x")).toBe("1");
+});
