@@ -58,9 +58,9 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
     "",
   ]),
   mutant("ABORT does not ask the target", [
-    "node/failover.ts",
+    "node/releasing.ts",
     "    this.#release = release;\n",
-    '    this.#release = release;\n    this.#released(link, { type: "released", failoverId });\n',
+    '    this.#release = release;\n    this.answered(link, { type: "released", failoverId });\n',
   ]),
   mutant("nobody asks the target whether it leads", [
     "node/resigned-run.ts",

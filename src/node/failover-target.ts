@@ -10,7 +10,7 @@
  * Pure. Owns: the choice. Does not own: what follows (failover.ts).
  */
 import { type Address, hostOf } from "../net/address.ts";
-import type { Id, NodeAddress } from "../wire/messages.ts";
+import type { Control, Id, NodeAddress } from "../wire/messages.ts";
 
 /** A replica's connection; primary/link.ts. */
 export interface TargetLink {
@@ -21,6 +21,12 @@ export interface TargetLink {
   readonly finishing: unknown;
   /** What it confirmed that it has applied; -1 before. */
   readonly confirmed: number;
+}
+
+/** The same, as it is spoken to. */
+export interface FailoverLink extends TargetLink {
+  /** Says it between two batches, as soon as the link streams. */
+  sayBetween(message: Control): void;
 }
 
 export const NO_REPLICAS = "FAILOVER requires connected replicas.";

@@ -12,44 +12,37 @@
  * What outlives the process is the role alone (role-moves.ts): an attempt is of this process, and ends by
  * the words of FAILOVER or of whoever is told in `done`.
  * Pure core. Owns: one attempt, what is said to the target. Does not own: which replica (failover-target.ts),
- * asking it (resigned-run.ts), the target's side (taking.ts).
+ * asking it (resigned-run.ts), ABORT of one that has resigned (releasing.ts), the target's side (taking.ts).
  */
 import { LIMITS } from "../limits.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
-import type {
-  Control,
-  Id,
-  NodeAddress,
-  Position,
-  Prepared,
-  Rank,
-  Released,
-} from "../wire/messages.ts";
+import type { Control, Id, Position, Prepared, Rank, Released } from "../wire/messages.ts";
 import { printable } from "../wire/text.ts";
 import type { FailoverPlan, FailoverState, PlannedFailover, Promoted } from "./api.ts";
-import { addressOf, chooseTarget, NO_REPLICAS, type TargetLink } from "./failover-target.ts";
+import { fenceText } from "./fence.ts";
+import { addressOf, chooseTarget, type FailoverLink, NO_REPLICAS } from "./failover-target.ts";
 import type { Resignation } from "./resignation.ts";
 import { ResignedRun } from "./resigned-run.ts";
-import { RECOVERING, type ResignedRounds, type Role, roleName, STOPPED, TORN } from "./roles.ts";
+import { Releasing } from "./releasing.ts";
+import {
+  fenceOf,
+  RECOVERING,
+  type ResignedRounds,
+  type Role,
+  roleName,
+  STOPPED,
+  TORN,
+} from "./roles.ts";
 import type { AskSources } from "./seeding.ts";
 
 const IN_PROGRESS = "FAILOVER already in progress.";
 const IS_REPLICA = "FAILOVER is not valid when server is a replica.";
 const NONE = "No failover in progress.";
 const FORCE_NEEDS = "FAILOVER with force option requires both a timeout and target HOST and IP.";
+const TARGET_LEFT = "the connection of the target ended";
 const TIMED_OUT = "the target did not get to the end of the log in time";
 const ABORTED = "FAILOVER ABORT";
-/** The target, linked, answers within a round trip. */
-const RELEASED_MS = 5_000;
-const SILENT_TARGET =
-  "the target has to say that it does not lead, and is not heard of: try again when it is linked; REPLICAOF host port follows whoever leads, REPLICAOF NO ONE FORCE leads whatever the target does";
-
-export interface FailoverLink extends TargetLink {
-  readonly hello: { readonly storeId: Id; readonly address: NodeAddress } | null;
-  /** Says it between two batches, as soon as the link streams. */
-  sayBetween(message: Control): void;
-}
 
 /** The node, as a failover moves it; core.ts. */
 export interface FailoverNode {
@@ -105,12 +98,12 @@ export class Failover implements PlannedFailover {
   #attempt: Attempt | null = null;
   /** Whoever waits for the target to lead. */
   #done: Promoted | null = null;
-  /** An ABORT that waits for the target. */
-  #release: { readonly link: FailoverLink; readonly done: Promoted } | null = null;
+  readonly #releasing: Releasing;
 
   constructor(node: FailoverNode, deps: FailoverDeps) {
     this.#node = node;
     this.#deps = deps;
+    this.#releasing = new Releasing(node, deps);
   }
 
   get state(): FailoverState {
@@ -249,7 +242,7 @@ export class Failover implements PlannedFailover {
 
   answered(link: FailoverLink, message: Prepared | Released): void {
     if (message.type === "prepared") this.#prepared(link, message);
-    else this.#released(link, message);
+    else this.#releasing.answered(link, message);
   }
 
   #prepared(link: FailoverLink, { failoverId, refusal }: Prepared): void {
@@ -269,10 +262,16 @@ export class Failover implements PlannedFailover {
   }
 
   linkEnded(link: FailoverLink): void {
-    if (this.#attempt?.link === link) this.#resume("the connection of the target ended");
-    if (this.#release?.link === link) this.#endRelease(SILENT_TARGET);
+    if (this.#attempt?.link === link) this.#resume(this.#fencedBy ?? TARGET_LEFT);
+    this.#releasing.linkEnded(link);
     const run = this.#resigned;
     if (run !== null && link.hello?.storeId === run.resignation.target) run.hasten();
+  }
+
+  /** Who leads instead ends all links, that of the target too. */
+  get #fencedBy(): string | null {
+    const fence = fenceOf(this.#node.roles.now);
+    return fence === null ? null : `this node was fenced: ${fenceText(fence)}`;
   }
 
   #followed(upstream: Address): void {
@@ -287,7 +286,7 @@ export class Failover implements PlannedFailover {
   #tell(why: string): void {
     const done = this.#done;
     this.#done = null;
-    this.#endRelease(why);
+    this.#releasing.end(why);
     done?.(why);
   }
 
@@ -300,39 +299,7 @@ export class Failover implements PlannedFailover {
       return null;
     }
     const run = this.#resigned;
-    if (run === null) return NONE;
-    if (this.#release !== null) return "another ABORT waits for the target";
-    const { failoverId, target } = run.resignation;
-    const link = this.#node.feeder.replicas.find(({ hello }) => hello?.storeId === target);
-    if (link === undefined || link.state.kind === "shipping") return SILENT_TARGET;
-    const release = { link, done };
-    this.#release = release;
-    link.sayBetween({ type: "release", failoverId });
-    this.#node.feeder.wantPump();
-    this.#deps.later(RELEASED_MS, () => {
-      if (this.#release === release) this.#endRelease(SILENT_TARGET);
-    });
-    return null;
-  }
-
-  #released(link: FailoverLink, { failoverId }: Released): void {
-    const release = this.#release;
-    const run = this.#resigned;
-    if (release === null || release.link !== link || run === null) return;
-    if (run.resignation.failoverId !== failoverId) return;
-    this.#release = null;
-    const { roles, identity } = this.#node;
-    // What it handed on is above what it had, whether it was taken or not.
-    identity.heardOf({ term: run.resignation.term, run: 0 });
-    this.#deps.journal("warn", "failover_released", { target: run.resignation.target });
-    const refusal = roles.leadReleased(release.done);
-    if (refusal !== null) release.done(refusal);
-  }
-
-  #endRelease(why: string): void {
-    const release = this.#release;
-    this.#release = null;
-    release?.done(why);
+    return run === null ? NONE : this.#releasing.begin(run.resignation, done);
   }
 
   /** The process ends: who waits is told; a node that is paused is what it was. */

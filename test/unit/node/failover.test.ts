@@ -1,12 +1,14 @@
 /** A planned failover at the primary that hands over: what is said when, and every way that it ends. */
 import { describe, expect, test } from "vitest";
-import { Failover, type FailoverLink } from "../../../src/node/failover.ts";
+import { Failover } from "../../../src/node/failover.ts";
+import type { FailoverLink } from "../../../src/node/failover-target.ts";
 import type { FailoverPlan } from "../../../src/node/api.ts";
 import type { Resignation } from "../../../src/node/resignation.ts";
 import {
   RECOVERING,
   type ResignedRounds,
   type Role,
+  startFenced,
   startFollowing,
   startLeading,
   startRecovering,
@@ -244,6 +246,23 @@ describe("from FAILOVER to the target that leads", () => {
 });
 
 describe("what ends it before it has resigned", () => {
+  test("another leads with a higher rank, which ends all links => it says so, and where that is", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.done();
+    rig.role = startFenced({
+      history: "5".repeat(32),
+      rank: { term: 6, run: 0 },
+      led: { term: 4, run: 1 },
+      fork: 700,
+      leader: { host: "x", port: 7411 },
+    });
+    rig.failover.linkEnded(rig.link);
+    const why = "it led with rank 4.1, and x:7411 leads with rank 6.0";
+    expect(rig.done()).toEqual(["failovers_resumed", `done: this node was fenced: ${why}`]);
+    expect(rig.failover.state).toBe("no-failover");
+  });
+
   const cases: readonly (readonly [string, (rig: Rig) => void, string])[] = [
     ["the target refuses", (rig) => rig.prepared("torn"), "the target cannot lead: torn"],
     [
