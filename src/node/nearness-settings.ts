@@ -35,6 +35,6 @@ export const NEARNESS_SETTINGS = {
     of: "both",
     live: true,
     embedded: "both",
-    help: "refuse reads of a replica whose state may be older than this; 0 never",
+    help: "refuse reads of a replica whose state may be older than this (3s, 2500ms; a number alone is seconds); 0 never",
   },
 } as const;

@@ -13,6 +13,8 @@
  *
  * Pure. Owns: the two answers. Does not own: the figures (primary/heartbeat.ts, replica/owed.ts), refusals.
  */
+import { formatTime } from "./option-values.ts";
+
 export interface NearnessOptions {
   /** 0 for off. */
   readonly minReplicasToWrite: number;
@@ -86,11 +88,11 @@ export class Nearness implements Near {
   }
 }
 
-/** For who is refused a read. */
+/** For who is refused a read: both in ms, and the setting as it is written, where a number alone is seconds. */
 export function staleText({ staleMs }: Near, limitMs: number): string {
   const old =
     staleMs < 0
       ? "nobody knows how old what this replica would show is"
       : `what this replica would show may be ${staleMs} ms old, by the root's clock`;
-  return `${old}; replica-max-staleness is ${limitMs} ms`;
+  return `${old}; replica-max-staleness is ${limitMs} ms (${formatTime(limitMs)})`;
 }

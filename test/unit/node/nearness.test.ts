@@ -80,9 +80,9 @@ describe("the root for a read", () => {
     parts.role = "replica";
     parts.options = { ...NO_LIMITS, replicaMaxStalenessMs: 3_000 };
     near.review();
-    expect(staleText(near, 3_000)).toMatch(/^nobody knows how old .* is 3000 ms$/);
+    expect(staleText(near, 3_000)).toMatch(/^nobody knows how old .* is 3000 ms \(3s\)$/);
     parts.old = 5_230;
     near.review();
-    expect(staleText(near, 3_000)).toMatch(/ may be 5230 ms old, .* is 3000 ms$/);
+    expect(staleText(near, 3_000)).toMatch(/ may be 5230 ms old, .* is 3000 ms \(3s\)$/);
   });
 });

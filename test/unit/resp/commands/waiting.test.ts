@@ -144,7 +144,7 @@ describe("too few replicas, or a root too far", () => {
     port.node.settings.replicaMaxStalenessMs = 3_000;
     port.node.nearness = { ...port.node.nearness, isStale: true, staleMs: 5_230 };
     const stale =
-      "STALE what this replica would show may be 5230 ms old, by the root's clock; replica-max-staleness is 3000 ms\r\n";
+      "STALE what this replica would show may be 5230 ms old, by the root's clock; replica-max-staleness is 3000 ms (3s)\r\n";
     expect(client.call("EXEC")).toBe(`-EXECABORT Transaction discarded because of: ${stale}`);
     expect(client.call("GET", "k")).toBe(`-${stale}`);
     expect(client.call("DBSIZE")).toBe(`-${stale}`);
@@ -152,6 +152,11 @@ describe("too few replicas, or a root too far", () => {
     for (const allowed of ["INFO", "ROLE", "REPL.STATUS", "REPL.TOKEN"])
       expect(client.call(allowed)).not.toMatch(/^-/);
     expect(client.call("CONFIG", "GET", "replica-max-staleness")).toContain("3s");
+    // As redis has it: a number alone is seconds. What it came to is said with its unit.
+    expect(client.call("CONFIG", "SET", "replica-max-staleness", "4")).toBe("+OK\r\n");
+    expect(client.call("GET", "k")).toContain("replica-max-staleness is 4000 ms (4s)");
+    expect(client.call("CONFIG", "SET", "replica-max-staleness", "2500ms")).toBe("+OK\r\n");
+    expect(client.call("GET", "k")).toContain("replica-max-staleness is 2500 ms (2500ms)");
     port.node.nearness = { ...port.node.nearness, isStale: false };
     expect(client.call("GET", "k")).toBe("$1\r\n1\r\n");
   });
