@@ -168,6 +168,7 @@ const STATUS = object({
   complete: yes,
   rank: text,
   fenced: text,
+  ownBytes: count,
   supersededBy: maybeId,
   clientPort: port,
   replPort: port,

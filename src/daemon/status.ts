@@ -85,7 +85,7 @@ export function statusText(
   ];
   if (status.disk !== null) lines.push(...diskLines(status.disk));
   if (status.recovery !== null) lines.push(`recovery  ${recoveryText(status.recovery, nowMs)}`);
-  if (status.fenced !== "") lines.push(paint(31, `fenced    ${escapeText(status.fenced)}`));
+  if (status.fenced !== "") lines.push(...fencedLines(status, paint));
   if (!status.complete)
     lines.push("log       incomplete: it may lack what it acknowledged before it was started");
   if (status.upstream !== null) lines.push(...upstreamLines(status, status.upstream, nowMs));
@@ -94,6 +94,18 @@ export function statusText(
   lines.push(`replicas  ${status.links.length}`);
   for (const link of status.links) lines.push(...linkLines(link, paint, nowMs));
   return `${lines.join("\n")}\n`;
+}
+
+/** Who leads in its place, and what it has that the other has not. */
+function fencedLines(
+  { fenced, ownBytes }: NodeStatus,
+  paint: (code: number, text: string) => string,
+): string[] {
+  const own =
+    ownBytes === 0
+      ? "none of its log is its own: it follows when it hears where the other is"
+      : `${bytes(ownBytes)} of its log the other has not: discarded when it follows`;
+  return [paint(31, `fenced    ${escapeText(fenced)}`), `          ${own}`];
 }
 
 /** How far the log is on the disk, and what a start would read. */

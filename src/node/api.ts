@@ -323,6 +323,8 @@ export interface NodeStatus {
   readonly fenced: string;
   /** The history of whoever fenced it, "" when none. */
   readonly supersededBy: Id;
+  /** Of a fenced node: log of its own that whoever leads has not, bytes; 0 on any other. */
+  readonly ownBytes: number;
   readonly clientPort: number;
   readonly replPort: number;
   readonly announceHost: string;

@@ -71,6 +71,11 @@ export function fenceText({ rank, led, leader }: Fence): string {
   return `it led with rank ${rankText(led)}, and ${where} leads with rank ${rankText(rank)}`;
 }
 
+/** Log that whoever leads has not, of a node whose log ends at `next`, bytes. */
+export function ownBytes({ fork }: Fence, next: number): number {
+  return Math.max(0, next - fork);
+}
+
 /** For the log line, on a node whose log ends at `next`. */
 export function fenceFields(fence: Fence, remote: string, next: number): Fields {
   return {
@@ -79,7 +84,7 @@ export function fenceFields(fence: Fence, remote: string, next: number): Fields 
     by_history: fence.history,
     leader: fence.leader === null ? "" : formatAddress(fence.leader),
     remote,
-    own_bytes: Math.max(0, next - fence.fork),
+    own_bytes: ownBytes(fence, next),
   };
 }
 

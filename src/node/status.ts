@@ -22,7 +22,7 @@ import type {
   UpstreamStatus,
 } from "./api.ts";
 import type { NodeCore } from "./core.ts";
-import { fenceText } from "./fence.ts";
+import { fenceText, ownBytes } from "./fence.ts";
 import type { Near } from "./nearness.ts";
 import { fenceOf, hasState, isReclaiming, seedingOf } from "./roles.ts";
 
@@ -35,6 +35,7 @@ export function nodeStatus(
   wallMs: number,
 ): NodeStatus {
   const { backlog, feeder, identity, role } = core;
+  const fence = fenceOf(core.roles.now);
   return {
     role,
     nodeId: identity.nodeId,
@@ -45,7 +46,8 @@ export function nodeStatus(
     failover: core.failover.state,
     rank: rankText(identity.rank),
     fenced: core.view.fenced,
-    supersededBy: fenceOf(core.roles.now)?.history ?? "",
+    supersededBy: fence?.history ?? "",
+    ownBytes: fence === null ? 0 : ownBytes(fence, backlog.next),
     clientPort: address.clientPort,
     replPort: address.replPort,
     announceHost: address.host,
@@ -184,7 +186,14 @@ export function upstreamStatus(
   const role = core.roles.now;
   const status = sessionStatus(core.session, target, hasState(role), nowMs, wallMs);
   const fence = fenceOf(role);
-  if (fence !== null) return { ...status, lastError: `fenced: ${fenceText(fence)}` };
+  // Why unknown: it has not heard how far whoever leads is.
+  if (fence !== null)
+    return {
+      ...status,
+      upstreamLagBytes: -1,
+      lagBytes: -1,
+      lastError: `fenced: ${fenceText(fence)}`,
+    };
   const seeding = seedingOf(role);
   if (seeding === null) return status;
   // It has no session before it has chosen a source, and it is not stopped either.

@@ -72,6 +72,7 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ["complete", status.complete ? 1 : 0],
     ["rank", status.rank],
     ["fenced", status.fenced === "" ? 0 : 1],
+    ["own_bytes", status.ownBytes],
     ["superseded_by", status.supersededBy],
   ];
 }

@@ -5,7 +5,7 @@ import { directory, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
 import { useFleet } from "../tools/fleet.ts";
 import { RawResp } from "../tools/raw-resp.ts";
-import type { Daemon } from "../../tools/processes.ts";
+import { type Daemon, runHawser } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
 
 const follow = (node: Daemon, upstream: Daemon): Promise<unknown> =>
@@ -160,7 +160,8 @@ test("e2e: topology: a fenced primary with writes of its own => it waits, over a
   await promote(one);
   proxy.down.resume();
   await isFenced(old);
-  expect(old.find("fenced")!["own_bytes"]).toBeGreaterThan(0);
+  const ownBytes = old.find("fenced")!["own_bytes"];
+  expect(ownBytes).toBeGreaterThan(0);
   await old.kill();
 
   const again = await fleet.primary(...portsOf(old), "--dir", dir);
@@ -169,7 +170,14 @@ test("e2e: topology: a fenced primary with writes of its own => it waits, over a
   await expect(again.call("SET", "a", "b")).rejects.toThrow(
     /^READONLY This node is fenced: it led with rank 1\.0, and .* leads with rank 2\.0$/,
   );
-  expect((await again.info()).text("fenced")).toBe("1");
+  const info = await again.info();
+  expect([info.text("fenced"), info.text("own_bytes")]).toEqual(["1", String(ownBytes)]);
+  // Nobody has told it how far the other is.
+  expect(info.text("root_lag_bytes")).toBe("-1");
+  const page = await runHawser(["status", `127.0.0.1:${again.port}`]);
+  expect(page.stdout).toMatch(
+    /\d+(\.\d+)? \w*B of its log the other has not: discarded when it follows/,
+  );
   await follow(again, one);
   await fill(one, { keys: 5, prefix: "led" });
   const { counters, records } = await converge([one, again]);

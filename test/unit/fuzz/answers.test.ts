@@ -26,6 +26,7 @@ const STATUS = {
   rank: "1.0",
   fenced: "",
   supersededBy: "",
+  ownBytes: 0,
   clientPort: 6380,
   replPort: 16380,
   backlog: { sizeBytes: 1024, first: 0, next: 4096, heldBytes: 0 },

@@ -241,6 +241,7 @@ export class FakeNode implements HawserNode {
       rank: "1.0",
       fenced: "",
       supersededBy: "",
+      ownBytes: 0,
       clientPort: 6380,
       replPort: 16380,
       announceHost: "",
