@@ -8,7 +8,7 @@
  */
 import { parseArgs } from "node:util";
 import { errorText } from "../../tools/wait.ts";
-import { table } from "../soak/tables.ts";
+import { endWith, tellVerdicts } from "../soak/verdict-end.ts";
 import { Verdicts } from "../soak/verdicts.ts";
 import { FOLLOWERS, NodeSeries } from "./series.ts";
 
@@ -57,11 +57,7 @@ async function main(): Promise<number> {
       console.error(`${series.dump()}\ncrash:nodes: FAILED: ${again}`);
     await series.close();
   }
-  console.log(table(["check", "held", "failed", ""], verdicts.rows()));
-  const isRight = failure === "" && verdicts.failures === 0;
-  console.log(isRight ? "all checks held" : `${verdicts.failures} checks failed`);
-  return isRight ? 0 : 1;
+  return tellVerdicts(verdicts, failure);
 }
 
-process.once("SIGINT", () => process.exit(130));
-process.exit(await main());
+await endWith(main);
