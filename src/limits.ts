@@ -32,6 +32,8 @@ export const LIMITS = {
   termMax: 4_503_599_627_370_496,
   /** Peers that a node remembers over restarts. */
   rememberedPeersMax: 32,
+  /** Peers that a replica is told of. */
+  peersToldMax: 14,
   /** Stores that a node batch names. */
   nodeBatchMembersMax: 32,
   /** Key buckets in one DIGEST: as many u32 as a control frame holds. */

@@ -22,6 +22,7 @@ export function helloWith(changes: Partial<Hello> = {}): Hello {
     position: { history: own, offset: 0, chain: 0 },
     rank: { term: 0, run: 0 },
     lineage: [],
+    promised: { term: 0, run: 0 },
     hasData: false,
     shipWanted: "no",
     consent: "none",

@@ -21,7 +21,7 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("the resignation is not remembered", [
     "node/role-moves.ts",
-    'const refusal = this.#remember({ role: "resigned", ...resignation });',
+    'const refusal = this.remember({ role: "resigned", ...resignation });',
     "const refusal = null;",
   ]),
   mutant(

@@ -204,7 +204,7 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("replicas are not told of a promotion", [
     "node/role-moves.ts",
-    '    this.#dropLinks("this node was promoted");\n',
+    '    this.dropLinks("this node was promoted");\n',
     "",
   ]),
   mutant("what snapshots pin has no cap", [
@@ -240,9 +240,9 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   ),
   mutant("consent is not used up", [
-    "node/role-moves.ts",
-    "roles.upstreamOf(this.#role));\n    this.#role = roles.withoutConsent(this.#role);",
-    "roles.upstreamOf(this.#role));",
+    "node/present-role.ts",
+    "roles.upstreamOf(this.role));\n    this.role = roles.withoutConsent(this.role);",
+    "roles.upstreamOf(this.role));",
   ]),
   mutant("WAIT compares offsets of another time as a primary", [
     "log/write-mark.ts",
@@ -324,12 +324,12 @@ export const MUTANTS: readonly Mutant[] = [
   ]),
   mutant("a promotion is not remembered", [
     "node/role-moves.ts",
-    'this.#remember({ role: "primary", upstream: null });\n    if',
-    "null;\n    if",
+    '?? this.remember({ role: "primary", upstream: null });\n    if',
+    "?? null;\n    if",
   ]),
   mutant("REPLICAOF is not remembered", [
     "node/role-moves.ts",
-    'const refusal = this.#remember({ role: "replica", upstream }, kept);',
+    'const refusal = this.remember({ role: "replica", upstream }, kept);',
     "const refusal = null;",
   ]),
   mutant("a node that never had a state is promoted", [
@@ -352,13 +352,13 @@ export const MUTANTS: readonly Mutant[] = [
     ["node/roles.ts", '  assert(from.holds !== "torn", "a torn state leads");\n', ""],
     [
       "node/role-moves.ts",
-      'else if (roles.heldBy(this.#role) === "torn")',
-      "else if (this.#role.waiting.length === 0)",
+      'else if (roles.heldBy(this.role) === "torn")',
+      "else if (this.role.waiting.length === 0)",
     ],
   ),
   mutant(
     "a torn state feeds",
-    ["node/role-moves.ts", "    this.#parts.feeder.stateTorn();\n", ""],
+    ["node/present-role.ts", "    this.parts.feeder.stateTorn();\n", ""],
     [
       "primary/hello-checks.ts",
       "if (node.torn) return refusal(",

@@ -24,7 +24,7 @@ export const RANK_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("rank: a fence is forgotten with the process", [
     "node/role-moves.ts",
-    '    // Why it goes on when that fails: to lead on would be worse; the log tells of it.\n    this.#remember({ role: "fenced", upstream: null, fence });\n',
+    '    // Why it goes on when that fails: to lead on would be worse; the log tells of it.\n    this.remember({ role: "fenced", upstream: null, fence });\n',
     "",
   ]),
   mutant("rank: a fenced node that is told to lead does so below whoever fenced it", [
@@ -34,7 +34,7 @@ export const RANK_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("rank: a fenced node follows by itself, and loses what it wrote", [
     "node/role-moves.ts",
-    "if (this.#parts.backlog.next <= role.fence.fork) this",
+    "if (this.parts.backlog.next <= role.fence.fork) this",
     "this",
   ]),
   mutant(

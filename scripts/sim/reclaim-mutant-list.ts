@@ -60,7 +60,7 @@ export const RECLAIM_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("whom it follows is not remembered", [
     "node/role-moves.ts",
-    '    this.#remember({ role: "replica", upstream: source });\n    const next = roles.toStaying',
+    '    this.remember({ role: "replica", upstream: source });\n    const next = roles.toStaying',
     "    const next = roles.toStaying",
   ]),
 ];

@@ -47,8 +47,8 @@ export const WORD_MUTANTS: readonly Mutant[] = [
     "void nodeId;",
   ]),
   mutant("a refusal is forgotten with the process", [
-    "node/role-moves.ts",
-    "    this.#role = roles.withoutConsent(this.#role);\n    this.#consent.over();\n",
-    "    this.#role = roles.withoutConsent(this.#role);\n",
+    "node/present-role.ts",
+    "    this.role = roles.withoutConsent(this.role);\n    this.#consent.over();\n",
+    "    this.role = roles.withoutConsent(this.role);\n",
   ]),
 ];

@@ -27,7 +27,7 @@ import type { DigestAnswer, Id, NodeAddress, Position, Verify } from "../wire/me
 import type { Announcement } from "../replica/inquiry.ts";
 import type { CheckpointEntry } from "../log/disk/manifest.ts";
 import type { CheckpointDisk } from "./checkpoint-run.ts";
-import type { WriteRefusal } from "./api.ts";
+import type { Promoted, WriteRefusal } from "./api.ts";
 import { Announcer } from "./announcing.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
@@ -40,12 +40,14 @@ import { type Address, formatAddress } from "../net/address.ts";
 import { type KeptConsentDeps, startConsent } from "./kept-consent.ts";
 import { LeadingAnew } from "./leading-anew.ts";
 import { PassingOn } from "./passing-on.ts";
+import { Promising } from "./promising.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import { Nearness, type NearnessOptions, NO_LIMITS } from "./nearness.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
   hasState,
+  lackingText,
   roleName,
   startFenced,
   startFollowing,
@@ -56,10 +58,14 @@ import {
   type Start,
   writeRefusal,
 } from "./roles.ts";
+import { askedBy, planRound, roundOf } from "./lead-round.ts";
+import { rulesOf } from "./members.ts";
+import type { Peer } from "./node-memory.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
 import { Syncing } from "./syncing.ts";
 import { Taking } from "./taking.ts";
+import { TellingPeers } from "./telling-peers.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
@@ -139,7 +145,9 @@ export class NodeCore implements ViewedNode {
   readonly nearness: Nearness;
   readonly announcer: Announcer;
   private readonly passing: PassingOn;
+  private readonly telling: TellingPeers = new TellingPeers();
   private readonly anew: LeadingAnew;
+  readonly promising: Promising;
   /** Of a node that led, and asks before it leads again; null of any other. */
   reclaiming: ReclaimRun | null = null;
   /** Whoever gives the state batches that are not visible yet says when it has none. */
@@ -176,6 +184,7 @@ export class NodeCore implements ViewedNode {
     this.announcer = this.makeAnnouncer();
     this.passing = this.makePassing();
     this.anew = new LeadingAnew(this, deps.journal);
+    this.promising = new Promising(this, deps.journal);
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
     this.backlog.store.onMoved(this.turn.want);
@@ -236,8 +245,19 @@ export class NodeCore implements ViewedNode {
     });
   }
 
-  /** It led, and asks those that followed it before it leads again: comes before roles.recovered(). */
-  reclaim(plan: ReclaimPlan): void {
+  /** As RoleParts: of a node that is not being started. */
+  planRound(done: Promoted | null): ReclaimRun | null {
+    const giveUp = (lacks: string): void => this.roles.giveUpRound(lackingText(lacks));
+    const plan = planRound(this, done === null ? null : giveUp);
+    return plan === null ? null : this.makeReclaim(plan);
+  }
+
+  /** Whom a start has to ask before this node leads again; null when it needs nobody. */
+  askedBefore(): readonly Peer[] | null {
+    return roundOf(this) === null ? null : askedBy(this);
+  }
+
+  private makeReclaim(plan: ReclaimPlan): ReclaimRun {
     const { ask, later, now, journal } = this.deps;
     this.reclaiming = new ReclaimRun(new ReclaimView(this), plan, {
       ask,
@@ -248,7 +268,12 @@ export class NodeCore implements ViewedNode {
       counters: this.feeder.counters,
       onFailed: () => this.turn.changed(),
     });
-    this.roles.reclaims(this.reclaiming);
+    return this.reclaiming;
+  }
+
+  /** It led, and asks those that followed it before it leads again: comes before roles.recovered(). */
+  reclaim(plan: ReclaimPlan): void {
+    this.roles.reclaims(this.makeReclaim({ ...plan, round: roundOf(this) }));
   }
 
   private makeFeeder(): Feeder {
@@ -264,6 +289,8 @@ export class NodeCore implements ViewedNode {
       now: deps.now,
       onLeader: (led, remote) => this.heardLeader(reachable(led, remote), remote),
       onRolledBack: (hello, bytes) => this.anew.rolledBack(hello, bytes),
+      onPromised: (rank) => this.anew.promised(rank),
+      onPromise: (asked, remote) => this.promising.asked(asked, remote),
       pinned: () => this.memory.pinned(),
       onDigest: (link, answer) => {
         deps.onDigest(link, answer);
@@ -274,7 +301,10 @@ export class NodeCore implements ViewedNode {
         this.followers.linked(link);
         this.failover.linked(link);
       },
-      onTick: () => this.nearness.review(),
+      onTick: () => {
+        this.nearness.review();
+        this.tellPeers();
+      },
       onLinkClosed: (link) => {
         this.followers.ended(link);
         this.failover.linkEnded(link);
@@ -289,6 +319,11 @@ export class NodeCore implements ViewedNode {
     const { roles, identity } = this;
     if (roles.now.kind === "following") this.passing.heard(identity, roles.now.upstream, led);
     else roles.heardLeader(led, remote);
+  }
+
+  private tellPeers(): void {
+    if (this.roles.now.kind !== "leading" || rulesOf(this.identity.sync).length === 0) return;
+    if (this.telling.tell(this.feeder.replicas)) this.feeder.wantPump();
   }
 
   private makePassing(): PassingOn {

@@ -19,6 +19,7 @@ import {
   type Id,
   type Lineage,
   NO_SYNC,
+  type PeerAddress,
   type Position,
   type Rank,
   type SyncState,
@@ -46,6 +47,8 @@ export class Identity implements LogName {
   readonly rebooted: boolean;
   /** It was stopped, and had all that it had acknowledged then, on its disk. */
   readonly wasComplete: boolean;
+  /** Its disk had all that was ever durable, when it started. */
+  isIntact = true;
   /** Of all nodes that follow one leader; null before it led or followed. */
   clusterId: Id | null;
   history: Id;
@@ -64,11 +67,13 @@ export class Identity implements LogName {
 
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
-  private promised: Rank;
+  promised: Rank;
   private heard: Rank = NO_RANK;
   private readonly peers: Peers;
   /** The file has other peers. */
   private peersMoved = false;
+  /** Who follows the node that this one follows, as that one said it; of synchronous mode. */
+  siblings: readonly PeerAddress[];
   private readonly mint: () => Id;
   /** Null when nothing is kept. */
   private readonly keeper: NodeKeeper | null;
@@ -106,6 +111,7 @@ export class Identity implements LogName {
     this.led = memory.led;
     this.promised = memory.promised;
     this.peers = new Peers(memory.peers);
+    this.siblings = memory.siblings;
   }
 
   /** It leads from its first start on: a cluster of its own. @returns how its history begins */
@@ -133,6 +139,26 @@ export class Identity implements LogName {
     if (compareRanks(rank, this.promised) <= 0) return;
     this.promised = rank;
     this.keep({ promised: rank });
+  }
+
+  /** This node follows nobody who leads lower. @returns whether that is kept */
+  promise(rank: Rank): boolean {
+    if (compareRanks(rank, this.promised) <= 0) return true;
+    const before = this.promised;
+    this.promised = rank;
+    if (this.keep({ promised: rank })) return true;
+    this.promised = before;
+    return false;
+  }
+
+  /** The rank of a lead round: above all that were heard of. */
+  get roundRank(): Rank {
+    return nextTerm(this.highest);
+  }
+
+  /** A lead round is met: a new history begins at `end`, with the rank that was promised. @returns how */
+  leadWith(end: LogEnd, rank: Rank): NodeRecord {
+    return this.begin(end, rank);
   }
 
   /** A restart: a new history begins at `end`, in its own term when it led last. @returns how */
@@ -228,6 +254,14 @@ export class Identity implements LogName {
   /** The same of log that the disk has, and of what its checkpoints say. */
   recovered(sync: SyncState): void {
     if (!this.isSyncKnown) this.sync = sync;
+  }
+
+  /** These follow the same node. */
+  besides(peers: readonly PeerAddress[]): void {
+    const siblings = peers.filter(({ storeId }) => storeId !== this.storeId);
+    if (isDeepStrictEqual(siblings, this.siblings)) return;
+    this.siblings = siblings;
+    this.keep({ siblings });
   }
 
   /** The last word: it has all that it acknowledged, on its disk. */

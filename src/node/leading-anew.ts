@@ -13,18 +13,25 @@
  * Why it does not stop: what it has is served, and who has more is refused until this is done. A node that is paused
  * for a planned failover, or feeds without leading, only refuses.
  *
+ * The same, when replicas have promised to follow nobody of its rank and nobody has led by that for 2 s: it leads above
+ * that, in synchronous mode by a lead round (lead-round.ts).
+ *
  * Owns: that sequence. Does not own: the proof (primary/resume.ts), ranks (identity.ts).
  */
 import { ranksText } from "../log/discard.ts";
 import type { Journal } from "../primary/journal.ts";
 import { logOf } from "../primary/resume.ts";
-import type { Hello } from "../wire/messages.ts";
+import type { Hello, Id, Rank } from "../wire/messages.ts";
 import type { RoleParts } from "./role-parts.ts";
 import type { RoleMoves } from "./role-moves.ts";
 
+/** A replica that has promised comes back about once a second; so long nobody has led by that promise, ms. */
+const PROMISED_MS = 2_000;
+
 /** The node; core.ts. */
 export interface AnewNode extends Pick<RoleParts, "identity" | "backlog" | "feeder" | "turn"> {
-  readonly roles: Pick<RoleMoves, "now" | "announce">;
+  readonly roles: Pick<RoleMoves, "now" | "announce" | "beginRound">;
+  readonly now: () => number;
   /** Nothing that could append is under way. */
   isQuiet: () => boolean;
 }
@@ -32,6 +39,8 @@ export interface AnewNode extends Pick<RoleParts, "identity" | "backlog" | "feed
 export class LeadingAnew {
   readonly #node: AnewNode;
   readonly #journal: Journal;
+  /** Since when replicas say that they have promised a higher rank than that of this history. */
+  #promised: { readonly history: Id; readonly sinceMs: number } | null = null;
 
   constructor(node: AnewNode, journal: Journal) {
     this.#node = node;
@@ -40,7 +49,7 @@ export class LeadingAnew {
 
   /** A replica has `bytes` more of this node's own history, or, when that is 0, others. */
   rolledBack(hello: Hello, bytes: number): void {
-    const { roles, identity, feeder, turn } = this.#node;
+    const { roles, identity, feeder } = this.#node;
     if (roles.now.kind !== "leading") return;
     const { history } = identity;
     feeder.counters.bump("rolled_back");
@@ -50,10 +59,29 @@ export class LeadingAnew {
       replica_offset: hello.position.offset,
       bytes,
     });
+    this.#soon(history);
+  }
+
+  /** A replica has promised to follow nobody below `rank`: this node leads above it, and gets it back. */
+  promised(rank: Rank): void {
+    const { roles, identity } = this.#node;
+    const nowMs = this.#node.now();
+    if (roles.now.kind !== "leading") return;
+    identity.heardOf(rank);
+    if (this.#promised?.history !== identity.history)
+      this.#promised = { history: identity.history, sinceMs: nowMs };
+    // Why not at once: whoever asked for that promise is about to lead, and fences this node then.
+    else if (nowMs - this.#promised.sinceMs >= PROMISED_MS) this.#soon(identity.history);
+  }
+
+  /** At a moment at which nothing is in flight, once. */
+  #soon(history: Id): void {
+    const { roles, identity, turn } = this.#node;
     turn.until(
       () => this.#node.isQuiet(),
       () => {
-        if (roles.now.kind === "leading" && identity.history === history) this.#begin();
+        if (roles.now.kind !== "leading" || identity.history !== history) return;
+        if (!roles.beginRound(null)) this.#begin();
       },
     );
   }

@@ -13,6 +13,7 @@
  *   consent      what it may lose for what its upstream has (kept-consent.ts); null for nothing
  *   resetUsed    --allow-reset counts no more, as long as it is given at every start
  *   peers        who followed it directly, newest last, and whether the next start waits for its answer
+ *   siblings     who follows the same node, of synchronous mode: asked before this one leads
  *
  * Pure: a disk is a peer too, so every field is checked. Owns: the text. Does not own: the file
  * (node-file.ts), what is done with it (identity.ts, role-memory.ts).
@@ -32,7 +33,7 @@ import {
 } from "../wire/json-fields.ts";
 import { randomId } from "../wire/id.ts";
 import { LIMITS } from "../limits.ts";
-import type { Id, Rank, SyncState } from "../wire/messages.ts";
+import type { Id, PeerAddress, Rank, SyncState } from "../wire/messages.ts";
 import type { ConsentMemory } from "./consent.ts";
 import { keptAddressOf } from "./kept-address.ts";
 import { readRole, type RoleMemory } from "./role-memory.ts";
@@ -84,6 +85,7 @@ export interface NodeMemory {
   readonly consent: ConsentMemory | null;
   readonly resetUsed: boolean;
   readonly peers: readonly Peer[];
+  readonly siblings: readonly PeerAddress[];
 }
 
 /** A new store, which was never started. */
@@ -101,6 +103,7 @@ export function newNode(storeId: Id = randomId()): NodeMemory {
     consent: null,
     resetUsed: false,
     peers: [],
+    siblings: [],
   };
 }
 
@@ -129,6 +132,11 @@ export function decodeNode(text: string): NodeMemory {
     resetUsed: flagOf(root["resetUsed"] ?? false, "resetUsed"),
     role: role === null ? null : readRole(objectOf(role, "role")),
     peers: peersOf(root["peers"]),
+    siblings: peersOf(root["siblings"] ?? []).map(({ storeId, host, port }) => ({
+      storeId,
+      host,
+      port,
+    })),
   };
 }
 

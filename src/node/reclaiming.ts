@@ -26,6 +26,12 @@
  * and the next start asks for the rest. Clients get -LOADING, and so do replicas: they come back. REPLICAOF
  * ends it: of X, or NO ONE for those who do not want to wait.
  *
+ *   synchronous mode (D29)
+ *     open               asks all for a promise of its rank, and chooses again by what they have then
+ *     still open         enough have promised (round-need.ts): what was taken is synced, and it leads with that rank;
+ *                        else it asks again, or gives up after the bound when somebody waits for it
+ *     one has promised   a higher rank: the next one is above that
+ *
  *   a log with a hole (DISK.md, section 5): it leads only once its log counts for as much as what was lost
  *   (log/history.ts); else it fails, and says whom it asked
  *
@@ -33,7 +39,7 @@
  * own: the decision (reclaim-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import { DiskError } from "../errors.ts";
-import type { LogEnd } from "../log/history.ts";
+import { compareRanks, type LogEnd } from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { Peer } from "./node-memory.ts";
@@ -45,7 +51,8 @@ import {
   type ReclaimSelf,
 } from "./reclaim-choice.ts";
 import type { ReclaimRounds } from "./roles.ts";
-import type { Id, Rank } from "../wire/messages.ts";
+import type { PromiseSaid } from "../replica/inquiry.ts";
+import type { Id, Rank, StateAnswer } from "../wire/messages.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
 import type { AskSources } from "./seeding.ts";
 
@@ -67,6 +74,8 @@ export interface ReclaimPlan {
   readonly patienceMs: number;
   /** Why it may not lead with that log; null when it may. */
   readonly refusalOf: (log: LogEnd) => string | null;
+  /** Null, or left out, outside synchronous mode. */
+  readonly round?: RoundPlan | null;
 }
 
 export interface ReclaimDeps {
@@ -79,6 +88,14 @@ export interface ReclaimDeps {
   readonly counters: { bump(name: string, by?: number): void };
   /** It is over, and the node does not lead. */
   readonly onFailed: () => void;
+}
+
+/** A lead round of synchronous mode: others promise before the node leads (D29). */
+export interface RoundPlan {
+  /** Why it does not lead yet, when these have promised; null when it may. */
+  readonly needOf: (promised: readonly StateAnswer[]) => string | null;
+  /** Who waits for it: it is given up after `patienceMs`, and `giveUp` is told why. Null: it asks on. */
+  readonly giveUp: ((why: string) => void) | null;
 }
 
 /** The node, as it is moved. */
@@ -104,8 +121,14 @@ export interface ReclaimingNode {
   stayBelow(source: Address): void;
   /** Should it lead, by whatever decision, then above this rank. */
   heardOf(rank: Rank): void;
-  /** It leads from here on, once its history is on the disk: then led() is called. */
-  lead(): void;
+  /** The rank that it would lead with: above all that it heard of. */
+  readonly roundRank: Rank;
+  /** It promises to itself to follow nobody below `rank`. @returns what it says to others; null when it cannot be kept */
+  promiseSelf(rank: Rank): PromiseSaid | null;
+  /** Its newest promise is that one. */
+  holds(rank: Rank): boolean;
+  /** It leads from here on, with `rank` if others promised that, once its history is on the disk: then led() is called. */
+  lead(rank: Rank | null): void;
   /** These stores were silent, and it leads without them from `end` on: followers.ts. */
   parted(storeIds: readonly Id[], end: number): void;
 }
@@ -148,6 +171,10 @@ export class ReclaimRun implements ReclaimRounds {
   /** Gave what they had, or could not. */
   readonly #spent = new Set<string>();
   readonly #paces = new Map<string, Pace>();
+  /** What others were asked to promise; null before, and when somebody else asked for a higher one. */
+  #rank: Rank | null = null;
+  /** Who has promised that, and what each had then. */
+  readonly #promised = new Map<Id, StateAnswer>();
   #cancelWait: (() => void) | null = null;
   #told = "";
 
@@ -157,6 +184,9 @@ export class ReclaimRun implements ReclaimRounds {
     this.#deps = deps;
     this.#awaited = new Set(plan.peers.filter(({ awaited }) => awaited).map(formatAddress));
   }
+
+  /** What its round lacks, as it was last found; null for nothing. */
+  lacks: string | null = null;
 
   get refusal(): string | null {
     return this.#plan.refusalOf(this.#node.log);
@@ -229,7 +259,10 @@ export class ReclaimRun implements ReclaimRounds {
     return [...this.#newest.values()];
   }
 
-  readonly #act = (): void => {
+  readonly #act = (): void => this.#choose(false);
+
+  /** `isPromised`: it has just been asked for promises. */
+  #choose(isPromised: boolean): void {
     if (this.#isOver) return;
     // What was received is applied after it hung up, too.
     if (this.#node.isTorn) {
@@ -259,9 +292,9 @@ export class ReclaimRun implements ReclaimRounds {
         break;
       case "open":
         if (isOverdue) this.#ledFrom = own.offset;
-        this.#open();
+        this.#open(isPromised);
     }
-  };
+  }
 
   // --- one feeds --------------------------------------------------------------------------------
 
@@ -332,12 +365,67 @@ export class ReclaimRun implements ReclaimRounds {
 
   // --- the end ----------------------------------------------------------------------------------
 
-  #open(): void {
-    const { refusal } = this;
+  #open(isPromised: boolean): void {
+    const refusal = this.#plan.refusalOf(this.#node.log);
     if (refusal !== null) {
       this.#fail(`${refusal}. Asked: ${answersText(this.#node.reclaimSelf(), this.#answers)}`);
       return;
     }
+    const { round = null } = this.#plan;
+    if (round !== null && !isPromised) this.#askPromises();
+    else if (round === null || this.#isMet(round)) this.#sync();
+  }
+
+  /** Enough have promised; else asks again, or gives up. */
+  #isMet(round: RoundPlan): boolean {
+    const isHeld = this.#rank !== null && this.#node.holds(this.#rank);
+    const lacks = isHeld
+      ? round.needOf([...this.#promised.values()])
+      : "another node is to lead with a higher rank";
+    if (lacks === null) return true;
+    this.lacks = lacks;
+    this.why = lacks;
+    if (round.giveUp !== null && this.#leftMs === 0) {
+      this.#isOver = true;
+      round.giveUp(lacks);
+    } else this.#deps.later(Math.min(ASK_AGAIN_MS, this.#leftMs || ASK_AGAIN_MS), this.#round);
+    return false;
+  }
+
+  /** All whom it knows: a promise ends what they have of a lower leader, and tells what they have. */
+  #askPromises(): void {
+    const node = this.#node;
+    if (this.#rank === null || !node.holds(this.#rank)) {
+      this.#rank = node.roundRank;
+      this.#promised.clear();
+    }
+    const rank = this.#rank;
+    const said = node.promiseSelf(rank);
+    if (said === null) {
+      this.#fail("the promise of a lead round cannot be kept in --dir");
+      return;
+    }
+    const hear = (answers: readonly SeedAnswer[]): void => {
+      this.#hear(answers);
+      this.#hearPromises(rank, answers);
+      this.#choose(true);
+    };
+    this.#deps.ask(this.#plan.peers, this.#answerMs, hear, said);
+  }
+
+  #hearPromises(rank: Rank, answers: readonly SeedAnswer[]): void {
+    for (const { state } of answers) {
+      if (state === null) continue;
+      const order = compareRanks(state.promised, rank);
+      if (order === 0 && state.role === "replica") this.#promised.set(state.storeId, state);
+      if (order <= 0) continue;
+      this.#node.heardOf(state.promised);
+      this.#rank = null;
+    }
+  }
+
+  /** All that it has becomes durable, then it leads. */
+  #sync(): void {
     const node = this.#node;
     this.why = "what was taken is being synced";
     node.wantDurable();
@@ -345,7 +433,7 @@ export class ReclaimRun implements ReclaimRounds {
       () => node.isDurable,
       () => {
         this.#isOver = true;
-        node.lead();
+        node.lead((this.#plan.round ?? null) === null ? null : this.#rank);
       },
     );
   }

@@ -9,7 +9,9 @@ import type { ConsentMemory } from "./consent.ts";
 import type { Identity } from "./identity.ts";
 import type { KeptConsentDeps } from "./kept-consent.ts";
 import type { Address } from "../net/address.ts";
+import type { Promoted } from "./api.ts";
 import type { RoleMemory } from "./role-memory.ts";
+import type { ReclaimRounds } from "./roles.ts";
 
 /** The parts of the node that a move acts on, in full: core.ts. */
 export interface RoleParts {
@@ -47,6 +49,8 @@ export interface RoleParts {
     stateTorn(): void;
   };
   readonly announcer: { leads(peers: readonly Address[]): void };
+  /** What a promotion has to ask others first, as `done` waits for it; null for nothing. */
+  planRound(done: Promoted | null): ReclaimRounds | null;
   /** Tells who waits for something of the node. */
   readonly turn: {
     changed(): void;

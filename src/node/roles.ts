@@ -72,6 +72,8 @@ export interface ResignedRounds extends SeedRounds {
 export interface ReclaimRounds extends SeedRounds {
   /** Why it may not lead with the log that it has; null when it may. */
   readonly refusal: string | null;
+  /** What its lead round lacks, as far as it has asked; null for nothing. */
+  readonly lacks: string | null;
   /** A batch that was taken cannot be applied whole: it never leads, and has nobody to go back to. */
   torn(): void;
   /** The node leads, and its disk knows that its history has begun. */
@@ -165,13 +167,13 @@ export type Role = Recovering | Leading | Paused | Follower | Promoting | Stoppe
 /** Which role comes after which. */
 export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>> = {
   recovering: ["leading", "following", "seeding", "reclaiming", "resigned", "fenced", "stopped"],
-  leading: ["following", "paused", "fenced", "stopped"],
+  leading: ["following", "paused", "fenced", "reclaiming", "stopped"],
   paused: ["leading", "resigned"],
   resigned: ["following", "promoting", "stopped"],
-  following: ["following", "promoting", "stopped"],
+  following: ["following", "promoting", "reclaiming", "stopped"],
   seeding: ["seeding", "following", "promoting", "stopped"],
-  reclaiming: ["reclaiming", "following", "promoting", "stopped"],
-  fenced: ["following", "promoting", "stopped"],
+  reclaiming: ["reclaiming", "following", "fenced", "promoting", "stopped"],
+  fenced: ["following", "promoting", "reclaiming", "stopped"],
   promoting: ["leading", "following", "stopped"],
   stopped: [],
 };
@@ -268,6 +270,12 @@ export function toFenced({ holds, startConsent }: Leading, fence: Fence): Fenced
 /** Another leads: it was not told to follow, and consents to nothing. */
 export function toStaying(from: Seeding | Reclaiming, upstream: Address): Following {
   return { kind: "following", upstream, holds: from.holds, consent: NO_CONSENT };
+}
+
+/** It is to lead, and asks others first (D29). */
+export function toRound(from: Leading | Following | Fenced, rounds: ReclaimRounds): Reclaiming {
+  const startConsent = startConsentOf(from);
+  return { kind: "reclaiming", rounds, source: null, holds: from.holds, startConsent };
 }
 
 /** The source to sync from is chosen; null for none any more. */
@@ -495,6 +503,11 @@ export const RECOVERING =
 export const FAILING_OVER = "REPLICAOF not allowed while failing over.";
 export const RESIGNED =
   "this node has resigned for another, which may lead: FAILOVER ABORT asks that one, REPLICAOF NO ONE FORCE asks nobody";
+/** Why a lead round does not end. */
+export function lackingText(lacks: string): string {
+  return `${lacks}; REPLICAOF NO ONE FORCE leads without them, and loses what they alone confirmed`;
+}
+
 export const STOPPED = "this node was stopped";
 export const SILENT =
   "the state has not answered for a minute, so nobody can say what of the log it has, and this node stays a replica; see what it waits for, and say it again";
@@ -502,6 +515,8 @@ export const SILENT =
 /** Why it cannot be promoted, null when it can. `force` makes an empty primary of one without a state. */
 export function promotionRefusal(role: Follower, force: boolean): string | null {
   if (role.kind === "reclaiming" && role.rounds.refusal !== null) return role.rounds.refusal;
+  if (role.kind === "reclaiming" && role.rounds.lacks !== null && !force)
+    return lackingText(role.rounds.lacks);
   switch (role.holds) {
     case "torn":
       return TORN;

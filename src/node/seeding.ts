@@ -13,7 +13,7 @@
  * (seed-choice.ts), roles (role-moves.ts), the questions (replica/inquiry.ts).
  */
 import type { Journal } from "../primary/journal.ts";
-import type { Announcement } from "../replica/inquiry.ts";
+import type { Said } from "../replica/inquiry.ts";
 import { formatAddress, type Address } from "../net/address.ts";
 import { chooseSeed, type SeedAnswer, type SeedChoice, type SeedSelf } from "./seed-choice.ts";
 
@@ -33,7 +33,7 @@ export type AskSources = (
   sources: readonly Address[],
   withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
-  announcement?: Announcement,
+  announcement?: Said,
 ) => void;
 
 export interface SeedingDeps {

@@ -7,7 +7,7 @@
  * Tested in: test/e2e/seeding.test.ts.
  */
 import { performance } from "node:perf_hooks";
-import { type Announcement, Inquiry } from "../replica/inquiry.ts";
+import { Inquiry, type Said } from "../replica/inquiry.ts";
 import { randomId } from "../wire/id.ts";
 import type { Address } from "../net/address.ts";
 import type { SeedAnswer } from "./seed-choice.ts";
@@ -20,7 +20,7 @@ export function askSources(
   password: string,
   withinMs: number,
   done: (answers: readonly SeedAnswer[]) => void,
-  announcement: Announcement | null = null,
+  announcement: Said | null = null,
 ): void {
   const asked = sources.map((source) => askOne(source, password, withinMs, announcement));
   void Promise.all(asked).then(done);
@@ -30,7 +30,7 @@ function askOne(
   source: Address,
   password: string,
   timeoutMs: number,
-  announcement: Announcement | null,
+  announcement: Said | null,
 ): Promise<SeedAnswer> {
   return new Promise((resolve) => {
     const socket = new SessionSocket(() => source, CLIENT_PORT_PROBE);

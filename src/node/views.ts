@@ -7,18 +7,28 @@
  * Tested in: test/sim/sim.test.ts.
  */
 import type { Backlog } from "../log/backlog.ts";
-import type { LogEnd, LogName } from "../log/history.ts";
+import { compareRanks, type LogEnd, type LogName, NO_RANK } from "../log/history.ts";
 import type { NodeView, RootWord } from "../primary/deps.ts";
 import type { ReplicaNode, WelcomedEnd } from "../replica/deps.ts";
 import { downForMs, owedBytes, SILENT_MS, wordOnRoot } from "../replica/owed.ts";
 import type { Session } from "../replica/session.ts";
 import type { StateFormat } from "../store/state.ts";
-import type { Consent, Id, Lineage, NodeAddress, Rank, SyncState } from "../wire/messages.ts";
+import type {
+  Consent,
+  Id,
+  Lineage,
+  NodeAddress,
+  PeerAddress,
+  Rank,
+  SyncState,
+} from "../wire/messages.ts";
 import type { Completeness } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
 import type { Followers } from "./followers.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
+import type { PromiseSaid } from "../replica/inquiry.ts";
+import type { Promising } from "./promising.ts";
 import type { RoleMoves } from "./role-moves.ts";
 import type { ReclaimSelf } from "./reclaim-choice.ts";
 import type { ReclaimingNode } from "./reclaiming.ts";
@@ -44,6 +54,7 @@ export interface ViewedNode {
   readonly session: Session;
   readonly backlog: Backlog;
   readonly followers: Followers;
+  readonly promising: Promising;
   readonly now: () => number;
   readonly wallClock: () => number;
   /** Of a node that leads: its state is at the end of the visible log, and is not being called. */
@@ -80,6 +91,12 @@ class IdentityView {
   }
   get clusterId(): Id | null {
     return this.owner.identity.clusterId;
+  }
+  get promised(): Rank {
+    return this.owner.identity.promised;
+  }
+  get intact(): boolean {
+    return this.owner.identity.isIntact;
   }
   get sync(): SyncState {
     return this.owner.identity.sync;
@@ -168,6 +185,11 @@ export class SessionView extends IdentityView implements ReplicaNode {
     return nodeId === undefined ? given.kind : consentFor(given, nodeId);
   }
 
+  /** One that takes the rest of a log follows nobody by that. */
+  override get promised(): Rank {
+    return this.continuesOnly ? NO_RANK : super.promised;
+  }
+
   get continuesOnly(): boolean {
     return isReclaiming(this.owner.roles.now);
   }
@@ -188,6 +210,9 @@ export class SessionView extends IdentityView implements ReplicaNode {
   onSwapped(log: LogName, clusterId: Id | null): void {
     this.owner.roles.swapped(log, clusterId);
     this.owner.completeness.swapped();
+  }
+  onPeers(peers: readonly PeerAddress[]): void {
+    this.owner.identity.besides(peers);
   }
   onSyncRule(sync: SyncState): void {
     this.owner.identity.ruled(sync);
@@ -284,8 +309,24 @@ export class ReclaimView implements ReclaimingNode {
   heardOf(rank: Rank): void {
     this.owner.identity.heardOf(rank);
   }
-  lead(): void {
-    this.owner.roles.leadReclaimed();
+  get roundRank(): Rank {
+    return this.owner.identity.roundRank;
+  }
+  promiseSelf(rank: Rank): PromiseSaid | null {
+    const { identity, promising } = this.owner;
+    const { storeId, clusterId, history, lineage } = identity;
+    if (clusterId === null || !identity.promise(rank)) return null;
+    promising.promisedSelf(storeId);
+    const { next: offset, chain } = this.owner.backlog;
+    const position = { history, offset, chain };
+    return { type: "promise", storeId, clusterId, rank, position, lineage };
+  }
+  holds(rank: Rank): boolean {
+    const { identity, promising } = this.owner;
+    return compareRanks(identity.promised, rank) === 0 && promising.isTo(identity.storeId);
+  }
+  lead(rank: Rank | null): void {
+    this.owner.roles.leadReclaimed(rank);
   }
   parted(storeIds: readonly Id[], end: number): void {
     this.owner.followers.parted(storeIds, end);

@@ -14,7 +14,7 @@
  */
 import type { Hello, RejectCode } from "../wire/messages.ts";
 import { ranksText } from "../log/discard.ts";
-import { compareLeaders, lastWritten, rankText } from "../log/history.ts";
+import { compareLeaders, compareRanks, lastWritten, rankText } from "../log/history.ts";
 import type { FeederDeps, LedLog, NodeView } from "./deps.ts";
 import {
   checkFormat,
@@ -34,7 +34,7 @@ import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
   readonly deps: Pick<
     FeederDeps,
-    "node" | "journal" | "now" | "onLeader" | "onRolledBack" | "onWelcomed"
+    "node" | "journal" | "now" | "onLeader" | "onRolledBack" | "onPromised" | "onWelcomed"
   >;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
@@ -78,6 +78,7 @@ export function admit(
     return;
   }
   noticeLeader(owner, link, hello);
+  if (!link.isClosed && isPromised(owner, link, hello, nowMs)) return;
   // Fenced by that, it feeds nobody any more.
   if (link.isClosed) return;
   report(owner, link, hello, decision);
@@ -154,6 +155,19 @@ function rankRefusal(node: NodeView, hello: Hello, { discardBytes }: ResumeDecis
 /** The log that `hello` is of, led by somebody else. */
 function ledAbove({ clusterId, position, rank, lineage }: Hello): LedLog {
   return { clusterId, history: position.history, rank, lineage, leader: null };
+}
+
+/** A replica that has promised to follow no rank as low as this node's, which is told. */
+function isPromised(owner: AdmissionOwner, link: Link, hello: Hello, nowMs: number): boolean {
+  const { node, onPromised } = owner.deps;
+  const { promised, clusterId } = hello;
+  if (clusterId !== node.clusterId || compareRanks(promised, node.rank) <= 0) return false;
+  const [theirs, ours] = [rankText(promised), rankText(node.rank)];
+  const text = `you have promised to follow nobody below rank ${theirs}, and this node's log is of rank ${ours}`;
+  owner.counters.bump("resume_promised");
+  link.refuse("rank", text, nowMs, RANK_RETRY_MS);
+  onPromised(promised, link.remote);
+  return true;
 }
 
 /** A replica of somebody who leads with a higher rank than this node. */

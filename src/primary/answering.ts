@@ -2,11 +2,12 @@
  * The answer to ASK, and to ANNOUNCE: what this node has and whom it follows, for somebody who does not follow it (yet).
  *
  * The same checks of version and password as HELLO; one line in the debug log; the link ends. Whoever announces
- * that it leads is answered first: the answer is what this node was when it heard of that.
+ * that it leads is answered first: the answer is what this node was when it heard of that. Whoever asks for a promise
+ * gets it first: the answer is what this node has then.
  * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (hello-checks.ts, admission.ts).
  */
 import { chainStart } from "../wire/frame.ts";
-import type { Announce, Ask } from "../wire/messages.ts";
+import type { Announce, Ask, PromiseAsked } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
 import type { Backlog } from "../log/backlog.ts";
 import type { FeederDeps, LedLog } from "./deps.ts";
@@ -17,7 +18,7 @@ import type { StateSource } from "../store/state.ts";
 
 /** What an answer needs of the owner. */
 export interface AnsweringOwner {
-  readonly deps: Pick<FeederDeps, "node" | "onLeader">;
+  readonly deps: Pick<FeederDeps, "node" | "onLeader" | "onPromise">;
   readonly options: FeederOptions;
   readonly backlog: Backlog;
   readonly source: StateSource;
@@ -27,7 +28,7 @@ export interface AnsweringOwner {
 export function answerAsk(
   owner: AnsweringOwner,
   link: Link,
-  ask: Ask | Announce,
+  ask: Ask | Announce | PromiseAsked,
   nowMs: number,
 ): void {
   const refusal = checkPeer(owner.options.replPassword, link, ask);
@@ -36,6 +37,7 @@ export function answerAsk(
     return;
   }
   const { node } = owner.deps;
+  if (ask.type === "promise") owner.deps.onPromise(ask, link.remote);
   const { replPassword: password } = owner.options;
   owner.backlog.seal();
   // Why offset 0: a torn state is at no position, so there is nothing here that could be followed.
@@ -57,6 +59,8 @@ export function answerAsk(
       position: { history: node.history, offset, chain },
       durable: node.torn ? 0 : owner.backlog.durable,
       complete: node.complete,
+      intact: node.intact,
+      promised: node.promised,
       rank: node.rank,
       lineage: node.lineage,
     },

@@ -7,7 +7,16 @@
  */
 import type { Backlog } from "../log/backlog.ts";
 import type { LogName } from "../log/history.ts";
-import type { DigestAnswer, Hello, Id, Prepared, Released, SyncState } from "../wire/messages.ts";
+import type {
+  DigestAnswer,
+  Hello,
+  Id,
+  Prepared,
+  PromiseAsked,
+  Rank,
+  Released,
+  SyncState,
+} from "../wire/messages.ts";
 import type { Journal } from "./journal.ts";
 import type { Link } from "./link.ts";
 import type { FeederOptions } from "./options.ts";
@@ -31,6 +40,10 @@ export interface NodeView extends LogName {
   readonly sync: SyncState;
   /** Meant: it has all that it ever acknowledged. As yet: it has a state. */
   readonly complete: boolean;
+  /** Its last start found all that was ever durable. */
+  readonly intact: boolean;
+  /** It follows nobody who leads with a lower rank. */
+  readonly promised: Rank;
   readonly role: "primary" | "replica";
   /** Node ids from the root to this node. */
   readonly path: readonly Id[];
@@ -86,6 +99,10 @@ export interface FeederDeps {
    * at the same place.
    */
   readonly onRolledBack: (hello: Hello, bytes: number) => void;
+  /** A replica has promised to follow nobody below `rank`, which is above the one of this node's log. */
+  readonly onPromised: (rank: Rank, remote: string) => void;
+  /** Somebody is to lead, and asks for a promise: it is answered afterwards. */
+  readonly onPromise: (asked: PromiseAsked, remote: string) => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */

@@ -14,6 +14,7 @@ import { LIMITS } from "../limits.ts";
 import type {
   Ack,
   Announce,
+  PromiseAsked,
   Ask,
   ByeCode,
   DigestAnswer,
@@ -114,7 +115,7 @@ export class Feeder
     if (link.hold !== null) this.pacing.review(nowMs);
   }
 
-  onAsk(link: Link, ask: Ask | Announce, nowMs: number): void {
+  onAsk(link: Link, ask: Ask | Announce | PromiseAsked, nowMs: number): void {
     answerAsk(this, link, ask, nowMs);
   }
 

@@ -21,6 +21,7 @@ import {
   PROTOCOL,
   type Ack,
   type Announce,
+  type PromiseAsked,
   type Ask,
   type Bye,
   type ByeCode,
@@ -64,7 +65,7 @@ export interface LinkOut {
 export interface LinkOwner {
   readonly options: FeederOptions;
   onHello(link: Link, hello: Hello, nowMs: number): void;
-  onAsk(link: Link, ask: Ask | Announce, nowMs: number): void;
+  onAsk(link: Link, ask: Ask | Announce | PromiseAsked, nowMs: number): void;
   onAck(link: Link, ack: Ack, nowMs: number): void;
   onDigest(link: Link, answer: DigestAnswer): void;
   onFailoverAnswer(link: Link, answer: Prepared | Released): void;
@@ -79,6 +80,7 @@ const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.hello,
   FRAME.ask,
   FRAME.announce,
+  FRAME.promise,
   FRAME.ack,
   FRAME.bye,
   FRAME.digest,
@@ -282,6 +284,7 @@ export class Link extends ControlSink {
         return;
       case "ask":
       case "announce":
+      case "promise":
         if (this.saidHello)
           throw new WireError("ERR_WIRE_STATE", `an ${message.type.toUpperCase()} after HELLO`);
         this.owner.onAsk(this, message, this.movement.receivedMs);

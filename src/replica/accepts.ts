@@ -15,6 +15,7 @@ export const ACCEPTS: ReadonlySet<number> = new Set([
   FRAME.end,
   FRAME.bye,
   FRAME.verify,
+  FRAME.peers,
   FRAME.prepare,
   FRAME.take,
   FRAME.release,

@@ -237,6 +237,7 @@ export class Copying implements SocketUser, DecoderSink {
       position: { history: storeId, offset: 0, chain: 0 },
       rank: { term: 0, run: 0 },
       lineage: [],
+      promised: { term: 0, run: 0 },
       hasData: false,
       consent: "none",
       partialBytes: 0,

@@ -8,7 +8,9 @@ import type {
   Consent,
   Id,
   NodeAddress,
+  PeerAddress,
   Prepare,
+  Rank,
   Release,
   SyncRequest,
   SyncState,
@@ -74,6 +76,8 @@ export interface ReplicaNode extends LogName {
   readonly instanceId: Id;
   readonly clusterId: Id | null;
   readonly incarnation: number;
+  /** It follows nobody who leads with a lower rank. */
+  readonly promised: Rank;
   /** It has all that it ever acknowledged. */
   readonly complete: boolean;
   readonly format: RecordsFormat;
@@ -96,6 +100,8 @@ export interface ReplicaNode extends LogName {
    * leads, null unknown, `end` where the upstream's log ends and how we go on.
    */
   onWelcome(nodeId: Id, path: readonly Id[], rootId: Id | null, end: WelcomedEnd): void;
+  /** These follow the upstream too, this node among them. */
+  onPeers(peers: readonly PeerAddress[]): void;
   /** The upstream and this node do not suit each other: consent is used up. */
   onRefused(): void;
 }

@@ -18,7 +18,7 @@ import {
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
 import { goesFrom, ranksText, standsAbove } from "../log/discard.ts";
-import { leftAt, type LogEnd } from "../log/history.ts";
+import { compareRanks, leftAt, type LogEnd, rankText } from "../log/history.ts";
 import type { ReceivingLog, ReplicaNode, WelcomedEnd } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
@@ -85,6 +85,7 @@ export function answerGreeting(
     position: { history: node.history, offset: log.tail - log.partialBytes, chain },
     rank: node.rank,
     lineage: node.lineage,
+    promised: node.promised,
     hasData: node.hasData(),
     consent: node.consent(),
     partialBytes: log.partialBytes,
@@ -120,6 +121,11 @@ export function judgeWelcome(
   }
   if (welcome.path.includes(node.nodeId))
     return { why: "the upstream follows this node: a cycle", lasting: "passing" };
+  if (welcome.clusterId === node.clusterId && compareRanks(welcome.rank, node.promised) < 0)
+    return {
+      why: `the upstream's log is of rank ${rankText(welcome.rank)}, and this node has promised to follow nobody below ${rankText(node.promised)}`,
+      lasting: "passing",
+    };
   const { decision, position } = welcome;
   if (node.continuesOnly && decision !== "continue")
     return {

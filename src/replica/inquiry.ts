@@ -16,6 +16,7 @@ import {
   FRAME,
   PROTOCOL,
   type Announce,
+  type PromiseAsked,
   type Control,
   type Greeting,
   type Id,
@@ -36,6 +37,12 @@ const ACCEPTS: ReadonlySet<number> = new Set([
 /** That a node leads. */
 export type Announcement = Omit<Announce, "type" | "version" | "nonce" | "proof">;
 
+/** That a node is to lead, and asks for a promise. */
+export type PromiseSaid = Omit<PromiseAsked, "version" | "nonce" | "proof">;
+
+/** What is said instead of asking. */
+export type Said = Announcement | PromiseSaid;
+
 export interface InquiryDeps {
   readonly shell: SessionShell;
   /** "" without. */
@@ -44,7 +51,7 @@ export interface InquiryDeps {
   /** The answer must be there within this, ms. */
   readonly timeoutMs: number;
   /** What it says instead of asking; null when it asks. */
-  readonly announcement?: Announcement | null;
+  readonly announcement?: Said | null;
   /** Called once; without a state `error` says why. */
   readonly onAnswer: (state: StateAnswer | null, error: string) => void;
 }
@@ -126,6 +133,7 @@ export class Inquiry extends ControlSink implements SocketUser {
     const opening = { version: PROTOCOL.max, nonce: this.nonce, proof };
     const { announcement = null } = this.deps;
     if (announcement === null) shell.write(encode({ type: "ask", ...opening }));
+    else if ("type" in announcement) shell.write(encode({ ...opening, ...announcement }));
     else shell.write(encode({ type: "announce", ...opening, ...announcement }));
   }
 

@@ -287,6 +287,13 @@ export class Session implements SessionLife {
       throw new WireError("ERR_WIRE_STATE", `a SYNC while ${this.state.kind}`);
   }
 
+  /** Who else follows the upstream. */
+  onPeers({ peers }: m.PeersTold): void {
+    const { kind } = this.state;
+    if (kind !== "streaming") throw new WireError("ERR_WIRE_STATE", `PEERS while ${kind}`);
+    this.deps.node.onPeers(peers);
+  }
+
   onWelcomed(): void {
     this.downSinceMs = -1;
     this.lastError = "";

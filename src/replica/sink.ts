@@ -18,6 +18,7 @@ export interface SinkSession {
   onBye(bye: m.Bye): void;
   onFailover(message: m.Prepare | m.Take | m.Release): void;
   onSyncRequest(request: m.SyncRequest): void;
+  onPeers(told: m.PeersTold): void;
 }
 
 export class SessionSink implements DecoderSink {
@@ -66,6 +67,9 @@ export class SessionSink implements DecoderSink {
         return;
       case "verify":
         this.streaming.onVerify(message);
+        return;
+      case "peers":
+        this.session.onPeers(message);
         return;
       case "prepare":
       case "take":

@@ -123,6 +123,7 @@ const hello = f.struct<m.Hello>({
   position,
   rank,
   lineage,
+  promised: rank,
   hasData: f.flag,
   consent: f.choice(CONSENT),
   partialBytes: f.u32,
@@ -265,6 +266,26 @@ const announce = f.struct<m.Announce>({
   lineage,
 });
 
+const promise = f.struct<m.PromiseAsked>({
+  type: f.constant("promise"),
+  version: f.u16,
+  nonce: f.id,
+  proof: f.maybeHex(PROOF_BYTES),
+  storeId: f.id,
+  clusterId: f.id,
+  rank,
+  position,
+  lineage,
+});
+
+const peers = f.struct<m.PeersTold>({
+  type: f.constant("peers"),
+  peers: f.list(
+    f.struct<m.PeerAddress>({ storeId: f.id, host: f.text, port: f.u16 }),
+    LIMITS.peersToldMax,
+  ),
+});
+
 const state = f.struct<m.StateAnswer>({
   type: f.constant("state"),
   proof: f.maybeHex(PROOF_BYTES),
@@ -279,6 +300,8 @@ const state = f.struct<m.StateAnswer>({
   position,
   durable: f.u53,
   complete: f.flag,
+  intact: f.flag,
+  promised: rank,
   rank,
   lineage,
 });
@@ -328,6 +351,8 @@ const BODIES: Bodies = {
   ask,
   state,
   announce,
+  promise,
+  peers,
   prepare,
   prepared,
   take,

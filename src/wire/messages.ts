@@ -18,6 +18,8 @@
  *   ASK         13     replica  instead of HELLO: what state is here STATE | REJECT
  *   STATE       14     feeder   the answer; then the feeder closes   -
  *   ANNOUNCE    15     replica  instead of HELLO: the sender leads    STATE | REJECT
+ *   PROMISE     16     replica  instead of HELLO: the sender is to lead   STATE | REJECT
+ *   PEERS       18     feeder   who else follows it, in synchronous mode  -
  *   PREPARE     20     feeder   a primary that writes no more asks   PREPARED
  *   PREPARED    21     replica  it has the log up to there, or why not  -
  *   TAKE        22     feeder   a primary has resigned for it        (it leads)
@@ -48,6 +50,8 @@ export const FRAME = {
   ask: 13,
   state: 14,
   announce: 15,
+  promise: 16,
+  peers: 18,
   prepare: 20,
   prepared: 21,
   take: 22,
@@ -141,6 +145,8 @@ export interface Hello {
   /** Of `position.history`. */
   readonly rank: Rank;
   readonly lineage: Lineage;
+  /** It follows nobody who leads with a lower rank. */
+  readonly promised: Rank;
   readonly hasData: boolean;
   readonly consent: Consent;
   /** Bytes it already holds of the batch at `position.offset`, header included; 0 for none. */
@@ -376,6 +382,34 @@ export interface Announce {
   readonly lineage: Lineage;
 }
 
+/** Instead of HELLO: the sender is to lead with `rank`, if enough members promise to follow no lower one. */
+export interface PromiseAsked {
+  readonly type: "promise";
+  readonly version: number;
+  readonly nonce: Id;
+  /** As in HELLO. */
+  readonly proof: string;
+  readonly storeId: Id;
+  readonly clusterId: Id;
+  readonly rank: Rank;
+  /** Where the sender's log ends. */
+  readonly position: Position;
+  readonly lineage: Lineage;
+}
+
+/** A store that follows the same node, and where its replication port is. */
+export interface PeerAddress {
+  readonly storeId: Id;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** In synchronous mode: whom a replica would have to ask before it leads. */
+export interface PeersTold {
+  readonly type: "peers";
+  readonly peers: readonly PeerAddress[];
+}
+
 /** What a node has and whom it follows. */
 export interface StateAnswer {
   readonly type: "state";
@@ -400,6 +434,10 @@ export interface StateAnswer {
   readonly durable: number;
   /** As in HELLO. */
   readonly complete: boolean;
+  /** It has all that it ever said was durable: its last start found that. */
+  readonly intact: boolean;
+  /** As in HELLO; in the answer to PROMISE the rank that was asked for, when it is promised. */
+  readonly promised: Rank;
   /** Of `position.history`. */
   readonly rank: Rank;
   readonly lineage: Lineage;
@@ -470,6 +508,8 @@ export type Control =
   | DigestAnswer
   | Ask
   | Announce
+  | PromiseAsked
+  | PeersTold
   | StateAnswer
   | Prepare
   | Prepared

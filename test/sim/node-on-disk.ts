@@ -180,7 +180,13 @@ export class NodeOnDisk {
 
   /** It asks those that followed it first, if it led. */
   #reclaim(core: NodeCore, found: RecoveredNode): void {
-    const plan = planReclaim(core.roles, core.identity, found, this.#kept.settings.reclaimMs);
+    const plan = planReclaim(
+      core.roles,
+      core.identity,
+      found,
+      this.#kept.settings.reclaimMs,
+      core.askedBefore(),
+    );
     if (plan === null) return;
     this.#host.mark("disk: asks its followers");
     core.reclaim(plan);

@@ -30,7 +30,7 @@ import type { Link } from "../../src/primary/link.ts";
 import type { FeederOptions } from "../../src/primary/options.ts";
 import type { FrozenState } from "../../src/store/state.ts";
 import { newWriterTurn, type WriterTurn } from "../../src/primary/pace.ts";
-import { type Announcement, Inquiry } from "../../src/replica/inquiry.ts";
+import { Inquiry, type Said } from "../../src/replica/inquiry.ts";
 import type { SessionOptions } from "../../src/replica/options.ts";
 import type { Session } from "../../src/replica/session.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -358,7 +358,7 @@ export class SimNode implements Host, TurnShell {
     sources: readonly Address[],
     withinMs: number,
     done: (answers: readonly SeedAnswer[]) => void,
-    announcement: Announcement | null = null,
+    announcement: Said | null = null,
   ): void {
     const answers: SeedAnswer[] = [];
     if (sources.length === 0) this.after(this.turnMs(), () => done(answers));

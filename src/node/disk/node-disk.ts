@@ -235,6 +235,7 @@ export class NodeDisk {
     const { rank, lineage, verdict } = found;
     const wasComplete = core.identity.wasComplete && verdict.kind === "whole";
     core.completeness.recovered(wasComplete, counts.incompleteTo);
+    core.identity.isIntact = counts.incompleteTo === null;
     core.identity.adopt({ history: found.position.history, rank, lineage }, null);
     core.identity.recovered(found.sync);
     if (plan !== null) core.reclaim(plan);
@@ -350,7 +351,8 @@ export class NodeDisk {
     const { incompleteTo, manifest, verdict, lastLog, position } = found;
     const { now } = core.roles;
     this.#missing = incompleteTo;
-    const plan = planReclaim(core.roles, core.identity, found, this.#options.reclaimMs);
+    const { reclaimMs } = this.#options;
+    const plan = planReclaim(core.roles, core.identity, found, reclaimMs, core.askedBefore());
     if (incompleteTo === null) return { manifest, plan };
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);

@@ -3,6 +3,8 @@
  *
  *   it is to lead, has a log, and somebody followed it     asked, for --reclaim: 5 s when nobody said it,
  *                                                          60 s when the machine was started too
+ *   the same in synchronous mode, and its lead round       all that it knows are asked, whoever they are, and as long
+ *   needs others                                           as it takes
  *   else, and with --reclaim 0                             nobody is, and it takes no time
  *
  *   one that no start waits for (followers.ts)             is asked, and not waited for
@@ -26,6 +28,7 @@ const RECLAIM_REBOOTED_MS = 60_000;
 
 /**
  * @param reclaimMs --reclaim; below 0 when nobody said it
+ * @param known whom a lead round asks (lead-round.ts); null when none is needed
  * @returns null when it asks nobody
  */
 export function planReclaim(
@@ -33,12 +36,15 @@ export function planReclaim(
   { followers, rebooted, ownRank }: Pick<Identity, "followers" | "rebooted" | "ownRank">,
   found: RecoveredNode,
   reclaimMs: number,
+  known: readonly Peer[] | null = null,
 ): ReclaimPlan | null {
   const leads = now.kind === "recovering" && now.then.kind === "leading";
-  if (!leads || !found.hasState || followers.length === 0 || reclaimMs === 0) return null;
+  if (!leads || !found.hasState) return null;
+  if (known === null && (followers.length === 0 || reclaimMs === 0)) return null;
+  const peers = known ?? followers;
   const unsaidMs = rebooted ? RECLAIM_REBOOTED_MS : RECLAIM_MS;
   return {
-    peers: found.incompleteTo === null ? followers : followers.map(awaited),
+    peers: found.incompleteTo === null ? peers : peers.map(awaited),
     patienceMs: reclaimMs < 0 ? unsaidMs : reclaimMs,
     refusalOf: refusalOf(found, ownRank),
   };

@@ -89,6 +89,7 @@ const NODE: NodeMemory = {
   consent: { kind: "replicaof", nodeId: NODE_ID, upstream: { host: "f1", port: 6380 } },
   resetUsed: false,
   peers: [{ storeId: STORE_ID, host: "r1", port: 16381, awaited: true }],
+  siblings: [{ storeId: STORE_ID, host: "r1", port: 16381 }],
 };
 const LOCK: LockHolder = { pid: 4711, began: "250911", bootId: NODE.bootId, host: "f1" };
 

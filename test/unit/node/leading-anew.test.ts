@@ -14,6 +14,8 @@ interface Scene {
   readonly lines: string[];
   role: Role;
   isQuiet: boolean;
+  needsRound: boolean;
+  nowMs: number;
   settle(): void;
 }
 
@@ -28,6 +30,8 @@ function scene(): Scene {
     lines: [],
     role: startLeading("none"),
     isQuiet: true,
+    needsRound: false,
+    nowMs: 0,
     settle() {
       for (const each of waiting.splice(0)) if (each.holds()) each.done();
     },
@@ -42,6 +46,7 @@ function scene(): Scene {
         return made.role;
       },
       announce: () => made.done.push("announce"),
+      beginRound: () => made.needsRound && made.done.push("round") > 0,
     },
     backlog: {
       next: 500,
@@ -68,6 +73,7 @@ function scene(): Scene {
       dropReplies: () => undefined,
     },
     isQuiet: () => made.isQuiet,
+    now: () => made.nowMs,
   };
   const anew = new LeadingAnew(node, (_level, event) => made.lines.push(event));
   return made;
@@ -116,4 +122,29 @@ test("who does not lead, or not any more, only refuses", () => {
   at.settle();
   expect(at.begun).toEqual([]);
   expect(at.lines).toEqual(["rolled_back"]);
+});
+
+test("replicas promised a higher rank, and nobody leads by it for 2 s => it leads above that", () => {
+  const at = scene();
+  at.anew.promised({ term: 7, run: 0 });
+  at.nowMs = 1_900;
+  at.anew.promised({ term: 7, run: 0 });
+  at.settle();
+  expect(at.begun).toEqual([]);
+  at.nowMs = 2_000;
+  at.anew.promised({ term: 7, run: 0 });
+  at.settle();
+  expect(at.identity.rank).toEqual({ term: 8, run: 0 });
+  expect(at.lines).toEqual(["leads_anew"]);
+});
+
+test("the same in synchronous mode => a lead round", () => {
+  const at = scene();
+  at.needsRound = true;
+  at.anew.promised({ term: 7, run: 0 });
+  at.nowMs = 2_000;
+  at.anew.promised({ term: 7, run: 0 });
+  at.settle();
+  expect(at.begun).toEqual([]);
+  expect(at.done).toEqual(["round"]);
 });

@@ -19,6 +19,7 @@ const FULL: NodeMemory = {
   consent: { kind: "replicaof", nodeId: ID, upstream: { host: "h", port: 7 } },
   resetUsed: true,
   role: { role: "replica", upstream: { host: "h", port: 7 } },
+  siblings: [{ storeId: "9".repeat(32), host: "r3", port: 16_383 }],
   peers: [
     { storeId: ID, host: "p", port: 16380, awaited: true },
     { storeId: "ef".repeat(16), host: "q", port: 16380, awaited: false },

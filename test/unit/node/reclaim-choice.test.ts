@@ -32,6 +32,8 @@ function answer(name: string, said: Said | null): SeedAnswer {
     clusterId: id("cluster"),
     durable: 0,
     complete: true,
+    intact: true,
+    promised: { term: 0, run: 0 },
     rank: { term: rank[0], run: rank[1] },
     proof: "",
     nodeId: id(name),

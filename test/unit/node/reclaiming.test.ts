@@ -1,12 +1,13 @@
 /** How a restarted leader asks, is fed, and gives up: told by turns and clocks. */
 import { expect, test } from "vitest";
-import type { LogEnd } from "../../../src/log/history.ts";
+import { type LogEnd, rankText } from "../../../src/log/history.ts";
 import type { ReclaimSelf } from "../../../src/node/reclaim-choice.ts";
-import { ReclaimRun } from "../../../src/node/reclaiming.ts";
+import { ReclaimRun, type RoundPlan } from "../../../src/node/reclaiming.ts";
+import type { PromiseSaid } from "../../../src/replica/inquiry.ts";
 import type { SeedAnswer } from "../../../src/node/seed-choice.ts";
 import type { Peer } from "../../../src/node/node-memory.ts";
 import type { Address } from "../../../src/net/address.ts";
-import type { StateAnswer } from "../../../src/wire/messages.ts";
+import type { Rank, StateAnswer } from "../../../src/wire/messages.ts";
 
 const id = (n: number): string => n.toString(16).padStart(32, "0");
 const A: Peer = { storeId: id(70), host: "a", port: 1, awaited: true };
@@ -22,6 +23,8 @@ function stateOf(offset: number, more: Partial<StateAnswer> = {}): StateAnswer {
     clusterId: null,
     durable: 0,
     complete: true,
+    intact: true,
+    promised: { term: 0, run: 0 },
     rank: { term: 1, run: 0 },
     proof: "",
     nodeId: id(8),
@@ -36,6 +39,15 @@ function stateOf(offset: number, more: Partial<StateAnswer> = {}): StateAnswer {
   };
 }
 
+const said = (rank: Rank): PromiseSaid => ({
+  type: "promise",
+  storeId: id(5),
+  clusterId: id(6),
+  rank,
+  position: { history: id(2), offset: 0, chain: 0 },
+  lineage: [],
+});
+
 /** A run whose node, answers and time are the test's. */
 class Rig {
   nowMs = 0;
@@ -44,6 +56,8 @@ class Rig {
   readonly counts: Record<string, number> = {};
   /** What each answers; null for silence. */
   readonly said = new Map<Address, StateAnswer | null>();
+  /** What each answers to PROMISE, when that is something else. */
+  readonly later = new Map<Address, StateAnswer>();
   /** The highest term. */
   heard = 0;
   readonly asks: { withinMs: number; whom: string }[] = [];
@@ -58,10 +72,16 @@ class Rig {
     isRefused: boolean;
     isTorn: boolean;
   };
+  promised: Rank = { term: 0, run: 0 };
   private readonly laters: { atMs: number; run: () => void }[] = [];
   private readonly waits = new Set<{ holds: () => boolean; done: () => void }>();
 
-  constructor(peers: readonly Peer[], patienceMs = 5_000, missingTo = 0) {
+  constructor(
+    peers: readonly Peer[],
+    patienceMs = 5_000,
+    missingTo = 0,
+    round: RoundPlan | null = null,
+  ) {
     const { did } = this;
     this.node = {
       next: 100,
@@ -88,8 +108,15 @@ class Rig {
         this.node.isRefused = false;
       },
       stayBelow: ({ host }) => did.push(`below ${host}`),
-      heardOf: ({ term }) => (this.heard = term),
-      lead: () => did.push("lead"),
+      heardOf: ({ term }) => (this.heard = Math.max(this.heard, term)),
+      roundRank: { term: 2, run: 0 },
+      promiseSelf: (rank) => {
+        did.push(`promise ${rankText(rank)}`);
+        this.promised = rank;
+        return said(rank);
+      },
+      holds: (rank) => rankText(rank) === rankText(this.promised),
+      lead: (rank) => did.push(rank === null ? "lead" : `lead with ${rankText(rank)}`),
       parted: (storeIds, end) => {
         const names = peers.filter(({ storeId }) => storeIds.includes(storeId));
         did.push(`parted ${names.map(({ host }) => host).join()} at ${end}`);
@@ -101,12 +128,14 @@ class Rig {
         peers,
         patienceMs,
         refusalOf: ({ offset }) => (offset < missingTo ? `whole up to ${offset}` : null),
+        round,
       },
       {
-        ask: (sources, withinMs, done) => {
+        ask: (sources, withinMs, done, asked) => {
           const whom = sources.map(({ host }) => host).join();
           this.asks.push({ withinMs, whom });
-          const answer = (): void => done(sources.map((source) => this.answer(source)));
+          const rank = asked !== undefined && "type" in asked ? asked.rank : null;
+          const answer = (): void => done(sources.map((source) => this.answer(source, rank)));
           const isLate = sources.some(({ host }) => this.late.includes(host));
           if (isLate) this.laters.push({ atMs: this.nowMs + withinMs, run: answer });
           else answer();
@@ -128,8 +157,11 @@ class Rig {
     );
   }
 
-  private answer(source: Address): SeedAnswer {
-    const state = this.said.get(source) ?? null;
+  private answer(source: Address, asked: Rank | null): SeedAnswer {
+    const has = (asked === null ? null : this.later.get(source)) ?? this.said.get(source) ?? null;
+    // Who has promised nothing above what it is asked for promises that.
+    const promises = has !== null && asked !== null && has.promised.term <= asked.term;
+    const state = promises ? { ...has, promised: asked } : has;
     return { source, state, error: state === null ? "connection refused" : "" };
   }
 
@@ -460,4 +492,91 @@ test("one that is awaited is silent => later rounds do not wait for one that is 
   rig.pass(3_000);
   // What it says counts, whoever waited for it.
   expect(rig.did).toEqual(["take b"]);
+});
+
+// --- the lead round of synchronous mode -----------------------------------------------------------
+
+/** It needs promises of so many. */
+const needing = (most: number, giveUp: RoundPlan["giveUp"] = null): RoundPlan => ({
+  needOf: (promised) => (promised.length >= most ? null : `${promised.length} of ${most}`),
+  giveUp,
+});
+
+test("enough promise => what it has is synced, and it leads with the rank that they promised", () => {
+  const rig = new Rig([A, B], 5_000, 0, needing(2));
+  rig.said.set(A, stateOf(100));
+  rig.said.set(B, stateOf(80, { storeId: id(8) }));
+  rig.run.start();
+  rig.pass(100);
+  expect(rig.did).toEqual(["promise 2.0", "sync", "lead with 2.0"]);
+});
+
+test("one has more by the time it promises => that is taken, and all are asked again", () => {
+  const rig = new Rig([A], 5_000, 0, needing(1));
+  rig.said.set(A, stateOf(100));
+  rig.later.set(A, stateOf(140));
+  rig.run.start();
+  rig.pass(0);
+  expect(rig.did).toEqual(["promise 2.0", "take a"]);
+  rig.node.next = 140;
+  rig.pass(1_000);
+  expect(rig.did.slice(2)).toEqual(["hang up", "promise 2.0", "sync", "lead with 2.0"]);
+});
+
+test("too few, after a start => it asks on, whatever the bound is, and says what is missing", () => {
+  const rig = new Rig([SPARE], 0, 0, needing(1));
+  rig.said.set(SPARE, null);
+  rig.run.start();
+  rig.pass(60_000);
+  expect(rig.did.every((step) => step === "promise 2.0")).toBe(true);
+  expect(rig.run.lacks).toBe("0 of 1");
+  rig.said.set(SPARE, stateOf(100));
+  rig.pass(10_000);
+  expect(rig.did.slice(-2)).toEqual(["sync", "lead with 2.0"]);
+});
+
+test("too few, and somebody waits => given up after the bound, and never again", () => {
+  const told: string[] = [];
+  const rig = new Rig(
+    [SPARE],
+    5_000,
+    0,
+    needing(2, (why) => told.push(why)),
+  );
+  rig.said.set(SPARE, stateOf(100));
+  rig.run.start();
+  rig.pass(4_000);
+  expect(told).toEqual([]);
+  rig.pass(60_000);
+  expect(told).toEqual(["1 of 2"]);
+  expect(rig.did).not.toContain("sync");
+});
+
+test("one has promised a higher rank to another => that is heard of, and the next round is above it", () => {
+  const rig = new Rig([A], 5_000, 0, needing(1));
+  rig.said.set(A, stateOf(100, { promised: { term: 9, run: 0 } }));
+  rig.run.start();
+  rig.pass(0);
+  expect(rig.heard).toBe(9);
+  expect(rig.did).toEqual(["promise 2.0"]);
+});
+
+test("one that leads promises nothing, whatever its answer says", () => {
+  const rig = new Rig([A], 5_000, 0, needing(1));
+  rig.said.set(A, stateOf(100, { role: "primary" }));
+  rig.run.start();
+  rig.pass(3_000);
+  expect(rig.did).not.toContain("sync");
+});
+
+test("somebody asked it for a higher promise meanwhile => it does not lead by the lower one", () => {
+  const rig = new Rig([A], 5_000, 0, needing(1));
+  rig.late.push("a");
+  rig.said.set(A, stateOf(100));
+  rig.run.start();
+  rig.pass(1_000);
+  expect(rig.did).toEqual(["promise 2.0"]);
+  rig.promised = { term: 5, run: 0 };
+  rig.pass(2_000);
+  expect(rig.did).not.toContain("sync");
 });

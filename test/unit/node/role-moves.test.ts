@@ -9,6 +9,7 @@ import type { RoleMemory } from "../../../src/node/role-memory.ts";
 import { RoleMoves } from "../../../src/node/role-moves.ts";
 import {
   FAILING_OVER,
+  type ReclaimRounds,
   NEVER_SYNCED,
   RESIGNED,
   type Role,
@@ -51,6 +52,9 @@ class FakeNode {
   readonly timers: (() => void)[] = [];
   /** How often what an earlier process kept of a snapshot was forgotten. */
   forgets = 0;
+  /** What a promotion has to ask others first. */
+  round: ReclaimRounds | null = null;
+  roundDone: ((why: string | null) => void) | null = null;
   private minted = 16;
 
   constructor(role: Role) {
@@ -78,6 +82,10 @@ class FakeNode {
             did.push(`begins ${history.slice(-2)} at ${parent?.offset ?? "nothing"}`),
         },
         completeness: { leads: () => did.push("complete") },
+        planRound: (done) => {
+          this.roundDone = done;
+          return this.round;
+        },
         session: {
           start: (_nowMs, isSame = false) => did.push(isSame ? "dial again" : "dial"),
           stop: (why, _nowMs, keep = false) => did.push(`hang up: ${why}${keep ? ", keep" : ""}`),
@@ -489,6 +497,7 @@ describe("reclaiming", () => {
     node.moves.reclaims({
       ...rounds,
       refusal: null,
+      lacks: null,
       stop: () => void (rounds.stops += 1),
       led: () => undefined,
       torn: () => void (rounds.tears += 1),
@@ -505,6 +514,7 @@ describe("reclaiming", () => {
     node.moves.reclaims({
       ...seedRounds(),
       refusal: null,
+      lacks: null,
       led: () => undefined,
       torn: () => undefined,
     });
@@ -605,6 +615,7 @@ describe("reclaiming", () => {
       node.moves.reclaims({
         ...seedRounds(),
         refusal: null,
+        lacks: null,
         led: () => undefined,
         torn: () => undefined,
       }),
@@ -1018,5 +1029,96 @@ describe("a planned failover", () => {
     expect(node.kind).toBe("leading");
     expect(node.done()).toContain("OK");
     expect(node.moves.take(() => undefined)).toBe("this node is leading");
+  });
+});
+
+describe("a lead round", () => {
+  const answers: (string | null)[] = [];
+  const told = (why: string | null): void => void answers.push(why);
+
+  function asks(role: Role): { node: FakeNode; rounds: ReturnType<typeof seedRounds> } {
+    answers.length = 0;
+    const rounds = seedRounds();
+    const node = new FakeNode(role);
+    node.round = {
+      ...rounds,
+      refusal: null,
+      lacks: null,
+      stop: () => void (rounds.stops += 1),
+      led: () => undefined,
+      torn: () => undefined,
+    };
+    return { node, rounds };
+  }
+  const replica = (): Role => withHolding(startFollowing(X, "none"), "whole");
+
+  test("told to lead => it hangs up and asks; with enough it remembers, and leads with the promised rank", () => {
+    const { node, rounds } = asks(replica());
+    expect(node.moves.promote(false, told)).toBe(null);
+    expect([node.moves.now.kind, answers]).toEqual(["reclaiming", []]);
+    expect(node.done()).toEqual([
+      "seal",
+      "hang up: it is to lead",
+      "drop links: this node asks who is to lead",
+    ]);
+    node.moves.leadReclaimed({ term: 9, run: 0 });
+    for (const rename of node.renames) rename();
+    expect([node.moves.now.kind, answers, rounds.stops]).toEqual(["leading", [null], 1]);
+    expect(node.identity.rank).toEqual({ term: 9, run: 0 });
+    expect(node.done()).toEqual(
+      expect.arrayContaining(["keep primary", "begins 14 at 7", "announce to x"]),
+    );
+  });
+
+  test("too few => it is the replica that it was, dials again, and says why", () => {
+    const { node } = asks(replica());
+    node.moves.promote(false, told);
+    node.done();
+    node.moves.giveUpRound("too few");
+    expect([node.moves.now.kind, answers]).toEqual(["following", ["too few"]]);
+    expect(node.done()).toEqual(["dial again", "changed"]);
+    node.moves.giveUpRound("again");
+    expect(answers).toHaveLength(1);
+  });
+
+  test("a fenced one goes back to being fenced", () => {
+    const fence = { history: H2, rank: NO_RANK, led: NO_RANK, fork: 5, leader: null };
+    const { node } = asks(withHolding(startFenced(fence), "whole"));
+    node.moves.promote(false, told);
+    node.moves.giveUpRound("too few");
+    expect([node.moves.now.kind, answers]).toEqual(["fenced", ["too few"]]);
+  });
+
+  test("FORCE => nobody is asked", () => {
+    const { node } = asks(replica());
+    node.moves.promote(true, told);
+    for (const rename of node.renames) rename();
+    expect([node.moves.now.kind, answers]).toEqual(["leading", [null]]);
+  });
+
+  test("told to follow meanwhile, or another leads => whoever waits is told", () => {
+    const { node } = asks(replica());
+    node.moves.promote(false, told);
+    node.moves.follow("none", Y);
+    expect([node.moves.now.kind, answers]).toEqual(["following", [null]]);
+    const other = asks(replica()).node;
+    other.moves.promote(false, told);
+    other.moves.stayBelow(Y);
+    expect(answers).toEqual([expect.stringContaining("another node leads")]);
+  });
+
+  test("one that leads asks => its WAITs end, and it goes on when it has asked", () => {
+    const { node } = asks(startLeading("none"));
+    expect(node.moves.beginRound(null)).toBe(true);
+    expect(node.done()).toEqual([
+      "seal",
+      "cut waiters",
+      "session at the log",
+      "drop links: this node asks who is to lead",
+    ]);
+    node.moves.leadReclaimed({ term: 9, run: 0 });
+    for (const rename of node.renames) rename();
+    expect(node.moves.now.kind).toBe("leading");
+    expect(node.identity.rank).toEqual({ term: 9, run: 0 });
   });
 });

@@ -49,6 +49,7 @@ const syncing = withHolding(toSyncing(seeding, Y), "whole");
 const reclaiming = startReclaiming(startLeading("reset"), {
   ...rounds,
   refusal: null,
+  lacks: null,
   led: () => undefined,
   torn: () => undefined,
 });
@@ -73,6 +74,10 @@ describe("moves", () => {
     "fenced -> promoting",
     "fenced -> stopped",
     "leading -> stopped",
+    "leading -> reclaiming",
+    "following -> reclaiming",
+    "fenced -> reclaiming",
+    "reclaiming -> fenced",
     "paused -> leading",
     "paused -> resigned",
     "resigned -> following",
@@ -242,6 +247,7 @@ test("a log with a hole does not lead, by force neither", () => {
   const role = startReclaiming(leading, {
     ...rounds,
     refusal: "a hole",
+    lacks: null,
     led: () => undefined,
     torn: () => undefined,
   });

@@ -28,6 +28,8 @@ function syncing() {
     clusterId: null,
     durable: 0,
     complete: true,
+    intact: true,
+    promised: { term: 0, run: 0 },
     rank: { term: 1, run: 0 },
     proof: "",
     nodeId: id(3),

@@ -18,6 +18,8 @@ import {
   type Id,
   type Lineage,
   NO_SYNC,
+  type PromiseAsked,
+  type Rank,
 } from "../../../src/wire/messages.ts";
 import { helloWith } from "../../../tools/hello.ts";
 import { CHAIN_0, HISTORY, makeBacklog } from "../log/tools.ts";
@@ -130,6 +132,9 @@ export class Harness {
   fenced = "";
   /** What feeders heard of somebody who leads. */
   readonly leaders: LedLog[] = [];
+  /** What replicas had promised, above this node. */
+  readonly promised: Rank[] = [];
+  onPromise: (asked: PromiseAsked) => void = () => undefined;
   readonly rolledBack: [string, number][] = [];
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];
@@ -164,6 +169,8 @@ export class Harness {
         clusterId: id(3),
         sync: NO_SYNC,
         complete: true,
+        intact: true,
+        promised: { term: 3, run: 1 },
         rank: { term: 3, run: 1 },
         path: [id(1)],
         rootId: id(1),
@@ -199,6 +206,8 @@ export class Harness {
       },
       now: () => this.nowMs,
       onLeader: (led) => harness.leaders.push(led),
+      onPromised: (rank) => harness.promised.push(rank),
+      onPromise: (asked) => harness.onPromise(asked),
       onRolledBack: (hello, bytes) => harness.rolledBack.push([hello.storeId, bytes]),
       onDigest: () => undefined,
       onFailoverAnswer: () => undefined,

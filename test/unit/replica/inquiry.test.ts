@@ -29,6 +29,8 @@ const STATE: StateAnswer = {
   clusterId: null,
   durable: 0,
   complete: true,
+  intact: true,
+  promised: { term: 0, run: 0 },
   rank: { term: 1, run: 0 },
   proof: "",
   nodeId: "01".repeat(16),

@@ -18,6 +18,7 @@ import {
   type Id,
   type Lineage,
   NO_SYNC,
+  type PeerAddress,
   type Position,
   type Rank,
   type SnapshotBegin,
@@ -85,6 +86,9 @@ export class Harness {
   lineage: Lineage = [];
   sync: SyncState = NO_SYNC;
   rank: Rank = { term: 0, run: 0 };
+  promised: Rank = { term: 0, run: 0 };
+  /** Who was said to follow the upstream, too. */
+  readonly peers: PeerAddress[] = [];
   consent: GivenConsent = NO_CONSENT;
   nowMs = 0;
   dials = 0;
@@ -161,6 +165,7 @@ export class Harness {
       clusterId: null,
       incarnation: 1,
       complete: true,
+      promised: this.promised,
       get rank() {
         return harness.rank;
       },
@@ -194,6 +199,7 @@ export class Harness {
       onWelcome: (nodeId) => {
         this.consent = boundTo(this.consent, nodeId);
       },
+      onPeers: (peers) => void this.peers.push(...peers),
       onRefused: () => {
         this.consent = NO_CONSENT;
       },

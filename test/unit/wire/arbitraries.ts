@@ -4,6 +4,8 @@ import { LIMITS } from "../../../src/limits.ts";
 import type {
   Ack,
   Announce,
+  PeersTold,
+  PromiseAsked,
   Ask,
   Bye,
   ByeCode,
@@ -107,6 +109,7 @@ const hello: fc.Arbitrary<Hello> = fc.record({
   position,
   rank,
   lineage,
+  promised: rank,
   shipWanted: fc.constantFrom("no" as const, "torn" as const, "damaged" as const),
   hasData: fc.boolean(),
   consent: fc.constantFrom("none", "replicaof", "reset"),
@@ -226,6 +229,25 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   proof,
 });
 
+const promise: fc.Arbitrary<PromiseAsked> = fc.record({
+  type: fc.constant("promise" as const),
+  version: u16,
+  nonce: id,
+  proof: proof,
+  storeId: id,
+  clusterId: id,
+  rank,
+  position,
+  lineage,
+});
+
+const peers: fc.Arbitrary<PeersTold> = fc.record({
+  type: fc.constant("peers" as const),
+  peers: fc.array(fc.record({ storeId: id, host: text(LIMITS.textBytesMax), port: u16 }), {
+    maxLength: LIMITS.peersToldMax,
+  }),
+});
+
 const announce: fc.Arbitrary<Announce> = fc.record({
   type: fc.constant("announce" as const),
   version: u16,
@@ -253,6 +275,8 @@ const state: fc.Arbitrary<StateAnswer> = fc.record({
   position,
   durable: u53,
   complete: fc.boolean(),
+  intact: fc.boolean(),
+  promised: rank,
   rank,
   lineage,
 });
@@ -311,6 +335,8 @@ export const MESSAGES: {
   digest,
   ask,
   announce,
+  promise,
+  peers,
   state,
   prepare,
   prepared,
