@@ -30,6 +30,7 @@ import type { CheckpointDisk } from "./checkpoint-run.ts";
 import type { Promoted, WriteRefusal } from "./api.ts";
 import { Announcer } from "./announcing.ts";
 import { Checkpointer } from "./checkpointer.ts";
+import { clockRefusal } from "./clock-check.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
 import { type Fence, reachable } from "./fence.ts";
@@ -243,6 +244,14 @@ export class NodeCore implements ViewedNode {
       now,
       journal,
     });
+  }
+
+  /** Why its clock may not lead; null when it may, or leads already. */
+  clockRefusal(): string | null {
+    const { session, backlog, now, wallClock, roles } = this;
+    if (roleName(roles.now) === "primary") return null;
+    const root = session.root.wordAt(now(), 0)?.clockMs ?? null;
+    return clockRefusal({ own: wallClock(), root, batch: backlog.newestClockMs });
   }
 
   /** As RoleParts: of a node that is not being started. */

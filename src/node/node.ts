@@ -448,7 +448,7 @@ export class DaemonNode implements HawserNode {
   }
 
   promote(force: boolean, done: Promoted): string | null {
-    return this.core.roles.promote(force, done);
+    return (force ? null : this.core.clockRefusal()) ?? this.core.roles.promote(force, done);
   }
 
   get failover(): Failover {

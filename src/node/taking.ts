@@ -13,10 +13,9 @@
 import type { Journal } from "../primary/journal.ts";
 import type { Id, Position, Prepare, Prepared, Release, Released, Take } from "../wire/messages.ts";
 import type { Promoted } from "./api.ts";
+import { CLOCK_OFF_MS } from "./clock-check.ts";
 import { type Role, TORN } from "./roles.ts";
 
-/** A root whose clock is this far off would expire keys by it. */
-const CLOCK_OFF_MS = 60_000;
 /** The role could not be kept: the disk may take it later. */
 const AGAIN_MS = 1_000;
 
