@@ -8,7 +8,7 @@ import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
 import type { Link } from "../../src/primary/link.ts";
-import type { Consent, DigestAnswer, Id, Position, Verify } from "../../src/wire/messages.ts";
+import type { Consent, DigestAnswer, Id, Position, Rank, Verify } from "../../src/wire/messages.ts";
 import {
   compareRanks,
   lastWritten,
@@ -113,6 +113,8 @@ export class Checker {
   private readonly led = new Map<Id, Pick<LogName, "history" | "rank">>();
   private readonly fencedBy = new Map<SimNode, Pick<LogName, "history" | "rank">>();
   private readonly ledBy = new Map<SimNode | Disk, Pick<LogName, "history" | "rank">>();
+  /** What each store has promised. */
+  private readonly promisedBy = new Map<SimNode | Disk, Rank>();
 
   /** What replicas on a disk had applied while a primary fed them, one for each way that the log went. */
   private readonly acknowledged = new Map<Disk, readonly Boundary[]>();
@@ -428,6 +430,7 @@ export class Checker {
     this.figures.observe(node);
     this.checkFenced(node, seen);
     this.checkRanks(node);
+    this.checkPromise(node);
     this.checkCaps(node);
     this.checkPartial(node);
     if (node.role === "replica" && node.feeder.waiters.size > 0)
@@ -498,6 +501,18 @@ export class Checker {
         `leads with rank ${rankText(rank)}, and was fenced by ${rankText(fence.rank)}`,
       );
     this.ledBy.set(who, { history, rank });
+  }
+
+  /** What a store has promised never falls, over restarts neither; it leads with no less. */
+  private checkPromise(node: SimNode): void {
+    const { promised, rank } = node.identity;
+    const who = node.onDisk === null ? node : node.disk;
+    const before = this.promisedBy.get(who);
+    if (before !== undefined && compareRanks(promised, before) < 0)
+      this.fail(node, `has promised rank ${rankText(promised)}, and ${rankText(before)} before`);
+    this.promisedBy.set(who, promised);
+    if (node.role === "primary" && compareRanks(rank, promised) < 0)
+      this.fail(node, `leads with rank ${rankText(rank)}, and has promised ${rankText(promised)}`);
   }
 
   /** A node that leads feeds nobody who has heard of a higher rank: it would have been fenced by that. */

@@ -492,6 +492,53 @@ describe("what a ship would discard", () => {
   });
 });
 
+describe("a promise to follow nobody below a rank", () => {
+  test("above this node's => REJECT with both, and this node is told", () => {
+    const h = new Harness();
+    const peer = h.connect();
+    peer.hello({ clusterId: id(3), promised: { term: 4, run: 0 } });
+    expect(peer.last("reject")).toMatchObject({ code: "rank", retryAfterMs: 1_000 });
+    expect(peer.last("reject")?.message).toMatch(/below rank 4\.0.*rank 3\.1/);
+    expect(h.promised).toEqual([{ term: 4, run: 0 }]);
+    expect(h.feeder.counters.get("resume_promised")).toBe(1);
+  });
+
+  test.each([
+    ["not above this node's", { clusterId: id(3), promised: { term: 3, run: 1 } }],
+    ["of another cluster", { clusterId: id(4), promised: { term: 9, run: 0 } }],
+  ])("%s => welcomed", (_name, given) => {
+    const h = new Harness();
+    const peer = h.connect();
+    peer.hello(given);
+    expect(peer.last("welcome")).toBeDefined();
+    expect(h.promised).toEqual([]);
+  });
+
+  test("asked for by PROMISE => it is given before the answer, which says it", () => {
+    const h = new Harness();
+    const peer = h.connect();
+    const asked: string[] = [];
+    h.onPromise = ({ storeId }) => {
+      asked.push(storeId);
+      expect(peer.last("state")).toBeUndefined();
+    };
+    peer.say({
+      type: "promise",
+      version: 1,
+      nonce: id(5),
+      proof: "",
+      storeId: id(70),
+      clusterId: id(3),
+      rank: { term: 4, run: 0 },
+      position: { history: HISTORY, offset: 0, chain: 0 },
+      lineage: [],
+    });
+    expect(asked).toEqual([id(70)]);
+    expect(peer.last("state")).toMatchObject({ promised: { term: 3, run: 1 }, intact: true });
+    expect(peer.link.isClosed).toBe(true);
+  });
+});
+
 describe("a sync that comes back", () => {
   test("parked for longer than writers have patience, back with `continue` => writers are paced at once", async () => {
     const h = new Harness();

@@ -153,6 +153,31 @@ describe("ranks", () => {
     expect(harness.session.state.kind).toBe("restoring");
   });
 
+  test("whoever leads below what was promised is not followed, and HELLO says so", () => {
+    const harness = new Harness();
+    harness.promised = { term: 5, run: 0 };
+    harness.greet();
+    expect(harness.last("hello").promised).toEqual({ term: 5, run: 0 });
+    harness.welcome({ rank: { term: 4, run: 9 } });
+    expect(harness.session.lastError).toMatch(/rank 4\.9.*below 5\.0/);
+    harness.greet();
+    harness.welcome({ rank: { term: 5, run: 0 } });
+    expect(harness.session.state.kind).toBe("streaming");
+  });
+
+  test("PEERS while it streams => told to the node; at any other time it breaks the protocol", () => {
+    const harness = new Harness();
+    const peers = [{ storeId: id(3), host: "b", port: 7 }];
+    harness.greet();
+    harness.welcome();
+    harness.hear({ type: "peers", peers });
+    expect(harness.peers).toEqual(peers);
+    const early = new Harness();
+    early.greet();
+    early.hear({ type: "peers", peers });
+    expect(early.session.lastError).toMatch(/PEERS while handshake/);
+  });
+
   test("a SNAPSHOT of a lower rank than WELCOME had => refused before anything is staged", () => {
     const harness = forked(2);
     harness.welcome({ decision: "ship_diverged", ...ship, rank: { term: 3, run: 0 } });

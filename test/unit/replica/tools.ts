@@ -165,7 +165,9 @@ export class Harness {
       clusterId: null,
       incarnation: 1,
       complete: true,
-      promised: this.promised,
+      get promised() {
+        return harness.promised;
+      },
       get rank() {
         return harness.rank;
       },
