@@ -298,7 +298,10 @@ export class NodeCore implements ViewedNode {
       now: deps.now,
       onLeader: (led, remote) => this.heardLeader(reachable(led, remote), remote),
       onRolledBack: (hello, bytes) => this.anew.rolledBack(hello, bytes),
-      onPromised: (rank) => this.anew.promised(rank),
+      onPromised: (rank, remote) => {
+        this.anew.promised(rank);
+        this.promising.spread(rank, remote);
+      },
       onPromise: (asked, remote) => this.promising.asked(asked, remote),
       pinned: () => this.memory.pinned(),
       onDigest: (link, answer) => {

@@ -62,6 +62,20 @@ export class Promising {
     return this.#to === storeId;
   }
 
+  /**
+   * One that follows this replica has promised a rank above the one of its log. So does this node then: its upstream
+   * hears of it, and whoever leads at the top, who leads above it. Else that one could never follow here.
+   */
+  spread(rank: Rank, remote: string): void {
+    const { identity, roles } = this.#node;
+    if (roles.now.kind !== "following" || compareRanks(rank, identity.promised) <= 0) return;
+    const text = rankText(rank);
+    roles.leaveLower(`this node has promised to follow rank ${text}`);
+    if (!identity.promise(rank)) return;
+    this.#to = "";
+    this.#journal("warn", "promised", { rank: text, to: "", remote });
+  }
+
   asked({ storeId, clusterId, rank, position, lineage }: PromiseAsked, remote: string): void {
     const { identity, backlog, roles } = this.#node;
     if (!MAY_PROMISE.has(roles.now.kind)) return;

@@ -117,6 +117,17 @@ test.each<readonly [string, () => void]>([
   expect(did).toEqual([]);
 });
 
+test("one that follows this node has promised a rank => so does this node, once, to nobody", () => {
+  promising.spread(rank(3), "remote");
+  promising.spread(rank(3), "remote");
+  expect(did).toEqual(["left", "synced 3", "promised"]);
+  ask(3);
+  expect(promising.isTo(id(70))).toBe(false);
+  role = startLeading("none");
+  promising.spread(rank(4), "remote");
+  expect(promised).toEqual(rank(3));
+});
+
 test("a node without a log promises to anybody of its cluster", () => {
   next = 0;
   ask(2, { position: { history: H2, offset: 9, chain: 0 } });
