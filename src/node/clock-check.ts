@@ -11,6 +11,9 @@
  * Pure. Owns: that, and its words. Does not own: what was heard (replica/root-view.ts).
  */
 
+import type { RootView } from "../replica/root-view.ts";
+import { type Role, roleName } from "./roles.ts";
+
 /** A clock that is further off the root's may not take its place, ms. */
 export const CLOCK_OFF_MS = 60_000;
 
@@ -31,6 +34,28 @@ export function clockRefusal({ own, root, batch }: Clocks): string | null {
   const whose = root === null ? "the newest batch of its log says" : "its primary's said";
   const what = own > known ? "expire keys too early" : "keep keys for too long";
   return `this node's clock says ${timeOf(own)}, ${whose} ${timeOf(known)}: as a primary it would ${what}; set the clock, or say REPLICAOF NO ONE FORCE`;
+}
+
+/** The node; core.ts. */
+export interface ClockNode {
+  readonly roles: { readonly now: Role };
+  readonly session: { readonly root: Pick<RootView, "wordAt"> };
+  readonly backlog: { readonly newestClockMs: number };
+  readonly now: () => number;
+  readonly wallClock: () => number;
+}
+
+/** The same of a node; null of one that leads already. */
+export function clockRefusalOf({
+  roles,
+  session,
+  backlog,
+  now,
+  wallClock,
+}: ClockNode): string | null {
+  if (roleName(roles.now) === "primary") return null;
+  const root = session.root.wordAt(now(), 0)?.clockMs ?? null;
+  return clockRefusal({ own: wallClock(), root, batch: backlog.newestClockMs });
 }
 
 function timeOf(ms: number): string {

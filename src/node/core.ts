@@ -30,7 +30,6 @@ import type { CheckpointDisk } from "./checkpoint-run.ts";
 import type { Promoted, WriteRefusal } from "./api.ts";
 import { Announcer } from "./announcing.ts";
 import { Checkpointer } from "./checkpointer.ts";
-import { clockRefusal } from "./clock-check.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
 import { type Fence, reachable } from "./fence.ts";
@@ -59,9 +58,8 @@ import {
   type Start,
   writeRefusal,
 } from "./roles.ts";
-import { askedBy, planRound, roundOf } from "./lead-round.ts";
+import { planRound, roundOf } from "./lead-round.ts";
 import { rulesOf } from "./members.ts";
-import type { Peer } from "./node-memory.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
 import { Syncing } from "./syncing.ts";
@@ -246,24 +244,11 @@ export class NodeCore implements ViewedNode {
     });
   }
 
-  /** Why its clock may not lead; null when it may, or leads already. */
-  clockRefusal(): string | null {
-    const { session, backlog, now, wallClock, roles } = this;
-    if (roleName(roles.now) === "primary") return null;
-    const root = session.root.wordAt(now(), 0)?.clockMs ?? null;
-    return clockRefusal({ own: wallClock(), root, batch: backlog.newestClockMs });
-  }
-
   /** As RoleParts: of a node that is not being started. */
   planRound(done: Promoted | null): ReclaimRun | null {
     const giveUp = (lacks: string): void => this.roles.giveUpRound(lackingText(lacks));
     const plan = planRound(this, done === null ? null : giveUp);
     return plan === null ? null : this.makeReclaim(plan);
-  }
-
-  /** Whom a start has to ask before this node leads again; null when it needs nobody. */
-  askedBefore(): readonly Peer[] | null {
-    return roundOf(this) === null ? null : askedBy(this);
   }
 
   private makeReclaim(plan: ReclaimPlan): ReclaimRun {

@@ -56,6 +56,11 @@ export function planRound(node: RoundNode, giveUp: RoundPlan["giveUp"]): Reclaim
   return { peers: askedBy(node), patienceMs: TOLD_MS, refusalOf: () => null, round };
 }
 
+/** Whom a start has to ask before the node leads again; null when it needs nobody. */
+export function askedBefore(node: RoundNode): readonly Peer[] | null {
+  return roundOf(node) === null ? null : askedBy(node);
+}
+
 /** Everybody whom a node knows, once each. */
 export function askedBy({ identity, roles }: RoundNode): Peer[] {
   const peers = new Map<string, Peer>();

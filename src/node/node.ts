@@ -29,6 +29,7 @@ import { ownThreads, type Threads } from "../threads.ts";
 import { randomId } from "../wire/id.ts";
 import type { Consent, NodeAddress, Position } from "../wire/messages.ts";
 import { readBucket } from "./bucket.ts";
+import { clockRefusalOf } from "./clock-check.ts";
 import type { Checkpointer, StopSave } from "./checkpointer.ts";
 import { openDirectory } from "./directory.ts";
 import { DirectoryLock } from "./disk/directory-lock.ts";
@@ -448,7 +449,7 @@ export class DaemonNode implements HawserNode {
   }
 
   promote(force: boolean, done: Promoted): string | null {
-    return (force ? null : this.core.clockRefusal()) ?? this.core.roles.promote(force, done);
+    return (force ? null : clockRefusalOf(this.core)) ?? this.core.roles.promote(force, done);
   }
 
   get failover(): Failover {

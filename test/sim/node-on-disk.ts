@@ -34,6 +34,7 @@ import { StoreCheckpoints } from "../../src/node/disk/checkpoint-disk.ts";
 import type { CheckpointWorkerData } from "../../src/node/disk/checkpoint-worker-protocol.ts";
 import { type DataDirectory, openDataDirectory } from "../../src/node/disk/data-directory.ts";
 import { DiskRecovery, type RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
+import { askedBefore } from "../../src/node/lead-round.ts";
 import { planReclaim } from "../../src/node/disk/reclaim-plan.ts";
 import { chainStart } from "../../src/wire/frame.ts";
 import type { Id, SnapshotEnd } from "../../src/wire/messages.ts";
@@ -185,7 +186,7 @@ export class NodeOnDisk {
       core.identity,
       found,
       this.#kept.settings.reclaimMs,
-      core.askedBefore(),
+      askedBefore(core),
     );
     if (plan === null) return;
     this.#host.mark("disk: asks its followers");

@@ -30,6 +30,7 @@ import { randomId } from "../../wire/id.ts";
 import type { FoundLog, LogOnDisk, RecoveryStatus } from "../api.ts";
 import type { NodeCore } from "../core.ts";
 import type { LiveSettings } from "../options.ts";
+import { askedBefore } from "../lead-round.ts";
 import { recoverMarked } from "../marked-start.ts";
 import { StoreCheckpoints } from "./checkpoint-disk.ts";
 import { CheckpointThread } from "./checkpoint-thread.ts";
@@ -352,7 +353,7 @@ export class NodeDisk {
     const { now } = core.roles;
     this.#missing = incompleteTo;
     const { reclaimMs } = this.#options;
-    const plan = planReclaim(core.roles, core.identity, found, reclaimMs, core.askedBefore());
+    const plan = planReclaim(core.roles, core.identity, found, reclaimMs, askedBefore(core));
     if (incompleteTo === null) return { manifest, plan };
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);
