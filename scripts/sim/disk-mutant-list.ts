@@ -125,4 +125,34 @@ export const DISK_MUTANTS: readonly Mutant[] = [
     "const durable = this.#catalog.counts ? task.durable : 0;",
     "const durable = this.#catalog.counts ? written : 0;",
   ]),
+  mutant("draft: one that is let go of stays in its file", [
+    "disk/log-file-writer.ts",
+    "      this.#cutFile();\n      this.#written = { offset: place.offset",
+    "      this.#written = { offset: place.offset",
+  ]),
+  mutant("draft: the cut is not synced", [
+    "disk/log-file-writer.ts",
+    "    this.#syncFile();\n    return true;",
+    "    this.#durable = this.#written;\n    return true;",
+  ]),
+  mutant("draft: what was written with it is cut off too", [
+    "disk/log-file-writer.ts",
+    "this.#at = last.at + place.offset - last.offset;",
+    "this.#at = last.at;",
+  ]),
+  mutant("draft: it is forgotten in memory alone", [
+    "backlog.ts",
+    "if (wasOut) this.store.takeBack(",
+    "if (wasOut && this.next < 0) this.store.takeBack(",
+  ]),
+  mutant("draft: offsets behind it are counted as before it", [
+    "disk/disk-log.ts",
+    "this.#life = this.#lifeOf(writer, { life, shift, position });\n    this.#publish();\n    const { generation }",
+    "this.#life = this.#lifeOf(writer, { life, shift: 0, position });\n    this.#publish();\n    const { generation }",
+  ]),
+  mutant("draft: a mark is not due after the cut", [
+    "disk/log-file-writer.ts",
+    "      this.#marked = -1;\n",
+    "",
+  ]),
 ];

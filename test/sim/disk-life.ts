@@ -15,6 +15,7 @@
  *     its history has
  *   - durable <= written <= sealed, at ends of batches, and neither goes back; nothing gets durable after a
  *     sync that failed
+ *   - a draft that was let go of never comes back (disk-drafts.ts)
  *   - a crash alone never leaves an incomplete log; after rot of one bit or the loss of a file, less than was
  *     durable comes back only from a log that says so, or with an error
  *
@@ -35,6 +36,7 @@ import { chainStart } from "../../src/wire/frame.ts";
 import { type Id, NO_SYNC, type Position } from "../../src/wire/messages.ts";
 import { Random } from "../../tools/random.ts";
 import { SimError } from "./clock.ts";
+import { DiskDrafts, type Undecided } from "./disk-drafts.ts";
 import { makeState, type NodeState } from "./node-state.ts";
 import { digestOf, isPrefix, Truth, Writer, type Boundary } from "./truth.ts";
 import { Crash, VirtualDisk, VirtualTree } from "./virtual-disk.ts";
@@ -111,6 +113,10 @@ export class DiskLife {
   verbose = false;
   readonly random: Random;
   readonly plan: Plan;
+  /** Of drafts alone: runs without them are what they were. */
+  readonly draws: Random;
+  readonly drafts: boolean;
+  undecided: Undecided | null = null;
   readonly disk: VirtualDisk;
   readonly tree: VirtualTree;
   readonly truth = new Truth();
@@ -123,6 +129,8 @@ export class DiskLife {
     this.seed = seed;
     this.random = new Random(seed ^ 0x5d15c);
     this.plan = drawPlan(this.random);
+    this.draws = new Random(seed ^ 0xd2af7);
+    this.drafts = this.draws.fraction() < 0.5;
     this.disk = new VirtualDisk(this.random);
     this.tree = new VirtualTree(this.disk, "dir");
   }
@@ -228,8 +236,15 @@ export class DiskLife {
   /** All is durable and marked; then a bit of a file is another, or a file is gone. */
   #rot(process: LifeProcess): void {
     const { random, tree } = this;
-    for (let turn = random.between(5, 60); turn > 0; turn--) process.turn();
-    process.rest();
+    try {
+      for (let turn = random.between(5, 60); turn > 0; turn--) process.turn();
+      process.rest();
+    } catch (error) {
+      // A draft took the log into another generation: nothing rests.
+      if (!(error instanceof Crash)) throw error;
+      this.#die();
+      return;
+    }
     this.disk.kill();
     if (this.promised.durable?.offset !== process.backlog.next)
       throw new SimError("a log at rest is not durable");
@@ -278,6 +293,7 @@ class LifeProcess implements KeyspaceNode {
   readonly recovered: RecoveredNode | null = null;
   readonly #life: DiskLife;
   readonly #store: DiskStore;
+  readonly #drafts: DiskDrafts;
   readonly #far: DiskLog;
   readonly #words = new Words();
   readonly #toFar: ToDiskLog[] = [];
@@ -347,6 +363,20 @@ class LifeProcess implements KeyspaceNode {
     );
     this.#durable = this.#written = at.offset;
     this.keys = this.#makeKeys();
+    const { draws, truth } = life;
+    const drafting = {
+      random: draws,
+      truth,
+      get undecided() {
+        return life.undecided;
+      },
+      set undecided(undecided) {
+        life.undecided = undecided;
+      },
+      mark: (what: string) => life.mark(what),
+    };
+    life.undecided = null;
+    this.#drafts = new DiskDrafts(drafting, this, this.#store);
     life.say(`opened at ${at.offset}, file ${number}; ${random.next() % 1000}`);
   }
 
@@ -432,7 +462,9 @@ class LifeProcess implements KeyspaceNode {
       throw new SimError(`says ${offset}, the log ends at ${this.backlog.next}`);
     const first = life.names[0]!;
     const at =
-      offset === 0 ? life.truth.root(0, chain, digestOf(this)) : life.truth.find(offset, chain);
+      offset === 0
+        ? life.truth.root(0, chain, digestOf(this))
+        : (life.truth.find(offset, chain) ?? this.#decided(offset, chain));
     if (at === undefined) throw new SimError(`came back at ${offset}, which nobody ever wrote`);
     const digest = digestOf(this);
     if (digest !== at.digest)
@@ -459,6 +491,15 @@ class LifeProcess implements KeyspaceNode {
     return at;
   }
 
+  /** A draft that came back, which the state takes this time. */
+  #decided(offset: number, chain: number): Boundary | undefined {
+    const life = this.#life;
+    const { undecided } = life;
+    if (undecided?.offset !== offset || undecided.chain !== chain) return undefined;
+    life.mark("disk: draft came back");
+    return life.truth.decide(undecided.parent, offset, chain, digestOf(this));
+  }
+
   /** Every opening begins a history. */
   #nameNow(history: Id, offset: number): Named {
     const before = this.#life.names.at(-1);
@@ -476,8 +517,16 @@ class LifeProcess implements KeyspaceNode {
     const { random } = life;
     life.nowMs += random.pick([0.1, 1, 20, 400]) * random.fraction();
     this.#hear();
+    if (this.#drafts.isBusy) {
+      this.#turnWithDraft();
+      return;
+    }
     if (random.fraction() < 0.7) this.#write();
     this.#endTurn();
+    if (life.drafts && life.draws.fraction() < 0.2 && this.#drafts.begin()) {
+      this.#turnWithDraft();
+      return;
+    }
     const draw = random.fraction();
     if (draw < 0.15) this.#store.want(this.#store.handedOver);
     else if (draw < 0.2) this.#rename();
@@ -487,12 +536,25 @@ class LifeProcess implements KeyspaceNode {
     this.#check();
   }
 
+  /** Nothing is written besides, and nothing is renamed or cut. */
+  #turnWithDraft(): void {
+    this.#endTurn();
+    this.#drafts.step();
+    if (this.#drafts.isAstray) {
+      this.#life.mark("disk: draft took another generation");
+      throw new Crash("the log begins in a generation that nothing makes count here");
+    }
+    if (this.#life.draws.fraction() < 0.7) this.#look();
+    this.#check();
+  }
+
   /** Until nothing is due. */
   rest(): void {
     const life = this.#life;
     life.disk.capacity = Number.POSITIVE_INFINITY;
     for (let n = 0; n < 20; n++) {
       life.nowMs += LONG_MS;
+      this.#drafts.step();
       this.#endTurn();
       this.#dueMs = life.nowMs;
       this.#look();
@@ -503,6 +565,7 @@ class LifeProcess implements KeyspaceNode {
 
   /** As told by a signal. @returns whether all is durable */
   stop(): boolean {
+    if (this.#drafts.isBusy) return false;
     this.#endTurn();
     let error: DiskError | null | undefined;
     this.#store.stop((why) => {
@@ -584,10 +647,14 @@ class LifeProcess implements KeyspaceNode {
   }
 
   #check(): void {
-    const { written, trouble } = this.#store;
+    // Until the disk has let go of it nothing new is promised, and what was holds.
+    if (this.#drafts.isBack) return;
+    const { trouble } = this.#store;
+    // A draft may be there, and is no part of the log.
+    const written = Math.min(this.#store.written, this.backlog.next);
     // A store whose disk failed for good withdraws what it said; what it had said has to be there all the same.
     const isWithdrawn = trouble?.isFatal === true && this.#store.durable === 0;
-    const durable = isWithdrawn ? this.#durable : this.#store.durable;
+    const durable = isWithdrawn ? this.#durable : Math.min(this.#store.durable, this.backlog.next);
     if (durable > written || written > this.#store.handedOver)
       throw new SimError(`durable ${durable}, written ${written}`);
     if (durable < this.#durable || written < this.#written)

@@ -111,6 +111,11 @@ export class Truth {
     }
   }
 
+  /** A batch of which nobody knew whether it counts, and which does now. */
+  decide(parent: Boundary, offset: number, chain: number, digest: string): Boundary {
+    return this.add(parent, offset, chain, [digest]);
+  }
+
   /** The furthest that was ever written in a history; undefined before its first batch. */
   endOf(history: Id): Boundary | undefined {
     return this.ends.get(history);
