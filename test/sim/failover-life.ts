@@ -7,7 +7,7 @@
  *   no two nodes lead; a term has one that appends               one leads, all are equal, and follow it
  *   who is paused or has resigned appends nothing                a writer that was held wrote once, or was
  *   who leads has all that was acknowledged, but what died       refused
- *   with every disk that had it                                  without deaths: no full sync
+ *   with every disk that had it, or what FORCE gave up           without deaths and loss: no full sync
  *
  * Owns: one life. Does not own: its nodes (reclaim-member.ts), clusters and all their faults (simulation.ts).
  */
@@ -42,6 +42,9 @@ export class FailoverLife extends Life {
   /** Leads, as was seen last. */
   readonly #leading = new Set<Member>();
   #deaths = 0;
+  /** The target of a primary that resigned for it by FORCE: it may lead with less. */
+  #forced = "";
+  #losses = 0;
   #held = 0;
   /** What strikes as soon as somebody is that. */
   #armed: { readonly kind: string; readonly strike: () => void } | null = null;
@@ -61,9 +64,11 @@ export class FailoverLife extends Life {
       this.#write(random.between(2, 30));
       const syncs = this.#syncs;
       this.#deaths = 0;
+      this.#forced = "";
+      this.#losses = 0;
       this.#round();
       this.#converge();
-      if (this.#deaths === 0 && this.#syncs !== syncs)
+      if (this.#deaths === 0 && this.#losses === 0 && this.#syncs !== syncs)
         throw new SimError(`${this.#syncs - syncs} full syncs, and nobody died`);
       // A state that came as a snapshot is on no disk here.
       if ([...this.#kept.values()].some(({ log }) => log.isReplaced)) return;
@@ -162,7 +167,8 @@ export class FailoverLife extends Life {
     if (leader === undefined) throw new SimError(`nobody leads: ${this.figures()}`);
     const target = random.pick(this.#alive.filter((each) => each !== leader));
     if (random.fraction() < 0.3) this.#cut(leader, target, random.between(0, 30));
-    this.#failover(leader, target, random.pick([0, 200, 5_000]));
+    if (random.fraction() < 0.8) this.#failover(leader, target, random.pick([0, 200, 5_000]));
+    else this.#force(leader, target);
     for (let writes = random.between(0, 6); writes > 0; writes--)
       this.#writeSoon(leader, random.between(0, 100));
     // Early more often: most of it is over within a few round trips.
@@ -183,7 +189,7 @@ export class FailoverLife extends Life {
   /** Something strikes at a step that chance alone would seldom meet. */
   #arm(leader: Member, target: Member): void {
     const { random } = this;
-    if (random.fraction() < 0.4) return;
+    if (this.#armed !== null || random.fraction() < 0.4) return;
     const kind = random.pick(["paused", "resigned", "resigned", "promoting"]);
     const strikes = [
       () => this.#dieLater(leader.name, 0),
@@ -200,15 +206,34 @@ export class FailoverLife extends Life {
     this.#armed = { kind, strike: () => this.clock.in(afterMs, strike) };
   }
 
-  #failover(leader: Member, target: Member, timeoutMs: number): void {
+  #failover(leader: Member, target: Member, timeoutMs: number, force = false): void {
     const to = { host: target.name, port: 1 };
     const done = (why: string | null): void => {
       this.say(`FAILOVER of ${leader.name} is over: ${why ?? "OK"}`);
       this.mark(`failover: ${why === null ? "done" : "not done"}`);
     };
-    const refusal = leader.core.failover.start({ to, force: false, timeoutMs }, done);
-    this.say(`FAILOVER of ${leader.name} to ${target.name}: ${refusal ?? "begins"}`);
+    const refusal = leader.core.failover.start({ to, force, timeoutMs }, done);
+    const how = force ? ` by force in ${timeoutMs} ms` : "";
+    this.say(`FAILOVER of ${leader.name} to ${target.name}${how}: ${refusal ?? "begins"}`);
     leader.core.turn.want();
+  }
+
+  /** Mostly its log does not arrive in time, and the connection ends: TAKE comes first on the next. */
+  #force(leader: Member, target: Member): void {
+    const { random, clock } = this;
+    const stalls = random.fraction() < 0.7;
+    if (stalls) {
+      for (const { hosts, pipes } of this.net.standing)
+        if (hosts[0] === target && hosts[1] === leader)
+          pipes[1].stalledUntilMs = clock.nowMs + 5_000;
+      leader.run(() => this.#writeNow(leader, random.between(1, 100)));
+    }
+    this.#failover(leader, target, random.pick([1, 5, 30, 200]), true);
+    if (stalls)
+      this.#armed = {
+        kind: "resigned",
+        strike: () => clock.in(0, () => this.#cut(leader, target, 10)),
+      };
   }
 
   #abortLater(name: string, afterMs: number): void {
@@ -290,6 +315,11 @@ export class FailoverLife extends Life {
     if (leaders.length > 1) throw new SimError(`two lead: ${this.figures()}`);
     for (const member of this.#alive) {
       const kind = kindOf(member);
+      const { now } = member.core.roles;
+      if (now.kind === "resigned" && now.resignation.forced && this.#forced === "") {
+        this.#forced = now.resignation.target;
+        this.mark("failover: forced");
+      }
       if (kind === "leading") this.#lookAtLeader(member);
       else this.#leading.delete(member);
       this.#lookAtRest(member, kind);
@@ -317,6 +347,17 @@ export class FailoverLife extends Life {
     if (newest === undefined) return;
     const { offset, chain } = newest;
     const has = core.backlog.next >= offset ? core.backlog.chainAt(offset) : -1;
+    if (has !== chain && core.identity.storeId === this.#forced) {
+      // What was written last is given up, and nothing before it.
+      const { next } = core.backlog;
+      const before = this.#acked.filter((each) => each.offset <= next).at(-1);
+      if (before === undefined || core.backlog.chainAt(before.offset) === before.chain) {
+        this.#acked = this.#acked.filter((each) => each.offset <= next);
+        this.#losses += 1;
+        this.mark("failover: forced, with less");
+        return;
+      }
+    }
     if (has !== chain)
       throw new SimError(`${name} leads at ${core.backlog.next}, and ${offset} was acknowledged`);
     this.mark("failover: leads");

@@ -6,6 +6,7 @@ const SEEDS = 80;
 /** What a run of all seeds must have seen. */
 const MARKS = [
   ...["done", "not done", "held", "wrote once it was resumed", "leads", "expiry", "released"],
+  ...["forced", "forced, with less"],
   ...["cut", "died following", "died leading", "died paused", "died resigned", "started resigned"],
 ];
 
