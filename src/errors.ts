@@ -51,6 +51,7 @@ export type NodeErrorCode =
   | "ERR_INSIDE_BODY"
   | "ERR_POSITION_GONE"
   | "ERR_NO_REPLICAS"
+  | "ERR_UNCONFIRMED"
   | "ERR_STALE";
 
 /** Every code that an error of hawser has. */
@@ -119,6 +120,10 @@ export const ERRORS: Readonly<
   ERR_NO_REPLICAS: {
     remedy: "refuse",
     meaning: "fewer replicas are near than minReplicasToWrite asks for",
+  },
+  ERR_UNCONFIRMED: {
+    remedy: "refuse",
+    meaning: "written here, and too few members have confirmed it: it may be lost",
   },
   ERR_STALE: {
     remedy: "refuse",

@@ -7,6 +7,7 @@
  */
 import type { Wait } from "../bridge/seam.ts";
 import { ArgumentError } from "../errors.ts";
+import { awaitConfirmed } from "../node/await-confirmed.ts";
 import { awaitDurable } from "../node/await-durable.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
@@ -134,6 +135,18 @@ export abstract class EmbeddedNode {
       this.#reader.needState();
       return awaitDurable(node, until);
     });
+  }
+
+  /**
+   * In synchronous mode: resolves once enough members have confirmed all that was written before the call;
+   * what get() returns is no more than this node's own word until then. At once without that mode, and on a
+   * replica.
+   * @throws {HawserError} ERR_UNCONFIRMED after `syncTimeoutMs`, or when this node leads no more: what was written
+   *   may be lost; and as every wait
+   */
+  confirmed(wait?: Wait): Promise<void> {
+    const { node, waits } = this.#parts;
+    return waits.run("confirmed()", wait, (until) => awaitConfirmed(node, until));
   }
 
   /**

@@ -23,7 +23,7 @@ import {
   valueArgument,
 } from "./bytes.ts";
 import { copyOf } from "./key-reader.ts";
-import { fencedBecause, followsAnother, lacksReplicas } from "./ready-to-write.ts";
+import { fencedBecause, followsAnother, lacksMembers, lacksReplicas } from "./ready-to-write.ts";
 import type { Waits } from "./waits.ts";
 
 /** One change of a batch. */
@@ -222,6 +222,7 @@ export class KeyWriter {
     if (refusal === null) return;
     if (refusal === "disk") throw DiskError.of(this.#node.diskTrouble!);
     if (refusal === "noreplicas") throw lacksReplicas();
+    if (refusal === "nomembers") throw lacksMembers(this.#node);
     if (refusal === "fenced") throw fencedBecause(this.#node.fenced);
     if (refusal === "readonly") throw followsAnother(this.#node.core.roles.now);
     const why =

@@ -23,9 +23,10 @@ import { type BodyJob, encodeRecords, type Job, type WriteJob } from "../bridge/
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import type { Role } from "../node/roles.ts";
+import type { Synchronous } from "../node/synchronous.ts";
 import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
 import { InsideBody } from "./inside-body.ts";
-import { fencedBecause, followsAnother, lacksReplicas } from "./ready-to-write.ts";
+import { fencedBecause, followsAnother, lacksMembers, lacksReplicas } from "./ready-to-write.ts";
 import { NodeLog, type LoggingNode } from "./node-log.ts";
 import { limitQueueing } from "./queue-limits.ts";
 
@@ -37,6 +38,7 @@ export interface WritingNode extends LoggingNode {
     readonly roles: { readonly now: Role; torn(): void };
   };
   readonly diskTrouble: DiskTrouble | null;
+  readonly synchronous: Synchronous;
   writeRefusal(): WriteRefusal;
   /** Why a node that led takes no writes; "" on one that is not fenced. */
   readonly fenced: string;
@@ -196,6 +198,8 @@ export class NodeWrites {
         return DiskError.of(this.#node.diskTrouble!);
       case "noreplicas":
         return lacksReplicas();
+      case "nomembers":
+        return lacksMembers(this.#node);
       case "readonly":
         return followsAnother(this.#node.core.roles.now);
       case "fenced":

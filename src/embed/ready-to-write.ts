@@ -10,6 +10,7 @@ import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
 import { formatAddress } from "../net/address.ts";
 import { type Role, upstreamOf } from "../node/roles.ts";
+import { shortageText } from "../node/synchronous.ts";
 import { newWriterTurn } from "../primary/pace.ts";
 import type { Until } from "./waits.ts";
 
@@ -51,6 +52,13 @@ export function followsAnother(role: Role): NodeError {
   const whom = upstream === null ? "another node" : formatAddress(upstream);
   return new NodeError("ERR_READONLY", `this node follows ${whom}: write to its primary`);
 }
+
+/** Why a write is refused while too few members are good. */
+export function lacksMembers({ synchronous }: Pick<DaemonNode, "synchronous">): NodeError {
+  return new NodeError("ERR_NO_REPLICAS", shortageText(synchronous.lacks ?? NONE));
+}
+
+const NONE = { good: 0, needed: 0 };
 
 /** Why a write is refused while too few replicas are near. */
 export function lacksReplicas(): NodeError {

@@ -13,6 +13,7 @@
 import { ArgumentError, NodeError } from "../errors.ts";
 import type { BridgedState } from "../bridge/bridged-state.ts";
 import type { Awaitable, Log, LogPosition, Wait } from "../bridge/seam.ts";
+import { awaitConfirmed } from "../node/await-confirmed.ts";
 import { awaitDurable } from "../node/await-durable.ts";
 import type { NodeStatus } from "../node/api.ts";
 import type { NodeEventName, NodeListener } from "../node/events.ts";
@@ -88,14 +89,15 @@ export class ReplicatedNode<Tx = never> {
    * calls. An empty array writes nothing and resolves when its turn comes.
    *
    * Resolves when the state has them, and with `dir` and a state that has a durability when the log in `dir`
-   * has them too; with fsync "always" when that is synced. With `signal` or `timeoutMs` the write leaves the queue; once it is under way neither stops
+   * has them too; with fsync "always" when that is synced; with `sync` when enough members have them. With `signal` or `timeoutMs` the write leaves the queue; once it is under way neither stops
    * it. On a state that is changed by methods of its own it acts before the call returns, unless it waits.
    * @returns where the log ends with it
    * @throws the signal's reason; what check() of the state throws
    * @throws {HawserError} with nothing written: ERR_ARGUMENT; ERR_LOG_RECORD_SIZE for a record above 1 GiB, or
    *   more in one call; ERR_LOG_FULL without memory; ERR_STORE_REFUSED when the state failed and is what it
    *   was (`cause`: its own error); ERR_DISK_... when the disk of `dir` takes nothing; ERR_READONLY on a
-   *   replica; ERR_NO_REPLICAS while fewer than `minReplicasToWrite` are near; ERR_INSIDE_BODY within the body of an update; ERR_TIMEOUT, ERR_CLOSED.
+   *   replica; ERR_NO_REPLICAS while fewer than `minReplicasToWrite` are near, or too few members; ERR_UNCONFIRMED, written here, when
+   *   too few confirm it, and it may be lost; ERR_INSIDE_BODY within the body of an update; ERR_TIMEOUT, ERR_CLOSED.
    *   ERR_STORE_FAILED: nobody knows whether it is written, and this node writes no more
    */
   write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
@@ -103,16 +105,33 @@ export class ReplicatedNode<Tx = never> {
     try {
       this.#waits.needOpen();
       const written = this.#writes.write(records, wait);
-      return this.#node.turn.confirmsDurable ? this.#whenDurable(written) : written;
+      return this.#isConfirmed ? this.#whenConfirmed(written) : written;
     } catch (error) {
       return rejected(error);
     }
   }
 
-  async #whenDurable(written: Promise<LogPosition>): Promise<LogPosition> {
+  /** By the disk, or by others: writes wait for it. */
+  get #isConfirmed(): boolean {
+    const { turn, synchronous } = this.#node;
+    return turn.confirmsDurable || synchronous.isOn;
+  }
+
+  async #whenConfirmed(written: Promise<LogPosition>): Promise<LogPosition> {
     const position = await written;
-    await this.durable(position);
+    if (this.#node.turn.confirmsDurable) await this.durable(position);
+    await this.#confirmed();
     return position;
+  }
+
+  async #settled(): Promise<void> {
+    if (this.#node.turn.confirmsDurable) await this.durable();
+    await this.#confirmed();
+  }
+
+  async #confirmed(): Promise<void> {
+    if (!this.#node.synchronous.isOn) return;
+    await this.#waits.run("write()", undefined, (until) => awaitConfirmed(this.#node, until));
   }
 
   /**
@@ -125,7 +144,7 @@ export class ReplicatedNode<Tx = never> {
   async update<T>(body: (log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
     this.#waits.needOpen();
     const value = await this.#writes.update(body, wait);
-    if (this.#node.turn.confirmsDurable) await this.durable();
+    if (this.#isConfirmed) await this.#settled();
     return value;
   }
 
@@ -137,7 +156,7 @@ export class ReplicatedNode<Tx = never> {
   async transact<T>(body: (tx: Tx, log: Log) => Awaitable<T>, wait?: Wait): Promise<T> {
     this.#waits.needOpen();
     const value = await this.#writes.transact(body, wait);
-    if (this.#node.turn.confirmsDurable) await this.durable();
+    if (this.#isConfirmed) await this.#settled();
     return value;
   }
 

@@ -206,6 +206,16 @@ export class Backlog {
     this.#open.beginHistory(encodeNodeRecord(record));
   }
 
+  /** The history that begins here does so at once, with no record of the state. */
+  writeHistory(): void {
+    this.#open.writeNode();
+  }
+
+  /** Its node batch is in the log. */
+  get hasBegun(): boolean {
+    return this.#open.nodeRecord === null;
+  }
+
   /**
    * Begins a batch that is not visible yet: `fill` puts `count` records of `payloadBytes` in all, each a
    * u32le length and its bytes, into `bytes` from `at` on. What is open is sealed first. Nothing else may

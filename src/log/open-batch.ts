@@ -123,6 +123,21 @@ export class OpenBatch {
     this.#node = record;
   }
 
+  /** See Backlog.writeHistory. */
+  writeNode(): void {
+    const node = this.#node;
+    if (node === null) return;
+    this.seal();
+    const segments = this.#segments;
+    const whole = FIRST_RECORD_AT + node.length;
+    let { newest } = segments;
+    if (newest.used + whole > newest.bytes.length) {
+      const bytes = Math.max(whole, segments.usualBytes);
+      newest = segments.extend(segments.next, segments.chain, bytes);
+    }
+    this.#putNode(newest, node);
+  }
+
   /** See Backlog.seal; `flags` of BATCH_FLAG. */
   seal(flags: number = BATCH_FLAG.none): boolean {
     if (this.#at < 0) return false;

@@ -13,6 +13,7 @@ import type { WriterTurn } from "../primary/pace.ts";
 import type { Holders, Wanted } from "../primary/waiters.ts";
 import type { Store } from "../store/store.ts";
 import type { Near } from "./nearness.ts";
+import type { Synchronous } from "./synchronous.ts";
 import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
 import type { Checkpointer } from "./checkpointer.ts";
@@ -48,7 +49,15 @@ export interface WritableLog {
  * holds it, until it is known who leads.
  */
 export type WriteRefusal =
-  "readonly" | "fenced" | "seeding" | "loading" | "paused" | "disk" | "noreplicas" | null;
+  | "readonly"
+  | "fenced"
+  | "seeding"
+  | "loading"
+  | "paused"
+  | "disk"
+  | "nomembers"
+  | "noreplicas"
+  | null;
 
 export interface HawserNode {
   readonly role: "primary" | "replica";
@@ -57,6 +66,8 @@ export interface HawserNode {
   readonly log: WritableLog;
   /** Why a write must be refused now. */
   writeRefusal(): WriteRefusal;
+  /** By whom writes are confirmed, in synchronous mode. */
+  readonly synchronous: Pick<Synchronous, "lacks" | "goodReplicas">;
   /** Why a node that led takes no writes: both ranks; "" on one that is not fenced. */
   readonly fenced: string;
   /**

@@ -66,6 +66,7 @@ import { Syncing } from "./syncing.ts";
 import { Taking } from "./taking.ts";
 import { TellingPeers } from "./telling-peers.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
+import { type Synchronous, synchronousOf, type SynchronousOptions } from "./synchronous.ts";
 import { Turn, type TurnShell } from "./turn.ts";
 import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
 
@@ -103,6 +104,8 @@ export interface NodeCoreDeps {
   readonly sessionOptions: SessionOptions;
   /** How near others must be; default: nobody has to be. */
   readonly nearness?: NearnessOptions;
+  /** By whom writes are confirmed; default: by nobody. */
+  readonly synchronous?: SynchronousOptions;
   readonly shell: SessionShell;
   readonly keeper: ChunkKeeper | null;
   /** Snapshots may always pin this much; default 64 MiB. */
@@ -143,6 +146,7 @@ export class NodeCore implements ViewedNode {
   private readonly syncing: Syncing = new Syncing(this);
   readonly nearness: Nearness;
   readonly announcer: Announcer;
+  readonly synchronous: Synchronous;
   private readonly passing: PassingOn;
   private readonly telling: TellingPeers = new TellingPeers();
   private readonly anew: LeadingAnew;
@@ -186,6 +190,7 @@ export class NodeCore implements ViewedNode {
     this.promising = new Promising(this, deps.journal);
     this.feeder = this.makeFeeder();
     this.turn = new Turn({ log: this.backlog, feeder: this.feeder, shell: turnShell, now });
+    this.synchronous = synchronousOf(this, deps.journal, deps.synchronous);
     this.backlog.store.onMoved(this.turn.want);
     this.session = this.makeSession();
     this.nearness = this.makeNearness(deps.nearness ?? NO_LIMITS);
@@ -228,7 +233,7 @@ export class NodeCore implements ViewedNode {
   private makeFailover(): Failover {
     return new Failover(this, {
       ...this.deps,
-      confirmsDurable: () => this.turn.confirmsDurable,
+      confirmsDurable: () => this.turn.confirmsDurable || this.synchronous.needsDurable,
     });
   }
 
@@ -301,11 +306,13 @@ export class NodeCore implements ViewedNode {
       onTick: () => {
         this.nearness.review();
         this.tellPeers();
+        this.synchronous.review();
       },
       onLinkClosed: (link) => {
         this.followers.ended(link);
         this.failover.linkEnded(link);
         this.nearness.review();
+        this.synchronous.review();
         this.turn.changed();
       },
     });
@@ -392,6 +399,7 @@ export class NodeCore implements ViewedNode {
     const refusal = writeRefusal(this.roles.now);
     if (refusal !== null) return refusal;
     if (trouble !== null) return "disk";
+    if (this.synchronous.lacks !== null) return "nomembers";
     return this.nearness.lacksReplicas ? "noreplicas" : null;
   }
 

@@ -13,6 +13,7 @@ import {
   nextTerm,
   promoted,
 } from "../log/history.ts";
+import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { randomId } from "../wire/id.ts";
 import {
@@ -64,6 +65,8 @@ export class Identity implements LogName {
   sync: SyncState;
   /** It was kept: what the disk has of the log says nothing newer. */
   private isSyncKnown: boolean;
+  /** How the history that it leads, or led last, began. */
+  private begun: NodeRecord | null = null;
 
   /** The highest rank that this store led with, and that it promised to follow. */
   private led: Rank;
@@ -181,10 +184,21 @@ export class Identity implements LogName {
     return this.nodeRecord(parent, clusterId);
   }
 
+  /**
+   * Of the present history, with the rule of now: as it begins, or for a rule that changes at `end`.
+   * Only on a node that has begun one.
+   */
+  ruleRecord(end: LogEnd | null): NodeRecord {
+    const { begun, history, sync } = this;
+    assert(begun !== null, "no history was begun here");
+    if (end === null) return { ...begun, sync };
+    return { ...begun, sync, parent: { history, offset: end.next, chain: end.chain } };
+  }
+
   /** Of the present history. */
   private nodeRecord(parent: Position | null, clusterId: Id): NodeRecord {
     const { history, rank, storeId } = this;
-    return {
+    this.begun = {
       history,
       rank,
       parent,
@@ -192,6 +206,7 @@ export class Identity implements LogName {
       storeId,
       sync: this.sync,
     };
+    return this.begun;
   }
 
   private get highest(): Rank {

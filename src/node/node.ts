@@ -109,6 +109,7 @@ export class DaemonNode implements HawserNode {
   readonly core: NodeCore;
   readonly turn: Turn;
   readonly nearness: Nearness;
+  readonly synchronous: NodeCore["synchronous"];
   /** The built-in store: empty, and used by nobody, on a node over another state. */
   readonly store: Store = new Store();
   /** The state of an embedder; null on a node over the built-in store. */
@@ -158,15 +159,14 @@ export class DaemonNode implements HawserNode {
     this.disk = diskOf(this.settings, threads, this.journal, (it) => this.diskTroubled(it));
     this.embedded = state === null ? null : this.makeEmbedded(state);
     this.core = this.makeCore();
-    this.turn = this.core.turn;
-    this.nearness = this.core.nearness;
+    const { feeder, turn } = this.core;
+    ({ turn: this.turn, synchronous: this.synchronous, nearness: this.nearness } = this.core);
     this.confirmByPolicy();
     // Of all walks over the key space together one slice runs in a turn.
     const slices = new Slices((run) => setImmediate(run));
     this.inspection = new Inspection(this.core, this.journal, this.until.bind(this), (request) =>
       readBucket(this.store, request, slices.next),
     );
-    const { feeder, turn } = this.core;
     this.server = new FeederServer(feeder, turn, () => this.address().clientPort);
     this.socket.attach(this.core.session);
   }
@@ -218,6 +218,7 @@ export class DaemonNode implements HawserNode {
       feederOptions: settings,
       sessionOptions: settings,
       nearness: settings,
+      synchronous: settings,
       shell: this.socket,
       keeper: this.partFile,
       turnShell: this.loopTurns,
@@ -493,6 +494,7 @@ export class DaemonNode implements HawserNode {
 
   settingsChanged(): void {
     this.nearness.review();
+    this.synchronous.settingsChanged();
     if (this.disk?.store.isBegun === true) this.disk.reviewKept();
     this.disk?.settingsChanged();
     this.confirmByPolicy();

@@ -15,7 +15,7 @@ import { KeptConsent } from "./kept-consent.ts";
 import type { RoleMemory } from "./role-memory.ts";
 import type { RoleDeps, RoleParts } from "./role-parts.ts";
 import * as roles from "./roles.ts";
-import { assertRoleMove, type Role } from "./roles.ts";
+import { assertRoleMove, isConfirming, type Role } from "./roles.ts";
 
 /** A lead round of a node that was not started in it: what it goes back to, who waits. */
 export interface RoundUnderWay {
@@ -67,6 +67,7 @@ export class PresentRole {
     const before = this.role;
     assertRoleMove(before.kind, next.kind);
     this.role = next;
+    if (isConfirming(before) && !isConfirming(next)) this.parts.synchronous.ended();
     if ("rounds" in before && next.kind !== before.kind) before.rounds.stop();
     if (before.kind !== "reclaiming" || next.kind === "reclaiming") return;
     // Why not as refused: something else was asked for.

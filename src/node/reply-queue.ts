@@ -32,6 +32,14 @@ export class ReplyQueue {
   /** The first of those arrays that still waits, and where in the page its bytes begin. */
   #next = 0;
   #from = 0;
+  /** Only when they are timed: which PING others must have answered, us, 0 for none; since when it waits, ms. */
+  readonly #hears: number[] = [];
+  readonly #since: number[] = [];
+  readonly #isTimed: boolean;
+
+  constructor(isTimed = false) {
+    this.#isTimed = isTimed;
+  }
 
   /** Replies that wait. */
   get length(): number {
@@ -42,7 +50,14 @@ export class ReplyQueue {
    * Copies `bytes`, which follow the log up to `offset`; false when they are too many, unless they
    * `must` wait: then whoever asks bounds them, connection by connection.
    */
-  hold(out: ReplyOut, bytes: Buffer, offset: number, must = false): boolean {
+  hold(
+    out: ReplyOut,
+    bytes: Buffer,
+    offset: number,
+    must = false,
+    hearUs = 0,
+    sinceMs = 0,
+  ): boolean {
     let at = this.#outs.length === 0 ? 0 : this.#ends[this.#ends.length - 1]!;
     if (at + bytes.length > this.#page.length) {
       if (!must) return false;
@@ -53,14 +68,22 @@ export class ReplyQueue {
     this.#outs.push(out);
     this.#ends.push(end);
     this.#offsets.push(offset);
+    if (this.#isTimed) {
+      this.#hears.push(hearUs);
+      this.#since.push(sinceMs);
+    }
     out.heldReplies += 1;
     return true;
   }
 
-  /** Writes the replies at the front of the queue that follow the log up to `offset` at most. */
-  releaseTo(offset: number): void {
+  /**
+   * Writes the replies at the front of the queue that follow the log up to `offset` at most, and need no
+   * answer to a later PING than `heardUs`.
+   */
+  releaseTo(offset: number, heardUs = 0): void {
     const outs = this.#outs;
     for (; this.#next < outs.length && this.#offsets[this.#next]! <= offset; this.#next++) {
+      if (this.#isTimed && this.#hears[this.#next]! > heardUs) break;
       const out = outs[this.#next]!;
       const end = this.#ends[this.#next]!;
       out.heldReplies -= 1;
@@ -70,9 +93,10 @@ export class ReplyQueue {
     if (outs.length > 0 && this.#next === outs.length) this.#startAgain();
   }
 
-  /** Writes all that waits: whether what it answers is durable, nobody says any more. */
-  giveUp(): void {
+  /** Writes what waits, since `sinceMs` or longer: whether what it answers is durable, nobody says any more. */
+  giveUp(sinceMs: number = Number.POSITIVE_INFINITY): void {
     for (; this.#next < this.#outs.length; this.#next++) {
+      if (this.#isTimed && this.#since[this.#next]! > sinceMs) return;
       const out = this.#outs[this.#next]!;
       const end = this.#ends[this.#next]!;
       out.heldReplies -= 1;
@@ -98,7 +122,8 @@ export class ReplyQueue {
     this.#page.copy(page, 0, from, end);
     this.#page = page;
     this.#isFree = true;
-    for (const list of [this.#outs, this.#offsets, this.#ends]) list.splice(0, this.#next);
+    for (const list of [this.#outs, this.#offsets, this.#ends, this.#hears, this.#since])
+      list.splice(0, this.#next);
     for (let i = 0; i < this.#ends.length; i++) this.#ends[i]! -= from;
     this.#next = 0;
     this.#from = 0;
@@ -109,6 +134,8 @@ export class ReplyQueue {
     this.#outs.length = 0;
     this.#ends.length = 0;
     this.#offsets.length = 0;
+    this.#hears.length = 0;
+    this.#since.length = 0;
     this.#next = 0;
     this.#from = 0;
     if (!this.#isFree || this.#page.length > PAGE_BYTES)

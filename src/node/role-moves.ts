@@ -106,6 +106,7 @@ export class RoleMoves extends PresentRole {
     else if (role.kind === "following") this.parts.session.start(this.deps.now());
     else if (role.kind === "fenced") this.#followLeader();
     else if (role.kind === "leading") this.announce(null);
+    if (role.kind === "leading") this.parts.synchronous.leads();
   }
 
   /** To those that it remembers, and to `former`, whom it followed: that it leads. */
@@ -489,6 +490,7 @@ export class RoleMoves extends PresentRole {
     backlog.beginHistory(begins);
     this.become(roles.toLeading(before));
     completeness.leads();
+    this.parts.synchronous.leads();
     // One that only asked who followed it has been a primary to all meanwhile.
     if (from.kind !== "reclaiming" || before.waiting.length > 0)
       this.deps.journal("info", "role_changed", {

@@ -28,6 +28,11 @@ export interface RoleParts {
     beginHistory(record: NodeRecord): void;
   };
   readonly completeness: { leads(): void };
+  /** What it is answered waits for others, or not. */
+  readonly synchronous: {
+    leads(): void;
+    ended(): void;
+  };
   readonly session: {
     /** `isSame`: the upstream is the one of before. */
     start(nowMs: number, isSame?: boolean): void;

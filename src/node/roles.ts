@@ -526,3 +526,8 @@ export function promotionRefusal(role: Follower, force: boolean): string | null 
       return null;
   }
 }
+
+/** What it appended may still be confirmed. */
+export function isConfirming({ kind }: Role): boolean {
+  return kind === "leading" || kind === "paused";
+}

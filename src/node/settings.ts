@@ -6,7 +6,7 @@
  * Owns: names, types, defaults, ranges, who may set what and when, one line of help. Does not own: texts
  * to values and back (setting-text.ts), precedence (options.ts).
  */
-import { NEARNESS_SETTINGS } from "./nearness-settings.ts";
+import { OTHERS_SETTINGS } from "./others-settings.ts";
 import type { Row, ValueOf, Written } from "./setting-kinds.ts";
 
 export { PROFILES, type Profile, type SettingKind } from "./setting-kinds.ts";
@@ -393,7 +393,7 @@ const OWN = {
   },
 } as const;
 
-type Table = typeof OWN & typeof NEARNESS_SETTINGS;
+type Table = typeof OWN & typeof OTHERS_SETTINGS;
 
 export type SettingName = keyof Table;
 
@@ -426,6 +426,6 @@ export interface Setting extends Row {
 }
 
 /** All of them, in the order of the help text. */
-export const SETTINGS: readonly Setting[] = Object.entries({ ...OWN, ...NEARNESS_SETTINGS }).map(
+export const SETTINGS: readonly Setting[] = Object.entries({ ...OWN, ...OTHERS_SETTINGS }).map(
   ([name, row]) => ({ name: name as SettingName, ...(row satisfies Row) }),
 );

@@ -11,7 +11,8 @@
  *                                      scheduler (idle lag 0.06 ms instead of 0.12)
  *   answer    replies that waited      their condition holds: the pump has run, and with --fsync
  *                                      always what they answer is durable. For a disk that takes
- *                                      nothing they wait a second, then UNCONFIRMED is the answer
+ *                                      nothing they wait a second, then UNCONFIRMED is the answer. In
+ *                                      synchronous mode others have confirmed it (confirm-queues.ts)
  *   trim      holds, the backlog       after those, since nobody waits for it
  *   tell      who waits for something  last, when all is as the turn leaves it: paced writers, until().
  *                                      Nobody polls
@@ -27,6 +28,7 @@
  * Owns: the order, what is published, the replies and the others that wait. Does not own: links
  * (primary/), batches (log/), sockets.
  */
+import { ConfirmQueues, type TurnConfirmer } from "./confirm-queues.ts";
 import { ReplyQueue, type ReplyOut } from "./reply-queue.ts";
 
 /** A turn that appended this much does not wait for its end. */
@@ -93,6 +95,8 @@ interface Wait {
 export interface ClientTurn {
   /** Replies to writes are held until the writes are durable. */
   readonly confirmsDurable: boolean;
+  /** Who confirms what replies show, on a node that leads; null on any other. */
+  readonly confirmer: TurnConfirmer | null;
   /** Call after all commands of one socket read, or one embedded write: the log may have grown. */
   appended(): void;
   /**
@@ -109,6 +113,12 @@ export interface ClientTurn {
 export interface TurnReplies extends ReplyOut {
   /** End of the log after what it wrote, 0 for nothing that is in this log. */
   readonly wroteTo: number;
+  /** How many others it asks to have confirmed what it is shown; 0 for what the node asks for. */
+  readonly copies: number;
+  /** End of the log after what it was shown, 0 for nothing that is in this log. */
+  readonly shownTo: number;
+  /** Since the last call it was shown what others may know better. */
+  takeRead(): boolean;
 }
 
 export class Turn implements ClientTurn {
@@ -120,6 +130,10 @@ export class Turn implements ClientTurn {
   #isWanted = false;
   /** Writes are answered when they are durable: --fsync always. */
   confirmsDurable = false;
+  confirmer: TurnConfirmer | null = null;
+  readonly #confirming = new ConfirmQueues();
+  /** The confirmer was asked to ask others in this turn. */
+  #hasAsked = false;
   /** When what waits for a disk that takes nothing is answered; Infinity while it takes. */
   #givesUpAtMs = Number.POSITIVE_INFINITY;
 
@@ -212,8 +226,23 @@ export class Turn implements ClientTurn {
     return this.#parts.feeder.feed(nowMs);
   }
 
-  /** That the pump has run holds for all that waits. */
   #answer(nowMs: number): void {
+    this.#answerOwn(nowMs);
+    if (this.confirmer !== null) this.#answerConfirmed(this.confirmer, nowMs);
+  }
+
+  #answerConfirmed(confirmer: TurnConfirmer, nowMs: number): void {
+    confirmer.look();
+    this.#hasAsked = false;
+    if (this.#confirming.isEmpty) return;
+    const { log } = this.#parts;
+    const durable = this.confirmsDurable ? log.durable : Number.POSITIVE_INFINITY;
+    const isDone = this.#confirming.release(confirmer, durable, nowMs - confirmer.timeoutMs);
+    if (!isDone && (this.confirmsDurable || confirmer.needsDurable)) log.wantDurable();
+  }
+
+  /** That the pump has run holds for all that waits for this node alone. */
+  #answerOwn(nowMs: number): void {
     if (!this.confirmsDurable) {
       this.#replies.releaseTo(Number.POSITIVE_INFINITY);
       return;
@@ -249,6 +278,9 @@ export class Turn implements ClientTurn {
   holdReply(out: TurnReplies, bytes: Buffer): boolean {
     const { log, feeder } = this.#parts;
     const { tail } = log;
+    const { confirmer } = this;
+    if (confirmer !== null && (confirmer.isOn || out.copies > 0))
+      return this.#holdUntilConfirmed(confirmer, out, bytes);
     if (this.confirmsDurable) return this.#holdUntilDurable(out, bytes);
     const mustWait = tail !== this.#published && feeder.followers > 0;
     if (!mustWait && out.heldReplies === 0) return false;
@@ -256,6 +288,29 @@ export class Turn implements ClientTurn {
     if (this.#replies.hold(out, bytes, tail)) return true;
     this.#replies.releaseTo(Number.POSITIVE_INFINITY);
     return false;
+  }
+
+  /** Reads wait too, until it is known that this node still led when they ran. */
+  #holdUntilConfirmed(confirmer: TurnConfirmer, out: TurnReplies, bytes: Buffer): boolean {
+    const { copies, shownTo } = out;
+    const nowMs = this.#parts.now();
+    const hearUs = out.takeRead() ? Math.round(nowMs * 1000) : 0;
+    const isFree = out.heldReplies === 0 && hearUs === 0;
+    if (isFree && shownTo <= confirmer.confirmedTo(copies) && !this.confirmsDurable) return false;
+    if (hearUs > 0 && !this.#hasAsked) {
+      this.#hasAsked = true;
+      confirmer.ask();
+    }
+    this.want();
+    this.#confirming.hold(copies, out, bytes, shownTo, hearUs, nowMs);
+    return true;
+  }
+
+  /** The node leads no more: what is not confirmed by now nobody confirms. */
+  endConfirming(): void {
+    if (this.confirmer === null) return;
+    this.#answerConfirmed(this.confirmer, this.#parts.now());
+    this.#confirming.giveUp();
   }
 
   /** A read waits behind writes of its own connection alone. */
@@ -280,6 +335,7 @@ export class Turn implements ClientTurn {
 
   /** The log is another one: what waited until it was durable in this one will never be. */
   dropReplies(): void {
+    this.#confirming.drop();
     if (this.confirmsDurable) this.#replies.drop();
   }
 }

@@ -49,6 +49,17 @@ import type { StateSource } from "../store/state.ts";
 import { Stores } from "./stores.ts";
 import { type Holders, type CopyLevel, type Wanted, Waiters, wantsDisks } from "./waiters.ts";
 
+/** A store on a link, and what it has said on it. */
+export interface LinkedHolder {
+  readonly storeId: Id;
+  readonly applied: number;
+  readonly durable: number;
+  /** Newest PING that it has answered, us by this node's clock. */
+  readonly heardUs: number;
+  /** When it was last heard of, ms. */
+  readonly ackMs: number;
+}
+
 export class Feeder
   implements LinkOwner, ShippingOwner, AdmissionOwner, PacingOwner, PumpOwner, Holders
 {
@@ -319,6 +330,28 @@ export class Feeder
     for (const { state, confirmed, heartbeat } of this.links)
       if (state.kind === "streaming" && confirmed >= 0 && heartbeat.ackMs >= sinceMs) count += 1;
     return count;
+  }
+
+  /** Stores that stream, have acknowledged, and have all that they ever did: what may confirm a write. */
+  holders(): readonly LinkedHolder[] {
+    const holders: LinkedHolder[] = [];
+    for (const link of this.links) {
+      const { state, isCopy, hello, store, confirmed: applied, flow, heartbeat } = link;
+      if (state.kind !== "streaming" || isCopy || hello === null) continue;
+      // Why: it is a new store under the id of one that may have promised, or confirmed, other things.
+      if (!link.isComplete || applied < 0 || store?.isReplaced === true) continue;
+      const { durable } = flow;
+      const { echoUs: heardUs, ackMs } = heartbeat;
+      holders.push({ storeId: hello.storeId, applied, durable, heardUs, ackMs });
+    }
+    return holders;
+  }
+
+  /** Those that stream say soon that they still follow this node. */
+  askMembers(): void {
+    for (const link of this.links)
+      if (link.state.kind === "streaming" && !link.isCopy) link.heartbeat.askForAck();
+    this.wantPump();
   }
 
   /** The log up to `offset` outlives a crash of this machine. */

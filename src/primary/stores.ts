@@ -38,6 +38,9 @@ export class Store {
   /** The most that it said would outlive a crash; 0 for nothing. */
   durable = 0;
 
+  /** It is another store than was known under its id, since this node began. */
+  isReplaced = false;
+
   /** An ACK said so. */
   confirmed(durable: number): void {
     if (durable > this.durable) this.durable = durable;
@@ -59,6 +62,7 @@ export class Stores {
     const store = this.#stores.get(claim.storeId) ?? new Store();
     const replaced = replacedBy(store, claim);
     if (replaced !== null || !goesOn) store.durable = 0;
+    if (replaced !== null) store.isReplaced = true;
     store.history = history;
     store.instanceId = claim.instanceId;
     store.incarnation = Math.max(store.incarnation, claim.incarnation);

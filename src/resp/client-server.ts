@@ -23,6 +23,7 @@ import type { Logger } from "../node/logger.ts";
 import type { HawserNode } from "../node/api.ts";
 import type { StopSave } from "../node/checkpointer.ts";
 import { HeldWrites } from "./held-writes.ts";
+import { UNCONFIRMED, type Unconfirmed } from "./unconfirmed.ts";
 import { JoinedReplies, type JoinedOut } from "./joined-replies.ts";
 import { ReplyWriter } from "./reply-writer.ts";
 
@@ -122,6 +123,8 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies, Joined
   /** Bytes of those, and of what is kept about them. */
   #heldBytes = 0;
   readonly #heldWrites = new HeldWrites();
+  /** Since the turn was last asked, its client was answered a read. */
+  #wasShown = false;
   /** Bytes of replies that were given to write(), and that went on to the socket. */
   #given = 0;
   #sent = 0;
@@ -165,6 +168,20 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies, Joined
     return this.#socket.queued + this.#heldBytes + (this.#joined?.length ?? 0);
   }
 
+  get copies(): number {
+    return this.#client.copiesWith(this.heldReplies);
+  }
+
+  get shownTo(): number {
+    return this.#client.shown.offsetIn(this.#port.node.identity);
+  }
+
+  takeRead(): boolean {
+    const was = this.#wasShown;
+    this.#wasShown = false;
+    return was;
+  }
+
   get wroteTo(): number {
     return this.#client.written.offsetIn(this.#port.node.identity);
   }
@@ -183,10 +200,12 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies, Joined
     return true;
   }
 
-  /** What waits for a disk waits longer than for an answer. */
+  /** What waits for a disk, or for others, waits longer than for an answer. */
   #mayJoin(bytes: Buffer): boolean {
     if (!this.#client.isWaiting || bytes.length > JOINED_BYTES_MAX) return false;
-    return this.heldReplies === 0 && !this.#port.node.turn.confirmsDurable;
+    const { turn } = this.#port.node;
+    if (this.heldReplies > 0 || turn.confirmsDurable) return false;
+    return turn.confirmer?.isOn !== true && this.copies === 0;
   }
 
   #takeJoined(): Buffer | null {
@@ -210,16 +229,18 @@ class ClientSocket implements SocketEvents, ClientTransport, TurnReplies, Joined
     return true;
   }
 
-  answersWrite(from: number, to: number): void {
-    this.#heldWrites.add(this.#given + from, this.#given + to);
+  answersData(from: number, to: number, what: Unconfirmed): void {
+    this.#heldWrites.add(this.#given + from, this.#given + to, what);
+    if (what === UNCONFIRMED.read) this.#wasShown = true;
     this.#heldBytes += HeldWrites.BYTES;
   }
 
   writeUnconfirmed(bytes: Buffer): void {
-    const { bytes: shown, writes } = this.#heldWrites.unconfirmed(bytes, this.#sent);
+    const { bytes: shown, writes, reads } = this.#heldWrites.unconfirmed(bytes, this.#sent);
     const { counters, reply } = this.#port;
     counters.unconfirmedWrites += writes;
-    reply.errorsTotal += writes;
+    counters.unconfirmedReads += reads;
+    reply.errorsTotal += writes + reads;
     this.#sent += bytes.length;
     this.#send(shown, true);
   }

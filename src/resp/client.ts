@@ -15,6 +15,7 @@ import type { CommandQueue } from "./command-queue.ts";
 import type { Call, Connection, PortContext } from "./context.ts";
 import { dispatch } from "./dispatch.ts";
 import { answer } from "./execute.ts";
+import type { Unconfirmed } from "./unconfirmed.ts";
 import type { ReplySink, ReplyWriter } from "./reply-writer.ts";
 import { PARSE_COMMANDS_MAX, RespParser } from "./parser.ts";
 import { WriteMark } from "../log/write-mark.ts";
@@ -34,8 +35,8 @@ export interface ClientTransport {
   /** Stop and go on reading; calls need not be paired. */
   pause(): void;
   resume(): void;
-  /** Of what write() is given next, `[from, to)` answers a write. */
-  answersWrite(from: number, to: number): void;
+  /** Of what write() is given next, `[from, to)` answers a write, or a read that others have to confirm. */
+  answersData(from: number, to: number, what: Unconfirmed): void;
   /** Close once what was written has gone out. */
   end(): void;
   /** Drop the connection. */
@@ -89,6 +90,9 @@ export class Client implements Connection {
   };
   /** After this client's last write: what WAIT waits for. */
   readonly written: WriteMark = new WriteMark();
+  readonly shown: WriteMark = new WriteMark();
+  copies = 0;
+  #copiesHeld = 0;
   closed = false;
   /** Inside EXEC: nothing may block. */
   executing = false;
@@ -195,8 +199,14 @@ export class Client implements Connection {
     this.#unblock(null);
   }
 
-  answersWrite(from: number, to: number): void {
-    this.#transport.answersWrite(from, to);
+  answersData(from: number, to: number, what: Unconfirmed): void {
+    this.#transport.answersData(from, to, what);
+  }
+
+  /** Of those that wait already some may need as many as were asked for before. */
+  copiesWith(heldReplies: number): number {
+    if (heldReplies === 0 || this.copies > this.#copiesHeld) this.#copiesHeld = this.copies;
+    return this.#copiesHeld;
   }
 
   /** Replies that were written still go out. */

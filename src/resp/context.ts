@@ -6,6 +6,7 @@
  * Tested in: test/unit/resp/client.test.ts.
  */
 import type { Args } from "./args.ts";
+import type { Unconfirmed } from "./unconfirmed.ts";
 import type { CommandQueue } from "./command-queue.ts";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { Logger } from "../node/logger.ts";
@@ -56,6 +57,10 @@ export interface Connection {
   readonly watcher: Watcher;
   /** After this client's last write: what WAIT waits for. */
   readonly written: WriteMark;
+  /** After the last command of this client that wrote or read, while others have to confirm that. */
+  readonly shown: WriteMark;
+  /** CLIENT SYNC: so many others have to confirm what it is shown, if the node asks for fewer. */
+  copies: number;
   /** Inside EXEC: nothing may block. */
   executing: boolean;
   readonly isBlocked: boolean;
@@ -69,10 +74,10 @@ export interface Connection {
    */
   block(start: (done: (write: (reply: ReplyWriter) => void) => void) => () => void): void;
   /**
-   * Replies `[from, to)`, counted from what was handed over, answer a write: until it is durable nobody
-   * can say OK.
+   * Replies `[from, to)`, counted from what was handed over, answer a write, or a read: until that is durable,
+   * or confirmed, nobody can say OK.
    */
-  answersWrite(from: number, to: number): void;
+  answersData(from: number, to: number, what: Unconfirmed): void;
   /** Replies that were written still go out. */
   closeAfterReply(): void;
   /** Forgets MULTI and WATCH. */
@@ -99,6 +104,8 @@ export interface PortCounters {
   outputLimitDisconnections: number;
   /** Writes that were executed and answered UNCONFIRMED. */
   unconfirmedWrites: number;
+  /** Reads whose answer was replaced by UNCONFIRMED. */
+  unconfirmedReads: number;
 }
 
 export interface PortContext {
@@ -143,5 +150,6 @@ export function newCounters(): PortCounters {
     authFailures: 0,
     outputLimitDisconnections: 0,
     unconfirmedWrites: 0,
+    unconfirmedReads: 0,
   };
 }

@@ -13,11 +13,12 @@ import type { Call } from "./context.ts";
 import { execute } from "./execute.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import { staleText } from "../node/nearness.ts";
+import { shortageText } from "../node/synchronous.ts";
 
 /** All arguments together of which an error repeats the beginning, as redis. */
 const QUOTED_CHARS_MAX = 128;
 
-const REFUSALS: Readonly<Record<Exclude<WriteRefusal, "fenced" | null>, string>> = {
+const REFUSALS: Readonly<Record<Exclude<WriteRefusal, "fenced" | "nomembers" | null>, string>> = {
   readonly: ERR.readonly,
   seeding: ERR.seeding,
   disk: ERR.disk,
@@ -92,7 +93,13 @@ function refusalOf(call: Call, command: Command): string | null {
   if ((bits & FLAG.write) !== 0 && keys.refusal !== null) {
     const { refusal } = keys;
     if (refusal === "fenced") return `READONLY This node is fenced: ${call.port.node.fenced}`;
+    if (refusal === "nomembers") return noMembers(call);
     if (refusal !== "paused" || !isQueued) return REFUSALS[refusal];
+  }
+  if (client.copies > 0 && (bits & FLAG.write) !== 0) {
+    const { goodReplicas: good } = call.port.node.synchronous;
+    if (good < client.copies)
+      return `NOREPLICAS ${shortageText({ good, needed: client.copies })}: CLIENT SYNC`;
   }
   // One record for all writes would come after the demotion, into the log of a replica.
   if (isExec && queue.demotes && (bits & FLAG.write) !== 0) return ERR.readonly;
@@ -100,6 +107,11 @@ function refusalOf(call: Call, command: Command): string | null {
     return `STALE ${staleText(call.port.node.nearness, call.port.settings.replicaMaxStalenessMs)}`;
   if ((bits & FLAG.denyLoading) !== 0 && call.port.node.isLoading()) return ERR.loading;
   return null;
+}
+
+function noMembers({ port }: Call): string {
+  const { lacks } = port.node.synchronous;
+  return `NOREPLICAS ${shortageText(lacks ?? { good: 0, needed: 0 })}`;
 }
 
 function reject(call: Call, text: string, command?: Command): void {

@@ -11,6 +11,7 @@
 import { type ErrorCode, HawserError, wordsOf } from "../errors.ts";
 import { ERR, FLAG } from "./commands/command.ts";
 import type { Call, Command } from "./context.ts";
+import { UNCONFIRMED } from "./unconfirmed.ts";
 import type { ReplyWriter } from "./reply-writer.ts";
 
 const ANSWERS: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -25,7 +26,9 @@ export function execute(call: Call, command: Command): void {
   const { steps } = keys;
   const writes = (command.bits & FLAG.write) !== 0;
   const from = reply.pending;
-  if (writes) reply.hold();
+  // Of what waits nothing goes before it is known where it ends.
+  const isHeld = writes || ((command.bits & FLAG.readonly) !== 0 && waitsForOthers(call));
+  if (isHeld) reply.hold();
   else reply.mark();
   try {
     command.handler(call);
@@ -34,10 +37,26 @@ export function execute(call: Call, command: Command): void {
     if (keys.steps !== steps && !(error instanceof HawserError)) throw error;
     fail(call, command.name, error);
   }
-  if (!writes) return;
+  if (!isHeld) return;
   // Inside EXEC they are one record, which is not in the log yet.
-  if (!call.client.executing) noteWrite(call, from, steps);
+  if (!call.client.executing) {
+    if (writes) noteWrite(call, from, steps);
+    else noteRead(call, from);
+  }
   reply.release();
+}
+
+/** In synchronous mode: what a reply shows, others have to confirm first. */
+export function waitsForOthers({ client, port }: Call): boolean {
+  const { confirmer } = port.node.turn;
+  return confirmer !== null && (confirmer.isOn || client.copies > 0);
+}
+
+/** The client's reply from `from` on shows the state as it is. */
+export function noteRead({ client, port, reply }: Call, from: number): void {
+  const { node } = port;
+  client.shown.set(node.identity.history, node.log.tail);
+  client.answersData(from, reply.pending, UNCONFIRMED.read);
 }
 
 /**
@@ -45,10 +64,20 @@ export function execute(call: Call, command: Command): void {
  * there, and waits for what the client is known to have written.
  * @param steps of the keys before it
  */
-export function noteWrite({ client, keys, port, reply }: Call, from: number, steps: number): void {
+export function noteWrite(call: Call, from: number, steps: number): void {
+  const { client, keys, port, reply } = call;
   const { node } = port;
   client.written.set(node.identity.history, node.log.tail);
-  if (node.turn.confirmsDurable && keys.steps !== steps) client.answersWrite(from, reply.pending);
+  const hasWritten = keys.steps !== steps;
+  if (waitsForOthers(call)) {
+    // One that found nothing to write has shown that.
+    if (!hasWritten) noteRead(call, from);
+    else {
+      client.shown.set(node.identity.history, node.log.tail);
+      client.answersData(from, reply.pending, UNCONFIRMED.write);
+    }
+  } else if (node.turn.confirmsDurable && hasWritten)
+    client.answersData(from, reply.pending, UNCONFIRMED.disk);
 }
 
 /** Writes the reply of a command that had to wait. */

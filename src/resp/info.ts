@@ -228,6 +228,7 @@ function stats(port: PortContext): InfoFields {
     ["client_auth_failures", counters.authFailures],
     ["client_output_buffer_limit_disconnections", counters.outputLimitDisconnections],
     ["unconfirmed_writes", counters.unconfirmedWrites],
+    ["unconfirmed_reads", counters.unconfirmedReads],
   ];
 }
 

@@ -12,6 +12,8 @@ import { replyHelp } from "./help-reply.ts";
 
 /** Longer than any option's word. */
 const OPTION_BYTES_MAX = 16;
+/** CLIENT SYNC: as the setting. */
+const COPIES_MAX = 31;
 const FLAGS = "noscript loading stale";
 const ADMIN = "admin noscript loading stale";
 
@@ -33,6 +35,8 @@ const HELP = [
   "    Say which library the client uses.",
   "SETNAME <name>",
   "    Assign the name <name> to the current connection.",
+  "SYNC <copies>",
+  "    Answer this connection when so many replicas have confirmed what it is shown. 0 for what the node asks for.",
   "TRACKING (ON|OFF)",
   "    ON is refused: there is no client side caching.",
   "HELP",
@@ -49,6 +53,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     row("client|info", 2, FLAGS, NO_KEYS, (call) => call.reply.verbatim(`${line(call.client)}\n`)),
     row("client|no-evict", 3, ADMIN, NO_KEYS, noEvict),
     row("client|no-touch", 3, FLAGS, NO_KEYS, noTouch),
+    row("client|sync", 3, FLAGS, NO_KEYS, sync),
     row("client|tracking", -3, FLAGS, NO_KEYS, tracking),
     row("client|help", 2, "loading stale", NO_KEYS, (call) => replyHelp(call, HELP)),
   ]),
@@ -106,6 +111,17 @@ function list(call: Call): void {
     return;
   }
   reply.verbatim(chosen.map((client) => `${line(client)}\n`).join(""));
+}
+
+/** More than the node asks for, never less. */
+function sync({ args, client, reply }: Call): void {
+  const copies = readInteger(args.bytes, args.from(2), args.to(2));
+  if (copies === null || copies < 0 || copies > COPIES_MAX) {
+    reply.error(`ERR copies is '${args.shown(2)}'; 0 to ${COPIES_MAX} is allowed`);
+    return;
+  }
+  client.copies = Number(copies);
+  reply.ok();
 }
 
 /**

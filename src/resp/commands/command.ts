@@ -123,6 +123,10 @@ export const ERR = {
   disk: "MISCONF The disk of --dir takes no writes now, so none is executed; the log and INFO say why",
   unconfirmed:
     "UNCONFIRMED This write was executed, and the disk of --dir has not taken it: a crash now would lose it; the log and INFO say why",
+  unconfirmedWrite:
+    "UNCONFIRMED This write was executed here, and too few members have confirmed it: it may be lost",
+  unconfirmedRead:
+    "UNCONFIRMED What this read would show too few members have confirmed: it may be lost, or not the newest",
   readonly: "READONLY You can't write against a read only replica.",
   loading: "LOADING Redis is loading the dataset in memory",
   noReplicas: "NOREPLICAS Not enough good replicas to write.",

@@ -8,7 +8,7 @@ import { LIMITS } from "../../limits.ts";
 import { Args } from "../args.ts";
 import { CommandQueue } from "../command-queue.ts";
 import type { Call } from "../context.ts";
-import { execute, noteWrite } from "../execute.ts";
+import { execute, noteRead, noteWrite, waitsForOthers } from "../execute.ts";
 import type { Keyspace } from "../../node/keyspace.ts";
 import {
   ABSENT,
@@ -55,19 +55,24 @@ function exec(call: Call): void {
     reply.error("EXECABORT Transaction discarded because of previous errors.");
     return;
   }
+  const waits = waitsForOthers(call);
   if (changed) {
+    const at = reply.pending;
     reply.nilArray();
+    if (waits) noteRead(call, at);
     return;
   }
   const { steps } = keys;
   const from = reply.pending;
   // One write, one answer: no part of it goes before the others.
-  if (writes) reply.hold();
+  const isHeld = writes || waits;
+  if (isHeld) reply.hold();
   try {
     runQueued(call, queue);
     if (writes) noteWrite(call, from, steps);
+    else if (waits) noteRead(call, from);
   } finally {
-    if (writes) reply.release();
+    if (isHeld) reply.release();
   }
 }
 

@@ -161,6 +161,28 @@ describe("a history begins", () => {
     }
   });
 
+  test.each([4096, 150])(
+    "at once, in segments of %i => a batch of its own, before any record",
+    (segmentBytes) => {
+      const log = makeBacklog({ segmentBytes });
+      batch(log, 100);
+      append(log, 8);
+      log.seal();
+      expect(log.hasBegun).toBe(true);
+      const from = log.next;
+      log.beginHistory(NODE_BATCH.record);
+      expect(log.hasBegun).toBe(false);
+      log.writeHistory();
+      log.writeHistory();
+      expect([log.hasBegun, log.tail]).toEqual([true, log.next]);
+      batch(log, 60);
+      const [node, first] = batchesFrom(log, from);
+      expect([node, first].map((bytes) => isNodeBatch(bytes!, 0))).toEqual([true, false]);
+      expect(readNodeBatch(node!, 0)).toEqual(NODE_BATCH.record);
+      expect(log.chainAt(from + node!.length)).toBe(batchChain(node!, 0));
+    },
+  );
+
   test("the record that was reserved is not appended => nothing is in the log", () => {
     const log = makeBacklog();
     log.beginHistory(NODE_BATCH.record);

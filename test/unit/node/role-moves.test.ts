@@ -104,6 +104,10 @@ class FakeNode {
           upstreamResync: () => did.push("resync"),
           stateTorn: () => did.push("torn"),
         },
+        synchronous: {
+          leads: () => did.push("confirms"),
+          ended: () => did.push("confirms no more"),
+        },
         announcer: {
           leads: (peers) => did.push(`announce to ${peers.map(({ host }) => host).join()}`),
         },
@@ -200,10 +204,10 @@ describe("start", () => {
     expect(node.done()).toEqual(["dial"]);
   });
 
-  test("leading => nothing to do", () => {
+  test("leading => what it is answered is confirmed from now on", () => {
     const node = new FakeNode(startLeading("none"));
     node.moves.start();
-    expect(node.done()).toEqual([]);
+    expect(node.done()).toEqual(["confirms"]);
   });
 
   test("seeding => asks its sources", () => {
@@ -251,6 +255,7 @@ describe("follow", () => {
       "seal",
       "cut waiters",
       "hang up: following another node",
+      "confirms no more",
       "role_changed replica",
       "session at the log",
       "dial",
@@ -316,6 +321,7 @@ describe("promote", () => {
       "rename log",
       `begins ${node.identity.history.slice(-2)} at 7`,
       "complete",
+      "confirms",
       "role_changed primary",
       "drop links: this node was promoted",
       "OK",
@@ -550,7 +556,7 @@ describe("reclaiming", () => {
     node.renames.shift()!();
     expect([node.kind, node.done()]).toEqual([
       "leading",
-      [begins, "complete", "drop links: this node was promoted", "changed"],
+      [begins, "complete", "confirms", "drop links: this node was promoted", "changed"],
     ]);
     expect(node.identity.lineage).toEqual([{ history, left: 7, ...NO_RANK }]);
   });
@@ -633,7 +639,8 @@ describe("stop", () => {
     const node = new FakeNode(role);
     node.moves.stop();
     node.moves.stop();
-    expect(node.done()).toEqual(["hang up: shutting down, keep", "changed"]);
+    const ends = role.kind === "leading" ? ["confirms no more"] : [];
+    expect(node.done()).toEqual([...ends, "hang up: shutting down, keep", "changed"]);
     expect(node.kind).toBe("stopped");
   });
 
@@ -811,6 +818,7 @@ describe("somebody leads with a higher rank", () => {
     expect(node.moves.now).toMatchObject({ kind: "fenced", fence: { fork: 5, leader: null } });
     expect(writeRefusal(node.moves.now)).toBe("fenced");
     expect(node.done()).toEqual([
+      "confirms no more",
       "seal",
       "cut waiters",
       "session at the log",
@@ -970,6 +978,7 @@ describe("a planned failover", () => {
     expect(node.moves.resign(resignation, asks)).toBe(null);
     expect(node.done()).toEqual([
       "keep resigned of x",
+      "confirms no more",
       "cut waiters",
       "session at the log",
       "resigned",
@@ -1112,6 +1121,7 @@ describe("a lead round", () => {
     expect(node.moves.beginRound(null)).toBe(true);
     expect(node.done()).toEqual([
       "seal",
+      "confirms no more",
       "cut waiters",
       "session at the log",
       "drop links: this node asks who is to lead",

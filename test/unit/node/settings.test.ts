@@ -17,7 +17,7 @@ test.each(SETTINGS)("$name: every default is in range, and is written as it is r
 
 test("a range is read, both ends belong to it, and what lies beyond does not", () => {
   const ranged = SETTINGS.filter((setting) => setting.range !== undefined);
-  expect(ranged.length).toBe(23);
+  expect(ranged.length).toBe(25);
   for (const setting of ranged) {
     const { min, max, orZero } = rangeOf(setting)!;
     expect(min, setting.name).toBeLessThan(max);

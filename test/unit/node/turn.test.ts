@@ -52,6 +52,11 @@ function setUp() {
     get wroteTo() {
       return log.tail;
     },
+    copies: 0,
+    get shownTo() {
+      return log.tail;
+    },
+    takeRead: () => false,
     drop: () => void did.push("drop"),
     writeNow: (bytes) => {
       did.push(`answer ${String(bytes)}`);
@@ -297,4 +302,64 @@ test("awaitTurn() => true at a turn's end, false after its time, and nobody wait
   expect(await late).toBe(false);
   turn.changed();
   expect(queued).toEqual([]);
+});
+
+describe("synchronous mode", () => {
+  function leading() {
+    const all = setUp();
+    const others = {
+      isOn: true,
+      timeoutMs: 1_000,
+      needsDurable: true,
+      to: 0,
+      heard: 0,
+      asked: 0,
+      look: () => undefined,
+      confirmedTo: () => others.to,
+      heardUs: () => others.heard,
+      ask: () => void (others.asked += 1),
+    };
+    all.turn.confirmer = others;
+    return { ...all, others };
+  }
+
+  test("a reply waits until others have what it shows, and the disk is asked to", () => {
+    const { turn, client, others, log, append, endTurn } = leading();
+    append(10);
+    expect(turn.holdReply(client, Buffer.from("A"))).toBe(true);
+    expect(endTurn()).toContain("want");
+    others.to = log.tail;
+    turn.want();
+    expect(endTurn()).toContain("answer A");
+    expect(turn.holdReply(client, Buffer.from("b"))).toBe(false);
+  });
+
+  test("a read of what is confirmed waits until others were heard; they are asked once a turn", () => {
+    const { turn, client, others, log, append, endTurn } = leading();
+    append(10);
+    endTurn();
+    others.to = log.tail;
+    const reader = { ...client, shownTo: log.tail, takeRead: () => true };
+    expect(turn.holdReply(reader, Buffer.from("r"))).toBe(true);
+    expect(turn.holdReply(reader, Buffer.from("s"))).toBe(true);
+    expect(others.asked).toBe(1);
+    expect(endTurn().some((did) => did.startsWith("answer"))).toBe(false);
+    others.heard = 7_000;
+    turn.want();
+    expect(endTurn()).toEqual(expect.arrayContaining(["answer r", "answer s"]));
+  });
+
+  test("after the time, and when the node leads no more => unconfirmed", () => {
+    const { turn, client, clock, append, endTurn, did } = leading();
+    append(10);
+    turn.holdReply(client, Buffer.from("A"));
+    endTurn();
+    clock.ms += 1_000;
+    turn.want();
+    expect(endTurn()).toContain("unconfirmed A");
+    append(10);
+    turn.holdReply(client, Buffer.from("B"));
+    turn.endConfirming();
+    expect(did).toContain("unconfirmed B");
+  });
 });

@@ -7,6 +7,8 @@ import { ClientServer } from "../../../src/resp/client-server.ts";
 import { Client, type ClientTransport } from "../../../src/resp/client.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
 import { ReplyQueue } from "../../../src/node/reply-queue.ts";
+import type { TurnConfirmer } from "../../../src/node/confirm-queues.ts";
+import type { Shortage } from "../../../src/node/members.ts";
 import type { ClientTurn, TurnReplies } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
 import type {
@@ -52,6 +54,7 @@ class FakeTurn implements ClientTurn {
   /** It has something of the log for a replica: replies wait. */
   isDue = false;
   confirmsDurable = false;
+  confirmer: TurnConfirmer | null = null;
   readonly replies = new ReplyQueue();
   readonly #log: Backlog;
 
@@ -95,6 +98,7 @@ export class FakeNode implements HawserNode {
   readonly log: RecordingLog;
   readonly turn: FakeTurn;
   refusal: WriteRefusal = null;
+  synchronous = { lacks: null as Shortage | null, goodReplicas: 0 };
   logOnDisk: LogOnDisk | null = null;
   /** Why follow() and promote() are refused; null when they are not. */
   roleRefusal: string | null = null;
@@ -319,7 +323,7 @@ export class FakeClient implements ClientTransport {
   resume(): void {
     this.paused = false;
   }
-  answersWrite(): void {
+  answersData(): void {
     // Nothing is held.
   }
   end(): void {
