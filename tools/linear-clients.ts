@@ -1,0 +1,130 @@
+/**
+ * Clients that write and read a few registers on whichever node leads, and the history of what they saw.
+ *
+ *   what came back                         in the history
+ *   OK; a value from a node that leads     the operation, with its return
+ *   READONLY, NOREPLICAS, LOADING, ...     nothing: it was not executed
+ *   UNCONFIRMED, a cut, no answer in time  a write without a return; of a read nothing
+ *
+ * A read is asked between two ROLEs, since a replica answers reads with what it has, which promises nothing.
+ * Owns: the load, the history. Does not own: the judgement (linearizable.ts), faults (linear.ts).
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Operation } from "./linearizable.ts";
+import type { Daemon } from "./processes.ts";
+import { Random } from "./random.ts";
+import { type Reply, ReplyError, RespClient, textOf } from "./resp-client.ts";
+import { within } from "./wait.ts";
+
+const CLIENTS = 6;
+const KEYS = ["a", "b", "c"];
+const PAUSE_MS_MAX = 8;
+const ANSWER_MS = 2_500;
+/** Nothing was executed, by its first word. */
+const REFUSED = /^(READONLY|NOREPLICAS|LOADING|MASTERDOWN|STALE) /;
+
+export class LinearClients {
+  readonly history: Operation[] = [];
+  readonly counts = { writes: 0, reads: 0, unknown: 0, refused: 0 };
+  readonly #nodes: readonly Daemon[];
+  readonly #running: Promise<void>[] = [];
+  readonly #connections = new Set<RespClient>();
+  #now = 0;
+  #isOn = true;
+
+  constructor(nodes: readonly Daemon[], seed: number) {
+    this.#nodes = nodes;
+    for (let n = 0; n < CLIENTS; n++) this.#running.push(this.#work(n, new Random(seed * 100 + n)));
+  }
+
+  /** Every connection of theirs is gone, whatever was under way. */
+  cut(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOn = false;
+    await Promise.all(this.#running);
+    for (const connection of this.#connections) connection.close();
+  }
+
+  /** Reads every register on the node that leads, for the history. */
+  async readAll(leader: Daemon): Promise<void> {
+    const connection = await RespClient.connect(leader.port);
+    for (const key of KEYS)
+      if (!(await this.#read(connection, key))) throw new Error(`${key} cannot be read at the end`);
+    connection.close();
+  }
+
+  async #work(n: number, random: Random): Promise<void> {
+    let at = random.between(0, this.#nodes.length);
+    let connection: RespClient | null = null;
+    for (let op = 0; this.#isOn; op++) {
+      await sleep(random.between(0, PAUSE_MS_MAX));
+      const isWrite = random.between(0, 2) === 0;
+      const key = random.pick(KEYS);
+      connection ??= await this.#connect(this.#nodes[at]!);
+      const isTaken =
+        connection !== null &&
+        (await (isWrite
+          ? this.#write(connection, key, `${n}.${op}`)
+          : this.#read(connection, key)));
+      if (isTaken) continue;
+      if (connection !== null) this.#connections.delete(connection);
+      connection?.close();
+      connection = null;
+      at = (at + 1) % this.#nodes.length;
+    }
+  }
+
+  async #connect({ port }: Daemon): Promise<RespClient | null> {
+    try {
+      const connection = await RespClient.connect(port);
+      this.#connections.add(connection);
+      return connection;
+    } catch {
+      return null;
+    }
+  }
+
+  /** @returns whether this node took it */
+  async #write(connection: RespClient, key: string, value: string): Promise<boolean> {
+    const calledAt = this.#now++;
+    const [reply] = await answered(connection, [["SET", key, value]]);
+    if (reply instanceof ReplyError && REFUSED.test(reply.message)) {
+      this.counts.refused++;
+      return false;
+    }
+    const isKnown = reply === "OK";
+    if (reply instanceof ReplyError && !reply.message.startsWith("UNCONFIRMED ")) throw reply;
+    this.counts[isKnown ? "writes" : "unknown"]++;
+    const returnedAt = isKnown ? this.#now++ : Infinity;
+    this.history.push({ key, kind: "write", value, calledAt, returnedAt });
+    return isKnown;
+  }
+
+  async #read(connection: RespClient, key: string): Promise<boolean> {
+    const calledAt = this.#now++;
+    const commands = [["ROLE"], ["GET", key], ["ROLE"]];
+    const [before, reply, after] = await answered(connection, commands);
+    if (reply === undefined || reply instanceof ReplyError) return false;
+    if (!isLeader(before) || !isLeader(after)) return false;
+    const value = reply === null ? null : textOf(reply);
+    this.counts.reads++;
+    this.history.push({ key, kind: "read", value, calledAt, returnedAt: this.#now++ });
+    return true;
+  }
+}
+
+/** All replies; none when the connection was cut, or nothing came in time. */
+async function answered(connection: RespClient, commands: readonly string[][]): Promise<Reply[]> {
+  try {
+    return await within(connection.pipeline(commands), commands.join(" "), ANSWER_MS);
+  } catch {
+    return [];
+  }
+}
+
+function isLeader(role: Reply | undefined): boolean {
+  return Array.isArray(role) && textOf(role[0]!) === "master";
+}
