@@ -1,5 +1,5 @@
 /**
- * What `hawser status`, `verify`, `checkpoint` and `switchover` believe of a node's answer.
+ * What `hawser status`, `verify`, `checkpoint`, `switchover` and `members` believe of a node's answer.
  *
  * The node that is asked may be another program, another version, or somebody's trap. So an answer is
  * read whole before a word of it is used: every field that is shown or reckoned with has its type and
@@ -9,7 +9,7 @@
  * Pure. Owns: the shapes. Does not own: the fields' meaning (node/api.ts), what is shown (status.ts).
  * Tested in: test/unit/fuzz/answers.test.ts.
  */
-import type { NodeStatus } from "../node/api.ts";
+import type { NodeStatus, SyncStatus } from "../node/api.ts";
 import type { BucketKeys } from "../node/bucket.ts";
 import type { KeptEvent } from "../node/event-log.ts";
 import { escapeJson } from "../node/logger.ts";
@@ -161,6 +161,29 @@ const disk = object({
   logBytes: count,
 });
 
+const rule = object({ copies: count, level: word, members: list(id) });
+
+const SYNC = object({
+  copies: count,
+  level: word,
+  leads: yes,
+  confirmed: known,
+  goodMembers: count,
+  members: list(
+    object({
+      storeId: id,
+      host: text,
+      clientPort: port,
+      linked: yes,
+      complete: yes,
+      good: yes,
+      confirmed: known,
+      lagBytes: known,
+    }),
+  ),
+  change: orNull(object({ from: orNull(rule), to: orNull(rule) })),
+});
+
 const STATUS = object({
   role: word,
   nodeId: id,
@@ -179,6 +202,7 @@ const STATUS = object({
   parked: list(object({ snapshotId: text })),
   writePace: known,
   near: object({ lacksReplicas: yes, isStale: yes, staleMs: known, goodReplicas: known }),
+  sync: orNull(SYNC),
   links: list(link),
   upstream: orNull(upstream),
   recovery: orNull(
@@ -232,6 +256,10 @@ const CHECKPOINT = object({ position, records: count, bytes: count, ms: count })
 /** @throws Error that says in one line which field is wrong, as all of them do */
 export function readStatus(answer: string): NodeStatus {
   return read(answer, STATUS) as NodeStatus;
+}
+
+export function readMembers(answer: string): SyncStatus {
+  return read(answer, SYNC) as SyncStatus;
 }
 
 export function readEvents(answer: string): readonly KeptEvent[] {

@@ -1,5 +1,5 @@
 /**
- * The command lines of `hawser status`, `verify`, `checkpoint` and `switchover`: commands that ask a running node.
+ * The command lines of `hawser status`, `verify`, `checkpoint`, `switchover` and `members`: commands that ask a running node.
  *
  * Owns: their flags. Does not own: options of nodes (node/options.ts), the form of flags
  * (node/flag-words.ts), how a value is read (node/setting-text.ts).
@@ -51,11 +51,23 @@ export interface SwitchoverOptions {
   readonly timeoutMs: number;
 }
 
+export interface MembersOptions {
+  readonly target: Address;
+  /** Null to show them. */
+  readonly change: { readonly kind: "add" | "remove"; readonly id: string } | null;
+  /** The rule before counts no more, whether a change is confirmed or not. */
+  readonly force: boolean;
+  readonly json: boolean;
+  readonly password: string;
+  /** How long to wait until a change is confirmed. */
+  readonly timeoutMs: number;
+}
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
-type AskCommand = "status" | "verify" | "checkpoint" | "switchover";
+type AskCommand = "status" | "verify" | "checkpoint" | "switchover" | "members";
 
-const ALL: readonly AskCommand[] = ["status", "verify", "checkpoint", "switchover"];
+const ALL: readonly AskCommand[] = ["status", "verify", "checkpoint", "switchover", "members"];
 
 /** Their flags, read as a node's settings are; "" is unset. */
 const FLAGS = {
@@ -64,12 +76,20 @@ const FLAGS = {
   events: { kind: "switch", of: ["status"], fallback: "false" },
   check: { kind: "switch", of: ["status"], fallback: "false" },
   password: { kind: "secret", of: ALL, fallback: "" },
-  force: { kind: "switch", of: ["switchover"], fallback: "false" },
-  timeout: { kind: "time", of: ["verify", "checkpoint", "switchover"], fallback: "30s" },
+  force: { kind: "switch", of: ["switchover", "members"], fallback: "false" },
+  timeout: {
+    kind: "time",
+    of: ["verify", "checkpoint", "switchover", "members"],
+    fallback: "30s",
+  },
 } as const;
 
 /** Where it is longer: a large state takes minutes; or shorter: writers wait. */
-const TIMEOUTS: Partial<Record<AskCommand, string>> = { checkpoint: "10m", switchover: "10s" };
+const TIMEOUTS: Partial<Record<AskCommand, string>> = {
+  checkpoint: "10m",
+  switchover: "10s",
+  members: "10s",
+};
 
 type FlagName = keyof typeof FLAGS;
 type Values = { readonly [Name in FlagName]: ValueOfKind[(typeof FLAGS)[Name]["kind"]] };
@@ -118,6 +138,21 @@ export function readSwitchoverOptions(
   const { force, json, password, timeout: timeoutMs } = values;
   if (timeoutMs < 1) throw new UsageError("--timeout: expected 1ms or more");
   return { target, to, force, json, password, timeoutMs };
+}
+
+/** [HOST:PORT] [add ID | remove ID], and flags. */
+export function readMembersOptions(argv: readonly string[], variables: Variables): MembersOptions {
+  const at = argv.findIndex((word) => word === "add" || word === "remove");
+  const kind = argv[at] === "add" ? "add" : "remove";
+  const id = argv[at + 1] ?? "";
+  if (at >= 0 && !/^[0-9a-f]{32}$/.test(id))
+    throw new UsageError(
+      `${kind}: "${id}" is no store id, expected 32 hex digits in lower case, as hawser members lists them`,
+    );
+  const words = at < 0 ? argv : argv.toSpliced(at, 2);
+  const { target, values } = readWords("members", words, variables);
+  const { force, json, password, timeout: timeoutMs } = values;
+  return { target, change: at < 0 ? null : { kind, id }, force, json, password, timeoutMs };
 }
 
 /** [HOST:PORT], and flags. */

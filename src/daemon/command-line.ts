@@ -1,5 +1,5 @@
 /**
- * The command line: `hawser primary|replica|status|verify|checkpoint|switchover|backup|inspect|restore|help|version`.
+ * The command line: `hawser primary|replica|status|verify|checkpoint|switchover|members|backup|inspect|restore|help|version`.
  *
  * Owns: which command was asked for. Does not own: options of nodes (node/options.ts), of commands that
  * ask a node (ask-options.ts) or work on files (offline-options.ts), the help texts (help.ts).
@@ -9,10 +9,12 @@ import { readNodeOptions, type NodeOptions, type Variables } from "../node/optio
 import { UsageError } from "../node/option-values.ts";
 import {
   readCheckpointOptions,
+  readMembersOptions,
   readStatusOptions,
   readSwitchoverOptions,
   readVerifyOptions,
   type CheckpointOptions,
+  type MembersOptions,
   type StatusOptions,
   type SwitchoverOptions,
   type VerifyOptions,
@@ -32,6 +34,7 @@ export type CommandLine =
   | { readonly kind: "verify"; readonly options: VerifyOptions }
   | { readonly kind: "checkpoint"; readonly options: CheckpointOptions }
   | { readonly kind: "switchover"; readonly options: SwitchoverOptions }
+  | { readonly kind: "members"; readonly options: MembersOptions }
   | { readonly kind: "backup"; readonly options: BackupOptions }
   | { readonly kind: "inspect"; readonly options: InspectOptions }
   | { readonly kind: "restore"; readonly options: RestoreOptions }
@@ -46,6 +49,7 @@ export type HelpTopic =
   | "verify"
   | "checkpoint"
   | "switchover"
+  | "members"
   | "backup"
   | "inspect"
   | "restore";
@@ -85,6 +89,10 @@ export function readCommandLine(
       return wantsHelp
         ? { kind: "help", topic: command }
         : { kind: "switchover", options: readSwitchoverOptions(rest, variables) };
+    case "members":
+      return wantsHelp
+        ? { kind: "help", topic: command }
+        : { kind: "members", options: readMembersOptions(rest, variables) };
     case "backup":
       return wantsHelp
         ? { kind: "help", topic: command }
@@ -107,7 +115,7 @@ export function readCommandLine(
       return { kind: "version" };
     default:
       throw new UsageError(
-        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, switchover, backup, inspect, restore, help or version`,
+        `unknown command "${command}": expected primary, replica, status, verify, checkpoint, switchover, members, backup, inspect, restore, help or version`,
       );
   }
 }
@@ -119,6 +127,7 @@ const HELP_TOPICS: readonly HelpTopic[] = [
   "verify",
   "checkpoint",
   "switchover",
+  "members",
   "backup",
   "inspect",
   "restore",

@@ -20,10 +20,11 @@ const USAGE = `hawser: replicates a key-value state from one primary to many rep
   hawser verify [HOST:PORT] [--timeout 30s] [--json] [--password PASSWORD]
   hawser checkpoint [HOST:PORT] [--timeout 10m] [--json] [--password PASSWORD]
   hawser switchover PRIMARY TO REPLICA [--timeout 10s] [--force] [--json] [--password PASSWORD]
+  hawser members [HOST:PORT] [add ID | remove ID] [--force] [--timeout 10s] [--json] [--password PASSWORD]
   hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
   hawser inspect DIR [--json]
   hawser restore FILE|OLD --dir DIR [--at OFFSET|TIME] [--log OLD] [--replace]
-  hawser help [primary|replica|status|verify|checkpoint|switchover|backup|inspect|restore]
+  hawser help [primary|replica|status|verify|checkpoint|switchover|members|backup|inspect|restore]
   hawser version
 
 Clients speak RESP (redis-cli -p 6380). ${WITHOUT_DIR}
@@ -88,6 +89,27 @@ Exit codes: 0 REPLICA leads; 1 not, or it is not known yet: the message says whi
 line.
 `;
 
+const MEMBERS = `hawser members [HOST:PORT] [--json] [--password PASSWORD]
+hawser members [HOST:PORT] add ID | remove ID [--force] [--timeout 10s] [--json] [--password PASSWORD]
+hawser members [HOST:PORT] --force [--json] [--password PASSWORD]
+
+Asks the primary, on its client port (127.0.0.1:6380), who confirms writes in synchronous mode (--sync):
+the rule, and for each member its store id, its address, whether it is linked, complete and good, and
+how far it has confirmed. add and remove change that, one at a time, and wait until the members of
+before and after have confirmed it. ID is a store id: of a replica that is no member, hawser status
+--json has it as replicaId. A replica that was removed is not taken again by itself.
+
+  --force      the members of before are asked no more: those that a change still needs are gone for
+               good. With add or remove only when it is not confirmed within --timeout. Should one of
+               them lead again, what was confirmed since is lost
+  --timeout    how long to wait until a change is confirmed; it stays under way after that
+  --json       the members as one JSON object
+  --password   the --requirepass of the node (or HAWSER_REQUIREPASS)
+
+Exit codes: 0 shown, or changed; 1 not, or not confirmed yet: the message says which; 2 wrong command
+line.
+`;
+
 const BACKUP = `hawser backup DIR|- [--from HOST:PORT] [--repl-password PASSWORD] [--json]
 
 Takes a copy of a running node, primary or replica, at one position, while it goes on: as a full sync
@@ -149,6 +171,7 @@ export function helpText(topic: HelpTopic): string {
   if (topic === "verify") return VERIFY;
   if (topic === "checkpoint") return CHECKPOINT;
   if (topic === "switchover") return SWITCHOVER;
+  if (topic === "members") return MEMBERS;
   if (topic === "backup") return BACKUP;
   if (topic === "inspect") return INSPECT;
   if (topic === "restore") return RESTORE;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `hawser` command: reads the command line, runs a node until a signal, or asks one for its status,
- * to verify its replicas, for a checkpoint, or to hand over.
+ * to verify its replicas, for a checkpoint, to hand over, or who its members are.
  *
  * Exit codes: 0 stopped (status: all right, verify: all equal), 1 failed, 2 wrong command line,
  * 3 status: degraded.
@@ -14,6 +14,7 @@ import { runBackup } from "./backup.ts";
 import { runCheckpoint } from "./checkpoint.ts";
 import { readCommandLine, type CommandLine } from "./command-line.ts";
 import { helpText } from "./help.ts";
+import { runMembers } from "./members.ts";
 import { runInspect } from "./inspect.ts";
 import { Housekeeping } from "../node/housekeeping.ts";
 import { endWithoutReader, surviveLostReaders } from "./lost-readers.ts";
@@ -60,6 +61,9 @@ async function main(): Promise<void> {
       return;
     case "switchover":
       endAtLeisure(await runSwitchover(line.options));
+      return;
+    case "members":
+      endAtLeisure(await runMembers(line.options));
       return;
     case "backup":
       endAtLeisure(await runBackup(line.options));

@@ -20,7 +20,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
 import type { Address } from "../net/address.ts";
-import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
+import type { Consent, Id, Lineage, Position, SyncLevel } from "../wire/messages.ts";
 
 /** The primary's log, for writing. */
 export interface WritableLog {
@@ -67,7 +67,7 @@ export interface HawserNode {
   /** Why a write must be refused now. */
   writeRefusal(): WriteRefusal;
   /** By whom writes are confirmed, in synchronous mode. */
-  readonly synchronous: Pick<Synchronous, "lacks" | "goodReplicas">;
+  readonly synchronous: Pick<Synchronous, "lacks" | "goodReplicas" | "add" | "remove" | "force">;
   /** Why a node that led takes no writes: both ranks; "" on one that is not fenced. */
   readonly fenced: string;
   /**
@@ -312,6 +312,49 @@ export interface RecoveryStatus {
   readonly records: number;
 }
 
+/** By whom writes are confirmed. */
+export interface RuleStatus {
+  /** Besides the leader. */
+  readonly copies: number;
+  readonly level: SyncLevel;
+  readonly members: readonly Id[];
+}
+
+/** One that confirms; of the node that leads by its own log, of others by their links to it. */
+export interface MemberStatus {
+  readonly storeId: Id;
+  /** "" and 0 when it is not linked. */
+  readonly host: string;
+  readonly clientPort: number;
+  /** It streams from this node. */
+  readonly linked: boolean;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
+  /** It counts: linked, complete, and heard of within --sync-timeout. */
+  readonly good: boolean;
+  /** End of the log that it has, at the level of the rule; -1 unknown. */
+  readonly confirmed: number;
+  /** From there to the end of this node's log, bytes; -1 unknown. */
+  readonly lagBytes: number;
+}
+
+/** Synchronous mode. */
+export interface SyncStatus {
+  /** So many members besides the leader confirm; 0 while the mode is being turned off. */
+  readonly copies: number;
+  readonly level: SyncLevel;
+  /** This node leads: only then it knows of others. */
+  readonly leads: boolean;
+  /** End of the log that is confirmed; -1 nothing yet, or this node does not lead. */
+  readonly confirmed: number;
+  /** Besides this node. */
+  readonly goodMembers: number;
+  /** Of the rule, and, during a change, of the one before. */
+  readonly members: readonly MemberStatus[];
+  /** Not confirmed yet: both rules count. `to` is null when the mode is being turned off. */
+  readonly change: { readonly from: RuleStatus | null; readonly to: RuleStatus | null } | null;
+}
+
 /** A node as it is now. */
 export interface NodeStatus {
   readonly role: "primary" | "replica";
@@ -363,6 +406,8 @@ export interface NodeStatus {
   readonly writePace: number;
   /** Whether others are near enough for writes, and for reads. */
   readonly near: Near;
+  /** Synchronous mode; null when it is off. */
+  readonly sync: SyncStatus | null;
   readonly links: readonly LinkStatus[];
   readonly upstream: UpstreamStatus | null;
   /** sync_full, sync_partial_ok, link_drops_<reason>, ...: snake_case name to count. */

@@ -36,6 +36,7 @@ export function nodeStatus(
 ): NodeStatus {
   const { backlog, feeder, identity, role } = core;
   const fence = fenceOf(core.roles.now);
+  const links = feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs));
   return {
     role,
     nodeId: identity.nodeId,
@@ -67,7 +68,8 @@ export function nodeStatus(
     parked: parkedStatus(feeder, nowMs),
     writePace: Number.isFinite(feeder.pacing.pace.limit) ? feeder.pacing.pace.limit : -1,
     near: nearOf(core.nearness),
-    links: feeder.replicas.map((link) => linkStatus(feeder, link, nowMs, wallMs)),
+    sync: core.synchronous.status(links, { ...address, complete: core.view.complete }),
+    links,
     recovery: null,
     reclaiming: isReclaiming(core.roles.now) ? (core.reclaiming?.why ?? "") : "",
     disk: null,

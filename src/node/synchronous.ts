@@ -14,7 +14,7 @@
  * Owns: that. Does not own: the arithmetic (members.ts), replies that wait (confirm-queues.ts), links (primary/).
  */
 import type { NodeRecord } from "../wire/node-record.ts";
-import type { Id, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
+import type { Id, NodeAddress, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
 import type { LinkedHolder } from "../primary/feeder.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { TurnConfirmer } from "./confirm-queues.ts";
@@ -27,7 +27,10 @@ import {
   type Shortage,
   shortageOf,
   withMember,
+  withoutMember,
 } from "./members.ts";
+import { syncStatusOf } from "./member-status.ts";
+import type { LinkStatus, SyncStatus } from "./api.ts";
 
 export interface SynchronousOptions {
   /** Copies that confirm; 0 for off. */
@@ -82,6 +85,7 @@ export interface SynchronousParts {
 }
 
 const NOTHING = -1;
+const NOT_LEADING = "this node does not lead";
 
 export class Synchronous implements TurnConfirmer {
   /** This node leads, and there is a rule: replies wait. */
@@ -102,6 +106,8 @@ export class Synchronous implements TurnConfirmer {
   #changeEnd = 0;
   /** A change waits for a quiet moment. */
   #isChanging = false;
+  /** Removed by somebody: not taken again by itself, as long as this node runs. */
+  readonly #removed = new Set<Id>();
   /** As the settings were when they were last looked at. */
   #wished: Pick<SynchronousOptions, "sync" | "syncLevel">;
 
@@ -215,9 +221,8 @@ export class Synchronous implements TurnConfirmer {
   /** Ten times a second, and when a link ends. */
   review(): void {
     if (!this.#isLeading) return;
-    const { identity, links, now } = this.#parts;
-    const sinceMs = now() - this.timeoutMs;
-    const good = links.holders().filter(({ ackMs }) => ackMs >= sinceMs);
+    const { identity } = this.#parts;
+    const good = this.#good();
     this.goodReplicas = good.length;
     this.lacks = this.isOn
       ? shortageOf(identity.sync, identity.storeId, new Set(good.map(({ storeId }) => storeId)))
@@ -225,12 +230,39 @@ export class Synchronous implements TurnConfirmer {
     if (this.isOn) this.#fill(good);
   }
 
+  #good(): readonly LinkedHolder[] {
+    const sinceMs = this.#parts.now() - this.timeoutMs;
+    return this.#parts.links.holders().filter(({ ackMs }) => ackMs >= sinceMs);
+  }
+
+  /** Null when the mode is off. `links` are the node's. */
+  status(
+    links: readonly LinkStatus[],
+    { host, clientPort, complete }: NodeAddress & { readonly complete: boolean },
+  ): SyncStatus | null {
+    const { identity, log, now } = this.#parts;
+    if (rulesOf(identity.sync).length === 0) return null;
+    const { storeId, sync } = identity;
+    const { tail: applied, durable } = log;
+    return syncStatusOf({
+      sync,
+      isLeading: this.#isLeading,
+      confirmed: this.confirmed,
+      heardSinceMs: now() - this.timeoutMs,
+      own: { storeId, host, clientPort, complete, applied, durable },
+      holders: this.#parts.links.holders(),
+      links,
+    });
+  }
+
   /** S takes complete replicas by itself until any N of it may be lost, and most are left. */
   #fill(good: readonly LinkedHolder[]): void {
     const { now, was } = this.state;
     if (now === null || was !== null || this.#isChanging) return;
     if (now.members.length >= fillsUpTo(now)) return;
-    const next = good.find(({ storeId }) => !now.members.includes(storeId));
+    const next = good.find(
+      ({ storeId }) => !now.members.includes(storeId) && !this.#removed.has(storeId),
+    );
     if (next === undefined) return;
     const state = withMember(this.state, next.storeId);
     if (typeof state !== "string") this.#become(state, "member_added");
@@ -260,10 +292,41 @@ export class Synchronous implements TurnConfirmer {
   /** @param made a state, or why there is none @returns why not */
   change(made: SyncState | string, event: string): string | null {
     if (typeof made === "string") return made;
-    if (!this.#isLeading) return "this node does not lead";
+    if (!this.#isLeading) return NOT_LEADING;
     if (this.#isChanging) return "a change of the members is under way";
     this.#become(made, event);
     return null;
+  }
+
+  /** A good replica becomes a member. @returns why not */
+  add(id: Id): string | null {
+    const made = withMember(this.state, id);
+    if (typeof made === "string") return made;
+    if (!this.#isLeading) return NOT_LEADING;
+    const good = this.#good().map(({ storeId }) => storeId);
+    if (!good.includes(id)) {
+      const others = good.filter((each) => this.state.now?.members.includes(each) !== true);
+      return `${id} is no replica that is linked, complete and heard of; those that are, and no members: ${others.join(", ") || "none"}`;
+    }
+    const why = this.change(made, "member_added");
+    if (why === null) this.#removed.delete(id);
+    return why;
+  }
+
+  /** A member, gone or not, is one no more. @returns why not */
+  remove(id: Id): string | null {
+    const made = withoutMember(this.state, id);
+    if (typeof made === "string")
+      return `${made}; members: ${this.state.now?.members.join(", ") ?? "none"}`;
+    if (!this.#isLeading) return NOT_LEADING;
+    // Why: such a change could not be confirmed either, and no write while it is under way.
+    const good = new Set(this.#good().map(({ storeId }) => storeId));
+    const short = shortageOf({ ...made, was: null }, this.#parts.identity.storeId, good);
+    if (short !== null)
+      return `${short.good} members that are linked, complete and heard of would be left, and ${short.needed} have to confirm: add one first`;
+    const why = this.change(made, "member_removed");
+    if (why === null) this.#removed.add(id);
+    return why;
   }
 
   /** The rule before counts no more, confirmed or not: its members are known to be gone. */

@@ -145,6 +145,7 @@ export const COMMAND_DOCS: Readonly<Record<string, CommandDoc>> = {
   "client|no-touch": ["7.2.0", "connection", "Accepted for compatibility"],
   "repl.info": ["0.1.0", "server", "hawser: role, position and replication port of this node"],
   "repl.digest": ["0.1.0", "server", "hawser: digest of the whole state at its position"],
+  "repl.members": ["0.1.0", "server", "hawser: who confirms writes, as JSON, or changes that"],
   "repl.events": ["0.1.0", "server", "hawser: the newest events of this node, as JSON"],
   "repl.verify": ["0.1.0", "server", "hawser: compares the replicas' state with this node's"],
   "repl.checkpoint": [

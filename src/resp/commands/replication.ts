@@ -15,6 +15,7 @@ import { LIMITS } from "../../limits.ts";
 import { PROTOCOL } from "../../wire/messages.ts";
 import { ERR, NO_KEYS, row, type Command } from "./command.ts";
 import { FAILOVER_COMMANDS } from "./failover-commands.ts";
+import { MEMBER_COMMANDS } from "./member-commands.ts";
 
 const ADMIN = "admin noscript stale no_async_loading loading";
 const INFO_FLAGS = "loading stale fast";
@@ -29,6 +30,7 @@ export const REPLICATION_COMMANDS: readonly Command[] = [
   row("replicaof", -3, ADMIN, NO_KEYS, replicaof),
   row("slaveof", -3, ADMIN, NO_KEYS, replicaof),
   ...FAILOVER_COMMANDS,
+  ...MEMBER_COMMANDS,
   row("repl.info", -1, INFO_FLAGS, NO_KEYS, replInfo),
   row("repl.digest", 1, "loading stale", NO_KEYS, replDigest),
   row("repl.status", 1, INFO_FLAGS, NO_KEYS, replStatus),

@@ -36,6 +36,7 @@ const STATUS = {
   parked: [],
   writePace: -1,
   near: { lacksReplicas: false, isStale: false, staleMs: -1, goodReplicas: -1 },
+  sync: null,
   links: [
     {
       replicaId: ID,

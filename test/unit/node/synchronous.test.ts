@@ -283,3 +283,86 @@ describe("changes", () => {
     expect([rig.it.isOn, rig.it.state]).toEqual([false, NO_SYNC]);
   });
 });
+
+describe("by hand", () => {
+  const FIGURES = { host: "h", clientPort: 1, replPort: 2, complete: true };
+
+  test("a good replica is added; one that is not is refused, and those that could be are named", () => {
+    expect(rig.it.add("d")).toBe("synchronous mode is off");
+    leads();
+    rig.has("d", rig.log.tail);
+    expect(rig.it.add("e")).toMatch(/^e is no replica that is linked.*no members: d$/);
+    rig.has("d", rig.log.tail, 0, rig.nowMs - 6_000);
+    expect(rig.it.add("d")).toMatch(/no members: none$/);
+    rig.has("d", rig.log.tail);
+    expect(rig.it.add("b")).toBe("b is a member already");
+    expect(rig.it.add("d")).toBeNull();
+    rig.endTurn();
+    expect(rig.rule!.members).toEqual([SELF, "b", "c", "d"]);
+  });
+
+  test("one that was removed is not taken again by itself, but by hand", () => {
+    leads();
+    expect(rig.it.remove("b")).toBeNull();
+    for (let i = 0; i < 3; i++) {
+      rig.endTurn();
+      for (const id of ["b", "c"]) rig.has(id, rig.log.tail);
+      rig.it.review();
+    }
+    expect(rig.it.state).toEqual({ now: { ...rig.rule!, members: [SELF, "c"] }, was: null });
+    expect(rig.events).toContain("member_removed");
+    expect(rig.it.add("b")).toBeNull();
+    rig.endTurn();
+    expect(rig.rule!.members).toEqual([SELF, "c", "b"]);
+  });
+
+  test("the last good member is not removed, the dead one is", () => {
+    leads();
+    expect(rig.it.remove("x")).toBe(`x is no member; members: ${SELF}, b, c`);
+    rig.has("b", rig.log.tail, 0, rig.nowMs - 6_000);
+    expect(rig.it.remove("c")).toMatch(/^0 members .* would be left, and 1 have to confirm/);
+    expect(rig.it.remove("b")).toBeNull();
+    rig.endTurn();
+    expect(rig.rule!.members).toEqual([SELF, "c"]);
+  });
+
+  test("a node that does not lead changes nothing, and knows of nobody", () => {
+    leads();
+    rig.it.ended();
+    expect([rig.it.add("d"), rig.it.remove("b"), rig.it.force()]).toEqual([
+      "this node does not lead",
+      "this node does not lead",
+      "no change is under way",
+    ]);
+    const status = rig.it.status([], FIGURES)!;
+    expect([status.leads, status.confirmed, status.goodMembers]).toEqual([false, -1, 0]);
+    expect(status.members.map(({ good, confirmed }) => [good, confirmed])).toEqual([
+      [true, rig.log.tail],
+      [false, -1],
+      [false, -1],
+    ]);
+  });
+
+  test("figures: how far each is behind, who is good, and a change with both rules", () => {
+    expect(rig.it.status([], FIGURES)).toBeNull();
+    leads();
+    const { tail } = rig.log;
+    rig.has("b", tail - 30, 0, rig.nowMs - 6_000);
+    expect(rig.it.remove("b")).toBeNull();
+    rig.endTurn();
+    const status = rig.it.status([], FIGURES)!;
+    expect(status).toMatchObject({ copies: 1, level: "applied", leads: true, goodMembers: 1 });
+    expect(status.change).toEqual({
+      from: { copies: 1, level: "applied", members: [SELF, "b", "c"] },
+      to: { copies: 1, level: "applied", members: [SELF, "c"] },
+    });
+    const b = status.members.find(({ storeId }) => storeId === "b")!;
+    expect([b.good, b.confirmed, b.lagBytes]).toEqual([false, tail - 30, 30 + BATCH]);
+    expect(status.members[0]).toMatchObject({
+      storeId: SELF,
+      host: "h",
+      clientPort: 1,
+      good: true,
+    });
+  });
+});

@@ -21,6 +21,7 @@ import type {
   StateDigest,
   StateInspection,
   LogOnDisk,
+  SyncStatus,
   WriteRefusal,
 } from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";
@@ -98,7 +99,21 @@ export class FakeNode implements HawserNode {
   readonly log: RecordingLog;
   readonly turn: FakeTurn;
   refusal: WriteRefusal = null;
-  synchronous = { lacks: null as Shortage | null, goodReplicas: 0 };
+  /** Why a change of the members is refused; null when it is not. */
+  membersRefusal: string | null = null;
+  readonly memberChanges: string[] = [];
+  synchronous = {
+    lacks: null as Shortage | null,
+    goodReplicas: 0,
+    add: (id: string) => this.#changeMembers(`add ${id}`),
+    remove: (id: string) => this.#changeMembers(`remove ${id}`),
+    force: () => this.#changeMembers("force"),
+  };
+  sync: SyncStatus | null = null;
+  #changeMembers(what: string): string | null {
+    this.memberChanges.push(what);
+    return this.membersRefusal;
+  }
   logOnDisk: LogOnDisk | null = null;
   /** Why follow() and promote() are refused; null when they are not. */
   roleRefusal: string | null = null;
@@ -265,6 +280,7 @@ export class FakeNode implements HawserNode {
       parked: [],
       writePace: -1,
       near: { ...this.nearness },
+      sync: this.sync,
       links: [],
       upstream: null,
       counters: {},

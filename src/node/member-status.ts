@@ -1,0 +1,76 @@
+/**
+ * Figures of synchronous mode: the rule that counts, a change under way, and for each member where it is, whether it
+ * counts, and how far it has confirmed.
+ *
+ * Pure. Owns: the mapping. Does not own: the figures (synchronous.ts, primary/feeder.ts), who shows them.
+ */
+import type { Id, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
+import type { LinkedHolder } from "../primary/feeder.ts";
+import type { LinkStatus, MemberStatus, RuleStatus, SyncStatus } from "./api.ts";
+import { rulesOf } from "./members.ts";
+
+/** What of the node that is asked they are made of. */
+export interface SyncFigures {
+  readonly sync: SyncState;
+  readonly isLeading: boolean;
+  readonly confirmed: number;
+  /** Monotonic; who was not heard of since is not good. */
+  readonly heardSinceMs: number;
+  readonly own: Pick<MemberStatus, "storeId" | "host" | "clientPort"> & {
+    readonly applied: number;
+    readonly durable: number;
+    readonly complete: boolean;
+  };
+  readonly holders: readonly LinkedHolder[];
+  readonly links: readonly LinkStatus[];
+}
+
+/** Null when the mode is off. */
+export function syncStatusOf(figures: SyncFigures): SyncStatus | null {
+  const { sync, isLeading, confirmed, own } = figures;
+  const [rule] = rulesOf(sync);
+  if (rule === undefined) return null;
+  // With a change in between those of before are asked, too.
+  const ids = new Set(rulesOf(sync).flatMap(({ members }) => members));
+  const members = [...ids].map((id) => memberStatus(figures, id, rule.level));
+  const isGood = ({ storeId, good }: MemberStatus): boolean => good && storeId !== own.storeId;
+  return {
+    copies: sync.now?.copies ?? 0,
+    level: rule.level,
+    leads: isLeading,
+    confirmed: isLeading ? confirmed : -1,
+    goodMembers: members.filter(isGood).length,
+    members,
+    change: sync.was === null ? null : { from: ruleStatus(sync.was), to: ruleStatus(sync.now) },
+  };
+}
+
+function ruleStatus(rule: SyncRule | null): RuleStatus | null {
+  if (rule === null) return null;
+  const { copies, level, members } = rule;
+  return { copies, level, members };
+}
+
+function memberStatus(figures: SyncFigures, storeId: Id, level: SyncLevel): MemberStatus {
+  const { own, holders, links, isLeading, heardSinceMs } = figures;
+  if (storeId === own.storeId) {
+    const { host, clientPort, complete } = own;
+    const confirmed = own[level];
+    const lagBytes = own.applied - confirmed;
+    return { storeId, host, clientPort, linked: true, complete, good: true, confirmed, lagBytes };
+  }
+  // Of a node that does not lead the links say nothing of members: nobody confirms for it.
+  const link = isLeading ? links.find(({ replicaId }) => replicaId === storeId) : undefined;
+  const holder = isLeading ? holders.find((each) => each.storeId === storeId) : undefined;
+  const confirmed = holder?.[level] ?? -1;
+  return {
+    storeId,
+    host: link?.host ?? "",
+    clientPort: link?.clientPort ?? 0,
+    linked: link?.state === "streaming",
+    complete: link?.complete ?? false,
+    good: holder !== undefined && holder.ackMs >= heardSinceMs,
+    confirmed,
+    lagBytes: confirmed < 0 ? -1 : Math.max(0, own.applied - confirmed),
+  };
+}
