@@ -349,7 +349,8 @@ export class Synchronous implements TurnConfirmer {
         const { now, was } = next;
         journal("info", event, {
           copies: now?.copies ?? 0,
-          level: now?.level ?? "off",
+          // Not "level": that is the line's own.
+          sync_level: now?.level ?? "off",
           members: now?.members.join(" ") ?? "",
           confirmed: was === null,
         });

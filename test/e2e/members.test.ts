@@ -79,7 +79,7 @@ test("e2e: a dead member is removed, a new one added, and writes go on; who may 
   const force = await hawser("--force");
   expect([force.code, force.stderr]).toEqual([
     1,
-    `hawser members: ${at}: ERR no change is under way\n`,
+    `hawser members: ${at}: ERR no change is under way`,
   ]);
 });
 
