@@ -9,7 +9,8 @@
  * Pure. Owns: the shapes. Does not own: the fields' meaning (node/api.ts), what is shown (status.ts).
  * Tested in: test/unit/fuzz/answers.test.ts.
  */
-import type { NodeStatus, SyncStatus } from "../node/api.ts";
+import type { NodeStatus } from "../node/api.ts";
+import type { SyncStatus } from "../node/member-status.ts";
 import type { BucketKeys } from "../node/bucket.ts";
 import type { KeptEvent } from "../node/event-log.ts";
 import { escapeJson } from "../node/logger.ts";

@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatAddress } from "../net/address.ts";
-import type { MemberStatus, RuleStatus, SyncStatus } from "../node/api.ts";
+import type { MemberStatus, RuleStatus, SyncStatus } from "../node/member-status.ts";
 import { escapeText } from "../node/logger.ts";
 import { jsonLine, readMembers } from "./answers.ts";
 import { ask, tellFailure } from "./ask.ts";

@@ -13,6 +13,7 @@ import type { WriterTurn } from "../primary/pace.ts";
 import type { Holders, Wanted } from "../primary/waiters.ts";
 import type { Store } from "../store/store.ts";
 import type { Near } from "./nearness.ts";
+import type { SyncStatus } from "./member-status.ts";
 import type { Synchronous } from "./synchronous.ts";
 import type { ClientTurn } from "./turn.ts";
 import type { BucketKeys, BucketRequest } from "./bucket.ts";
@@ -20,7 +21,7 @@ import type { Checkpointer } from "./checkpointer.ts";
 import type { VerifyReport } from "./verifier.ts";
 import type { KeptEvent } from "./event-log.ts";
 import type { Address } from "../net/address.ts";
-import type { Consent, Id, Lineage, Position, SyncLevel } from "../wire/messages.ts";
+import type { Consent, Id, Lineage, Position } from "../wire/messages.ts";
 
 /** The primary's log, for writing. */
 export interface WritableLog {
@@ -310,49 +311,6 @@ export interface RecoveryStatus {
   readonly loadedBytes: number;
   /** In the checkpoint, and applied from the log so far. */
   readonly records: number;
-}
-
-/** By whom writes are confirmed. */
-export interface RuleStatus {
-  /** Besides the leader. */
-  readonly copies: number;
-  readonly level: SyncLevel;
-  readonly members: readonly Id[];
-}
-
-/** One that confirms; of the node that leads by its own log, of others by their links to it. */
-export interface MemberStatus {
-  readonly storeId: Id;
-  /** "" and 0 when it is not linked. */
-  readonly host: string;
-  readonly clientPort: number;
-  /** It streams from this node. */
-  readonly linked: boolean;
-  /** It has all that it ever acknowledged. */
-  readonly complete: boolean;
-  /** It counts: linked, complete, and heard of within --sync-timeout. */
-  readonly good: boolean;
-  /** End of the log that it has, at the level of the rule; -1 unknown. */
-  readonly confirmed: number;
-  /** From there to the end of this node's log, bytes; -1 unknown. */
-  readonly lagBytes: number;
-}
-
-/** Synchronous mode. */
-export interface SyncStatus {
-  /** So many members besides the leader confirm; 0 while the mode is being turned off. */
-  readonly copies: number;
-  readonly level: SyncLevel;
-  /** This node leads: only then it knows of others. */
-  readonly leads: boolean;
-  /** End of the log that is confirmed; -1 nothing yet, or this node does not lead. */
-  readonly confirmed: number;
-  /** Besides this node. */
-  readonly goodMembers: number;
-  /** Of the rule, and, during a change, of the one before. */
-  readonly members: readonly MemberStatus[];
-  /** Not confirmed yet: both rules count. `to` is null when the mode is being turned off. */
-  readonly change: { readonly from: RuleStatus | null; readonly to: RuleStatus | null } | null;
 }
 
 /** A node as it is now. */

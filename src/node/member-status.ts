@@ -2,12 +2,63 @@
  * Figures of synchronous mode: the rule that counts, a change under way, and for each member where it is, whether it
  * counts, and how far it has confirmed.
  *
- * Pure. Owns: the mapping. Does not own: the figures (synchronous.ts, primary/feeder.ts), who shows them.
+ * Pure. Owns: the shapes, the mapping. Does not own: the figures (synchronous.ts, primary/feeder.ts), who shows them.
  */
 import type { Id, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
 import type { LinkedHolder } from "../primary/feeder.ts";
-import type { LinkStatus, MemberStatus, RuleStatus, SyncStatus } from "./api.ts";
 import { rulesOf } from "./members.ts";
+
+/** The connection of a replica; api.ts has all of it. */
+export interface MemberLink {
+  readonly replicaId: Id;
+  readonly host: string;
+  readonly clientPort: number;
+  readonly state: string;
+  readonly complete: boolean;
+}
+
+/** By whom writes are confirmed. */
+export interface RuleStatus {
+  /** Besides the leader. */
+  readonly copies: number;
+  readonly level: SyncLevel;
+  readonly members: readonly Id[];
+}
+
+/** One that confirms; of the node that leads by its own log, of others by their links to it. */
+export interface MemberStatus {
+  readonly storeId: Id;
+  /** "" and 0 when it is not linked. */
+  readonly host: string;
+  readonly clientPort: number;
+  /** It streams from this node. */
+  readonly linked: boolean;
+  /** It has all that it ever acknowledged. */
+  readonly complete: boolean;
+  /** It counts: linked, complete, and heard of within --sync-timeout. */
+  readonly good: boolean;
+  /** End of the log that it has, at the level of the rule; -1 unknown. */
+  readonly confirmed: number;
+  /** From there to the end of this node's log, bytes; -1 unknown. */
+  readonly lagBytes: number;
+}
+
+/** Synchronous mode. */
+export interface SyncStatus {
+  /** So many members besides the leader confirm; 0 while the mode is being turned off. */
+  readonly copies: number;
+  readonly level: SyncLevel;
+  /** This node leads: only then it knows of others. */
+  readonly leads: boolean;
+  /** End of the log that is confirmed; -1 nothing yet, or this node does not lead. */
+  readonly confirmed: number;
+  /** Besides this node. */
+  readonly goodMembers: number;
+  /** Of the rule, and, during a change, of the one before. */
+  readonly members: readonly MemberStatus[];
+  /** Not confirmed yet: both rules count. `to` is null when the mode is being turned off. */
+  readonly change: { readonly from: RuleStatus | null; readonly to: RuleStatus | null } | null;
+}
 
 /** What of the node that is asked they are made of. */
 export interface SyncFigures {
@@ -22,7 +73,7 @@ export interface SyncFigures {
     readonly complete: boolean;
   };
   readonly holders: readonly LinkedHolder[];
-  readonly links: readonly LinkStatus[];
+  readonly links: readonly MemberLink[];
 }
 
 /** Null when the mode is off. */

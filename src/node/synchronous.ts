@@ -29,8 +29,7 @@ import {
   withMember,
   withoutMember,
 } from "./members.ts";
-import { syncStatusOf } from "./member-status.ts";
-import type { LinkStatus, SyncStatus } from "./api.ts";
+import { type MemberLink, type SyncStatus, syncStatusOf } from "./member-status.ts";
 
 export interface SynchronousOptions {
   /** Copies that confirm; 0 for off. */
@@ -237,7 +236,7 @@ export class Synchronous implements TurnConfirmer {
 
   /** Null when the mode is off. `links` are the node's. */
   status(
-    links: readonly LinkStatus[],
+    links: readonly MemberLink[],
     { host, clientPort, complete }: NodeAddress & { readonly complete: boolean },
   ): SyncStatus | null {
     const { identity, log, now } = this.#parts;

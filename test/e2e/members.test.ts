@@ -1,6 +1,6 @@
 /** The members of synchronous mode with processes: one that is dead is removed, another takes its place, writes go on. */
 import { expect, test } from "vitest";
-import type { SyncStatus } from "../../src/node/api.ts";
+import type { SyncStatus } from "../../src/node/member-status.ts";
 import { type Daemon, runHawser } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
 import { useFleet } from "../tools/fleet.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { readMembers } from "../../../src/daemon/answers.ts";
 import { readMembersOptions } from "../../../src/daemon/ask-options.ts";
 import { membersText } from "../../../src/daemon/members.ts";
-import type { MemberStatus, SyncStatus } from "../../../src/node/api.ts";
+import type { MemberStatus, SyncStatus } from "../../../src/node/member-status.ts";
 
 const [A, B, C] = ["a", "b", "c"].map((digit) => digit.repeat(32)) as [string, string, string];
 const LINKED: MemberStatus = {

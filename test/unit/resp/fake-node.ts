@@ -8,6 +8,7 @@ import { Client, type ClientTransport } from "../../../src/resp/client.ts";
 import type { KeptEvent } from "../../../src/node/event-log.ts";
 import { ReplyQueue } from "../../../src/node/reply-queue.ts";
 import type { TurnConfirmer } from "../../../src/node/confirm-queues.ts";
+import type { SyncStatus } from "../../../src/node/member-status.ts";
 import type { Shortage } from "../../../src/node/members.ts";
 import type { ClientTurn, TurnReplies } from "../../../src/node/turn.ts";
 import { createLogger } from "../../../src/node/logger.ts";
@@ -21,7 +22,6 @@ import type {
   StateDigest,
   StateInspection,
   LogOnDisk,
-  SyncStatus,
   WriteRefusal,
 } from "../../../src/node/api.ts";
 import { readCommandLine } from "../../../src/daemon/command-line.ts";

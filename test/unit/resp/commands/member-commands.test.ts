@@ -1,6 +1,6 @@
 /** REPL.MEMBERS: its words, what it shows, and whom it refuses. */
 import { expect, test } from "vitest";
-import type { SyncStatus } from "../../../../src/node/api.ts";
+import type { SyncStatus } from "../../../../src/node/member-status.ts";
 import { FakeClient, FakePort } from "../fake-node.ts";
 
 const ID = "0123456789abcdef0123456789abcdef";
