@@ -3,6 +3,7 @@
  * counts, and how far it has confirmed.
  *
  * Pure. Owns: the shapes, the mapping. Does not own: the figures (synchronous.ts, primary/feeder.ts), who shows them.
+ * Tested in: test/unit/node/synchronous.test.ts.
  */
 import type { Id, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
 import type { LinkedHolder } from "../primary/feeder.ts";

@@ -41,6 +41,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "src/embed/key-reader.ts": "a walk over keys lets others have a turn after each slice",
   // What nobody tells of.
   "src/daemon/verify.ts": "another node's offset, asked over the client port",
+  "src/daemon/members.ts": "whether a change is confirmed, asked over the client port",
   "src/daemon/switchover.ts": "how far a failover is, asked over the client port",
   "src/daemon/process-end.ts": "Node does not say when its pool of threads is idle",
 };
