@@ -3,7 +3,7 @@
  * whole, and nothing left behind. And a write that fails once, stored or not, in a process that lives on.
  */
 import { MemoryLevel } from "memory-level";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { clearRecord, putRecord } from "../../../src/adapters/key-value-records.ts";
 import { type LevelDatabase, levelState } from "../../../src/adapters/level.ts";
 import { apply, markOf, snapshotOf, stage } from "../../tools/lent-records.ts";
@@ -187,4 +187,25 @@ test("while a snapshot is put in place => get() of the state sees all of it, the
   await committing;
   expect(seen).toContain("db false false");
   expect([...seen].filter((line) => !line.startsWith("db")).sort()).toEqual(["old und", "und new"]);
+});
+
+test("a snapshot of many small entries that is given up => removed by writes of a hundred, so that none holds the loop for long", async () => {
+  const failing = new Failing();
+  const level = failing.level();
+  const writes: number[] = [];
+  const state = levelState({
+    ...level,
+    batch: (operations: never[], options: object) => {
+      writes.push(operations.length);
+      return level.batch(operations as never, options as never);
+    },
+  });
+  await state.open();
+  const small = Array.from({ length: 250 }, (_, n) => put(String(n).padStart(5, "0"), "x"));
+  const staged = await stage(state, [small]);
+  writes.length = 0;
+  await staged.abort();
+  await vi.waitFor(() => expect(writes).toEqual([100, 100, 50]));
+  await state.close!();
+  expect(await failing.db.keys().all()).toHaveLength(1);
 });
