@@ -20,7 +20,7 @@
  */
 import { ArgumentError } from "../errors.ts";
 import type { ReplicatedState, StateDurability } from "../bridge/seam.ts";
-import { clearRecord, deleteRecord, putRecord } from "./key-value-records.ts";
+import { clearRecord, deleteRecord, keyFrom, keyTo, OP, putRecord } from "./key-value-records.ts";
 import { OrderedState } from "./ordered-state.ts";
 import {
   type Changes,
@@ -294,6 +294,13 @@ class Operations implements Changes {
 
   constructor(isCopying: boolean) {
     this.isCopying = isCopying;
+  }
+
+  record(bytes: Buffer, from: number, to: number): void {
+    const keyEnd = keyTo(bytes, from, to);
+    const key = bytes.subarray(keyFrom(bytes, from), keyEnd);
+    if (bytes[from] === OP.put) this.put(key, bytes.subarray(keyEnd, to));
+    else this.delete(key);
   }
 
   put(key: Buffer, value: Buffer): void {

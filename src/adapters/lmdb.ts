@@ -29,7 +29,15 @@
  */
 import { ArgumentError, StoreError, wordsOf } from "../errors.ts";
 import type { Awaitable, Mark, ReplicatedState, StateDurability } from "../bridge/seam.ts";
-import { clearRecord, deleteRecord, putRecord } from "./key-value-records.ts";
+import {
+  clearRecord,
+  deleteRecord,
+  keyFrom,
+  keyTo,
+  OP,
+  PUT_HEAD_BYTES,
+  writePutHead,
+} from "./key-value-records.ts";
 import { OrderedState } from "./ordered-state.ts";
 import {
   type Changes,
@@ -107,11 +115,20 @@ class LmdbStateOf<K, V, D> extends OrderedState<LmdbPin, D> implements LmdbState
   }
 
   put(key: K, value: V): Uint8Array {
-    return putRecord(this.lmdb.keyBytes(key), this.lmdb.valueBytes(value));
+    const { lmdb } = this;
+    // Why first: an encoder may call what writes keys too.
+    const encoded = lmdb.valueBytes(value);
+    const keyBytes = lmdb.writeKey(key);
+    const record = Buffer.allocUnsafe(PUT_HEAD_BYTES + keyBytes + encoded.length);
+    const valueAt = writePutHead(record, 0, keyBytes) + keyBytes;
+    lmdb.keyBuffer.copy(record, PUT_HEAD_BYTES, 0, keyBytes);
+    record.set(encoded, valueAt);
+    return record;
   }
 
   delete(key: K): Uint8Array {
-    return deleteRecord(this.lmdb.keyBytes(key));
+    const keyBytes = this.lmdb.writeKey(key);
+    return deleteRecord(this.lmdb.keyBuffer.subarray(0, keyBytes));
   }
 
   clear(): Uint8Array {
@@ -136,8 +153,8 @@ interface Lmdb {
   writeKey(key: unknown, target: Buffer, start: number): number;
   openDB(name: string | null, options: object): Lmdb | undefined;
   get(key: Buffer): Uint8Array | undefined;
-  put(key: Buffer, value: Uint8Array): unknown;
-  remove(key: Buffer): unknown;
+  put(key: Buffer | KeyPlace, value: Uint8Array): unknown;
+  remove(key: Buffer | KeyPlace): unknown;
   getRange(options: object): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>;
   batch(action: () => void): Promise<unknown>;
   childTransaction<T>(action: () => T): Promise<Awaited<T>>;
@@ -199,7 +216,8 @@ class LmdbStore implements OrderedStore<LmdbPin> {
   private bytesOrNull: Lmdb | null = null;
   /** A write was given in part. */
   private isTorn = false;
-  private readonly keyBuffer: Buffer = Buffer.alloc(KEY_BUFFER_BYTES);
+  /** The key that was written last. */
+  readonly keyBuffer: Buffer = Buffer.alloc(KEY_BUFFER_BYTES);
 
   constructor(db: Lmdb, durability: StateDurability) {
     this.db = db;
@@ -309,12 +327,12 @@ class LmdbStore implements OrderedStore<LmdbPin> {
     return bytes;
   }
 
-  keyBytes(key: unknown): Buffer {
+  /** Into `keyBuffer`. @returns how many bytes it has */
+  writeKey(key: unknown): number {
     if (key === undefined || key === null)
       throw new ArgumentError("ERR_ARGUMENT", `a key is ${key}, which no LMDB can keep`);
     try {
-      const end = this.db.writeKey(key, this.keyBuffer, 0);
-      return Buffer.from(this.keyBuffer.subarray(0, end));
+      return this.db.writeKey(key, this.keyBuffer, 0);
     } catch (error) {
       const words = `a key cannot be written: ${wordsOf(error)}`;
       throw new ArgumentError("ERR_ARGUMENT", words, { cause: error });
@@ -333,9 +351,9 @@ class LmdbStore implements OrderedStore<LmdbPin> {
  * Keys as they are stored, and zeros behind them, as lmdb-js wants it (the limit above).
  */
 const BYTES_AS_KEYS = {
-  writeKey: (key: Uint8Array, target: Buffer, start: number): number => {
-    target.set(key, start);
-    const end = start + key.length;
+  writeKey: (key: Uint8Array | KeyPlace, target: Buffer, start: number): number => {
+    const end = key instanceof KeyPlace ? key.copyTo(target, start) : start + key.length;
+    if (!(key instanceof KeyPlace)) target.set(key, start);
     const zerosEnd = Math.min(target.length, end + ZEROS);
     // Why no fill(): it is asked for every key, and a call of the runtime costs more.
     for (let at = end; at < zerosEnd; at++) target[at] = 0;
@@ -344,6 +362,31 @@ const BYTES_AS_KEYS = {
   readKey: (source: Buffer, start: number, end: number): Buffer =>
     Buffer.from(source.subarray(start, end)),
 };
+
+/** A key that lies in other bytes, which LMDB asks for while it is given. */
+class KeyPlace {
+  from = 0;
+  to = 0;
+  private readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /** @returns where it ends. */
+  copyTo(target: Buffer, start: number): number {
+    const { bytes, from, to } = this;
+    const end = start + to - from;
+    // As a RangeError of set() would be: lmdb-js makes it the error for a key that is too long.
+    if (end > target.length) throw new RangeError("a key is longer than its buffer");
+    if (to - from > SHORT_KEY_BYTES) bytes.copy(target, start, from, to);
+    else for (let at = 0; at < to - from; at++) target[start + at] = bytes[from + at]!;
+    return end;
+  }
+}
+
+/** So many bytes are copied faster one by one than by a call of the runtime. */
+const SHORT_KEY_BYTES = 48;
 
 /** More are overwritten by it anyhow. */
 const ZEROS = 8;
@@ -364,38 +407,61 @@ async function committed(given: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Of one write, in order. */
+/** Of the changes of one write at first. */
+const COPIES_BYTES = 8192;
+
+/**
+ * Of one write, in order: keys and values copied one after the other, as LMDB asks for the address of a
+ * value, which shared memory does not tell. No view of a key, since a view costs more than a copy.
+ */
 class CollectedChanges implements Changes {
-  private readonly keys: Buffer[] = [];
-  /** Null for a key that is removed. */
-  private readonly values: (Buffer | null)[] = [];
-  private valueBytes = 0;
+  private copies: Buffer = Buffer.allocUnsafeSlow(COPIES_BYTES);
+  private end = 0;
+  /** Where in `copies` each key begins and ends, and its value ends: -1 for a key that is removed. */
+  private readonly places: number[] = [];
+
+  record(bytes: Buffer, from: number, to: number): void {
+    const keyAt = keyFrom(bytes, from);
+    const keyEnd = keyTo(bytes, from, to);
+    const at = this.reserve(to - keyAt);
+    bytes.copy(this.copies, at, keyAt, to);
+    this.places.push(at, at + keyEnd - keyAt, bytes[from] === OP.put ? this.end : -1);
+  }
 
   put(key: Buffer, value: Buffer): void {
-    this.keys.push(key);
-    this.values.push(value);
-    this.valueBytes += value.length;
+    const at = this.reserve(key.length + value.length);
+    this.copies.set(key, at);
+    this.copies.set(value, at + key.length);
+    this.places.push(at, at + key.length, this.end);
   }
 
   delete(key: Buffer): void {
-    this.keys.push(key);
-    this.values.push(null);
+    const at = this.reserve(key.length);
+    this.copies.set(key, at);
+    this.places.push(at, this.end, -1);
   }
 
-  /** Values in one buffer: LMDB asks for the address of each, which shared memory does not tell. */
   giveTo(db: Lmdb): void {
-    const copies = Buffer.allocUnsafeSlow(this.valueBytes);
-    let at = 0;
-    for (let i = 0; i < this.keys.length; i++) {
-      const value = this.values[i] ?? null;
-      if (value === null) void db.remove(this.keys[i]!);
-      else {
-        const from = at;
-        at += value.length;
-        copies.set(value, from);
-        void db.put(this.keys[i]!, copies.subarray(from, at));
-      }
+    const { copies, places } = this;
+    const key = new KeyPlace(copies);
+    for (let i = 0; i < places.length; i += 3) {
+      const to = places[i + 2]!;
+      key.from = places[i]!;
+      key.to = places[i + 1]!;
+      if (to < 0) void db.remove(key);
+      else void db.put(key, copies.subarray(key.to, to));
     }
+  }
+
+  private reserve(bytes: number): number {
+    const at = this.end;
+    this.end += bytes;
+    if (this.end > this.copies.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(this.end, this.copies.length * 2));
+      this.copies.copy(larger, 0, 0, at);
+      this.copies = larger;
+    }
+    return at;
   }
 }
 

@@ -35,7 +35,6 @@ import {
   writePut,
 } from "./key-value-records.ts";
 import {
-  type Changes,
   type Entry,
   nextTurn,
   type OrderedStore,
@@ -122,7 +121,7 @@ export class OrderedState<P extends Pin, Tx = never> implements ReplicatedState<
     return store.write((changes) => {
       records.each((bytes, from, to) => {
         this.check(bytes, from, to);
-        change(changes, bytes, from, to);
+        changes.record(bytes, from, to);
       });
       changes.put(keys.mark, store.own(end));
     });
@@ -223,13 +222,6 @@ function lastClear(records: Records): number {
     index += 1;
   });
   return at;
-}
-
-function change(changes: Changes, bytes: Buffer, from: number, to: number): void {
-  const keyEnd = keyTo(bytes, from, to);
-  const key = bytes.subarray(keyFrom(bytes, from), keyEnd);
-  if (bytes[from] === OP.put) changes.put(key, bytes.subarray(keyEnd, to));
-  else changes.delete(key);
 }
 
 /** What a staging needs of its state. */

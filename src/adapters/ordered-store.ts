@@ -34,6 +34,8 @@ export interface Range {
 
 /** Changes of one write, in order. Keys and values are lent until the write has answered. */
 export interface Changes {
+  /** A put or a delete that was checked, as key-value-records.ts has it in `bytes[from, to)`. */
+  record(bytes: Buffer, from: number, to: number): void;
   put(key: Buffer, value: Buffer): void;
   delete(key: Buffer): void;
 }

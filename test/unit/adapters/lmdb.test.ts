@@ -75,6 +75,17 @@ test.each([
   expect(db.get(key as never)).toEqual(value);
 });
 
+test("keys of any length and more bytes than a write begins with => each where it belongs, deletes between", async () => {
+  const state = lmdbState(database(folder(), { keyEncoding: "binary", encoding: "binary" }));
+  await state.open();
+  const keys = [1, 2, 47, 48, 49, 50, 64, 500, 1900].map((length) => "k".repeat(length));
+  const some = keys.flatMap((key, n) => [put(key, "old"), del(key), put(key, key.repeat(n + 1))]);
+  await apply(state, [...some, put("z", ""), del("k".repeat(48))], "m1");
+  const left = keys.flatMap((key, n) => (n === 3 ? [] : [put(key, key.repeat(n + 1))]));
+  expect((await snapshotOf(state)).map(shown)).toEqual([...left, put("z", "")].map(shown));
+  expect(await markOf(state)).toBe("m1");
+});
+
 test("a named database => it alone; the environment's others are left", async () => {
   const env = database();
   const users = env.openDB<string, string>({ name: "users" });
