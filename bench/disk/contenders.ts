@@ -6,9 +6,11 @@
  *   hawser always     --dir, --fsync always             redis always     --appendonly yes, always
  *   hawser memory     everysec, all log in memory
  *   hawser disk       everysec, little of the log in memory, all of it on disk
+ *   hawser applied    --sync 1, the log in memory alone
+ *   hawser durable    --sync 1, --sync-level durable, all nodes with --dir and --fsync always
  *
- * Neither compacts by itself: a question that wants it asks for it. Replicas keep nothing on disk: what
- * is asked is what the primary pays. Each node has a directory of its own, which outlives its process.
+ * Neither compacts by itself: a question that wants it asks for it. Replicas keep nothing on disk, but for those of
+ * hawser durable: what is asked is what the primary pays. Each node has a directory of its own, which outlives its process.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +24,7 @@ import { inSync } from "../peers/load.ts";
 
 export type Contender =
   | `${"hawser" | "redis"} ${"none" | "everysec" | "always"}`
-  | `hawser ${"memory" | "disk"}`
+  | `hawser ${"memory" | "disk" | "applied" | "durable"}`
   /* the machine alone */
   | "idle";
 
@@ -31,6 +33,11 @@ const BACKLOG = "512mb";
 const LOG_SIZES: Readonly<Record<string, readonly string[]>> = {
   memory: ["--backlog", "2gb"],
   disk: ["--backlog", "16mb", "--log-keep", "4gb"],
+};
+/** Synchronous mode. */
+const SYNC: Readonly<Record<string, readonly string[]>> = {
+  applied: ["--sync", "1"],
+  durable: ["--sync", "1", "--sync-level", "durable"],
 };
 const ENTRY = fileURLToPath(new URL("../../dist/daemon/main.js", import.meta.url));
 
@@ -58,7 +65,8 @@ export class Stage {
     const ports = { port: await freePort(), replPort: await freePort() };
     const node = new StagedNode(this.#primaryCommand(ports), ports);
     this.#nodes.push(node);
-    await answers(node.port);
+    // In synchronous mode reads wait for a member, and there is none yet.
+    if (!isSynchronous(this.#contender)) await answers(node.port);
     return node;
   }
 
@@ -69,7 +77,11 @@ export class Stage {
     const of = primary!.ports;
     const command = isRedis(this.#contender)
       ? redisCommand(ports, this.#dirOf(ports), ["--replicaof", `127.0.0.1 ${of.port}`])
-      : hawserCommand("replica", ports, ["--of", `127.0.0.1:${of.replPort}`]);
+      : hawserCommand("replica", ports, [
+          "--of",
+          `127.0.0.1:${of.replPort}`,
+          ...this.#keeps(ports),
+        ]);
     const node = new StagedNode(command, ports);
     this.#nodes.push(node);
     await inSync(node.port);
@@ -89,8 +101,17 @@ export class Stage {
       return redisCommand(ports, dir, keeps);
     }
     if (how === "none") return hawserCommand("primary", ports, []);
+    const sync = SYNC[how];
+    if (sync !== undefined)
+      return hawserCommand("primary", ports, [...sync, ...this.#keeps(ports)]);
     const policy = how === "always" ? "always" : "everysec";
     return hawserCommand("primary", ports, ["--dir", dir, "--fsync", policy], LOG_SIZES[how]);
+  }
+
+  /** Flags of a member: of all contenders one alone has members with a disk. */
+  #keeps(ports: Ports): string[] {
+    if (this.#contender !== "hawser durable") return [];
+    return ["--dir", this.#dirOf(ports), "--fsync", "always"];
   }
 
   #dirOf({ port }: Ports): string {
@@ -145,6 +166,10 @@ class StagedNode implements BenchNode {
   start(): void {
     this.#process = start(this.#command.program, this.#command.args);
   }
+}
+
+export function isSynchronous(contender: Contender): boolean {
+  return contender.split(" ")[1]! in SYNC;
 }
 
 export function isRedis(contender: Contender): boolean {
