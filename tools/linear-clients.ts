@@ -19,13 +19,23 @@ import { within } from "./wait.ts";
 const CLIENTS = 6;
 const KEYS = ["a", "b", "c"];
 const PAUSE_MS_MAX = 8;
-const ANSWER_MS = 2_500;
+/**
+ * Half of them mostly write, and soon look elsewhere; the others mostly read, and wait: a leader that was stopped
+ * meanwhile answers them when others have long written to the next.
+ */
+const TEMPERS = [
+  { writesPercent: 65, answerMs: 300 },
+  { writesPercent: 25, answerMs: 10_000 },
+] as const;
+const FINAL_MS = 10_000;
 /** Nothing was executed, by its first word. */
 const REFUSED = /^(READONLY|NOREPLICAS|LOADING|MASTERDOWN|STALE) /;
 
 export class LinearClients {
   readonly history: Operation[] = [];
   readonly counts = { writes: 0, reads: 0, unknown: 0, refused: 0 };
+  /** Whoever wants to write goes elsewhere from here: its log stays confirmed, and only reads are asked of it. */
+  readsOnlyAt: number | null = null;
   readonly #nodes: readonly Daemon[];
   readonly #running: Promise<void>[] = [];
   readonly #connections = new Set<RespClient>();
@@ -52,23 +62,26 @@ export class LinearClients {
   async readAll(leader: Daemon): Promise<void> {
     const connection = await RespClient.connect(leader.port);
     for (const key of KEYS)
-      if (!(await this.#read(connection, key))) throw new Error(`${key} cannot be read at the end`);
+      if (!(await this.#read(connection, key, FINAL_MS)))
+        throw new Error(`${key} cannot be read at the end`);
     connection.close();
   }
 
   async #work(n: number, random: Random): Promise<void> {
+    const { writesPercent, answerMs } = TEMPERS[n % TEMPERS.length]!;
     let at = random.between(0, this.#nodes.length);
     let connection: RespClient | null = null;
     for (let op = 0; this.#isOn; op++) {
       await sleep(random.between(0, PAUSE_MS_MAX));
-      const isWrite = random.between(0, 2) === 0;
+      const isWrite = random.between(0, 100) < writesPercent;
       const key = random.pick(KEYS);
       connection ??= await this.#connect(this.#nodes[at]!);
       const isTaken =
         connection !== null &&
+        !(isWrite && at === this.readsOnlyAt) &&
         (await (isWrite
-          ? this.#write(connection, key, `${n}.${op}`)
-          : this.#read(connection, key)));
+          ? this.#write(connection, { key, value: `${n}.${op}`, answerMs })
+          : this.#read(connection, key, answerMs)));
       if (isTaken) continue;
       if (connection !== null) this.#connections.delete(connection);
       connection?.close();
@@ -88,9 +101,12 @@ export class LinearClients {
   }
 
   /** @returns whether this node took it */
-  async #write(connection: RespClient, key: string, value: string): Promise<boolean> {
+  async #write(
+    connection: RespClient,
+    { key, value, answerMs }: { key: string; value: string; answerMs: number },
+  ): Promise<boolean> {
     const calledAt = this.#now++;
-    const [reply] = await answered(connection, [["SET", key, value]]);
+    const [reply] = await answered(connection, [["SET", key, value]], answerMs);
     if (reply instanceof ReplyError && REFUSED.test(reply.message)) {
       this.counts.refused++;
       return false;
@@ -103,23 +119,33 @@ export class LinearClients {
     return isKnown;
   }
 
-  async #read(connection: RespClient, key: string): Promise<boolean> {
+  async #read(connection: RespClient, key: string, answerMs: number): Promise<boolean> {
     const calledAt = this.#now++;
     const commands = [["ROLE"], ["GET", key], ["ROLE"]];
-    const [before, reply, after] = await answered(connection, commands);
+    const [before, reply, after] = await answered(connection, commands, answerMs);
     if (reply === undefined || reply instanceof ReplyError) return false;
     if (!isLeader(before) || !isLeader(after)) return false;
     const value = reply === null ? null : textOf(reply);
     this.counts.reads++;
-    this.history.push({ key, kind: "read", value, calledAt, returnedAt: this.#now++ });
+    this.history.push({
+      key,
+      kind: "read",
+      value,
+      calledAt,
+      returnedAt: this.#now++,
+    });
     return true;
   }
 }
 
 /** All replies; none when the connection was cut, or nothing came in time. */
-async function answered(connection: RespClient, commands: readonly string[][]): Promise<Reply[]> {
+async function answered(
+  connection: RespClient,
+  commands: readonly string[][],
+  answerMs: number,
+): Promise<Reply[]> {
   try {
-    return await within(connection.pipeline(commands), commands.join(" "), ANSWER_MS);
+    return await within(connection.pipeline(commands), commands.join(" "), answerMs);
   } catch {
     return [];
   }
