@@ -182,11 +182,13 @@ export class ReclaimRun implements ReclaimRounds {
     this.#node = node;
     this.#plan = plan;
     this.#deps = deps;
+    // Why from the start on: whoever is told to lead twice does not lead by the second word alone.
+    this.lacks = plan.round?.needOf([]) ?? null;
     this.#awaited = new Set(plan.peers.filter(({ awaited }) => awaited).map(formatAddress));
   }
 
-  /** What its round lacks, as it was last found; null for nothing. */
-  lacks: string | null = null;
+  /** What its round lacks, as it was last found, and before anybody has answered too; null without a round. */
+  lacks: string | null;
 
   get refusal(): string | null {
     return this.#plan.refusalOf(this.#node.log);

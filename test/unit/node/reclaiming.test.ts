@@ -535,6 +535,12 @@ test("too few, after a start => it asks on, whatever the bound is, and says what
   expect(rig.did.slice(-2)).toEqual(["sync", "lead with 2.0"]);
 });
 
+test("nobody has answered yet => it says already what is missing", () => {
+  const rig = new Rig([SPARE], 0, 0, needing(1));
+  expect(rig.run.lacks).toBe("0 of 1");
+  expect(new Rig([SPARE]).run.lacks).toBeNull();
+});
+
 test("too few, and somebody waits => given up after the bound, and never again", () => {
   const told: string[] = [];
   const rig = new Rig(
