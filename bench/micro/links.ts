@@ -136,7 +136,7 @@ function newFeeder(Shipped: typeof Feeder, options: Feeder["options"], backlog: 
     onLeader: () => undefined,
     onRolledBack: () => undefined,
     onPromised: () => undefined,
-    onPromise: () => undefined,
+    onPromise: () => false,
     pinned: () => ({ bytes: 0, capBytes: 1 }),
     onDigest: () => undefined,
     onFailoverAnswer: () => undefined,

@@ -7,6 +7,8 @@
  *   promised, or that its log has
  *   this node leads, hands over, leads soon, or           nothing: a promise does not fence, only who leads does
  *   recovers
+ *   with the rank that it promised to a third one         nothing, and it answers with the rank after that: whoever asks
+ *                                                         has to go above
  *   else                                                  promises: its session with whoever leads lower is over, then
  *                                                         the promise is synced, then it answers with what it has
  *
@@ -24,6 +26,7 @@ import type { Role } from "./roles.ts";
 /** The node; core.ts. */
 export interface PromisingNode {
   readonly identity: LogName & {
+    readonly storeId: Id;
     readonly clusterId: Id | null;
     readonly promised: Rank;
     /** Synced. @returns whether it is kept */
@@ -76,7 +79,16 @@ export class Promising {
     this.#journal("warn", "promised", { rank: text, to: "", remote });
   }
 
-  asked({ storeId, clusterId, rank, position, lineage }: PromiseAsked, remote: string): void {
+  /** @returns whether the rank that it asks for is promised to a third one */
+  asked(asked: PromiseAsked, remote: string): boolean {
+    this.#promise(asked, remote);
+    const { identity } = this.#node;
+    // Why not its own promise to itself: it does not count for others by its role.
+    const isToAnother = this.#to !== asked.storeId && this.#to !== identity.storeId;
+    return isToAnother && compareRanks(asked.rank, identity.promised) === 0;
+  }
+
+  #promise({ storeId, clusterId, rank, position, lineage }: PromiseAsked, remote: string): void {
     const { identity, backlog, roles } = this.#node;
     if (!MAY_PROMISE.has(roles.now.kind)) return;
     if (clusterId !== (identity.clusterId ?? clusterId)) return;

@@ -6,6 +6,7 @@
  * gets it first: the answer is what this node has then.
  * Owns: STATE. Does not own: whoever asks (replica/inquiry.ts), HELLO (hello-checks.ts, admission.ts).
  */
+import { nextRun } from "../log/history.ts";
 import { chainStart } from "../wire/frame.ts";
 import type { Announce, Ask, PromiseAsked } from "../wire/messages.ts";
 import { hmacProof } from "../wire/proof.ts";
@@ -37,7 +38,7 @@ export function answerAsk(
     return;
   }
   const { node } = owner.deps;
-  if (ask.type === "promise") owner.deps.onPromise(ask, link.remote);
+  const isTaken = ask.type === "promise" && owner.deps.onPromise(ask, link.remote);
   const { replPassword: password } = owner.options;
   owner.backlog.seal();
   // Why offset 0: a torn state is at no position, so there is nothing here that could be followed.
@@ -60,7 +61,8 @@ export function answerAsk(
       durable: node.torn ? 0 : owner.backlog.durable,
       complete: node.complete,
       intact: node.intact,
-      promised: node.promised,
+      // Why not what it promised: whoever asks would take that for a promise to itself.
+      promised: isTaken ? nextRun(node.promised) : node.promised,
       rank: node.rank,
       lineage: node.lineage,
     },

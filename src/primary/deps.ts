@@ -101,8 +101,8 @@ export interface FeederDeps {
   readonly onRolledBack: (hello: Hello, bytes: number) => void;
   /** A replica has promised to follow nobody below `rank`, which is above the one of this node's log. */
   readonly onPromised: (rank: Rank, remote: string) => void;
-  /** Somebody is to lead, and asks for a promise: it is answered afterwards. */
-  readonly onPromise: (asked: PromiseAsked, remote: string) => void;
+  /** Somebody is to lead, and asks for a promise: it is answered afterwards. @returns that rank is promised to a third one */
+  readonly onPromise: (asked: PromiseAsked, remote: string) => boolean;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */

@@ -436,7 +436,7 @@ export interface StateAnswer {
   readonly complete: boolean;
   /** It has all that it ever said was durable: its last start found that. */
   readonly intact: boolean;
-  /** As in HELLO; in the answer to PROMISE the rank that was asked for, when it is promised. */
+  /** As in HELLO; in the answer to PROMISE the rank that was asked for, when it is promised, and one above it when a third one has it. */
   readonly promised: Rank;
   /** Of `position.history`. */
   readonly rank: Rank;

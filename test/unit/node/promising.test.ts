@@ -5,7 +5,7 @@ import { startFollowing, startLeading, type Role } from "../../../src/node/roles
 import type { PromiseAsked, Rank } from "../../../src/wire/messages.ts";
 
 const id = (n: number): string => n.toString(16).padStart(32, "0");
-const [CLUSTER, H1, H2] = [id(0xc), id(1), id(2)];
+const [CLUSTER, H1, H2, SELF] = [id(0xc), id(1), id(2), id(5)];
 const rank = (term: number): Rank => ({ term, run: 0 });
 
 let did: string[];
@@ -23,6 +23,7 @@ beforeEach(() => {
   isDiskFull = false;
   const node: PromisingNode = {
     identity: {
+      storeId: SELF,
       history: H1,
       rank: rank(1),
       lineage: [],
@@ -51,8 +52,8 @@ beforeEach(() => {
   promising = new Promising(node, (_level, event) => did.push(event));
 });
 
-const ask = (term: number, given: Partial<PromiseAsked> = {}): void => {
-  promising.asked(
+const ask = (term: number, given: Partial<PromiseAsked> = {}): boolean => {
+  return promising.asked(
     {
       type: "promise",
       version: 1,
@@ -85,6 +86,15 @@ test("the same one asks again => it has the promise; another one with that rank 
   expect(promising.isTo(id(71))).toBe(true);
   ask(2);
   expect(did).toEqual(["left", "synced 2", "promised", "left", "synced 3", "promised"]);
+});
+
+test("a rank that a third one has is taken; its own and another one are not", () => {
+  expect(ask(2)).toBe(false);
+  expect(ask(2)).toBe(false);
+  expect(ask(2, { storeId: id(71) })).toBe(true);
+  expect(ask(1, { storeId: id(71) })).toBe(false);
+  promising.promisedSelf(SELF);
+  expect(ask(2, { storeId: id(71) })).toBe(false);
 });
 
 test("a disk that cannot keep it => no promise", () => {

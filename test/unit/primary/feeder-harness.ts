@@ -134,7 +134,7 @@ export class Harness {
   readonly leaders: LedLog[] = [];
   /** What replicas had promised, above this node. */
   readonly promised: Rank[] = [];
-  onPromise: (asked: PromiseAsked) => void = () => undefined;
+  onPromise: (asked: PromiseAsked) => boolean = () => false;
   readonly rolledBack: [string, number][] = [];
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];

@@ -514,13 +514,17 @@ describe("a promise to follow nobody below a rank", () => {
     expect(h.promised).toEqual([]);
   });
 
-  test("asked for by PROMISE => it is given before the answer, which says it", () => {
+  test.each([
+    { isTaken: false, run: 1, says: "which says it" },
+    { isTaken: true, run: 2, says: "which says one above it when a third one has it" },
+  ])("asked for by PROMISE => it is given before the answer, $says", ({ isTaken, run }) => {
     const h = new Harness();
     const peer = h.connect();
     const asked: string[] = [];
     h.onPromise = ({ storeId }) => {
       asked.push(storeId);
       expect(peer.last("state")).toBeUndefined();
+      return isTaken;
     };
     peer.say({
       type: "promise",
@@ -534,7 +538,7 @@ describe("a promise to follow nobody below a rank", () => {
       lineage: [],
     });
     expect(asked).toEqual([id(70)]);
-    expect(peer.last("state")).toMatchObject({ promised: { term: 3, run: 1 }, intact: true });
+    expect(peer.last("state")).toMatchObject({ promised: { term: 3, run }, intact: true });
     expect(peer.link.isClosed).toBe(true);
   });
 });
