@@ -1,5 +1,5 @@
 /**
- * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --on-disk | --public | --disks | --reclaims | --failovers]
+ * npm run sim -- [--seeds N] [--first SEED] [--jobs N] [--trace] [--until-failure] [--quiet] [--marks] [--log-stores | --on-disk | --public | --disks | --reclaims | --failovers | --sync]
  *
  * Runs N schedules from consecutive seeds (default 100, from 1) and prints the coverage table and the
  * speed. Exit code 1 when a checker objects, or when a fault, phase or path was never exercised.
@@ -14,6 +14,7 @@
  *   --disks          one node's log on a disk that crashes, instead of clusters
  *   --reclaims       a leader that dies, and asks those that followed it when it is back, instead of clusters
  *   --failovers      nodes that hand the primary over by plan, instead of clusters
+ *   --sync           nodes in synchronous mode, instead of clusters
  */
 import { parseArgs } from "node:util";
 import { Coverage } from "../../test/sim/coverage.ts";
@@ -35,6 +36,7 @@ const { values } = parseArgs({
     disks: { type: "boolean", default: false },
     reclaims: { type: "boolean", default: false },
     failovers: { type: "boolean", default: false },
+    sync: { type: "boolean", default: false },
   },
 });
 const options = {
@@ -61,7 +63,7 @@ async function main(): Promise<number> {
   const seconds = (performance.now() - startedAt) / 1000;
   const coverage = new Coverage();
   coverage.add(total.marks, total.schedules);
-  const isNoCluster = options.disks || options.reclaims || options.failovers;
+  const isNoCluster = options.disks || options.reclaims || options.failovers || options.sync;
   const missing = options.untilFailure || isNoCluster ? [] : coverage.missing();
   if (!values.quiet && !isNoCluster) console.log(coverage.table());
   if (values.marks || isNoCluster) console.log(coverage.all());

@@ -2,6 +2,7 @@
 import { DiskLife } from "../../test/sim/disk-life.ts";
 import { FailoverLife } from "../../test/sim/failover-life.ts";
 import { ReclaimLife } from "../../test/sim/reclaim-life.ts";
+import { SyncLife } from "../../test/sim/sync-life.ts";
 import { Simulation } from "../../test/sim/simulation.ts";
 
 export interface RangeOptions {
@@ -21,6 +22,8 @@ export interface RangeOptions {
   /** A leader that dies again and again, and those that follow it, instead of clusters. */
   readonly reclaims: boolean;
   readonly failovers: boolean;
+  /** Nodes in synchronous mode, instead of clusters. */
+  readonly sync: boolean;
 }
 
 /** A run of a seed, whatever is simulated. */
@@ -70,6 +73,7 @@ export async function runRange(
 function runOf(options: RangeOptions): (seed: number, options: RangeOptions) => Run {
   if (options.reclaims) return (seed, { trace }) => lifeRun(new ReclaimLife(seed), trace);
   if (options.failovers) return (seed, { trace }) => lifeRun(new FailoverLife(seed), trace);
+  if (options.sync) return (seed, { trace }) => lifeRun(new SyncLife(seed), trace);
   return options.disks ? diskRun : clusterRun;
 }
 
@@ -94,7 +98,7 @@ function diskRun(seed: number, { trace }: RangeOptions): Run {
   return { seed, lines, marks, run: () => life.run(), nowMs: () => life.nowMs, figures };
 }
 
-function lifeRun(life: ReclaimLife | FailoverLife, trace: boolean): Run {
+function lifeRun(life: ReclaimLife | FailoverLife | SyncLife, trace: boolean): Run {
   life.verbose = trace;
   const { seed, lines, marks } = life;
   const nowMs = (): number => life.clock.nowMs;
@@ -128,6 +132,7 @@ function report(sim: Run, error: unknown, options: RangeOptions): void {
     "--disks": options.disks,
     "--reclaims": options.reclaims,
     "--failovers": options.failovers,
+    "--sync": options.sync,
   };
   const kind = Object.entries(flags)
     .map(([flag, isOn]) => (isOn ? ` ${flag}` : ""))

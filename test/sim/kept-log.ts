@@ -5,7 +5,8 @@
 import type { LogName } from "../../src/log/history.ts";
 import type { LogStore, ReadAnswer, SealedLog } from "../../src/log/log-store.ts";
 import type { Random } from "../../tools/random.ts";
-import { batchLength } from "../../src/wire/frame.ts";
+import { batchChain, batchLength } from "../../src/wire/frame.ts";
+import type { Id } from "../../src/wire/messages.ts";
 
 /** The process that runs on it; nothing comes of it any more when that is gone. */
 export interface KeepingNode {
@@ -19,6 +20,33 @@ const SYNC_MS = 1_000;
 const WANTED_MS = 300;
 const WRITE_MS = 20;
 
+/** What all nodes of one cluster ever wrote: a log whose start came as a snapshot has its bytes from here. */
+export class LogArchive {
+  /** The history that the first log began in. */
+  origin: Id = "";
+  /** By end and chain there. */
+  readonly #batches = new Map<string, { readonly bytes: Buffer; readonly chainBefore: number }>();
+
+  put(end: number, bytes: Buffer, chainBefore: number): void {
+    this.#batches.set(`${end}:${batchChain(bytes, 0)}`, { bytes, chainBefore });
+  }
+
+  /** All batches of the log that has `chain` at `offset`. */
+  upTo(offset: number, chain: number): Buffer[] {
+    const batches: Buffer[] = [];
+    for (let at = offset, chainAt = chain; at > 0;) {
+      const { bytes, chainBefore } = this.#batches.get(`${at}:${chainAt}`)!;
+      batches.push(bytes);
+      at -= bytes.length;
+      chainAt = chainBefore;
+    }
+    return batches.reverse();
+  }
+}
+
+/** What is there again when the process ends before a swap counts. */
+type Kept = Pick<KeptLog, "batches" | "names" | "durable">;
+
 export class KeptLog implements LogStore {
   readonly wantsSharedMemory = false;
   readonly first: number = Number.POSITIVE_INFINITY;
@@ -31,6 +59,14 @@ export class KeptLog implements LogStore {
   /** It has a state that a snapshot brought: this log is of no use any more. */
   isReplaced = false;
   #node: KeepingNode | null = null;
+  readonly #archive: LogArchive | null;
+  #before: Kept | null = null;
+  /** Counts its swaps. */
+  #swaps = 0;
+
+  constructor(archive: LogArchive | null = null) {
+    this.#archive = archive;
+  }
   #moved: (() => void)[] = [];
 
   get end(): number {
@@ -48,6 +84,11 @@ export class KeptLog implements LogStore {
   die(isMachine: boolean, random: Random): number {
     this.#node = null;
     this.#moved = [];
+    if (this.#before !== null) {
+      Object.assign(this, this.#before);
+      this.written = this.end;
+      this.#before = null;
+    }
     const { end } = this;
     const least = isMachine ? this.durable : this.written;
     const most = least + Math.floor((end - least + 1) * random.fraction());
@@ -63,15 +104,23 @@ export class KeptLog implements LogStore {
     for (let { end } = this; end < log.next;) {
       const { bytes, start } = log.segmentAt(end);
       const length = batchLength(bytes, end - start);
-      this.batches.push(Buffer.from(bytes.subarray(end - start, end - start + length)));
+      this.#keep(Buffer.from(bytes.subarray(end - start, end - start + length)), end + length);
       end += length;
     }
     const { next } = log;
+    const swaps = this.#swaps;
     node.after(WRITE_MS * node.random.fraction(), () => {
+      if (swaps !== this.#swaps) return;
       this.written = Math.max(this.written, next);
       this.#tell();
     });
     this.#sync(next, SYNC_MS);
+  }
+
+  #keep(batch: Buffer, end: number): void {
+    const newest = this.batches.at(-1);
+    this.#archive?.put(end, batch, newest === undefined ? 0 : batchChain(newest, 0));
+    this.batches.push(batch);
   }
 
   want(offset: number): void {
@@ -86,7 +135,10 @@ export class KeptLog implements LogStore {
     const node = this.#node;
     if (node === null) return;
     const name = node.name();
+    const swaps = this.#swaps;
     node.after(WRITE_MS * node.random.fraction(), () => {
+      if (swaps !== this.#swaps) return;
+      this.#before = null;
       this.written = Math.max(this.written, offset);
       this.durable = Math.max(this.durable, offset);
       this.names.push({ from: offset, name });
@@ -103,16 +155,37 @@ export class KeptLog implements LogStore {
     this.#node?.after(1, () => done(-1));
   }
 
-  restart(offset: number): void {
+  restart(offset: number, chain: number): void {
     const node = this.#node;
     // Nothing was there, and nothing is: only the name is another.
     if (offset === 0 && this.batches.length === 0 && node !== null) {
       this.names = [{ from: 0, name: node.name() }];
       return;
     }
+    if (this.#archive !== null && node !== null) {
+      this.#swap(this.#archive.upTo(offset, chain), offset, node);
+      return;
+    }
     this.isReplaced = true;
     this.#node = null;
     this.written = this.durable = Number.POSITIVE_INFINITY;
+  }
+
+  /** It counts when it is durable. */
+  #swap(batches: Buffer[], offset: number, node: KeepingNode): void {
+    const { durable, names } = this;
+    this.#before ??= { batches: this.batches, names, durable };
+    const swaps = ++this.#swaps;
+    this.batches = batches;
+    this.names = [{ from: offset, name: node.name() }];
+    this.written = offset;
+    this.durable = 0;
+    node.after(SYNC_MS * node.random.fraction(), () => {
+      if (swaps !== this.#swaps) return;
+      this.#before = null;
+      this.durable = Math.max(this.durable, offset);
+      this.#tell();
+    });
   }
 
   takeBack(): void {
@@ -125,8 +198,9 @@ export class KeptLog implements LogStore {
 
   #sync(offset: number, withinMs: number): void {
     const node = this.#node;
+    const swaps = this.#swaps;
     node?.after(WRITE_MS + withinMs * node.random.fraction(), () => {
-      if (this.isReplaced) return;
+      if (this.isReplaced || swaps !== this.#swaps || this.#before !== null) return;
       this.written = Math.max(this.written, offset);
       this.durable = Math.max(this.durable, offset);
       this.#tell();

@@ -13,9 +13,11 @@ import { Keyspace } from "../../src/node/keyspace.ts";
 import { newNode, type NodeKeeper, type NodeMemory } from "../../src/node/node-memory.ts";
 import { upstreamOf, writeRefusal } from "../../src/node/roles.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
+import { askedBefore } from "../../src/node/lead-round.ts";
+import type { SynchronousOptions } from "../../src/node/synchronous.ts";
 import type { TurnShell } from "../../src/node/turn.ts";
 import { FEEDER_DEFAULTS } from "../../src/primary/options.ts";
-import { Inquiry } from "../../src/replica/inquiry.ts";
+import { Inquiry, type Said } from "../../src/replica/inquiry.ts";
 import { SESSION_DEFAULTS } from "../../src/replica/options.ts";
 import { ArenaState } from "../../src/store/arena-state.ts";
 import { InlineSource } from "../../src/store/inline-source.ts";
@@ -25,7 +27,7 @@ import { BATCH_HEAD_BYTES, chainStart } from "../../src/wire/frame.ts";
 import type { Id } from "../../src/wire/messages.ts";
 import type { Random } from "../../tools/random.ts";
 import type { Clock } from "./clock.ts";
-import { KeptLog } from "./kept-log.ts";
+import { KeptLog, type LogArchive } from "./kept-log.ts";
 import type { Connection, Network } from "./network.ts";
 import { SimOut, SimShell, type SocketNode } from "./sim-shell.ts";
 import { liveDigest } from "./truth.ts";
@@ -44,16 +46,19 @@ interface World {
 
 /** What outlives a process of the leader. */
 export class Remembered {
-  readonly log: KeptLog = new KeptLog();
+  readonly log: KeptLog;
+  readonly #archive: LogArchive | null;
   memory: NodeMemory;
 
-  constructor(storeId?: Id) {
+  constructor(storeId?: Id, archive: LogArchive | null = null) {
+    this.log = new KeptLog(archive);
+    this.#archive = archive;
     this.memory = newNode(storeId);
   }
 
   /** The history that its log began in. */
   get firstHistory(): Id {
-    return this.log.names[0]!.name.history;
+    return this.#archive?.origin ?? this.log.names[0]!.name.history;
   }
 }
 
@@ -88,10 +93,21 @@ export class Member implements SocketNode, TurnShell {
   readonly #kept: Remembered | null;
   readonly #shell: SimShell;
   #wakeAtMs = Number.POSITIVE_INFINITY;
+  /** Null outside the lives of synchronous mode, whose nodes alone hear announcements and promises. */
+  readonly #synchronous: SynchronousOptions | null;
+  /** What piles up while it is stopped; null while it runs. */
+  #waiting: (() => void)[] | null = null;
 
   /** @param upstream "" of the leader, which has `kept` */
-  constructor(world: World, name: string, upstream: string, kept: Remembered | null) {
+  constructor(
+    world: World,
+    name: string,
+    upstream: string,
+    kept: Remembered | null,
+    synchronous: SynchronousOptions | null = null,
+  ) {
     this.world = world;
+    this.#synchronous = synchronous;
     this.name = name;
     this.#kept = kept;
     this.#shell = new SimShell(
@@ -103,7 +119,8 @@ export class Member implements SocketNode, TurnShell {
     this.keys = new Keyspace({
       store: this.#store,
       log: this.core.backlog,
-      writeRefusal: () => writeRefusal(this.core.roles.now),
+      writeRefusal: () =>
+        synchronous === null ? writeRefusal(this.core.roles.now) : this.core.writeRefusal(null),
       relieveMemory: () => 0,
     });
     this.#every(() => {
@@ -125,7 +142,9 @@ export class Member implements SocketNode, TurnShell {
       upstream: above === "" ? null : { host: above, port: 1 },
       sources: [],
       resignation,
-      ask: (asked, withinMs, done) => this.#ask(asked, withinMs, done),
+      fence: role?.role === "fenced" ? role.fence : null,
+      ...(this.#synchronous === null ? {} : { synchronous: this.#synchronous }),
+      ask: (asked, withinMs, done, said) => this.#ask(asked, withinMs, done, said),
       allowReset: false,
       consent: null,
       keepConsent: () => undefined,
@@ -190,7 +209,7 @@ export class Member implements SocketNode, TurnShell {
       const { name } = log.names.at(-1)!;
       core.identity.adopt(name, null);
       const found = { hasState, incompleteTo: null } as RecoveredNode;
-      const plan = planReclaim(core.roles, core.identity, found, reclaimMs);
+      const plan = planReclaim(core.roles, core.identity, found, reclaimMs, askedBefore(core));
       if (plan !== null) core.reclaim(plan);
       core.roles.recovered();
     } else {
@@ -246,6 +265,7 @@ export class Member implements SocketNode, TurnShell {
     sources: readonly Address[],
     withinMs: number,
     done: (answers: readonly SeedAnswer[]) => void,
+    said: Said | null = null,
   ): void {
     const answers: SeedAnswer[] = [];
     if (sources.length === 0) this.after(this.turnMs(), () => done(answers));
@@ -260,6 +280,7 @@ export class Member implements SocketNode, TurnShell {
         password: "",
         randomId: () => this.world.random.bytes(16).toString("hex"),
         timeoutMs: withinMs,
+        announcement: this.#synchronous === null ? null : said,
         onAnswer: (state, error) => {
           if (state !== null) this.heard.add(source.host);
           answers.push({ source, state, error });
@@ -281,7 +302,25 @@ export class Member implements SocketNode, TurnShell {
   }
 
   run(what: () => void): void {
-    if (!this.dead) what();
+    if (this.dead) return;
+    if (this.#waiting === null) what();
+    else this.#waiting.push(what);
+  }
+
+  get stopped(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** SIGSTOP: what happens to it waits. */
+  stop(): void {
+    this.#waiting ??= [];
+  }
+
+  /** SIGCONT: what piled up runs in order. */
+  cont(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    for (const what of waiting ?? []) this.run(what);
   }
 
   after(delayMs: number, what: () => void): void {

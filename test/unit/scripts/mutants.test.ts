@@ -6,6 +6,7 @@ import { CLUSTER_DISK_MUTANTS } from "../../../scripts/sim/cluster-disk-mutant-l
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { FAILOVER_MUTANTS } from "../../../scripts/sim/failover-mutant-list.ts";
+import { SYNC_MUTANTS } from "../../../scripts/sim/sync-mutant-list.ts";
 import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
 import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
 import { RANK_MUTANTS } from "../../../scripts/sim/rank-mutant-list.ts";
@@ -14,6 +15,7 @@ import { edited } from "../../../scripts/sim/workbench.ts";
 const ALL = [
   ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
   ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS, ...FAILOVER_MUTANTS],
+  ...SYNC_MUTANTS,
 ].map((mutant) => [mutant.name, mutant] as const);
 
 test.each(ALL)("%s", (_name, { edits }) => {

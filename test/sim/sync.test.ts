@@ -1,0 +1,28 @@
+/** Random lives of nodes in synchronous mode: `npm run sim -- --sync --seeds N` runs more. */
+import { expect, test } from "vitest";
+import { SyncLife } from "./sync-life.ts";
+
+const SEEDS = 60;
+/** What a run of all seeds must have seen. */
+const MARKS = [
+  ...["write confirmed", "write unconfirmed", "write refused", "read confirmed"],
+  ...["read unconfirmed", "leads with all that was told", "promoted", "not promoted"],
+  ...["cut", "died leading", "died following", "died following with its disk"],
+  ...["stopped leading", "rule changed", "failover"],
+  ...["1 applied", "1 durable", "2 applied", "2 durable"],
+];
+
+test(`sim: ${SEEDS} lives in synchronous mode => whoever leads has all that was confirmed`, () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const life = new SyncLife(seed);
+    try {
+      life.run();
+    } catch (error) {
+      const replay = `npm run sim -- --seeds 1 --first ${seed} --sync --trace`;
+      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
+    }
+    for (const mark of life.marks.keys()) seen.add(mark);
+  }
+  expect(MARKS.filter((mark) => !seen.has(`sync: ${mark}`))).toEqual([]);
+});
