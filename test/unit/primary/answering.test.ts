@@ -20,6 +20,8 @@ test("ASK => STATE with position, lineage and path; the link ends and leaves not
     clusterId: id(3),
     durable: 0,
     complete: true,
+    intact: true,
+    promised: { term: 3, run: 1 },
     rank: { term: 3, run: 1 },
     proof: "",
     nodeId: id(1),
