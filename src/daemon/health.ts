@@ -80,6 +80,14 @@ const AROUND: readonly Check[] = [
       when(failover !== "no-failover", `a planned failover goes on: ${escapeText(failover)}`),
   },
   {
+    name: "members",
+    of: ({ sync }) =>
+      when(
+        sync !== null && sync.leads && sync.goodMembers < sync.copies,
+        `it refuses writes: good are ${counted(sync?.goodMembers ?? 0, "member")} besides it, and ${sync?.copies ?? 0} have to confirm`,
+      ),
+  },
+  {
     name: "noreplicas",
     of: ({ near }) =>
       when(

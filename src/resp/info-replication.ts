@@ -6,6 +6,7 @@
  */
 import type { InfoFields } from "./info-fields.ts";
 import type { LinkStateName, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+import type { SyncStatus } from "../node/member-status.ts";
 
 const NO_ID = "0".repeat(40);
 
@@ -32,6 +33,7 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ...(status.near.goodReplicas < 0
       ? []
       : [["min_slaves_good_slaves", status.near.goodReplicas] as const]),
+    ...memberFields(status.sync),
     ["master_failover_state", status.failover],
     ["master_replid", `${position.history}00000000`],
     ["master_replid2", previous === undefined ? NO_ID : `${previous.history}00000000`],
@@ -74,6 +76,20 @@ export function replicationFields(status: NodeStatus): InfoFields {
     ["fenced", status.fenced === "" ? 0 : 1],
     ["own_bytes", status.ownBytes],
     ["superseded_by", status.supersededBy],
+  ];
+}
+
+/** Of synchronous mode, when it is on. */
+function memberFields(sync: SyncStatus | null): InfoFields {
+  if (sync === null) return [];
+  const { copies, level, members, goodMembers, confirmed, change } = sync;
+  return [
+    ["sync_copies", copies],
+    ["sync_level", level],
+    ["sync_members", members.length],
+    ["sync_good_members", goodMembers],
+    ["sync_confirmed_offset", confirmed],
+    ["sync_changing", change === null ? 0 : 1],
   ];
 }
 

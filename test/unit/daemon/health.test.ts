@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { CHECK_NAMES, degradedBecause, reasonsOf } from "../../../src/daemon/health.ts";
 import { show } from "../../../src/daemon/status.ts";
 import type { NodeStatus, UpstreamStatus } from "../../../src/node/api.ts";
+import type { SyncStatus } from "../../../src/node/member-status.ts";
 import { FakeNode } from "../resp/fake-node.ts";
 import { DISK, LINK, REPLICA } from "../resp/status-examples.ts";
 
@@ -25,6 +26,16 @@ const OPTIONS = {
   password: "",
 };
 
+const SYNC: SyncStatus = {
+  copies: 2,
+  level: "applied",
+  leads: true,
+  confirmed: 7,
+  goodMembers: 2,
+  members: [],
+  change: null,
+};
+
 describe("reasons", () => {
   test.each<[string, Partial<NodeStatus>, string]>([
     ["fenced", { fenced: "rank 3.0 leads" }, "it is fenced: rank 3.0 leads"],
@@ -39,6 +50,11 @@ describe("reasons", () => {
     ["root", { upstream: { ...STREAMS, rootLink: "down", rootDownForMs: 7_200 } }, "away for 7 s"],
     ["reclaiming", { reclaiming: "n2 has not answered" }, "n2 has not answered"],
     ["failover", { failover: "waiting-for-sync" }, "waiting-for-sync"],
+    [
+      "members",
+      { sync: { ...SYNC, goodMembers: 1 } },
+      "good are 1 member besides it, and 2 have to confirm",
+    ],
     [
       "noreplicas",
       { near: { ...WELL.near, lacksReplicas: true, goodReplicas: 1 } },
@@ -70,9 +86,11 @@ describe("reasons", () => {
   test("all right, a replica that streams and a disk that takes included => nothing", () => {
     // Of who only streamed, and went, the log is held for a while.
     const parked = [{ replicaId: "a", snapshotId: "", heldBytes: 7, leftMs: 1 }];
-    const well = { ...WELL, disk: DISK, links: [LINKED], upstream: STREAMS, parked };
+    const well = { ...WELL, sync: SYNC, disk: DISK, links: [LINKED], upstream: STREAMS, parked };
     expect(reasonsOf(well)).toEqual([]);
     expect(degradedBecause(well)).toBe("");
+    // One that does not lead knows nothing of others.
+    expect(reasonsOf({ ...WELL, sync: { ...SYNC, leads: false, goodMembers: 0 } })).toEqual([]);
   });
 
   test("several => a line each, its own first; the page has the first of its own alone", () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { replicationFields } from "../../../src/resp/info-replication.ts";
 import type { NodeStatus } from "../../../src/node/api.ts";
+import type { SyncStatus } from "../../../src/node/member-status.ts";
 import { LINK, PRIMARY, REPLICA } from "./status-examples.ts";
 
 describe("INFO replication", () => {
@@ -18,6 +19,27 @@ describe("INFO replication", () => {
       replica_lag_bytes: 5,
     });
     expect(fields(PRIMARY)["slave1"]).toContain("state=online");
+  });
+
+  test("synchronous mode: the rule, who is good, what is confirmed; nothing of it when it is off", () => {
+    const sync: SyncStatus = {
+      copies: 1,
+      level: "durable",
+      leads: true,
+      confirmed: 70,
+      goodMembers: 2,
+      members: [],
+      change: { from: null, to: null },
+    };
+    expect(fields({ ...PRIMARY, sync })).toMatchObject({
+      sync_copies: 1,
+      sync_level: "durable",
+      sync_members: 0,
+      sync_good_members: 2,
+      sync_confirmed_offset: 70,
+      sync_changing: 1,
+    });
+    expect(Object.keys(fields(PRIMARY)).filter((name) => name.startsWith("sync_"))).toEqual([]);
   });
 
   test("replica that restores, with a history before", () => {
