@@ -27,6 +27,8 @@ export interface TurnConfirmer {
   heardUs(copies: number): number;
   /** They are to say at once that they follow. */
   ask(): void;
+  /** Their disks are to have the log up to its end now, and not when it is their time. */
+  askToSync(): void;
 }
 
 export class ConfirmQueues {

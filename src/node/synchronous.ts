@@ -69,6 +69,7 @@ export interface SynchronousParts {
   readonly links: {
     holders(): readonly LinkedHolder[];
     askMembers(): void;
+    askToSync(offset: number): void;
   };
   /** Nothing that could append is under way. */
   readonly isQuiet: () => boolean;
@@ -213,6 +214,10 @@ export class Synchronous implements TurnConfirmer {
 
   ask(): void {
     this.#parts.links.askMembers();
+  }
+
+  askToSync(): void {
+    this.#parts.links.askToSync(this.#parts.log.next);
   }
 
   // --- who is good -------------------------------------------------------------------------------

@@ -239,6 +239,7 @@ export class Turn implements ClientTurn {
     const durable = this.confirmsDurable ? log.durable : Number.POSITIVE_INFINITY;
     const isDone = this.#confirming.release(confirmer, durable, nowMs - confirmer.timeoutMs);
     if (!isDone && (this.confirmsDurable || confirmer.needsDurable)) log.wantDurable();
+    if (!isDone && confirmer.needsDurable) confirmer.askToSync();
   }
 
   /** That the pump has run holds for all that waits for this node alone. */

@@ -1,6 +1,7 @@
 /** Synchronous mode with processes: who is refused, what is UNCONFIRMED, and that what was confirmed survives the leader. */
 import { expect, test } from "vitest";
 import { until } from "../../tools/wait.ts";
+import { directory } from "../tools/data-directory.ts";
 import { useFleet } from "../tools/fleet.ts";
 
 test("e2e: --sync 1: no member => refused; members stopped => UNCONFIRMED; the leader killed => what was confirmed is there", async () => {
@@ -32,4 +33,25 @@ test("e2e: --sync 1: no member => refused; members stopped => UNCONFIRMED; the l
   await primary.kill();
   const shown = await Promise.all(replicas.map((replica) => replica.text("GET", "last")));
   expect(shown).toContain("confirmed");
+});
+
+test("e2e: --sync-level durable: a member that never syncs by itself is asked to, once for each write", async () => {
+  const fleet = useFleet();
+  const dir = (): string[] => ["--dir", directory(fleet)];
+  const primary = await fleet.primary("--sync", "1", "--sync-level", "durable", ...dir());
+  const replica = await fleet.replica(primary, ...dir(), "--fsync", "no");
+  const first = (): Promise<boolean> =>
+    primary.call("SET", "k", "first").then(
+      () => true,
+      () => false,
+    );
+  await until(first, { what: "a confirmed write" });
+  const asked = async (): Promise<number> =>
+    (await replica.status()).counters["syncs_asked_for"] ?? 0;
+  const before = await asked();
+  const WRITES = 10;
+  for (let n = 0; n < WRITES; n++) await primary.call("SET", "k", n);
+  expect((await asked()) - before).toBe(WRITES);
+  const { offset } = (await primary.status()).position;
+  expect((await replica.status()).disk!.watermarks.durable).toBeGreaterThanOrEqual(offset);
 });

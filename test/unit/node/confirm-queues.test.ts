@@ -17,6 +17,7 @@ function setUp() {
     confirmedTo: (copies: number) => others.to.get(copies) ?? NOT_YET,
     heardUs: () => others.heard,
     ask: () => undefined,
+    askToSync: () => undefined,
   };
   const out: ReplyOut = {
     heldReplies: 0,

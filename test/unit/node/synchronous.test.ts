@@ -21,6 +21,7 @@ class Rig {
   nowMs = 10_000;
   isQuiet = true;
   asked = 0;
+  readonly synced: number[] = [];
   ends = 0;
   readonly events: string[] = [];
   readonly written: NodeRecord[] = [];
@@ -58,7 +59,11 @@ class Rig {
     options: this.options,
     identity: this.identity,
     log: this.log,
-    links: { holders: () => this.holders, askMembers: () => void (this.asked += 1) },
+    links: {
+      holders: () => this.holders,
+      askMembers: () => void (this.asked += 1),
+      askToSync: (offset) => void this.synced.push(offset),
+    },
     isQuiet: () => this.isQuiet,
     turn: this.turn,
     journal: (_level, event) => void this.events.push(event),
@@ -282,6 +287,12 @@ describe("changes", () => {
     rig.endTurn();
     expect([rig.it.isOn, rig.it.state]).toEqual([false, NO_SYNC]);
   });
+});
+
+test("disks are asked for the log up to its end", () => {
+  leads();
+  rig.it.askToSync();
+  expect(rig.synced).toEqual([rig.log.next]);
 });
 
 describe("by hand", () => {

@@ -318,19 +318,24 @@ describe("synchronous mode", () => {
       confirmedTo: () => others.to,
       heardUs: () => others.heard,
       ask: () => void (others.asked += 1),
+      syncs: 0,
+      askToSync: () => void (others.syncs += 1),
     };
     all.turn.confirmer = others;
     return { ...all, others };
   }
 
-  test("a reply waits until others have what it shows, and the disk is asked to", () => {
+  test("a reply waits until others have what it shows, and the disks are asked to", () => {
     const { turn, client, others, log, append, endTurn } = leading();
     append(10);
     expect(turn.holdReply(client, Buffer.from("A"))).toBe(true);
     expect(endTurn()).toContain("want");
+    expect(others.syncs).toBe(1);
     others.to = log.tail;
     turn.want();
     expect(endTurn()).toContain("answer A");
+    // Nothing waits: no disk is asked.
+    expect(others.syncs).toBe(1);
     expect(turn.holdReply(client, Buffer.from("b"))).toBe(false);
   });
 
