@@ -104,6 +104,7 @@ const CALLS: Readonly<Record<string, readonly string[][]>> = {
   "repl.digest": [[]],
   "repl.status": [[]],
   "repl.events": [[]],
+  "repl.members": [[], ["ADD", SEED], ["REMOVE", SEED], ["FORCE"], ["x"]],
   "repl.verify": [[]],
   "repl.checkpoint": [[]],
   save: [[]],
