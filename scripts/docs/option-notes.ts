@@ -48,6 +48,8 @@ export const NOTES: Notes = {
   dir: "where the node keeps its replica id, [its role](directory.md) and a half received snapshot; without it a restarted replica is a new one, and a full sync starts again",
   reclaim:
     "how long a primary that was started again waits for the nodes that followed it: the one that is furthest ahead on the same log gives back what `--dir` has lost, [how](../guides/persistence.md#what-a-restart-takes-back); when all have answered it does not wait; 0 does not ask",
+  "replica-max-staleness":
+    "refuse reads of a replica whose state may be older than this (3s, 2500ms; a number alone is seconds); 0 never",
   "checkpoint-rate":
     "bytes per second that a checkpoint is written with; left out, 96 MiB, and no limit while the log has grown by more than half of what is written, so that the log stays short; 0 is unlimited",
   "role-from-flags":

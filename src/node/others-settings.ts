@@ -36,7 +36,7 @@ export const OTHERS_SETTINGS = {
     of: "both",
     live: true,
     embedded: "both",
-    help: "refuse reads of a replica whose state may be older than this (3s, 2500ms; a number alone is seconds); 0 never",
+    help: "a replica whose state may be older refuses reads (3 or 3s); 0 never",
   },
   sync: {
     key: "sync",

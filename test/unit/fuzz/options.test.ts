@@ -11,9 +11,11 @@ const WORDS = ["", "0", "-1", "1", "6380", "70000", "1e9", "99999999999999999999
 const MORE = ["1kb", "1tb", "10ms", "5s", "1h", "true", "false", "::1", "a:b", "[::1]:5", "refuse"];
 const VALUES = [...WORDS, ...MORE, "localhost:1,localhost:2", "\u0000", "😀", "a".repeat(5_000)];
 
-/** Times without a default: below 0 when nobody said them, and then the node decides by what it finds. */
+/** Times and sizes without a default: below 0 when nobody said them, and then the node decides by what it finds. */
 const DECIDED_LATER: ReadonlySet<string> = new Set(
-  SETTINGS.filter(({ kind, fallback }) => kind === "time" && fallback === "").map(({ key }) => key),
+  SETTINGS.filter(({ kind }) => kind === "time" || kind === "size")
+    .filter(({ fallback }) => fallback === "")
+    .map(({ key }) => key),
 );
 
 /** Reads; @returns false when it was refused in words. */
