@@ -29,14 +29,16 @@
  * own methods, does not wait either.
  *
  * Pure: promises, signals and timers are the caller's. Owns: the order, what becomes of each write. Does not
- * own: the queue (write-jobs.ts), batches (log/draft.ts), where a state is that failed (target.ts).
+ * own: the queue (write-jobs.ts), which writes are one batch (write-groups.ts), batches (log/draft.ts), where a
+ * state is that failed (target.ts).
  */
 import assert from "node:assert/strict";
 import type { Draft } from "../log/draft.ts";
-import { BATCH_HEAD_BYTES, RECORD_LENGTH_BYTES } from "../wire/frame.ts";
+import { BATCH_HEAD_BYTES } from "../wire/frame.ts";
 import { isPromise, RunningBody } from "./running-body.ts";
 import type { Awaitable, LogPosition } from "./seam.ts";
 import type { OrderDeps, StateFailure } from "./write-deps.ts";
+import { draftGroup, GROUP_BYTES_MAX, passesCheck, takeGroup } from "./write-groups.ts";
 import {
   type BodyJob,
   bytesOf,
@@ -46,10 +48,6 @@ import {
   LoggedRecords,
   type WriteJob,
 } from "./write-jobs.ts";
-
-/** A group is not joined by more than so many writes, and so many bytes. */
-export const GROUP_WRITES_MAX = 1024;
-export const GROUP_BYTES_MAX: number = 1024 * 1024;
 
 export type OrderPhase =
   "free" | "held" | "body" | "storing" | "applying" | "taking_back" | "resting" | "over";
@@ -162,7 +160,7 @@ export class WriteOrder {
     const cancel = hold(job.payload.length, () => undefined);
     cancel?.();
     if (cancel !== null) return false;
-    if (!this.#passesCheck(job)) return true;
+    if (!passesCheck(job, this.#deps.state)) return true;
     if (job.count === 0) job.ends.resolve(this.#position());
     else this.#applyNow(job);
     return true;
@@ -176,7 +174,7 @@ export class WriteOrder {
 
   #applyNow(job: WriteJob): void {
     const { log, state } = this.#deps;
-    const draft = this.#tryDraft([job]);
+    const draft = draftGroup(log, [job]);
     if (draft === null) return;
     const answers: (StateFailure | null)[] = [];
     state.apply(draft, (failure) => answers.push(failure));
@@ -213,7 +211,8 @@ export class WriteOrder {
     if (this.#isHeld()) return;
     const single = this.#singles.shift();
     if (single !== undefined) this.#beginGroup([single]);
-    else if (this.#queue.first!.kind === "write") this.#beginGroup(this.#takeGroup());
+    else if (this.#queue.first!.kind === "write")
+      this.#beginGroup(takeGroup(this.#queue, this.#deps.state));
     else this.#beginBody(this.#queue.shift() as BodyJob);
   }
 
@@ -247,34 +246,6 @@ export class WriteOrder {
 
   // --- writes ------------------------------------------------------------------------------------
 
-  /** Those that may be one batch. A write whose record the state refuses is no part of it. */
-  #takeGroup(): WriteJob[] {
-    const group: WriteJob[] = [];
-    let bytes = 0;
-    for (let job = this.#queue.first; job !== null; job = this.#queue.first) {
-      if (job.kind !== "write" || group.length === GROUP_WRITES_MAX) break;
-      bytes += job.payload.length;
-      if (group.length > 0 && bytes > GROUP_BYTES_MAX) break;
-      this.#queue.shift();
-      if (this.#passesCheck(job)) group.push(job);
-    }
-    return group;
-  }
-
-  #passesCheck({ count, payload, ends }: WriteJob): boolean {
-    try {
-      for (let at = 0, n = 0; n < count; n++) {
-        const from = at + RECORD_LENGTH_BYTES;
-        at = from + payload.readUInt32LE(at);
-        this.#deps.state.check(payload, from, at);
-      }
-      return true;
-    } catch (error) {
-      ends.reject(error);
-      return false;
-    }
-  }
-
   #beginGroup(group: WriteJob[]): void {
     this.#group = group;
     const isEmpty = group.every(({ count }) => count === 0);
@@ -283,29 +254,11 @@ export class WriteOrder {
       this.#rest();
       return;
     }
-    const draft = this.#tryDraft(group);
-    if (draft === null) this.#rest();
-    else this.#store(draft, () => this.#apply(draft));
-  }
-
-  /** Null when the log has no room; then they are told. */
-  #tryDraft(group: readonly WriteJob[]): Draft | null {
-    let count = 0;
-    let bytes = 0;
-    for (const job of group) {
-      count += job.count;
-      bytes += job.payload.length;
-    }
-    try {
-      return this.#deps.log.draft(count, bytes, (into, at) => {
-        let to = at;
-        for (const { payload } of group) to += payload.copy(into, to);
-      });
-    } catch (error) {
-      for (const { ends } of group) ends.reject(error);
+    const draft = draftGroup(this.#deps.log, group);
+    if (draft === null) {
       this.#group = [];
-      return null;
-    }
+      this.#rest();
+    } else this.#store(draft, () => this.#apply(draft));
   }
 
   #apply(draft: Draft): void {

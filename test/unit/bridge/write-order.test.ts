@@ -2,12 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { type Backlog } from "../../../src/log/backlog.ts";
 import type { Draft } from "../../../src/log/draft.ts";
-import {
-  GROUP_BYTES_MAX,
-  GROUP_WRITES_MAX,
-  type OrderPhase,
-  WriteOrder,
-} from "../../../src/bridge/write-order.ts";
+import { GROUP_BYTES_MAX, GROUP_WRITES_MAX } from "../../../src/bridge/write-groups.ts";
+import { type OrderPhase, WriteOrder } from "../../../src/bridge/write-order.ts";
 import type { OrderDeps, StateAnswer, StateFailure } from "../../../src/bridge/write-deps.ts";
 import { encodeRecords, type BodyJob, type WriteJob } from "../../../src/bridge/write-jobs.ts";
 import type { Awaitable, Log, LogPosition } from "../../../src/bridge/seam.ts";
