@@ -47,6 +47,16 @@ export interface RunKind {
   readonly publicStates?: boolean;
 }
 
+/** A disk keeps megabytes of log: through a window of 100 bytes a replica takes half an hour to read them. */
+function widened(settings: NodeSettings): NodeSettings {
+  const { feeder, session } = settings;
+  return {
+    ...settings,
+    feeder: { ...feeder, windowBytes: Math.max(feeder.windowBytes, 3_000) },
+    session: { ...session, windowBytes: Math.max(session.windowBytes, 5_000) },
+  };
+}
+
 export class Simulation implements World {
   readonly seed: number;
   readonly random: Random;
@@ -94,7 +104,7 @@ export class Simulation implements World {
     this.diskShare = onDisk && !logStores ? share : 0;
     this.random = new Random(seed);
     this.plan = drawPlan(this.random);
-    this.settings = this.plan.settings;
+    this.settings = this.diskShare > 0 ? widened(this.plan.settings) : this.plan.settings;
     this.stateRandom = new Random(seed ^ STATE_SEED);
     this.withMaps = drawMaps(this.stateRandom);
     this.net = new Network(this.clock, this.random, { ...this.plan.quality }, (what) =>

@@ -22,6 +22,8 @@ export interface Boundary {
   readonly chain: number;
   readonly parent: Boundary | null;
   readonly depth: number;
+  /** One further back, so that what is far below is found in few steps; null at the beginning. */
+  readonly jump: Boundary | null;
   /** Digest of the state here. */
   readonly digest: string;
   /** Digests after each record of the batch that ends here, the last one being `digest`. */
@@ -86,7 +88,16 @@ export class Truth {
   root(offset: number, chain: number, digest: string): Boundary {
     const known = this.find(offset, chain);
     if (known !== undefined) return known;
-    const root = { offset, chain, parent: null, depth: 0, digest, steps: [], children: [] };
+    const root: Boundary = {
+      offset,
+      chain,
+      parent: null,
+      jump: null,
+      depth: 0,
+      digest,
+      steps: [],
+      children: [],
+    };
     this.boundaries.set(nameOf(offset, chain), root);
     return root;
   }
@@ -138,7 +149,8 @@ export class Truth {
       return known;
     }
     const depth = parent.depth + 1;
-    const fresh = { offset, chain, parent, depth, digest, steps, children: [] };
+    const jump = jumpOf(parent);
+    const fresh = { offset, chain, parent, jump, depth, digest, steps, children: [] };
     this.boundaries.set(nameOf(offset, chain), fresh);
     parent.children.push(fresh);
     return fresh;
@@ -148,6 +160,15 @@ export class Truth {
 /** `below` is `above`, or a boundary on the way to it. */
 export function isPrefix(below: Boundary, above: Boundary): boolean {
   let at: Boundary | null = above;
-  while (at !== null && at.depth > below.depth) at = at.parent;
+  while (at !== null && at.depth > below.depth)
+    at = at.jump !== null && at.jump.depth >= below.depth ? at.jump : at.parent;
   return at === below;
+}
+
+/** Where the child of `parent` jumps to: lengths double, as in a skew-binary number, so a walk takes O(log n) steps. */
+function jumpOf(parent: Boundary): Boundary {
+  const near = parent.jump;
+  const far = near?.jump ?? null;
+  if (near === null || far === null) return parent;
+  return parent.depth - near.depth === near.depth - far.depth ? far : parent;
 }
