@@ -26,6 +26,11 @@ const KNOWN: readonly (readonly [file: string, code: string, bound: string])[] =
   ["daemon/ask.ts", 'bytes.toString("utf8", 0, end)', "LINE_BYTES_MAX"],
   ["node/bucket.ts", 'key.toString("base64", 0, SHOWN_BYTES)', "SHOWN_BYTES"],
   ["daemon/stdout-folder.ts", "Buffer.concat(parts)", "a MiB, or one frame (frameBytesMax)"],
+  [
+    "resp/client-server.ts",
+    "Buffer.concat([joined, bytes])",
+    "JOINED_BYTES_MAX and one page of replies",
+  ],
   ["resp/held-writes.ts", "Buffer.concat(parts)", "OUTPUT_PAUSE_BYTES and what one read asks for"],
   ["daemon/verify-keys.ts", 'key.toString("utf8")', "ANSWER_BYTES_MAX"],
   ["daemon/verify-keys.ts", '.toString("latin1")', "ANSWER_BYTES_MAX"],
