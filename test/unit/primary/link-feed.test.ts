@@ -127,7 +127,7 @@ test.each(["gone", "damaged"])(
   },
 );
 
-test("another chain than the store has there, or no boundary => a ship, loudly; dropped meanwhile => too old", () => {
+test("another chain than the store has there, or no boundary => refused by rank; dropped meanwhile => too old", () => {
   const { test, store } = setUp();
   const hello = (offset: number, chain: number): string | undefined => {
     const peer = test.connect();
@@ -135,12 +135,14 @@ test("another chain than the store has there, or no boundary => a ship, loudly; 
     peer.chain = chain;
     peer.hello();
     store.answer();
-    const welcome = peer.last("welcome");
+    const refusal = peer.last("reject");
     peer.link.onSocketClosed("peer_closed", "");
-    return welcome?.decision;
+    expect(peer.last("welcome")).toBe(undefined);
+    return refusal?.code;
   };
-  expect(hello(0, CHAIN_0 ^ 1)).toBe("ship_chain");
-  expect(hello(500, CHAIN_0)).toBe("ship_chain");
+  // One history, one place, another chain: one of the two went back, and neither leads above the other.
+  expect(hello(0, CHAIN_0 ^ 1)).toBe("rank");
+  expect(hello(500, CHAIN_0)).toBe("rank");
   const peer = test.connect();
   peer.hello();
   store.drop(100_000);
