@@ -407,7 +407,9 @@ export class SyncLife extends Life {
     }
     if (this.#promises.confirmations > before) return;
     this.mark("sync: cannot confirm");
-    if (!gone && kindOf(leader) === "leading")
+    // One that lost its disk is a new store under a member's id: it counts for nothing until somebody says so.
+    const isReplaced = core.feeder.links.some(({ store }) => store?.isReplaced === true);
+    if (!gone && !isReplaced && kindOf(leader) === "leading")
       throw new SimError(`all members are there, and nothing is confirmed: ${this.figures()}`);
   }
 }
