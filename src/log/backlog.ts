@@ -307,6 +307,11 @@ export class Backlog {
     return this.#incoming.bytes;
   }
 
+  /** On a replica: whole batches were received that its state does not have yet. */
+  get hasUnapplied(): boolean {
+    return this.next < this.tail - this.partialBytes;
+  }
+
   /** Index in `bytes` where the incomplete batch starts. */
   get partialAt(): number {
     return this.#incoming.at;

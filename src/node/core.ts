@@ -471,8 +471,9 @@ export class NodeCore implements ViewedNode {
 
   // --- as ViewedNode ---------------------------------------------------------------------------
 
+  /** Why the log counts too: what was received and is not applied yet would be lost with a swap as well. */
   hasData(): boolean {
-    return !this.state.isEmpty();
+    return this.backlog.hasUnapplied || !this.state.isEmpty();
   }
 
   address(): NodeAddress {

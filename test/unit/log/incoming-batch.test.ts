@@ -69,6 +69,24 @@ test("dropReceived => back to what is committed, over segments", () => {
     expect(log.chainAt(offset)).toBe(source.chainAt(offset));
 });
 
+test("what is whole and not committed is unapplied, a beginning of a batch is not", () => {
+  const primary = makeBacklog({ sizeBytes: 1 << 20 });
+  append(primary, 100);
+  primary.seal();
+  append(primary, 100);
+  primary.seal();
+  const [first, second] = batchesFrom(primary, 0);
+  const log = makeBacklog({ sizeBytes: 1 << 20 });
+  receive(log, first!, 50, 20);
+  expect([log.partialBytes > 0, log.hasUnapplied]).toEqual([true, false]);
+  log.receiveBytes(first!, first!.length - 20, first!.length);
+  log.receiveEnd();
+  expect(log.hasUnapplied).toBe(true);
+  receive(log, second!, 50, 20);
+  commitAll(log);
+  expect([log.partialBytes > 0, log.hasUnapplied]).toEqual([true, false]);
+});
+
 test("a long batch gets memory as it arrives: at most twice what has come, and a MiB", () => {
   const big = makeBacklog({ sizeBytes: 64 << 20, segmentBytes: 1 << 16 });
   append(big, 24 << 20);
