@@ -3,7 +3,9 @@
  * this disk lacks then. One is released, and not waited for, when that is proven to be nothing:
  *
  *   what happens                                          proof                          the next start
- *   it links, for the first time                                                         waits for it; written soon
+ *   it links, for the first time                                                         waits for it; written
+ *                                                                                        before it is sent anything,
+ *                                                                                        or soon after another was
  *   it links, and was released                                                           waits for it; written
  *                                                                                        before it is sent anything
  *   its link ended, and LEFT_MS passed without another    the log is durable up to       asks, and does not wait
@@ -28,7 +30,7 @@ import { hostOf } from "../net/address.ts";
 import type { Hello, Id } from "../wire/messages.ts";
 import type { Identity } from "./identity.ts";
 
-/** From a new replica to node.json, ms: many that come at once are written together. */
+/** Between two writes of new replicas to node.json, ms: many that come at once are written together. */
 const PEERS_WRITE_MS = 200;
 /** A write of node.json that failed is tried again after this, ms. */
 const PEERS_RETRY_MS = 5_000;
@@ -42,7 +44,10 @@ interface FollowerLink {
 }
 
 export interface FollowersDeps {
-  readonly identity: Pick<Identity, "history" | "followedBy" | "keepPeers" | "awaits" | "release">;
+  readonly identity: Pick<
+    Identity,
+    "history" | "followedBy" | "arePeersKept" | "keepPeers" | "awaits" | "release"
+  >;
   readonly log: {
     readonly next: number;
     readonly durable: number;
@@ -59,6 +64,8 @@ export class Followers {
   readonly #links = new Set<FollowerLink>();
   /** Whose proof is waited for: the newest of each store counts. */
   readonly #proofs = new Map<Id, object>();
+  /** They were written a moment ago. */
+  #rests = false;
 
   constructor(deps: FollowersDeps) {
     this.#deps = deps;
@@ -72,15 +79,18 @@ export class Followers {
     this.#proofs.delete(hello.storeId);
     const { identity } = this.#deps;
     const { host, replPort: port } = hello.address;
-    if (identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port }))
-      this.#keepPeers(PEERS_WRITE_MS);
+    identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port });
+    this.#keepPeers();
   }
 
   /** Until it is written: a start that does not know of a replica does not ask it for what the disk lost. */
-  #keepPeers(afterMs: number): void {
+  #keepPeers(): void {
     const { identity, roles, later } = this.#deps;
-    later(afterMs, () => {
-      if (!identity.keepPeers() && !roles.isStopped) this.#keepPeers(PEERS_RETRY_MS);
+    if (this.#rests || identity.arePeersKept || roles.isStopped) return;
+    this.#rests = true;
+    later(identity.keepPeers() ? PEERS_WRITE_MS : PEERS_RETRY_MS, () => {
+      this.#rests = false;
+      this.#keepPeers();
     });
   }
 

@@ -231,16 +231,18 @@ export class Identity implements LogName {
   /**
    * A node follows this one directly. One that no start would have waited for is written here: from now on
    * it is sent what this disk may lose.
-   * @returns whether keepPeers() has something to write, soon
    */
-  followedBy(peer: Omit<Peer, "awaited">): boolean {
-    if (this.keeper === null) return false;
+  followedBy(peer: Omit<Peer, "awaited">): void {
+    if (this.keeper === null) return;
     const news = this.peers.came(peer);
-    if (news === "none") return false;
-    if (news === "awaited" && this.keep({ peers: this.peers.list })) return false;
-    const isFirst = !this.peersMoved;
+    if (news === "none") return;
+    if (news === "awaited" && this.keep({ peers: this.peers.list })) return;
     this.peersMoved = true;
-    return isFirst;
+  }
+
+  /** The file says who followed, or there is none: else keepPeers() has something to write. */
+  get arePeersKept(): boolean {
+    return !this.peersMoved;
   }
 
   /** A start would wait for this store. */

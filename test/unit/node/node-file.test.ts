@@ -111,17 +111,22 @@ describe("ranks and cluster", () => {
   test("who followed => remembered, written once however many come together", () => {
     const identity = new Identity(dir);
     const peer = (port: number): Peer => ({ storeId: OTHER, host: "h", port, awaited: true });
-    expect(identity.followedBy(peer(7))).toBe(true);
-    expect(identity.followedBy(peer(8))).toBe(false);
+    identity.followedBy(peer(7));
+    expect(identity.arePeersKept).toBe(false);
+    identity.followedBy(peer(8));
     expect(readNode(dir)!.peers).toEqual([]);
     identity.keepPeers();
+    expect(identity.arePeersKept).toBe(true);
     expect(readNode(dir)!.peers).toEqual([peer(8)]);
     const second = new Identity(dir);
-    expect(second.followedBy(peer(8))).toBe(false);
+    second.followedBy(peer(8));
+    expect(second.arePeersKept).toBe(true);
     changeNode(dir, { peers: [] });
     second.keepPeers();
     expect(readNode(dir)!.peers).toEqual([]);
-    expect(new Identity("").followedBy(peer(8))).toBe(false);
+    const without = new Identity("");
+    without.followedBy(peer(8));
+    expect(without.arePeersKept).toBe(true);
   });
 
   test("who followed cannot be written => said, and written with the next try", () => {
@@ -157,7 +162,8 @@ describe("ranks and cluster", () => {
       [{ ...peer, awaited: false }],
     ]);
     const second = new Identity(dir);
-    expect(second.followedBy(peer)).toBe(false);
+    second.followedBy(peer);
+    expect(second.arePeersKept).toBe(true);
     expect(readNode(dir)!.peers).toEqual([peer]);
   });
 
