@@ -44,6 +44,8 @@ export class FailoverLife extends Life {
   #deaths = 0;
   /** The target of a primary that resigned for it by FORCE: it may lead with less. */
   #forced = "";
+  /** Where the log of who resigned ended. */
+  #forcedEnd = 0;
   #losses = 0;
   #held = 0;
   /** What strikes as soon as somebody is that. */
@@ -318,6 +320,7 @@ export class FailoverLife extends Life {
       const { now } = member.core.roles;
       if (now.kind === "resigned" && now.resignation.forced && this.#forced === "") {
         this.#forced = now.resignation.target;
+        this.#forcedEnd = now.resignation.end.offset;
         this.mark("failover: forced");
       }
       if (kind === "leading") this.#lookAtLeader(member);
@@ -343,15 +346,18 @@ export class FailoverLife extends Life {
   }
 
   #checkHasAll({ name, core }: Member): void {
+    const isForced = core.identity.storeId === this.#forced;
+    // What it has less may be what nobody was answered for: it is a loss to who asks for no full sync.
+    if (isForced && core.backlog.next < this.#forcedEnd) this.#losses += 1;
     const newest = this.#acked.at(-1);
     if (newest === undefined) return;
     const { offset, chain } = newest;
-    const has = core.backlog.next >= offset ? core.backlog.chainAt(offset) : -1;
-    if (has !== chain && core.identity.storeId === this.#forced) {
+    const has = this.#chainAt({ name, core }, offset);
+    if (has !== chain && isForced) {
       // What was written last is given up, and nothing before it.
       const { next } = core.backlog;
       const before = this.#acked.filter((each) => each.offset <= next).at(-1);
-      if (before === undefined || core.backlog.chainAt(before.offset) === before.chain) {
+      if (before === undefined || this.#chainAt({ name, core }, before.offset) === before.chain) {
         this.#acked = this.#acked.filter((each) => each.offset <= next);
         this.#losses += 1;
         this.mark("failover: forced, with less");
@@ -361,6 +367,13 @@ export class FailoverLife extends Life {
     if (has !== chain)
       throw new SimError(`${name} leads at ${core.backlog.next}, and ${offset} was acknowledged`);
     this.mark("failover: leads");
+  }
+
+  /** Of what it has, also where its memory begins later; -1 where it has none. */
+  #chainAt({ name, core: { backlog } }: Pick<Member, "name" | "core">, offset: number): number {
+    if (offset > backlog.next) return -1;
+    const chain = backlog.chainAt(offset);
+    return chain >= 0 ? chain : this.#kept.get(name)!.log.chainOf(offset);
   }
 
   /** Nothing is appended by who holds its writers, or has resigned. */

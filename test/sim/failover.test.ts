@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { FailoverLife } from "./failover-life.ts";
 
-const SEEDS = 80;
+const SEEDS = 110;
 /** What a run of all seeds must have seen. */
 const MARKS = [
   ...["done", "not done", "held", "wrote once it was resumed", "leads", "expiry", "released"],

@@ -73,6 +73,16 @@ export class KeptLog implements LogStore {
     return this.batches.reduce((sum, { length }) => sum + length, 0);
   }
 
+  /** At the end of a batch; -1 at no end of one. */
+  chainOf(offset: number): number {
+    let end = 0;
+    for (const batch of this.batches) {
+      end += batch.length;
+      if (end === offset) return batchChain(batch, 0);
+    }
+    return -1;
+  }
+
   /** A log file begins at the end. */
   begin(node: KeepingNode): void {
     this.#node = node;
