@@ -441,6 +441,7 @@ export class Checker {
       if (other.upstream === node.name && !other.dead) this.checkConfirmations(other);
     const { done = 0 } = insides(node).applier;
     const moved = seen.at.offset !== backlog.next || seen.at.chain !== backlog.chain;
+    const wasTorn = seen.torn !== "";
     this.checkTorn(node, seen);
     this.noteSwap(node, seen);
     const same = !moved && seen.applied === done && seen.resyncs === node.resyncs;
@@ -454,7 +455,7 @@ export class Checker {
     } else {
       const by = { ...seen, ...seen.swapping };
       this.checkWipe(node, by, at);
-      this.checkDiscard(node, seen, at);
+      this.checkDiscard(node, seen, at, wasTorn);
       if (by.consent !== "none")
         this.swappedBy.set(node.disk, { kind: by.consent, nodeId: by.consentNode });
       // Consent that was given since a swap began is for the next.
@@ -566,10 +567,15 @@ export class Checker {
   }
 
   /** What it had and its new leader has not was written before that one was chosen. */
-  private checkDiscard(node: SimNode, { at: before, by, torn }: Seen, at: Boundary): void {
+  private checkDiscard(
+    node: SimNode,
+    { at: before, by }: Seen,
+    at: Boundary,
+    wasTorn: boolean,
+  ): void {
     if (before.depth === 0 || rootOf(before) !== rootOf(at) || isPrefix(before, at)) return;
     // Where a torn state was is nowhere: it may go back within its log.
-    if (torn !== "" && isPrefix(at, before)) return;
+    if (wasTorn && isPrefix(at, before)) return;
     this.sim.mark("log discarded for a higher rank");
     if (by !== null && !isAbove(node.identity, by))
       this.fail(
@@ -651,7 +657,8 @@ export class Checker {
       this.fail(node, "the log is not in order");
     if (feeder.holds.count > feeder.links.length + feeder.parking.list().length)
       this.fail(node, `${feeder.holds.count} holds, ${feeder.links.length} links`);
-    const held = backlog.newestSegmentStart - feeder.holds.lowest();
+    // What was received and is not applied yet is kept whoever holds.
+    const held = Math.min(backlog.newestSegmentStart, backlog.next) - feeder.holds.lowest();
     const cap = holdBytes === 0 ? 4 * backlog.sizeBytes : holdBytes;
     if (node.turned && held > cap) this.fail(node, `a hold pins ${held} bytes, ${cap} are allowed`);
     if (node.turned) this.checkTurn(node);
@@ -820,6 +827,7 @@ export class Checker {
     if (event === "seed_choice") this.onSeedChoice(node, fields);
     if (event === "reclaim") this.onReclaim(node, fields);
     if (event === "fenced") this.onFenced(node, fields);
+    if (event === "leads_anew") this.onLeadsAnew(node);
     const isFollowing = event === "role_changed" && fields["role"] === "replica";
     if (isFollowing && this.roles.get(node.disk) === "fenced")
       this.onFollowsByItself(node, String(fields["upstream"]));
@@ -952,6 +960,15 @@ export class Checker {
     if (by === undefined || own === undefined) this.fail(node, "is fenced by what nobody leads");
     this.fencedBy.set(node, by);
     if (!isAbove(by, own)) this.fail(node, "is fenced by a rank that is not above its own");
+  }
+
+  /** It leads on with a higher rank, and so in a history of its own. */
+  private onLeadsAnew(node: SimNode): void {
+    this.sim.mark("leads anew");
+    const seen = this.seen.get(node)!;
+    if (seen.writer === null) return;
+    this.truth.seal(seen.writer, node.backlog);
+    seen.writer = new Writer(seen.writer.at, node.identity.history);
   }
 
   private onLetGo(node: SimNode, fields: Fields): void {
