@@ -395,6 +395,7 @@ export class Simulation implements World {
       latencyMs: Math.min(this.net.quality.latencyMs, 5),
       rate: Math.max(this.net.quality.rate, 100),
       capacity: Math.max(this.net.quality.capacity, 5000),
+      pieceMax: Math.max(this.net.quality.pieceMax, 1000),
       flipEvery: 0,
     });
     for (const connection of this.net.standing) for (const pipe of connection.pipes) pipe.heal();
