@@ -10,8 +10,9 @@
  */
 import type { Draft } from "../log/draft.ts";
 import { RECORD_LENGTH_BYTES } from "../wire/frame.ts";
+import { lengthAt } from "./records.ts";
 import type { OrderLog, OrderState } from "./write-deps.ts";
-import type { JobQueue, WriteJob } from "./write-jobs.ts";
+import { bytesOf, type JobQueue, type WriteJob } from "./write-jobs.ts";
 
 /** A group is not joined by more than so many writes, and so many bytes. */
 export const GROUP_WRITES_MAX = 1024;
@@ -23,7 +24,7 @@ export function takeGroup(queue: JobQueue, state: OrderState): WriteJob[] {
   let bytes = 0;
   for (let job = queue.first; job !== null; job = queue.first) {
     if (job.kind !== "write" || group.length === GROUP_WRITES_MAX) break;
-    bytes += job.payload.length;
+    bytes += job.to - job.from;
     if (group.length > 0 && bytes > GROUP_BYTES_MAX) break;
     queue.shift();
     if (passesCheck(job, state)) group.push(job);
@@ -32,12 +33,12 @@ export function takeGroup(queue: JobQueue, state: OrderState): WriteJob[] {
 }
 
 /** False when the state refuses a record of it; then it is told. */
-export function passesCheck({ count, payload, ends }: WriteJob, state: OrderState): boolean {
+export function passesCheck({ bytes, from, to, ends }: WriteJob, state: OrderState): boolean {
   try {
-    for (let at = 0, n = 0; n < count; n++) {
-      const from = at + RECORD_LENGTH_BYTES;
-      at = from + payload.readUInt32LE(at);
-      state.check(payload, from, at);
+    for (let at = from; at < to;) {
+      const start = at + RECORD_LENGTH_BYTES;
+      at = start + lengthAt(bytes, at);
+      state.check(bytes, start, at);
     }
     return true;
   } catch (error) {
@@ -52,15 +53,24 @@ export function draftGroup(log: OrderLog, group: readonly WriteJob[]): Draft | n
   let bytes = 0;
   for (const job of group) {
     count += job.count;
-    bytes += job.payload.length;
+    bytes += bytesOf(job);
   }
   try {
-    return log.draft(count, bytes, (into, at) => {
-      let to = at;
-      for (const { payload } of group) to += payload.copy(into, to);
-    });
+    return log.draft(count, bytes, (into, at) => copyGroup(group, into, at));
   } catch (error) {
     for (const { ends } of group) ends.reject(error);
     return null;
+  }
+}
+
+/** Writes that lie one behind the other, as those of one turn do, in one copy. */
+function copyGroup(group: readonly WriteJob[], into: Buffer, at: number): void {
+  let next = at;
+  for (let i = 0; i < group.length;) {
+    const { bytes, from } = group[i]!;
+    let { to } = group[i]!;
+    for (i++; i < group.length && group[i]!.bytes === bytes && group[i]!.from === to; i++)
+      to = group[i]!.to;
+    next += bytes.copy(into, next, from, to);
   }
 }

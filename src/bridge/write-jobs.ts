@@ -5,15 +5,14 @@
  *   update     a body that reads the state and says what is to be written
  *   transact   a body that changes the state itself, and says what it changed
  *
- * Owns: the order of those that wait, leaving before one's turn, the bytes of records. Does not own: what
- * is done with them (write-order.ts).
+ * Owns: the order of those that wait, leaving before one's turn, what a body logs. Does not own: what is
+ * done with them (write-order.ts), the bytes of a write (waiting-records.ts).
  * Tested in: test/unit/bridge/write-order.test.ts.
  */
-import { LogError } from "../errors.ts";
-import { LIMITS } from "../limits.ts";
 import { PAYLOAD_BYTES_MAX } from "../log/draft.ts";
 import { RECORD_LENGTH_BYTES } from "../wire/frame.ts";
 import type { Awaitable, Log, LogPosition } from "./seam.ts";
+import { checkedBytes, checkPayload, putRecord } from "./waiting-records.ts";
 
 /** How a job ends; one of them is called, once. */
 export interface Ends<T> {
@@ -24,8 +23,10 @@ export interface Ends<T> {
 export interface WriteJob {
   readonly kind: "write";
   readonly count: number;
-  /** Each record as a u32le length and its bytes. */
-  readonly payload: Buffer;
+  /** Its records, each a u32le length and its bytes: `bytes[from, to)`, beside those of other writes. */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
   readonly ends: Ends<LogPosition>;
 }
 
@@ -40,7 +41,7 @@ export type Job = WriteJob | BodyJob;
 
 /** What it adds to the log, as far as it is known. */
 export function bytesOf(job: Job): number {
-  return job.kind === "write" ? job.payload.length : 0;
+  return job.kind === "write" ? job.to - job.from : 0;
 }
 
 /** First in, first out, in constant time; one that left is passed over. */
@@ -111,20 +112,6 @@ export class JobQueue {
   }
 }
 
-/**
- * Copies records into the payload of a batch.
- * @throws {LogError} ERR_LOG_RECORD_SIZE for a record, or records together, that no batch may have
- */
-export function encodeRecords(records: readonly Uint8Array[]): Buffer {
-  let bytes = 0;
-  for (const record of records) bytes += checkedBytes(record.length);
-  checkPayload(bytes);
-  const payload = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const record of records) at = putRecord(payload, at, record);
-  return payload;
-}
-
 /** What the body of an update or a transaction logs. */
 export class LoggedRecords {
   count = 0;
@@ -162,27 +149,4 @@ export class LoggedRecords {
     this.#payload.copy(grown, 0, 0, this.bytes);
     this.#payload = grown;
   }
-}
-
-function checkedBytes(length: number): number {
-  if (length > LIMITS.recordBytesMax)
-    throw new LogError(
-      "ERR_LOG_RECORD_SIZE",
-      `a record of ${length} bytes, at most ${LIMITS.recordBytesMax} are allowed`,
-    );
-  return RECORD_LENGTH_BYTES + length;
-}
-
-function checkPayload(bytes: number): void {
-  if (bytes <= PAYLOAD_BYTES_MAX) return;
-  throw new LogError(
-    "ERR_LOG_RECORD_SIZE",
-    `${bytes} bytes in one write, 4 for each record counted; at most ${PAYLOAD_BYTES_MAX} are allowed`,
-  );
-}
-
-function putRecord(payload: Buffer, at: number, record: Uint8Array): number {
-  payload.writeUInt32LE(record.length, at);
-  payload.set(record, at + RECORD_LENGTH_BYTES);
-  return at + RECORD_LENGTH_BYTES + record.length;
 }

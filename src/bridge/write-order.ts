@@ -157,7 +157,7 @@ export class WriteOrder {
     const { refusal, hold } = this.#deps;
     if (this.#closed !== null || !this.#mayWriteNow || this.#queue.length > 0) return false;
     if (refusal() !== null) return false;
-    const cancel = hold(job.payload.length, () => undefined);
+    const cancel = hold(bytesOf(job), () => undefined);
     cancel?.();
     if (cancel !== null) return false;
     if (!passesCheck(job, this.#deps.state)) return true;

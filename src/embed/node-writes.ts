@@ -19,7 +19,8 @@ import { BoundLog } from "../bridge/bound-log.ts";
 import type { Awaitable, Log, LogPosition, Wait } from "../bridge/seam.ts";
 import { WriteOrder } from "../bridge/write-order.ts";
 import type { OrderDeps } from "../bridge/write-deps.ts";
-import { type BodyJob, encodeRecords, type Job, type WriteJob } from "../bridge/write-jobs.ts";
+import { WaitingRecords } from "../bridge/waiting-records.ts";
+import type { BodyJob, Job, WriteJob } from "../bridge/write-jobs.ts";
 import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import type { Role } from "../node/roles.ts";
@@ -53,6 +54,7 @@ export class NodeWrites {
   readonly #inside = new InsideBody();
   readonly #pace = newWriterTurn();
   readonly #bound: BoundLog;
+  readonly #waiting = new WaitingRecords();
   #closed: Error | null = null;
 
   /** @param onSuspect nobody knows where the state is */
@@ -76,12 +78,14 @@ export class NodeWrites {
   write(records: Uint8Array | readonly Uint8Array[], wait?: Wait): Promise<LogPosition> {
     const list = recordsOf(records);
     this.needOutside("write()");
-    const payload = encodeRecords(list);
+    const { bytes, from, to } = this.#waiting.copyOf(list);
     return new Promise((resolve, reject) => {
       const job: WriteJob = {
         kind: "write",
         count: list.length,
-        payload,
+        bytes,
+        from,
+        to,
         ends: { resolve, reject },
       };
       if (this.#bridge.writer.binds && wait === undefined && this.#order.writeNow(job)) {

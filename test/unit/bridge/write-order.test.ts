@@ -5,7 +5,8 @@ import type { Draft } from "../../../src/log/draft.ts";
 import { GROUP_BYTES_MAX, GROUP_WRITES_MAX } from "../../../src/bridge/write-groups.ts";
 import { type OrderPhase, WriteOrder } from "../../../src/bridge/write-order.ts";
 import type { OrderDeps, StateAnswer, StateFailure } from "../../../src/bridge/write-deps.ts";
-import { encodeRecords, type BodyJob, type WriteJob } from "../../../src/bridge/write-jobs.ts";
+import { WaitingRecords } from "../../../src/bridge/waiting-records.ts";
+import type { BodyJob, WriteJob } from "../../../src/bridge/write-jobs.ts";
 import type { Awaitable, Log, LogPosition } from "../../../src/bridge/seam.ts";
 import { BATCH_HEAD_BYTES, batchLength } from "../../../src/wire/frame.ts";
 import { Random } from "../../../tools/random.ts";
@@ -42,6 +43,7 @@ class Bench {
     store: this.store,
   });
   readonly order: WriteOrder;
+  readonly waiting = new WaitingRecords();
   readonly did: string[] = [];
   readonly phases = new Set<OrderPhase>();
   /** What the state has, and where it is. */
@@ -177,8 +179,8 @@ class Bench {
   write(...records: string[]): Promise<LogPosition> & { job: WriteJob } {
     let job!: WriteJob;
     const promise = new Promise<LogPosition>((resolve, reject) => {
-      const payload = encodeRecords(records.map((record) => Buffer.from(record, "latin1")));
-      job = { kind: "write", count: records.length, payload, ends: { resolve, reject } };
+      const span = this.waiting.copyOf(records.map((record) => Buffer.from(record, "latin1")));
+      job = { kind: "write", count: records.length, ...span, ends: { resolve, reject } };
       this.order.add(job);
     });
     promise.catch(() => undefined);
@@ -656,11 +658,11 @@ describe("a state that binds", () => {
   function now(bench: Bench, ...records: string[]): [boolean, Promise<unknown>] {
     let did = false;
     const promise = new Promise((resolve, reject) => {
-      const payload = encodeRecords(records.map((record) => Buffer.from(record)));
+      const span = bench.waiting.copyOf(records.map((record) => Buffer.from(record)));
       did = bench.order.writeNow({
         kind: "write",
         count: records.length,
-        payload,
+        ...span,
         ends: { resolve, reject },
       });
     });
