@@ -12,6 +12,7 @@
  *
  * Owns: bytes of records, and indexes into them. Does not own: what a store does with them.
  */
+import { lengthAt } from "../bridge/records.ts";
 import { StoreError } from "../errors.ts";
 import type { RecordFormat } from "../bridge/seam.ts";
 
@@ -31,8 +32,8 @@ export function checkKeyValue(bytes: Buffer, from: number, to: number): void {
   switch (bytes[from]) {
     case OP.put:
       if (to - from < PUT_HEAD_BYTES) throw refused(`is a put of ${to - from} bytes`);
-      if (bytes.readUInt32LE(from + 1) > to - from - PUT_HEAD_BYTES)
-        throw refused(`has a key of ${bytes.readUInt32LE(from + 1)} bytes in ${to - from}`);
+      if (lengthAt(bytes, from + 1) > to - from - PUT_HEAD_BYTES)
+        throw refused(`has a key of ${lengthAt(bytes, from + 1)} bytes in ${to - from}`);
       return;
     case OP.delete:
       return;
@@ -51,13 +52,17 @@ export function keyFrom(bytes: Buffer, from: number): number {
 
 /** Where the key of a checked put or delete ends; the value of a put begins there. */
 export function keyTo(bytes: Buffer, from: number, to: number): number {
-  return bytes[from] === OP.put ? from + PUT_HEAD_BYTES + bytes.readUInt32LE(from + 1) : to;
+  return bytes[from] === OP.put ? from + PUT_HEAD_BYTES + lengthAt(bytes, from + 1) : to;
 }
 
 /** Writes what is before the key of a put. @returns where the key begins. */
 export function writePutHead(target: Buffer, at: number, keyBytes: number): number {
   target[at] = OP.put;
-  target.writeUInt32LE(keyBytes, at + 1);
+  // Four writes, since Buffer's own checks cost 8 ns a word.
+  target[at + 1] = keyBytes;
+  target[at + 2] = keyBytes >>> 8;
+  target[at + 3] = keyBytes >>> 16;
+  target[at + 4] = keyBytes >>> 24;
   return at + PUT_HEAD_BYTES;
 }
 

@@ -29,15 +29,8 @@
  */
 import { ArgumentError, StoreError, wordsOf } from "../errors.ts";
 import type { Awaitable, Mark, ReplicatedState, StateDurability } from "../bridge/seam.ts";
-import {
-  clearRecord,
-  deleteRecord,
-  keyFrom,
-  keyTo,
-  OP,
-  PUT_HEAD_BYTES,
-  writePutHead,
-} from "./key-value-records.ts";
+import { clearRecord, deleteRecord, PUT_HEAD_BYTES, writePutHead } from "./key-value-records.ts";
+import { BYTES_AS_KEYS, CollectedChanges, copyKey, type KeyPlace } from "./lmdb-changes.ts";
 import { OrderedState } from "./ordered-state.ts";
 import {
   type Changes,
@@ -121,7 +114,7 @@ class LmdbStateOf<K, V, D> extends OrderedState<LmdbPin, D> implements LmdbState
     const keyBytes = lmdb.writeKey(key);
     const record = Buffer.allocUnsafe(PUT_HEAD_BYTES + keyBytes + encoded.length);
     const valueAt = writePutHead(record, 0, keyBytes) + keyBytes;
-    lmdb.keyBuffer.copy(record, PUT_HEAD_BYTES, 0, keyBytes);
+    copyKey(record, PUT_HEAD_BYTES, lmdb.keyBuffer, 0, keyBytes);
     record.set(encoded, valueAt);
     return record;
   }
@@ -216,6 +209,8 @@ class LmdbStore implements OrderedStore<LmdbPin> {
   private bytesOrNull: Lmdb | null = null;
   /** A write was given in part. */
   private isTorn = false;
+  /** Memory that no write uses now. */
+  private spareChanges: CollectedChanges | null = null;
   /** The key that was written last. */
   readonly keyBuffer: Buffer = Buffer.alloc(KEY_BUFFER_BYTES);
 
@@ -247,7 +242,8 @@ class LmdbStore implements OrderedStore<LmdbPin> {
    */
   async write(fill: (changes: Changes) => void): Promise<void> {
     const { bytes } = this;
-    const changes = new CollectedChanges();
+    const changes = this.spareChanges ?? new CollectedChanges();
+    this.spareChanges = null;
     fill(changes);
     const given = bytes.batch(() => {
       this.isTorn = true;
@@ -255,6 +251,8 @@ class LmdbStore implements OrderedStore<LmdbPin> {
       this.isTorn = false;
     });
     await committed(given);
+    // Until here its thread reads them. What failed is not used again.
+    if (changes.clear()) this.spareChanges = changes;
     if (this.durability === "power") await bytes.flushed;
   }
 
@@ -348,50 +346,6 @@ class LmdbStore implements OrderedStore<LmdbPin> {
 }
 
 /**
- * Keys as they are stored, and zeros behind them, as lmdb-js wants it (the limit above).
- */
-const BYTES_AS_KEYS = {
-  writeKey: (key: Uint8Array | KeyPlace, target: Buffer, start: number): number => {
-    const end = key instanceof KeyPlace ? key.copyTo(target, start) : start + key.length;
-    if (!(key instanceof KeyPlace)) target.set(key, start);
-    const zerosEnd = Math.min(target.length, end + ZEROS);
-    // Why no fill(): it is asked for every key, and a call of the runtime costs more.
-    for (let at = end; at < zerosEnd; at++) target[at] = 0;
-    return end;
-  },
-  readKey: (source: Buffer, start: number, end: number): Buffer =>
-    Buffer.from(source.subarray(start, end)),
-};
-
-/** A key that lies in other bytes, which LMDB asks for while it is given. */
-class KeyPlace {
-  from = 0;
-  to = 0;
-  private readonly bytes: Buffer;
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-
-  /** @returns where it ends. */
-  copyTo(target: Buffer, start: number): number {
-    const { bytes, from, to } = this;
-    const end = start + to - from;
-    // As a RangeError of set() would be: lmdb-js makes it the error for a key that is too long.
-    if (end > target.length) throw new RangeError("a key is longer than its buffer");
-    if (to - from > SHORT_KEY_BYTES) bytes.copy(target, start, from, to);
-    else for (let at = 0; at < to - from; at++) target[start + at] = bytes[from + at]!;
-    return end;
-  }
-}
-
-/** So many bytes are copied faster one by one than by a call of the runtime. */
-const SHORT_KEY_BYTES = 48;
-
-/** More are overwritten by it anyhow. */
-const ZEROS = 8;
-
-/**
  * A commit that fails rejects with a promise that says why: it is asked, so that the rejection is handled, and
  * for its words.
  */
@@ -404,64 +358,6 @@ async function committed(given: Promise<unknown>): Promise<void> {
     const reason: unknown = await Promise.race([why, nextTurn()]).catch((said: unknown) => said);
     if (reason === undefined) throw error;
     throw new Error(`LMDB has not committed it: ${wordsOf(reason)}`, { cause: error });
-  }
-}
-
-/** Of the changes of one write at first. */
-const COPIES_BYTES = 8192;
-
-/**
- * Of one write, in order: keys and values copied one after the other, as LMDB asks for the address of a
- * value, which shared memory does not tell. No view of a key, since a view costs more than a copy.
- */
-class CollectedChanges implements Changes {
-  private copies: Buffer = Buffer.allocUnsafeSlow(COPIES_BYTES);
-  private end = 0;
-  /** Where in `copies` each key begins and ends, and its value ends: -1 for a key that is removed. */
-  private readonly places: number[] = [];
-
-  record(bytes: Buffer, from: number, to: number): void {
-    const keyAt = keyFrom(bytes, from);
-    const keyEnd = keyTo(bytes, from, to);
-    const at = this.reserve(to - keyAt);
-    bytes.copy(this.copies, at, keyAt, to);
-    this.places.push(at, at + keyEnd - keyAt, bytes[from] === OP.put ? this.end : -1);
-  }
-
-  put(key: Buffer, value: Buffer): void {
-    const at = this.reserve(key.length + value.length);
-    this.copies.set(key, at);
-    this.copies.set(value, at + key.length);
-    this.places.push(at, at + key.length, this.end);
-  }
-
-  delete(key: Buffer): void {
-    const at = this.reserve(key.length);
-    this.copies.set(key, at);
-    this.places.push(at, this.end, -1);
-  }
-
-  giveTo(db: Lmdb): void {
-    const { copies, places } = this;
-    const key = new KeyPlace(copies);
-    for (let i = 0; i < places.length; i += 3) {
-      const to = places[i + 2]!;
-      key.from = places[i]!;
-      key.to = places[i + 1]!;
-      if (to < 0) void db.remove(key);
-      else void db.put(key, copies.subarray(key.to, to));
-    }
-  }
-
-  private reserve(bytes: number): number {
-    const at = this.end;
-    this.end += bytes;
-    if (this.end > this.copies.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(this.end, this.copies.length * 2));
-      this.copies.copy(larger, 0, 0, at);
-      this.copies = larger;
-    }
-    return at;
   }
 }
 

@@ -84,7 +84,8 @@ export class OrderedState<P extends Pin, Tx = never> implements ReplicatedState<
   check(bytes: Buffer, from: number, to: number): void {
     checkKeyValue(bytes, from, to);
     if (bytes[from] === OP.clear) return;
-    const [keyAt, keyEnd] = [keyFrom(bytes, from), keyTo(bytes, from, to)];
+    const keyAt = keyFrom(bytes, from);
+    const keyEnd = keyTo(bytes, from, to);
     const why = this.keys.has(bytes, keyAt, keyEnd)
       ? `is among those that hawser keeps its own in ("${this.keys.from.toString("latin1")}")`
       : this.store.refuses(bytes, keyAt, keyEnd);

@@ -86,6 +86,38 @@ test("keys of any length and more bytes than a write begins with => each where i
   expect(await markOf(state)).toBe("m1");
 });
 
+test("writes of all sizes, one after the other => each has its own entries alone, whatever memory it used before", async () => {
+  const db = database(folder(), { keyEncoding: "binary", encoding: "binary" });
+  const state = lmdbState(db);
+  await state.open();
+  const expected = new Map<string, string>();
+  const sizes = [3, 200, 1, 60_000, 2, 2_000_000, 5, 0];
+  for (const [n, size] of sizes.entries()) {
+    const value = String.fromCharCode(97 + n).repeat(size);
+    const records = [
+      put(`a${n}`, value),
+      put("shared", value),
+      del(`a${n - 1}`),
+      put(`b${n}`, value),
+    ];
+    expected.delete(`a${n - 1}`);
+    for (const key of [`a${n}`, "shared", `b${n}`]) expected.set(key, value);
+    await apply(state, records, `m${n}`, n % 2 === 0);
+  }
+  // A refused record leaves nothing of its write, also not in the one that follows.
+  await expect(apply(state, [put("refused", "x"), Buffer.from([9])], "never")).rejects.toThrow(
+    "begins with 9",
+  );
+  await apply(state, [put("last", "y")], "m");
+  expected.set("last", "y");
+  const found = (await snapshotOf(state)).map((record) => {
+    const keyEnd = 5 + record.readUInt32LE(1);
+    return [record.toString("latin1", 5, keyEnd), record.toString("latin1", keyEnd)] as const;
+  });
+  expect(new Map(found)).toEqual(expected);
+  expect(await markOf(state)).toBe("m");
+});
+
 test("a named database => it alone; the environment's others are left", async () => {
   const env = database();
   const users = env.openDB<string, string>({ name: "users" });
