@@ -2,7 +2,7 @@
  * The built-in store in a process: calls per second of CPU of each kind of read and write with many keys, beside a
  * plain Map whose values are copied, in one process and one run, in alternating rounds. One JSON line for each.
  *
- *   npm run bench:embed:keys -- [--only set,get] [--order random,hot] [--keys 1000000] [--value 100] [--rounds 7] [--ms 700]
+ *   npm run bench:embed:keys -- [--only set,get] [--order random,zipf] [--keys 1000000] [--value 100] [--rounds 7] [--ms 700]
  *
  *   set get getString has      keys that are there
  *   batch                      10 sets each, counted as 10
@@ -13,6 +13,7 @@
  *
  *   random     any: with a million of them each call waits for the memory some times
  *   inserted   one after the other, as they were inserted
+ *   zipf       the n-th key as often as 1/n^0.99, which is what YCSB takes for what users ask for
  *   hot        nine of ten calls are for a thousand keys, the others for any
  *
  * `floor` is what a bare probe of typed arrays does with the same keys (bare-probe.ts): no store in JavaScript is
@@ -30,7 +31,7 @@ import { BareProbe } from "./bare-probe.ts";
 const { values: args } = parseArgs({
   options: {
     only: { type: "string", default: "" },
-    order: { type: "string", default: "random,inserted,hot" },
+    order: { type: "string", default: "random,inserted,zipf,hot" },
     keys: { type: "string", default: "1000000" },
     value: { type: "string", default: "100" },
     rounds: { type: "string", default: "7" },
@@ -44,24 +45,49 @@ const CALLS_PER_TURN = 1000;
 /** Keys as strings, used over and over: what is measured is no making of strings. */
 const NAMES = 131_072;
 const HOT = 1000;
+const ZIPF_EXPONENT = 0.99;
 
 const anyKey = (): number => Math.floor(Math.random() * KEYS);
 
 /** Which keys are asked about: the numbers of NAMES of them. */
-const ORDERS: Readonly<Record<string, (i: number) => number>> = {
-  random: anyKey,
-  inserted: (i) => i % KEYS,
-  hot: () =>
+const ORDERS: Readonly<Record<string, () => (i: number) => number>> = {
+  random: () => anyKey,
+  inserted: () => (i) => i % KEYS,
+  zipf: byZipf,
+  hot: () => () =>
     Math.random() < 0.9 ? Math.floor((anyKey() / KEYS) * HOT) * Math.floor(KEYS / HOT) : anyKey(),
 };
+
+/** Which key is the n-th has nothing to do with where it is. */
+function byZipf(): () => number {
+  const sums = new Float64Array(KEYS);
+  let sum = 0;
+  for (let n = 0; n < KEYS; n++) sums[n] = sum += (n + 1) ** -ZIPF_EXPONENT;
+  const shuffled = Uint32Array.from(sums, (_, n) => n);
+  for (let n = KEYS - 1; n > 0; n--) {
+    const other = Math.floor(Math.random() * (n + 1));
+    [shuffled[n], shuffled[other]] = [shuffled[other]!, shuffled[n]!];
+  }
+  return () => {
+    const drawn = Math.random() * sum;
+    let [low, high] = [0, KEYS - 1];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (sums[middle]! < drawn) low = middle + 1;
+      else high = middle;
+    }
+    return shuffled[low]!;
+  };
+}
 
 let numbers = new Uint32Array(0);
 let names: readonly string[] = [];
 let counters: readonly string[] = [];
 
 function use(order: string): void {
-  const draw = ORDERS[order];
-  if (draw === undefined) throw new Error(`no such order: ${order}`);
+  const drawer = ORDERS[order];
+  if (drawer === undefined) throw new Error(`no such order: ${order}`);
+  const draw = drawer();
   numbers = Uint32Array.from({ length: NAMES }, (_, i) => draw(i));
   const known = new Map<number, string>();
   names = Array.from(numbers, (n) => known.get(n) ?? (known.set(n, name(n)), known.get(n)!));
@@ -217,6 +243,7 @@ function report(kind: string, order: string, rounds: readonly Round[]): void {
 
 async function main(): Promise<void> {
   const { Primary } = await shipped("index");
+  const { copyOut } = await shipped("store/copy");
   const primary = await Primary.open();
   const map = new Map<string, Buffer>();
   for (let n = 0; n < KEYS; n++) {
@@ -224,7 +251,7 @@ async function main(): Promise<void> {
     map.set(name(n), Buffer.from(VALUE));
     if (n % CALLS_PER_TURN === 0) await turn();
   }
-  const subjects = { primary, map, probe: new BareProbe(KEYS, VALUE.length) };
+  const subjects = { primary, map, probe: new BareProbe(KEYS, VALUE.length, copyOut) };
   const asked = args.only === "" ? [...Object.keys(QUESTIONS), "walk"] : args.only.split(",");
   const unknown = asked.find((kind) => kind !== "walk" && QUESTIONS[kind] === undefined);
   if (unknown !== undefined) throw new Error(`no such question: ${unknown}`);

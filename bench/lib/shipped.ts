@@ -22,6 +22,7 @@ interface Modules {
   readonly "replica/ack-clock": typeof import("../../src/replica/ack-clock.ts");
   readonly "replica/apply": typeof import("../../src/replica/apply.ts");
   readonly "replica/options": typeof import("../../src/replica/options.ts");
+  readonly "store/copy": typeof import("../../src/store/copy.ts");
   readonly "store/pool": typeof import("../../src/store/pool.ts");
   readonly "store/record": typeof import("../../src/store/record.ts");
   readonly "store/store": typeof import("../../src/store/store.ts");

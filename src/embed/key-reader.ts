@@ -14,6 +14,7 @@ import { LIMITS } from "../limits.ts";
 import { matchesGlob } from "../node/glob.ts";
 import { staleText } from "../node/nearness.ts";
 import type { HawserNode } from "../node/api.ts";
+import { copyOut } from "../store/copy.ts";
 import type { Store } from "../store/store.ts";
 import { type Bytes, countOf, keyArgument, shown } from "./bytes.ts";
 
@@ -75,7 +76,8 @@ export class KeyReader {
 
   get(key: Bytes): Buffer | null {
     const store = this.#state();
-    return this.#find(store, key) ? copyOf(store.hitBytes, store.hitFrom, store.hitTo) : null;
+    if (!this.#find(store, key)) return null;
+    return copyOut(store.hitWords, store.hitBytes, store.hitFrom, store.hitTo);
   }
 
   getString(key: Bytes): string | null {
@@ -240,7 +242,7 @@ function encoderOf<E extends Encoding>(
 }
 
 /** Of memory that later writes use again. */
-export function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
   const length = to - from;
   const copy = Buffer.allocUnsafe(length);
   if (length > LOOP_BYTES_MAX) copy.set(bytes.subarray(from, to));

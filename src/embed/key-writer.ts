@@ -12,6 +12,7 @@
 import { ArgumentError, DiskError, NodeError } from "../errors.ts";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
+import { copyOut } from "../store/copy.ts";
 import { delBytes, setBytes } from "../store/record.ts";
 import {
   type Argument,
@@ -22,7 +23,6 @@ import {
   shown,
   valueArgument,
 } from "./bytes.ts";
-import { copyOf } from "./key-reader.ts";
 import { fencedBecause, followsAnother, lacksMembers, lacksReplicas } from "./ready-to-write.ts";
 import type { Waits } from "./waits.ts";
 
@@ -212,7 +212,8 @@ export class KeyWriter {
   #copyOf(key: Buffer): Buffer | null {
     const { store } = this.#keys;
     keyArgument.take(key);
-    return this.#find(keyArgument) ? copyOf(store.hitBytes, store.hitFrom, store.hitTo) : null;
+    if (!this.#find(keyArgument)) return null;
+    return copyOut(store.hitWords, store.hitBytes, store.hitFrom, store.hitTo);
   }
 
   /** Why: after close() a write would reach nobody, and a disk that takes nothing would never have it. */

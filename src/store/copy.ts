@@ -16,6 +16,9 @@ const LOOP_BYTES_MAX = 32;
 /** A key is rarely longer: views would cost more. */
 const TRANSCRIBE_LOOP_BYTES_MAX = 24;
 
+/** Shorter copies are made byte by byte: a look at the memory of what they are put into costs more. */
+const COPY_OUT_LOOP_BYTES_MAX = 24;
+
 const NOTHING = new Uint8Array(0);
 const NO_VIEW = new DataView(NOTHING.buffer);
 const NO_WORDS = new Uint32Array(0);
@@ -32,6 +35,10 @@ let seen: Uint8Array = NOTHING;
 let targetOf: Uint8Array = NOTHING;
 let targetWords: Uint32Array = NO_WORDS;
 let targetOffset = 0;
+
+/** The memory of the last copyOut(), which Buffer shares among many, as words. */
+let outMemory: ArrayBufferLike = NOTHING.buffer;
+let outWords: Uint32Array = NO_WORDS;
 
 function viewAs(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -154,4 +161,52 @@ export function transcribe(
   from += words << 2;
   while (from < to) target[at++] = source[from++]!;
   return end;
+}
+
+/**
+ * A copy of bytes[from, to), in memory of its own; `words` is the memory of `bytes`, from its beginning. Words are
+ * read where they are aligned, and put together when the range is not: a view of it costs more than all of that.
+ */
+export function copyOut(words: Uint32Array, bytes: Buffer, from: number, to: number): Buffer {
+  const length = to - from;
+  const copy = Buffer.allocUnsafe(length);
+  if (length <= COPY_OUT_LOOP_BYTES_MAX) {
+    for (let at = 0; at < length; at++) copy[at] = bytes[from + at]!;
+    return copy;
+  }
+  const offset = copy.byteOffset;
+  if (length > WORDS_BYTES_MAX || (offset & 3) !== 0) {
+    copy.set(bytes.subarray(from, to));
+    return copy;
+  }
+  if (copy.buffer !== outMemory) {
+    outMemory = copy.buffer;
+    outWords = new Uint32Array(outMemory, 0, outMemory.byteLength >>> 2);
+  }
+  const rest = length & 3;
+  readWords(outWords, offset >>> 2, length >>> 2, words, from);
+  for (let at = length - rest; at < length; at++) copy[at] = bytes[from + at]!;
+  return copy;
+}
+
+/** Fills into[word, word + count) from byte `from` of `source`. */
+function readWords(
+  into: Uint32Array,
+  word: number,
+  count: number,
+  source: Uint32Array,
+  from: number,
+): void {
+  let at = from >>> 2;
+  const shift = (from & 3) << 3;
+  if (shift === 0) {
+    for (let i = 0; i < count; i++) into[word + i] = source[at + i]!;
+    return;
+  }
+  let low = source[at++]!;
+  for (let i = 0; i < count; i++) {
+    const high = source[at + i]!;
+    into[word + i] = (low >>> shift) | (high << (32 - shift));
+    low = high;
+  }
 }

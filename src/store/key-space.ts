@@ -20,6 +20,7 @@ import type { SegmentPool } from "./segment-memory.ts";
 const { BIRTH, LENGTHS } = layout;
 
 const NO_BYTES = Buffer.alloc(0);
+const NO_WORDS = new Uint32Array(0);
 
 /** The index's hash key, u32 each. */
 export type HashSeed = readonly [number, number];
@@ -32,6 +33,8 @@ export class KeySpace {
   readonly #k1: number;
   /** Result of read(): the value is arena.bytes of the record's segment [valueFrom, valueTo). */
   bytes: Buffer;
+  /** The same memory. */
+  words: Uint32Array = NO_WORDS;
   keyFrom = 0;
   valueFrom = 0;
   valueTo = 0;
@@ -51,6 +54,7 @@ export class KeySpace {
   /** Lets go of memory that is only remembered from the last call. */
   forget(): void {
     this.bytes = NO_BYTES;
+    this.words = NO_WORDS;
     forgetSource();
   }
 
@@ -70,6 +74,7 @@ export class KeySpace {
     const at = this.#addresses.wordAt(address);
     const lengths = words[at + LENGTHS]!;
     this.bytes = this.#addresses.bytesOf(address);
+    this.words = words;
     this.keyFrom = (at << 2) + layout.headOf(lengths);
     this.valueFrom = this.keyFrom + layout.keyBytesOf(lengths);
     this.valueTo = this.valueFrom + layout.valueBytesOf(lengths, words[at + LENGTHS + 1]!);

@@ -70,10 +70,13 @@ const PRESIZE_MAX = 100_000;
 /** Keys below which touching costs more than the waits for memory that it hides: 20 ns for each key. */
 const TOUCH_KEYS_MIN = 100_000;
 const NO_BYTES = Buffer.alloc(0);
+const NO_WORDS = new Uint32Array(0);
 
 export class Store {
   /** After a find() that returned true: the value is hitBytes[hitFrom, hitTo). */
   hitBytes: Buffer = NO_BYTES;
+  /** The memory of hitBytes, as words. */
+  hitWords: Uint32Array = NO_WORDS;
   hitFrom = 0;
   hitTo = 0;
   /** ms since 1970, 0 for none. */
@@ -135,6 +138,7 @@ export class Store {
     if (address === 0) return false;
     space.read(address);
     this.hitBytes = space.bytes;
+    this.hitWords = space.words;
     this.hitFrom = space.valueFrom;
     this.hitTo = space.valueTo;
     this.hitExpireAt = space.expireAt;
@@ -270,6 +274,7 @@ export class Store {
   maintain(nowMs: number = Number.POSITIVE_INFINITY): boolean {
     const arena = this.#space.arena;
     this.hitBytes = NO_BYTES;
+    this.hitWords = NO_WORDS;
     this.#space.forget();
     this.#retired = this.#retired.filter((retired) => retired.open.length > 0);
     if (arena.sweep(8)) return true;

@@ -1,7 +1,7 @@
 /** Record form, size classes and copies: the parts without state. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
-import { copyBytes, copyTail, forgetSource, transcribe } from "../../../src/store/copy.ts";
+import { expect, test, vi } from "vitest";
+import { copyBytes, copyOut, copyTail, forgetSource, transcribe } from "../../../src/store/copy.ts";
 import * as layout from "../../../src/store/layout.ts";
 import { classBytes, classOf } from "../../../src/store/size-classes.ts";
 
@@ -99,4 +99,44 @@ test("transcribe: any length and alignment, to the last byte of both => the byte
     { numRuns: 1000 },
   );
   forgetSource();
+});
+
+test("copyOut: any length and alignment, to the last word of the source => the bytes, in memory that nobody shares", () => {
+  const buffer = new SharedArrayBuffer(4096);
+  const [bytes, words] = [Buffer.from(buffer), new Uint32Array(buffer)];
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (i * 31 + 7 + (i >>> 8)) & 0xff;
+  const before = Buffer.from(bytes);
+  const kept: { readonly copy: Buffer; readonly expected: string }[] = [];
+  fc.assert(
+    fc.property(fc.nat(900), fc.nat(4096), fc.boolean(), (length, start, isAtEnd) => {
+      const from = isAtEnd ? bytes.length - length : Math.min(start, bytes.length - length);
+      const expected = before.toString("hex", from, from + length);
+      const copy = copyOut(words, bytes, from, from + length);
+      expect(copy.toString("hex")).toBe(expected);
+      kept.push({ copy, expected });
+    }),
+    { numRuns: 2000 },
+  );
+  // None of them was written over by a later one, and what is written into one is in no other, nor in the source.
+  for (const { copy, expected } of kept) {
+    expect(copy.toString("hex")).toBe(expected);
+    copy.fill(0);
+  }
+  expect(bytes.equals(before)).toBe(true);
+});
+
+test("copyOut: where Buffer's memory is not at a word => the bytes all the same", () => {
+  const buffer = new SharedArrayBuffer(1024);
+  const [bytes, words] = [Buffer.from(buffer), new Uint32Array(buffer)];
+  for (let i = 0; i < bytes.length; i++) bytes[i] = i & 0xff;
+  const unaligned = vi.spyOn(Buffer, "allocUnsafe").mockImplementation((size) => {
+    const memory = new ArrayBuffer(size + 1);
+    return Buffer.from(memory, 1);
+  });
+  try {
+    expect(copyOut(words, bytes, 5, 205).equals(bytes.subarray(5, 205))).toBe(true);
+    expect(unaligned).toHaveBeenCalledTimes(1);
+  } finally {
+    unaligned.mockRestore();
+  }
 });
