@@ -41,6 +41,14 @@ export class ReplyQueue {
     this.#isTimed = isTimed;
   }
 
+  /** Replies that were ever given to wait. */
+  queued = 0;
+
+  /** What the newest that waits follows: an end of the log. */
+  get newestOffset(): number {
+    return this.#offsets.at(-1) ?? 0;
+  }
+
   /** Replies that wait. */
   get length(): number {
     return this.#outs.length - this.#next;
@@ -73,6 +81,7 @@ export class ReplyQueue {
       this.#since.push(sinceMs);
     }
     out.heldReplies += 1;
+    this.queued += 1;
     return true;
   }
 

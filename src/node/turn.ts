@@ -29,6 +29,7 @@
  * (primary/), batches (log/), sockets.
  */
 import { ConfirmQueues, type TurnConfirmer } from "./confirm-queues.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { ReplyQueue, type ReplyOut } from "./reply-queue.ts";
 
 /** A turn that appended this much does not wait for its end. */
@@ -132,6 +133,7 @@ export class Turn implements ClientTurn {
   confirmsDurable = false;
   confirmer: TurnConfirmer | null = null;
   readonly #confirming = new ConfirmQueues();
+  readonly #commit = new GroupCommit();
   /** The confirmer was asked to ask others in this turn. */
   #hasAsked = false;
   /** When what waits for a disk that takes nothing is answered; Infinity while it takes. */
@@ -249,10 +251,12 @@ export class Turn implements ClientTurn {
       return;
     }
     const { log } = this.#parts;
-    this.#replies.releaseTo(log.durable);
+    const { durable } = log;
+    this.#replies.releaseTo(durable);
     if (nowMs >= this.#giveUpMs) this.#replies.giveUp();
-    // Why once here, and not for each reply: one sync serves all who wait.
-    else if (this.#replies.length > 0) log.wantDurable();
+    const choice = this.#commit.choose(this.#replies, durable, nowMs);
+    if (choice === "ask") log.wantDurable();
+    else if (choice === "again") this.want();
   }
 
   /** When those who wait are answered though nothing is confirmed; Infinity when nobody does. */
@@ -331,11 +335,13 @@ export class Turn implements ClientTurn {
   diskTakes(takes: boolean): void {
     const atMs = takes ? Number.POSITIVE_INFINITY : this.#parts.now() + UNCONFIRMED_MS;
     this.#givesUpAtMs = takes ? atMs : Math.min(this.#givesUpAtMs, atMs);
+    this.#commit.reset();
     this.want();
   }
 
   /** The log is another one: what waited until it was durable in this one will never be. */
   dropReplies(): void {
+    this.#commit.reset();
     this.#confirming.drop();
     if (this.confirmsDurable) this.#replies.drop();
   }
