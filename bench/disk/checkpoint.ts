@@ -8,24 +8,14 @@ import { cpuSeconds } from "../lib/process.ts";
 import { Resp } from "../lib/resp.ts";
 import { quantile } from "../lib/stats.ts";
 import { fill } from "../peers/load.ts";
-import { isRedis, Stage, type Contender } from "./contenders.ts";
+import { compact } from "./compact.ts";
+import { Stage, type Contender } from "./contenders.ts";
 import { pacedSets } from "./paced.ts";
 import type { Figures, Question } from "./question.ts";
 
 const KEYS = 3_000_000;
 const PER_SECOND = 5_000;
 const CONTROL_MS = 2_000;
-
-/** Compacts, and resolves when it is done. */
-export async function compact(contender: Contender, client: Resp): Promise<void> {
-  const [command, field] = isRedis(contender)
-    ? (["BGREWRITEAOF", "aof_rewrite_in_progress"] as const)
-    : (["BGSAVE", "rdb_bgsave_in_progress"] as const);
-  const running = async (): Promise<boolean> => (await client.info()).get(field) !== "0";
-  while (await running()) await sleep(5);
-  await client.call(command);
-  while (await running()) await sleep(5);
-}
 
 async function ask(contender: Contender, share: number): Promise<Figures> {
   const stage = new Stage(contender);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cpuSeconds, rssBytes } from "../lib/process.ts";
 import { Resp } from "../lib/resp.ts";
 import { benchmark, fill } from "../peers/load.ts";
-import { compact } from "./checkpoint.ts";
+import { compact } from "./compact.ts";
 import { Stage, type Contender } from "./contenders.ts";
 import type { Figures, Question } from "./question.ts";
 
