@@ -28,11 +28,9 @@ import { readLogHead } from "./log-head.ts";
 import { ASIDE } from "./log-repair.ts";
 import { CHECKPOINTS_MAX, type CheckpointEntry, type Manifest } from "./manifest.ts";
 import { writeManifest } from "./manifest-file.ts";
+import { QUARANTINE } from "./quarantine.ts";
 import { keepReserve, withReserve } from "./reserve.ts";
 import { UNFINISHED } from "./small-files.ts";
-
-/** Copies of what a repair cut off (node/disk/data-directory.ts). */
-const QUARANTINE = "quarantine";
 
 /** What retention needs to know besides the files. */
 export type LogNeeds = Pick<RetentionNeeds, "end" | "keepBytes" | "reading">;

@@ -19,9 +19,7 @@ import { generationName } from "./generation-names.ts";
 import { logFileName, logFileNumbers } from "./log-file-names.ts";
 import { type BatchSink, LogFileScan } from "./log-file-scan.ts";
 import { type LogPlace, readLogHead } from "./log-head.ts";
-
-/** All copies of what was cut off or discarded, bytes; the oldest go first. */
-export const QUARANTINE_BYTES_MAX: number = 64 * 1024 * 1024;
+import { capBytes, QUARANTINE_BYTES_MAX } from "./quarantine.ts";
 
 /** Bytes that are gathered before they are written. */
 const WRITE_BYTES = 1024 * 1024;
@@ -181,16 +179,5 @@ class Copier implements BatchSink {
 
   #add(bytes: Buffer, from: number, to: number): void {
     if (this.#isTaken) this.#batch.push(Buffer.from(bytes.subarray(from, to)));
-  }
-}
-
-/** Removes the first of `names` until the rest has at most `most` bytes. */
-export function capBytes(folder: DiskFolder, names: readonly string[], most: number): void {
-  let left = most;
-  for (const name of [...names].sort().toReversed()) {
-    const file = folder.open(name);
-    left -= file.sizeBytes;
-    file.close();
-    if (left < 0) folder.remove(name);
   }
 }

@@ -18,7 +18,7 @@
 import { DiskError } from "../../errors.ts";
 import { checkpointName } from "../../log/disk/checkpoint-writer.ts";
 import { type DiskFolder, type DiskTree, leaveFailed, type MintId } from "../../log/disk/files.ts";
-import { capBytes, QUARANTINE_BYTES_MAX } from "../../log/disk/fork-copy.ts";
+import { capBytes, QUARANTINE, QUARANTINE_BYTES_MAX } from "../../log/disk/quarantine.ts";
 import { generationName, generationNumbers } from "../../log/disk/generation-names.ts";
 import { LogFileScan, NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { logFileName, logFileNumbers } from "../../log/disk/log-file-names.ts";
@@ -28,7 +28,6 @@ import type { Manifest } from "../../log/disk/manifest.ts";
 import { MANIFEST_FILE, readManifest } from "../../log/disk/manifest-file.ts";
 import { UNFINISHED } from "../../log/disk/small-files.ts";
 
-export const QUARANTINE = "quarantine";
 /** All files of a generation that were set aside. */
 const ASIDE_BYTES_MAX = 512 * 1024 * 1024;
 

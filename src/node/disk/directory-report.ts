@@ -21,9 +21,10 @@ import { generationName, generationNumbers } from "../../log/disk/generation-nam
 import { NO_SINK } from "../../log/disk/log-file-scan.ts";
 import { LogRecovery } from "../../log/disk/log-recovery.ts";
 import type { CheckpointEntry, Manifest } from "../../log/disk/manifest.ts";
+import { QUARANTINE } from "../../log/disk/quarantine.ts";
 import { claimsOf, judge, type FileReport, type LogStart } from "../../log/disk/verdict.ts";
 import type { Position } from "../../wire/messages.ts";
-import { QUARANTINE, keptManifest } from "./data-directory.ts";
+import { keptManifest } from "./data-directory.ts";
 import { LogSource, type LogRange } from "./log-source.ts";
 
 const NO_STATE = { begin: () => undefined, chunk: () => undefined, end: () => undefined };

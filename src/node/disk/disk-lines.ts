@@ -7,7 +7,7 @@
 import type { DiskTrouble } from "../../log/disk/disk-log-messages.ts";
 import type { ForkCopy } from "../../log/disk/fork-copy.ts";
 import type { Journal } from "../../primary/journal.ts";
-import { QUARANTINE } from "./data-directory.ts";
+import { QUARANTINE } from "../../log/disk/quarantine.ts";
 
 export function tellTrouble(
   journal: Journal,

@@ -38,7 +38,7 @@ import type { Repair } from "../../log/disk/log-repair.ts";
 import type { CheckpointEntry, Manifest, Missing } from "../../log/disk/manifest.ts";
 import { writeManifest } from "../../log/disk/manifest-file.ts";
 import { claimsOf, type LogStart, type Verdict } from "../../log/disk/verdict.ts";
-import type { LogName } from "../../log/history.ts";
+import { type LogName, NO_RANK } from "../../log/history.ts";
 import { StateCalls } from "../../replica/calls.ts";
 import { differenceOf } from "../../replica/node-batch.ts";
 import type { StateFormat, StateTarget } from "../../store/state.ts";
@@ -53,7 +53,7 @@ import {
 } from "../../wire/messages.ts";
 import type { NodeRecord } from "../../wire/node-record.ts";
 import { CheckpointLoad, type Step } from "./checkpoint-load.ts";
-import { QUARANTINE_BYTES_MAX } from "../../log/disk/fork-copy.ts";
+import { QUARANTINE_BYTES_MAX } from "../../log/disk/quarantine.ts";
 import type { DataDirectory } from "./data-directory.ts";
 import { type FoundMark, LogFromMark } from "./log-from-mark.ts";
 import { LogReplay, type RecoveringLog } from "./log-replay.ts";
@@ -129,9 +129,6 @@ export interface RecoveryProgress {
   readonly loadedBytes: number;
   readonly records: number;
 }
-
-/** A history that nobody has led: the node that has it never had a state. */
-const NO_RANK: Rank = { term: 0, run: 0 };
 
 export class DiskRecovery {
   result: RecoveredNode | null = null;

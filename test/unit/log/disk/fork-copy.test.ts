@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { DiskError } from "../../../../src/errors.ts";
 import type { DiskFolder } from "../../../../src/log/disk/files.ts";
-import { capBytes, copyFork } from "../../../../src/log/disk/fork-copy.ts";
+import { copyFork } from "../../../../src/log/disk/fork-copy.ts";
+import { capBytes } from "../../../../src/log/disk/quarantine.ts";
 import { DIRECTORY, Machine, Model } from "./machine.ts";
 
 const PLACE = { directoryId: DIRECTORY, generation: 1 };
