@@ -9,7 +9,7 @@
  * Owns: what each call changes. Does not own: arguments (bytes.ts), records (node/keyspace.ts).
  * Tested in: test/unit/embed/key-writer.test.ts.
  */
-import { ArgumentError, DiskError, NodeError } from "../errors.ts";
+import { ArgumentError, NodeError } from "../errors.ts";
 import type { Keyspace } from "../node/keyspace.ts";
 import type { DaemonNode } from "../node/node.ts";
 import { copyOut } from "../store/copy.ts";
@@ -23,8 +23,8 @@ import {
   shown,
   valueArgument,
 } from "./bytes.ts";
-import { fencedBecause, followsAnother, lacksMembers, lacksReplicas } from "./ready-to-write.ts";
 import type { Waits } from "./waits.ts";
+import { refusedBecause } from "./write-refusals.ts";
 
 /** One change of a batch. */
 export type Change =
@@ -220,17 +220,7 @@ export class KeyWriter {
   #needWritable(): void {
     this.#waits.needOpen();
     const refusal = this.#node.writeRefusal();
-    if (refusal === null) return;
-    if (refusal === "disk") throw DiskError.of(this.#node.diskTrouble!);
-    if (refusal === "noreplicas") throw lacksReplicas();
-    if (refusal === "nomembers") throw lacksMembers(this.#node);
-    if (refusal === "fenced") throw fencedBecause(this.#node.fenced);
-    if (refusal === "readonly") throw followsAnother(this.#node.core.roles.now);
-    const why =
-      refusal === "paused"
-        ? "hands over: ready() tells when it is known who leads"
-        : "does not lead";
-    throw new NodeError("ERR_READONLY", `this node ${why}`);
+    if (refusal !== null) throw refusedBecause(this.#node, refusal);
   }
 
   /** For what makes the state grow. */

@@ -13,7 +13,7 @@
  * Owns: what a write waits for, and how it ends. Does not own: the order (bridge/write-order.ts), roles.
  * Tested in: test/unit/embed/replicated-node.test.ts.
  */
-import { ArgumentError, DiskError, NodeError, wordsOf } from "../errors.ts";
+import { ArgumentError, NodeError, wordsOf } from "../errors.ts";
 import type { BridgedState } from "../bridge/bridged-state.ts";
 import { BoundLog } from "../bridge/bound-log.ts";
 import type { Awaitable, Log, LogPosition, Wait } from "../bridge/seam.ts";
@@ -21,28 +21,22 @@ import { WriteOrder } from "../bridge/write-order.ts";
 import type { OrderDeps } from "../bridge/write-deps.ts";
 import { WaitingRecords } from "../bridge/waiting-records.ts";
 import type { BodyJob, Job, WriteJob } from "../bridge/write-jobs.ts";
-import type { DiskTrouble } from "../log/disk/disk-log-messages.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import type { Role } from "../node/roles.ts";
-import type { Synchronous } from "../node/synchronous.ts";
 import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
 import { InsideBody } from "./inside-body.ts";
-import { fencedBecause, followsAnother, lacksMembers, lacksReplicas } from "./ready-to-write.ts";
 import { NodeLog, type LoggingNode } from "./node-log.ts";
 import { limitQueueing } from "./queue-limits.ts";
+import { refusedBecause, type RefusingNode } from "./write-refusals.ts";
 
 /** The parts of the node that writes need; node/node.ts. */
-export interface WritingNode extends LoggingNode {
+export interface WritingNode extends LoggingNode, RefusingNode {
   readonly core: LoggingNode["core"] & {
     isAtRest: () => boolean;
     isQuiet: () => boolean;
     readonly roles: { readonly now: Role; torn(): void };
   };
-  readonly diskTrouble: DiskTrouble | null;
-  readonly synchronous: Synchronous;
   writeRefusal(): WriteRefusal;
-  /** Why a node that led takes no writes; "" on one that is not fenced. */
-  readonly fenced: string;
   mayWrite(turn: WriterTurn, bytes: number): boolean;
   onWritersResumed(turn: WriterTurn, resume: () => void): () => void;
 }
@@ -160,10 +154,7 @@ export class NodeWrites {
   get #boundRefusal(): Error | null {
     const { refusal } = this;
     if (refusal !== null || this.#node.writeRefusal() !== "paused") return refusal;
-    return new NodeError(
-      "ERR_READONLY",
-      "this node hands over: ready() tells when it is known who leads",
-    );
+    return refusedBecause(this.#node, "paused");
   }
 
   /** The body that runs now, for messages. */
@@ -193,25 +184,10 @@ export class NodeWrites {
   }
 
   #roleRefusal(): Error | null {
-    switch (this.#node.writeRefusal()) {
-      case null:
-      // What waits in the order is held; for what a state's own method changes see #boundRefusal.
-      case "paused":
-        return null;
-      case "disk":
-        return DiskError.of(this.#node.diskTrouble!);
-      case "noreplicas":
-        return lacksReplicas();
-      case "nomembers":
-        return lacksMembers(this.#node);
-      case "readonly":
-        return followsAnother(this.#node.core.roles.now);
-      case "fenced":
-        return fencedBecause(this.#node.fenced);
-      case "seeding":
-      case "loading":
-        return new NodeError("ERR_READONLY", "this node does not lead yet");
-    }
+    const refusal = this.#node.writeRefusal();
+    // What waits in the order is held; for what a state's own method changes see #boundRefusal.
+    if (refusal === null || refusal === "paused") return null;
+    return refusedBecause(this.#node, refusal);
   }
 
   #hold(bytes: number, resume: () => void): (() => void) | null {

@@ -6,11 +6,7 @@
  * time limits (waits.ts).
  * Tested in: test/unit/embed/ready.test.ts, test/unit/embed/replicated-node.test.ts.
  */
-import { NodeError } from "../errors.ts";
 import type { DaemonNode } from "../node/node.ts";
-import { formatAddress } from "../net/address.ts";
-import { type Role, upstreamOf } from "../node/roles.ts";
-import { shortageText } from "../node/synchronous.ts";
 import { newWriterTurn } from "../primary/pace.ts";
 import type { Until } from "./waits.ts";
 
@@ -39,31 +35,4 @@ export async function untilWelcome(
       cancel();
     }
   }
-}
-
-/** Why a write is refused on a node that led, and hears that another leads: both ranks, and where that is. */
-export function fencedBecause(fenced: string): NodeError {
-  return new NodeError("ERR_READONLY", `this node is fenced: ${fenced}`);
-}
-
-/** Why a write is refused on a replica, and of whom. */
-export function followsAnother(role: Role): NodeError {
-  const upstream = upstreamOf(role);
-  const whom = upstream === null ? "another node" : formatAddress(upstream);
-  return new NodeError("ERR_READONLY", `this node follows ${whom}: write to its primary`);
-}
-
-/** Why a write is refused while too few members are good. */
-export function lacksMembers({ synchronous }: Pick<DaemonNode, "synchronous">): NodeError {
-  return new NodeError("ERR_NO_REPLICAS", shortageText(synchronous.lacks ?? NONE));
-}
-
-const NONE = { good: 0, needed: 0 };
-
-/** Why a write is refused while too few replicas are near. */
-export function lacksReplicas(): NodeError {
-  return new NodeError(
-    "ERR_NO_REPLICAS",
-    "fewer replicas than minReplicasToWrite have acknowledged within minReplicasMaxLag seconds",
-  );
 }
