@@ -1,5 +1,6 @@
 /** Random lives of nodes that hand over by plan: `npm run sim -- --failovers --seeds N` runs more. */
 import { expect, test } from "vitest";
+import { eachSeed } from "./each-seed.ts";
 import { FailoverLife } from "./failover-life.ts";
 
 const SEEDS = 110;
@@ -10,17 +11,7 @@ const MARKS = [
   ...["cut", "died following", "died leading", "died paused", "died resigned", "started resigned"],
 ];
 
-test(`sim: ${SEEDS} lives of nodes that hand over => nothing is lost, never do two lead`, () => {
-  const seen = new Set<string>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const life = new FailoverLife(seed);
-    try {
-      life.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --failovers --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    for (const mark of life.marks.keys()) seen.add(mark);
-  }
+test(`sim: ${SEEDS} lives of nodes that hand over => nothing is lost, never do two lead`, async () => {
+  const seen = await eachSeed(SEEDS, "--failovers", (seed) => new FailoverLife(seed));
   expect(MARKS.filter((mark) => !seen.has(`failover: ${mark}`))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** Random lives of a leader that dies and asks when it is back: `npm run sim -- --reclaims --seeds N` runs more. */
 import { expect, test } from "vitest";
+import { eachSeed } from "./each-seed.ts";
 import { ReclaimLife } from "./reclaim-life.ts";
 
 const SEEDS = 100;
@@ -10,17 +11,7 @@ const MARKS = [
   ...["died as it decided", "died again", "not awaited"],
 ];
 
-test(`sim: ${SEEDS} lives of a leader that asks when it is back => nothing that was in reach is left there`, () => {
-  const seen = new Set<string>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const life = new ReclaimLife(seed);
-    try {
-      life.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --reclaims --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    for (const mark of life.marks.keys()) seen.add(mark);
-  }
+test(`sim: ${SEEDS} lives of a leader that asks when it is back => nothing that was in reach is left there`, async () => {
+  const seen = await eachSeed(SEEDS, "--reclaims", (seed) => new ReclaimLife(seed));
   expect(MARKS.filter((mark) => !seen.has(`reclaim: ${mark}`))).toEqual([]);
 });

@@ -3,9 +3,9 @@
  * and such a disk of one node. They run beside the clusters of sim.test.ts.
  */
 import { expect, test } from "vitest";
-import { Coverage } from "./coverage.ts";
 import { DISK_FAULT_NAMES } from "./disk-faults.ts";
 import { DiskLife } from "./disk-life.ts";
+import { eachSeed } from "./each-seed.ts";
 import { Simulation } from "./simulation.ts";
 
 const LOG_STORE_SEEDS = 15;
@@ -38,61 +38,33 @@ const PUBLIC_MARKS: readonly string[] = [
 ];
 
 test(`sim: ${LOG_STORE_SEEDS} schedules with a store behind each log => the same holds, and links read from it`, async () => {
-  const coverage = new Coverage();
-  for (let seed = 1; seed <= LOG_STORE_SEEDS; seed++) {
-    const sim = new Simulation(seed, { logStores: true });
-    try {
-      await sim.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --log-stores --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    coverage.add(sim.marks);
-  }
-  expect(coverage.of("log store: block")).toBeGreaterThan(0);
+  const seen = await eachSeed(
+    LOG_STORE_SEEDS,
+    "--log-stores",
+    (seed) => new Simulation(seed, { logStores: true }),
+  );
+  expect(seen.get("log store: block") ?? 0).toBeGreaterThan(0);
 }, 300_000);
 
 test(`sim: ${CLUSTER_SEEDS} schedules of nodes on disks that crash => what was promised comes back, and they become equal`, async () => {
-  const coverage = new Coverage();
-  for (let seed = 1; seed <= CLUSTER_SEEDS; seed++) {
-    const sim = new Simulation(seed, { onDisk: true });
-    try {
-      await sim.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --on-disk --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    coverage.add(sim.marks);
-  }
-  expect(CLUSTER_MARKS.filter((mark) => coverage.of(mark) === 0)).toEqual([]);
+  const seen = await eachSeed(
+    CLUSTER_SEEDS,
+    "--on-disk",
+    (seed) => new Simulation(seed, { onDisk: true }),
+  );
+  expect(CLUSTER_MARKS.filter((mark) => !seen.has(mark))).toEqual([]);
 }, 300_000);
 
 test(`sim: ${PUBLIC_SEEDS} schedules of nodes over a state of an embedder's kind => the same holds, whatever it fails at`, async () => {
-  const coverage = new Coverage();
-  for (let seed = 1; seed <= PUBLIC_SEEDS; seed++) {
-    const sim = new Simulation(seed, { publicStates: true });
-    try {
-      await sim.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --public --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    coverage.add(sim.marks);
-  }
-  expect(PUBLIC_MARKS.filter((mark) => coverage.of(mark) === 0)).toEqual([]);
+  const seen = await eachSeed(
+    PUBLIC_SEEDS,
+    "--public",
+    (seed) => new Simulation(seed, { publicStates: true }),
+  );
+  expect(PUBLIC_MARKS.filter((mark) => !seen.has(mark))).toEqual([]);
 }, 300_000);
 
-test(`sim: ${DISK_SEEDS} lives on disks that crash => what was promised comes back, exactly as it was`, () => {
-  const seen = new Set<string>();
-  for (let seed = 1; seed <= DISK_SEEDS; seed++) {
-    const life = new DiskLife(seed);
-    try {
-      life.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --disks --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    for (const mark of life.marks.keys()) seen.add(mark);
-  }
+test(`sim: ${DISK_SEEDS} lives on disks that crash => what was promised comes back, exactly as it was`, async () => {
+  const seen = await eachSeed(DISK_SEEDS, "--disks", (seed) => new DiskLife(seed));
   expect(DISK_MARKS.filter((mark) => !seen.has(`disk: ${mark}`))).toEqual([]);
 }, 300_000);

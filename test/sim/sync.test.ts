@@ -1,5 +1,6 @@
 /** Random lives of nodes in synchronous mode: `npm run sim -- --sync --seeds N` runs more. */
 import { expect, test } from "vitest";
+import { eachSeed } from "./each-seed.ts";
 import { SyncLife } from "./sync-life.ts";
 
 const SEEDS = 60;
@@ -12,17 +13,7 @@ const MARKS = [
   ...["1 applied", "1 durable", "2 applied", "2 durable"],
 ];
 
-test(`sim: ${SEEDS} lives in synchronous mode => whoever leads has all that was confirmed`, () => {
-  const seen = new Set<string>();
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const life = new SyncLife(seed);
-    try {
-      life.run();
-    } catch (error) {
-      const replay = `npm run sim -- --seeds 1 --first ${seed} --sync --trace`;
-      throw new Error(`seed ${seed}; replay: ${replay}`, { cause: error });
-    }
-    for (const mark of life.marks.keys()) seen.add(mark);
-  }
+test(`sim: ${SEEDS} lives in synchronous mode => whoever leads has all that was confirmed`, async () => {
+  const seen = await eachSeed(SEEDS, "--sync", (seed) => new SyncLife(seed));
   expect(MARKS.filter((mark) => !seen.has(`sync: ${mark}`))).toEqual([]);
 });
