@@ -8,7 +8,7 @@
  * Pure values. Owns: promotion and adoption. Does not own: what to do at a resume (resume.ts).
  */
 import { LIMITS } from "../limits.ts";
-import type { Id, Lineage, LineageEntry, Rank } from "../wire/messages.ts";
+import type { Id, Lineage, LineageEntry, Position, Rank } from "../wire/messages.ts";
 
 const RUN_MAX = 0xffff_ffff;
 
@@ -26,6 +26,16 @@ export interface LogName extends HistoryState {
 /** A log up to `offset`. */
 export interface LogEnd extends LogName {
   readonly offset: number;
+}
+
+/** What names a log in a message: HELLO, WELCOME, SNAPSHOT, STATE. */
+export interface NamedLog extends Pick<LogName, "rank" | "lineage"> {
+  readonly position: Position;
+}
+
+/** The log that a message is of. */
+export function logEndOf({ position, rank, lineage }: NamedLog): LogEnd {
+  return { history: position.history, offset: position.offset, rank, lineage };
 }
 
 /** Before any leader was heard of. */

@@ -15,14 +15,13 @@
  * Owns: which round, whom it asks, its need. Does not own: the steps (reclaiming.ts), the need's rule (round-need.ts),
  * roles (role-moves.ts).
  */
-import type { LogEnd } from "../log/history.ts";
+import { type LogEnd, logEndOf } from "../log/history.ts";
 import type { Address } from "../net/address.ts";
 import type { StateAnswer } from "../wire/messages.ts";
 import type { Completeness } from "./completeness.ts";
 import type { Identity } from "./identity.ts";
 import { rulesOf } from "./members.ts";
 import type { Peer } from "./node-memory.ts";
-import { logOf } from "./reclaim-choice.ts";
 import type { ReclaimPlan, RoundPlan } from "./reclaiming.ts";
 import { roundNeed, type RoundVoice } from "./round-need.ts";
 import { heldBy, type Role, upstreamOf } from "./roles.ts";
@@ -84,5 +83,5 @@ function ownVoice({ identity, completeness, backlog, roles }: RoundNode): RoundV
 
 function voiceOf(state: StateAnswer): RoundVoice {
   const { storeId, complete, intact } = state;
-  return { storeId, complete, intact, log: logOf(state) };
+  return { storeId, complete, intact, log: logEndOf(state) };
 }

@@ -18,9 +18,9 @@
  *
  * Owns: that sequence. Does not own: the proof (primary/resume.ts), ranks (identity.ts).
  */
+import { logEndOf } from "../log/history.ts";
 import { ranksText } from "../log/discard.ts";
 import type { Journal } from "../primary/journal.ts";
-import { logOf } from "../primary/resume.ts";
 import type { Hello, Id, Rank } from "../wire/messages.ts";
 import type { RoleParts } from "./role-parts.ts";
 import type { RoleMoves } from "./role-moves.ts";
@@ -54,7 +54,7 @@ export class LeadingAnew {
     const { history } = identity;
     feeder.counters.bump("rolled_back");
     this.#journal("error", "rolled_back", {
-      why: `this node leads with ${ranksText(identity, logOf(hello))}`,
+      why: `this node leads with ${ranksText(identity, logEndOf(hello))}`,
       replica: hello.storeId,
       replica_offset: hello.position.offset,
       bytes,

@@ -41,7 +41,7 @@ import {
   compareLogs,
   compareRanks,
   latestCommon,
-  type LogEnd,
+  logEndOf,
   rankText,
 } from "../log/history.ts";
 import { formatAddress, type Address } from "../net/address.ts";
@@ -206,12 +206,7 @@ function first(list: readonly Heard[], order: (a: Heard, b: Heard) => number): H
 }
 
 function byLog(a: Heard, b: Heard): number {
-  return compareLogs(logOf(a.state), logOf(b.state));
-}
-
-/** The log of a node that answered. */
-export function logOf({ position, rank, lineage }: StateAnswer): LogEnd {
-  return { history: position.history, offset: position.offset, rank, lineage };
+  return compareLogs(logEndOf(a.state), logEndOf(b.state));
 }
 
 /** Whoever leads itself comes before those that follow it. */
@@ -220,7 +215,7 @@ function byLeading(a: Heard, b: Heard): number {
   if (ranks !== 0) return ranks;
   const leads = Number(a.state.role === "primary") - Number(b.state.role === "primary");
   if (leads !== 0) return leads;
-  const [log, other] = [logOf(a.state), logOf(b.state)];
+  const [log, other] = [logEndOf(a.state), logEndOf(b.state)];
   const order = a.state.role === "primary" ? compareLeaders(log, other) : 0;
   return order || compareLogs(log, other);
 }

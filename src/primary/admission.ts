@@ -14,7 +14,7 @@
  */
 import type { Hello, RejectCode } from "../wire/messages.ts";
 import { ranksText } from "../log/discard.ts";
-import { compareLeaders, compareRanks, lastWritten, rankText } from "../log/history.ts";
+import { compareLeaders, compareRanks, lastWritten, logEndOf, rankText } from "../log/history.ts";
 import type { FeederDeps, LedLog, NodeView } from "./deps.ts";
 import {
   checkFormat,
@@ -25,7 +25,7 @@ import {
 } from "./hello-checks.ts";
 import type { Link } from "./link.ts";
 import type { Quarantine } from "./quarantine.ts";
-import { ANSWER, decideResume, logOf, type ResumeCase, type ResumeDecision } from "./resume.ts";
+import { ANSWER, decideResume, type ResumeCase, type ResumeDecision } from "./resume.ts";
 import type { StateSource } from "../store/state.ts";
 import type { Stores } from "./stores.ts";
 import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
@@ -148,7 +148,7 @@ const STRANGER_TEXT: Readonly<Partial<Record<RejectCode, string>>> = {
 /** For people, with both ranks. */
 function rankRefusal(node: NodeView, hello: Hello, { discardBytes }: ResumeDecision): string {
   const what = discardBytes > 0 ? `${discardBytes} bytes of your log` : "your log";
-  const led = `this node's log is led with ${ranksText(node, logOf(hello))}`;
+  const led = `this node's log is led with ${ranksText(node, logEndOf(hello))}`;
   return `${what} would be discarded, which takes a higher rank: ${led}; follow whoever leads with the higher one, or promote here`;
 }
 
@@ -233,7 +233,7 @@ function report(owner: AdmissionOwner, link: Link, hello: Hello, decision: Resum
     fork: Number.isFinite(decision.fork) ? decision.fork : -1,
     discard_bytes: decision.discardBytes,
     rank: rankText(node.rank),
-    replica_rank: rankText(lastWritten(logOf(hello)).rank),
+    replica_rank: rankText(lastWritten(logEndOf(hello)).rank),
   });
 }
 

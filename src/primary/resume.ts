@@ -25,24 +25,12 @@
  * Offsets of different histories are never compared. What a ship discards has a lower rank than the feeder's
  * (log/discard.ts). Pure: decides, does nothing.
  */
-import type {
-  Consent,
-  Decision,
-  Lineage,
-  Position,
-  Rank,
-  RejectCode,
-  ShipWanted,
-} from "../wire/messages.ts";
+import type { Consent, Decision, RejectCode, ShipWanted } from "../wire/messages.ts";
 import { standsAbove } from "../log/discard.ts";
-import { latestCommon, type LogEnd, type LogName } from "../log/history.ts";
+import { latestCommon, logEndOf, type LogName, type NamedLog } from "../log/history.ts";
 
 /** What a replica says of itself in HELLO. */
-export interface ReplicaClaim {
-  readonly position: Position;
-  /** Of its history. */
-  readonly rank: Rank;
-  readonly lineage: Lineage;
+export interface ReplicaClaim extends NamedLog {
   readonly hasData: boolean;
   readonly consent: Consent;
   readonly shipWanted: ShipWanted;
@@ -126,18 +114,9 @@ function boundToRank(
   decision: ResumeDecision,
 ): ResumeDecision {
   if (!DISCARDS.has(decision.case)) return decision;
-  const order = standsAbove(feeder, logOf(replica));
+  const order = standsAbove(feeder, logEndOf(replica));
   if (order > 0) return decision;
   return { ...decision, case: order < 0 ? "outranked" : "rolled_back" };
-}
-
-/** The log that a replica says it has. */
-export function logOf({
-  position,
-  rank,
-  lineage,
-}: Pick<ReplicaClaim, "position" | "rank" | "lineage">): LogEnd {
-  return { history: position.history, offset: position.offset, rank, lineage };
 }
 
 function decideByPosition(feeder: FeederSelf, replica: ReplicaClaim): ResumeDecision {

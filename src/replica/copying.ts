@@ -13,6 +13,7 @@
  */
 import { HawserError, WireError } from "../errors.ts";
 import { CheckpointFrames, type CheckpointSink } from "../log/disk/checkpoint-frames.ts";
+import { NO_RANK } from "../log/history.ts";
 import { encode } from "../wire/codec.ts";
 import { Decoder, type DecoderSink } from "../wire/decoder.ts";
 import {
@@ -235,9 +236,9 @@ export class Copying implements SocketUser, DecoderSink {
       complete: false,
       address: { host: "", clientPort: 0, replPort: 0 },
       position: { history: storeId, offset: 0, chain: 0 },
-      rank: { term: 0, run: 0 },
+      rank: NO_RANK,
       lineage: [],
-      promised: { term: 0, run: 0 },
+      promised: NO_RANK,
       hasData: false,
       consent: "none",
       partialBytes: 0,

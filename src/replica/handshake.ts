@@ -18,7 +18,14 @@ import {
 } from "../wire/messages.ts";
 import { hmacProof, proofMatches } from "../wire/proof.ts";
 import { goesFrom, ranksText, standsAbove } from "../log/discard.ts";
-import { compareRanks, leftAt, type LogEnd, rankText } from "../log/history.ts";
+import {
+  compareRanks,
+  leftAt,
+  type LogEnd,
+  logEndOf,
+  type NamedLog,
+  rankText,
+} from "../log/history.ts";
 import type { ReceivingLog, ReplicaNode, WelcomedEnd } from "./deps.ts";
 import type { SessionOptions } from "./options.ts";
 import type { Restore } from "./restore.ts";
@@ -144,7 +151,7 @@ export function judgeWelcome(
       why: "the upstream offers an unrelated state and we hold data; --allow-reset or REPLICAOF would discard it",
       lasting: "standing",
     };
-  const lower = judgeRank(ownLog(node, log), logOf(welcome), welcome, torn);
+  const lower = judgeRank(ownLog(node, log), logEndOf(welcome), welcome, torn);
   if (lower !== null) return { why: lower, lasting: "passing" };
   if (options.onDivergence === "refuse" && OWN_WAY.has(welcome.decision))
     return {
@@ -157,13 +164,6 @@ export function judgeWelcome(
 /** What this node has received of its log, whole batches. */
 export function ownLog({ history, rank, lineage }: ReplicaNode, log: ReceivingLog): LogEnd {
   return { history, rank, lineage, offset: log.tail - log.partialBytes };
-}
-
-type Named = Pick<Welcome, "position" | "rank" | "lineage">;
-
-/** The log that a WELCOME, or a SNAPSHOT, is of. */
-export function logOf({ position, rank, lineage }: Named): LogEnd {
-  return { history: position.history, offset: position.offset, rank, lineage };
 }
 
 /**
@@ -184,8 +184,8 @@ function judgeRank(
 }
 
 /** The same of a snapshot, which may be of an earlier place than the end that WELCOME named; null to take it. */
-export function judgeSnapshot(own: LogEnd, begin: Named, torn: boolean): string | null {
-  return judgeRank(own, logOf(begin), { decision: "ship_new" }, torn);
+export function judgeSnapshot(own: LogEnd, begin: NamedLog, torn: boolean): string | null {
+  return judgeRank(own, logEndOf(begin), { decision: "ship_new" }, torn);
 }
 
 /** REPLICAOF consents to another state, not to none: why an empty snapshot is not acceptable, or null. */

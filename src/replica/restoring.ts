@@ -14,6 +14,7 @@
  */
 import { type HawserError, WireError } from "../errors.ts";
 import { goesFrom } from "../log/discard.ts";
+import { logEndOf } from "../log/history.ts";
 import type * as m from "../wire/messages.ts";
 import { isSuspect } from "./calls.ts";
 import * as handshake from "./handshake.ts";
@@ -167,7 +168,7 @@ export class Restoring {
     const { node, log } = this.life.deps;
     const own = { ...handshake.ownLog(node, log), offset: log.next };
     // A torn state goes back within its own log.
-    const theirs = handshake.logOf(begin);
+    const theirs = logEndOf(begin);
     return goesFrom(own, this.life.torn ? { ...theirs, offset: own.offset } : theirs) ?? -1;
   }
 
