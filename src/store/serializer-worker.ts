@@ -7,14 +7,13 @@
  * received it has not collected it.
  * Tested in: test/unit/store/pool.test.ts.
  */
-import { readlinkSync } from "node:fs";
-import { availableParallelism, setPriority } from "node:os";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { chunkSum } from "../wire/frame.ts";
 import { digestArena } from "./digest.ts";
 import { Ring } from "./ring.ts";
 import { collectGarbage } from "./segment-memory.ts";
 import { ChunkWriter, type FrozenArena } from "./serialize.ts";
+import { stepBack } from "./step-back.ts";
 import type { FrozenSegment } from "./snapshot.ts";
 import type {
   FromWorker,
@@ -24,27 +23,8 @@ import type {
   ToWorker,
 } from "./worker-protocol.ts";
 
-/**
- * Nice values. Beside others a thread has a tenth of the weight of the one that serves clients: with a
- * third the scheduler let that one wait up to a fifth of its time, beside two serializers on two
- * processors; with less a ship starves where other programs keep all processors busy. On a single
- * processor it must still make progress beside a loop that is never idle: a third.
- */
-const NICE = 10;
-const NICE_ALONE = 5;
-
 /** A worker thread has one; this file is code of such a thread alone (worker.ts). */
 const port = parentPort!;
-
-/** Lets the loop that serves clients go first. On Linux a nice value belongs to one thread. */
-function stepBack(): void {
-  try {
-    const thread = readlinkSync("/proc/thread-self").split("/").at(-1);
-    setPriority(Number(thread), availableParallelism() > 1 ? NICE : NICE_ALONE);
-  } catch {
-    // Another system: all threads are equal.
-  }
-}
 
 function tell(message: FromWorker): void {
   port.postMessage(message);

@@ -10,6 +10,7 @@ import type {
   FromCheckpointWorker,
   ToCheckpointWorker,
 } from "./checkpoint-worker-protocol.ts";
+import { stepBack } from "../../store/step-back.ts";
 import { FsFolder } from "./fs-folder.ts";
 
 const port = parentPort!;
@@ -69,6 +70,7 @@ function leave(): void {
 }
 
 export function runCheckpoint(data: unknown): void {
+  stepBack();
   const { path, log, begin } = data as CheckpointWorkerData;
   port.on("message", (message: ToCheckpointWorker) => {
     if (writer !== null) attempt(() => take(writer!, message));
