@@ -15,6 +15,8 @@ import type { Figures, Question } from "./question.ts";
 
 const KEYS = 3_000_000;
 const PER_SECOND = 5_000;
+/** As in pipelined.ts: a server that has run for a while. */
+const WARM_UP_MS = 3_000;
 const CONTROL_MS = 2_000;
 
 async function ask(contender: Contender, share: number): Promise<Figures> {
@@ -23,6 +25,9 @@ async function ask(contender: Contender, share: number): Promise<Figures> {
     const { port, pid } = await stage.primary();
     await fill(port, Math.round(KEYS * share));
     const client = await Resp.open(port);
+    const stopWarmUp = await pacedSets(port, PER_SECOND);
+    await sleep(WARM_UP_MS);
+    await stopWarmUp();
     const stopControl = await pacedSets(port, PER_SECOND);
     await sleep(CONTROL_MS);
     const control = await stopControl();

@@ -43,8 +43,9 @@ export class Resp {
     await last;
   }
 
-  async info(): Promise<Map<string, string>> {
-    const text = String(await this.call("INFO"));
+  /** @param sections of INFO; without any all that it shows by itself */
+  async info(...sections: string[]): Promise<Map<string, string>> {
+    const text = String(await this.call("INFO", ...sections));
     return new Map(
       text
         .split("\r\n")
