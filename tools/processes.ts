@@ -213,10 +213,14 @@ export class Daemon extends ManagedProcess {
   }
 
   /** Starts a node and does not wait. */
-  static async launch(name: string, args: readonly string[]): Promise<Daemon> {
+  static async launch(
+    name: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Daemon> {
     const [command = "primary", ...rest] = args;
     const full = [MAIN, command, "--log-format", "json", ...portFlags(rest), ...rest];
-    return new Daemon(await start(process.execPath, full, { name }), name);
+    return new Daemon(await start(process.execPath, full, { name, env }), name);
   }
 
   protected override lineAdded(line: string): void {
@@ -341,8 +345,8 @@ export class Fleet {
     return this.node(`replica-${this.#replicas}`, ["replica", "--of", addressOf(of), ...flags]);
   }
 
-  async node(name: string, args: readonly string[]): Promise<Daemon> {
-    const launched = await Daemon.launch(name, args);
+  async node(name: string, args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Daemon> {
+    const launched = await Daemon.launch(name, args, env);
     this.nodes.push(launched);
     await launched.ready();
     return launched;
