@@ -175,6 +175,8 @@ const SYNC = object({
       storeId: id,
       host: text,
       clientPort: port,
+      replPort: port,
+      replacedBy: maybeId,
       linked: yes,
       complete: yes,
       good: yes,
@@ -182,6 +184,7 @@ const SYNC = object({
       lagBytes: known,
     }),
   ),
+  heldReplies: count,
   change: orNull(object({ from: orNull(rule), to: orNull(rule) })),
 });
 

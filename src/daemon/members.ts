@@ -92,13 +92,24 @@ function ruleText(rule: RuleStatus | null): string {
 }
 
 function memberText(member: MemberStatus): string {
-  const { storeId, host, clientPort, linked, complete, good, confirmed, lagBytes } = member;
-  const where = host === "" && clientPort === 0 ? "-" : formatAddress({ host, port: clientPort });
+  const { storeId, linked, complete, good, confirmed, lagBytes, replacedBy } = member;
+  const where = whereText(member);
   const words = [
-    linked ? "linked" : "not linked",
+    linked ? "linked" : where === "-" ? "not linked" : "not linked, was last there",
     complete ? "complete" : "incomplete",
     good ? "good" : "not good",
     confirmed < 0 ? "nothing known" : `confirmed ${confirmed}, ${lagBytes} bytes behind`,
   ];
-  return `  ${storeId}  ${escapeText(where).padEnd(22)} ${words.join(", ")}`;
+  const lines = [`  ${storeId}  ${escapeText(where).padEnd(22)} ${words.join(", ")}`];
+  if (replacedBy !== "")
+    lines.push(
+      `    another store is there now, ${replacedBy}: without --dir a replica is another one after each start; add that one, remove this one`,
+    );
+  return lines.join("\n");
+}
+
+/** Of one that is known by its replication port alone, that. */
+function whereText({ host, clientPort, replPort }: MemberStatus): string {
+  if (clientPort !== 0) return formatAddress({ host, port: clientPort });
+  return replPort === 0 ? "-" : formatAddress({ host, port: replPort });
 }

@@ -10,6 +10,7 @@ import type { StatusOptions } from "./ask-options.ts";
 import { eventsText } from "./events-text.ts";
 import { CHECK_EXIT, degradedBecause, reasonsOf } from "./health.ts";
 import type { DiskStatus, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
+import type { SyncStatus } from "../node/member-status.ts";
 import { recoveryText } from "../node/disk/recovery-text.ts";
 import { escapeText } from "../node/logger.ts";
 import { formatAddress } from "../net/address.ts";
@@ -88,6 +89,7 @@ export function statusText(
   if (status.fenced !== "") lines.push(...fencedLines(status, paint));
   if (!status.complete)
     lines.push("log       incomplete: it may lack what it acknowledged before it was started");
+  if (status.sync !== null) lines.push(`sync      ${syncText(status.sync)}`);
   if (status.upstream !== null) lines.push(...upstreamLines(status, status.upstream, nowMs));
   const degraded = degradedBecause(status);
   if (degraded !== "") lines.push(`${paint(33, "degraded")}  ${degraded}`);
@@ -106,6 +108,15 @@ function fencedLines(
       ? "none of its log is its own: it follows when it hears where the other is"
       : `${bytes(ownBytes)} of its log the other has not: discarded when it follows`;
   return [paint(31, `fenced    ${escapeText(fenced)}`), `          ${own}`];
+}
+
+/** By how many writes are confirmed, and how it stands with them. */
+function syncText({ copies, level, leads, members, ...sync }: SyncStatus): string {
+  const changing = sync.change === null ? "" : ", a change under way";
+  const rule = `${copies} of the others confirm at level ${level}, ${members.length} members${changing}`;
+  if (!leads) return `${rule}; this node does not lead`;
+  const to = sync.confirmed < 0 ? "nothing confirmed yet" : `confirmed up to ${sync.confirmed}`;
+  return `${rule}, ${sync.goodMembers} good besides this node; ${to}, ${sync.heldReplies} replies held`;
 }
 
 /** How far the log is on the disk, and what a start would read. */

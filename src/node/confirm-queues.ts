@@ -37,6 +37,12 @@ export class ConfirmQueues {
   /** Their keys, ascending. */
   #order: readonly number[] = [];
 
+  get length(): number {
+    let length = 0;
+    for (const queue of this.#queues.values()) length += queue.length;
+    return length;
+  }
+
   get isEmpty(): boolean {
     for (const queue of this.#queues.values()) if (queue.length > 0) return false;
     return true;

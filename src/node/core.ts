@@ -59,6 +59,7 @@ import {
   writeRefusal,
 } from "./roles.ts";
 import { planRound, roundOf } from "./lead-round.ts";
+import { placeOf } from "./member-places.ts";
 import { rulesOf } from "./members.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
 import { type AskSources, SeedRun } from "./seeding.ts";
@@ -302,6 +303,8 @@ export class NodeCore implements ViewedNode {
       onWelcomed: (link) => {
         this.followers.linked(link);
         this.failover.linked(link);
+        const { hello, remote } = link;
+        if (hello !== null) this.synchronous.linked(hello.storeId, placeOf(hello.address, remote));
       },
       onTick: () => {
         this.nearness.review();

@@ -7,6 +7,7 @@
  */
 import type { Id, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
 import type { LinkedHolder } from "../primary/feeder.ts";
+import { isSamePlace, type MemberPlace } from "./member-places.ts";
 import { rulesOf } from "./members.ts";
 
 /** The connection of a replica; api.ts has all of it. */
@@ -14,6 +15,7 @@ export interface MemberLink {
   readonly replicaId: Id;
   readonly host: string;
   readonly clientPort: number;
+  readonly replPort: number;
   readonly state: string;
   readonly complete: boolean;
 }
@@ -29,9 +31,12 @@ export interface RuleStatus {
 /** One that confirms; of the node that leads by its own log, of others by their links to it. */
 export interface MemberStatus {
   readonly storeId: Id;
-  /** "" and 0 when it is not linked. */
+  /** Where it is linked from, or was last; "" and 0 unknown. */
   readonly host: string;
   readonly clientPort: number;
+  readonly replPort: number;
+  /** It is not linked, and another store is linked from where it was: that one; "" for none. */
+  readonly replacedBy: Id;
   /** It streams from this node. */
   readonly linked: boolean;
   /** It has all that it ever acknowledged. */
@@ -57,6 +62,8 @@ export interface SyncStatus {
   readonly goodMembers: number;
   /** Of the rule, and, during a change, of the one before. */
   readonly members: readonly MemberStatus[];
+  /** Replies to clients that wait until what they show is confirmed. */
+  readonly heldReplies: number;
   /** Not confirmed yet: both rules count. `to` is null when the mode is being turned off. */
   readonly change: { readonly from: RuleStatus | null; readonly to: RuleStatus | null } | null;
 }
@@ -68,13 +75,16 @@ export interface SyncFigures {
   readonly confirmed: number;
   /** Monotonic; who was not heard of since is not good. */
   readonly heardSinceMs: number;
-  readonly own: Pick<MemberStatus, "storeId" | "host" | "clientPort"> & {
+  readonly heldReplies: number;
+  readonly own: Pick<MemberStatus, "storeId" | "host" | "clientPort" | "replPort"> & {
     readonly applied: number;
     readonly durable: number;
     readonly complete: boolean;
   };
   readonly holders: readonly LinkedHolder[];
   readonly links: readonly MemberLink[];
+  /** Where a store was last. */
+  readonly placeOf: (storeId: Id) => MemberPlace;
 }
 
 /** Null when the mode is off. */
@@ -93,6 +103,7 @@ export function syncStatusOf(figures: SyncFigures): SyncStatus | null {
     confirmed: isLeading ? confirmed : -1,
     goodMembers: members.filter(isGood).length,
     members,
+    heldReplies: figures.heldReplies,
     change: sync.was === null ? null : { from: ruleStatus(sync.was), to: ruleStatus(sync.now) },
   };
 }
@@ -103,22 +114,31 @@ function ruleStatus(rule: SyncRule | null): RuleStatus | null {
   return { copies, level, members };
 }
 
+function thereNow(links: readonly MemberLink[], place: MemberPlace): Id {
+  return links.find((link) => isSamePlace(link, place))?.replicaId ?? "";
+}
+
 function memberStatus(figures: SyncFigures, storeId: Id, level: SyncLevel): MemberStatus {
-  const { own, holders, links, isLeading, heardSinceMs } = figures;
+  const { own, holders, links, isLeading, heardSinceMs, placeOf } = figures;
   if (storeId === own.storeId) {
-    const { host, clientPort, complete } = own;
+    const { host, clientPort, replPort, complete } = own;
     const confirmed = own[level];
     const lagBytes = own.applied - confirmed;
-    return { storeId, host, clientPort, linked: true, complete, good: true, confirmed, lagBytes };
+    const isHere = { linked: true, good: true, replacedBy: "" } as const;
+    return { storeId, host, clientPort, replPort, ...isHere, complete, confirmed, lagBytes };
   }
   // Of a node that does not lead the links say nothing of members: nobody confirms for it.
   const link = isLeading ? links.find(({ replicaId }) => replicaId === storeId) : undefined;
   const holder = isLeading ? holders.find((each) => each.storeId === storeId) : undefined;
   const confirmed = holder?.[level] ?? -1;
+  const place = link ?? placeOf(storeId);
+  const { host, clientPort, replPort } = place;
   return {
     storeId,
-    host: link?.host ?? "",
-    clientPort: link?.clientPort ?? 0,
+    host,
+    clientPort,
+    replPort,
+    replacedBy: link === undefined && isLeading ? thereNow(links, place) : "",
     linked: link?.state === "streaming",
     complete: link?.complete ?? false,
     good: holder !== undefined && holder.ackMs >= heardSinceMs,

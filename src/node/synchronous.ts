@@ -14,7 +14,15 @@
  * Owns: that. Does not own: the arithmetic (members.ts), replies that wait (confirm-queues.ts), links (primary/).
  */
 import type { NodeRecord } from "../wire/node-record.ts";
-import type { Id, NodeAddress, SyncLevel, SyncRule, SyncState } from "../wire/messages.ts";
+import { formatAddress } from "../net/address.ts";
+import type {
+  Id,
+  NodeAddress,
+  PeerAddress,
+  SyncLevel,
+  SyncRule,
+  SyncState,
+} from "../wire/messages.ts";
 import type { LinkedHolder } from "../primary/feeder.ts";
 import type { Journal } from "../primary/journal.ts";
 import type { TurnConfirmer } from "./confirm-queues.ts";
@@ -29,6 +37,7 @@ import {
   withMember,
   withoutMember,
 } from "./members.ts";
+import { type MemberPlace, MemberPlaces } from "./member-places.ts";
 import { type MemberLink, type SyncStatus, syncStatusOf } from "./member-status.ts";
 
 export interface SynchronousOptions {
@@ -50,6 +59,9 @@ export interface SynchronousParts {
   readonly identity: {
     readonly storeId: Id;
     readonly sync: SyncState;
+    /** Other stores that this one remembers, and was told of. */
+    readonly followers: readonly PeerAddress[];
+    readonly siblings: readonly PeerAddress[];
     /** Kept before it is in the log. */
     ruled(sync: SyncState): void;
     /** Of the present history, or of a rule that changes inside it at `end`. */
@@ -75,6 +87,8 @@ export interface SynchronousParts {
   readonly isQuiet: () => boolean;
   readonly turn: {
     confirmer: TurnConfirmer | null;
+    /** Replies that wait for it. */
+    readonly repliesConfirming: number;
     until(holds: () => boolean, done: () => void): () => void;
     appended(): void;
     want(): void;
@@ -108,6 +122,7 @@ export class Synchronous implements TurnConfirmer {
   #isChanging = false;
   /** Removed by somebody: not taken again by itself, as long as this node runs. */
   readonly #removed = new Set<Id>();
+  readonly #places = new MemberPlaces();
   /** As the settings were when they were last looked at. */
   #wished: Pick<SynchronousOptions, "sync" | "syncLevel">;
 
@@ -234,6 +249,17 @@ export class Synchronous implements TurnConfirmer {
     if (this.isOn) this.#fill(good);
   }
 
+  /** A replica is welcomed from there. */
+  linked(replica: Id, place: MemberPlace): void {
+    const before = this.#places.came(replica, place);
+    if (!this.isOn || before.length === 0) return;
+    const ids = rulesOf(this.state).flatMap(({ members }) => members);
+    if (ids.includes(replica)) return;
+    const at = formatAddress({ host: place.host, port: place.replPort });
+    for (const member of before.filter((id) => ids.includes(id)))
+      this.#parts.journal("warn", "member_replaced", { member, replica, at });
+  }
+
   #good(): readonly LinkedHolder[] {
     const sinceMs = this.#parts.now() - this.timeoutMs;
     return this.#parts.links.holders().filter(({ ackMs }) => ackMs >= sinceMs);
@@ -242,18 +268,21 @@ export class Synchronous implements TurnConfirmer {
   /** Null when the mode is off. `links` are the node's. */
   status(
     links: readonly MemberLink[],
-    { host, clientPort, complete }: NodeAddress & { readonly complete: boolean },
+    { host, clientPort, replPort, complete }: NodeAddress & { readonly complete: boolean },
   ): SyncStatus | null {
-    const { identity, log, now } = this.#parts;
+    const { identity, log, now, turn } = this.#parts;
     if (rulesOf(identity.sync).length === 0) return null;
-    const { storeId, sync } = identity;
+    const { storeId, sync, followers, siblings } = identity;
+    const told = [...followers, ...siblings];
     const { tail: applied, durable } = log;
     return syncStatusOf({
       sync,
       isLeading: this.#isLeading,
       confirmed: this.confirmed,
       heardSinceMs: now() - this.timeoutMs,
-      own: { storeId, host, clientPort, complete, applied, durable },
+      heldReplies: turn.repliesConfirming,
+      placeOf: (id) => this.#places.of(id, told),
+      own: { storeId, host, clientPort, replPort, complete, applied, durable },
       holders: this.#parts.links.holders(),
       links,
     });

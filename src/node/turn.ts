@@ -143,6 +143,11 @@ export class Turn implements ClientTurn {
     this.#parts = parts;
   }
 
+  /** Replies that wait until others have confirmed what they show. */
+  get repliesConfirming(): number {
+    return this.#confirming.length;
+  }
+
   // --- who needs a turn ------------------------------------------------------------------------
 
   /** Asks for run() at the end of this turn of the loop, once however often it is asked. */

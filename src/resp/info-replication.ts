@@ -6,7 +6,7 @@
  */
 import type { InfoFields } from "./info-fields.ts";
 import type { LinkStateName, LinkStatus, NodeStatus, UpstreamStatus } from "../node/api.ts";
-import type { SyncStatus } from "../node/member-status.ts";
+import type { MemberStatus, SyncStatus } from "../node/member-status.ts";
 
 const NO_ID = "0".repeat(40);
 
@@ -82,15 +82,34 @@ export function replicationFields(status: NodeStatus): InfoFields {
 /** Of synchronous mode, when it is on. */
 function memberFields(sync: SyncStatus | null): InfoFields {
   if (sync === null) return [];
-  const { copies, level, members, goodMembers, confirmed, change } = sync;
+  const { copies, level, members, goodMembers, confirmed, heldReplies, change } = sync;
   return [
     ["sync_copies", copies],
     ["sync_level", level],
     ["sync_members", members.length],
     ["sync_good_members", goodMembers],
     ["sync_confirmed_offset", confirmed],
+    ["sync_held_replies", heldReplies],
     ["sync_changing", change === null ? 0 : 1],
+    ...members.map((member, index) => [`sync_member${index}`, memberLine(member)] as const),
   ];
+}
+
+/** A member that is not linked is where it was last. */
+function memberLine(member: MemberStatus): string {
+  const { storeId, host, clientPort, replPort, linked, complete, good, replacedBy } = member;
+  return [
+    `id=${storeId}`,
+    `ip=${oneWord(host)}`,
+    `port=${clientPort}`,
+    `repl_port=${replPort}`,
+    `linked=${linked ? 1 : 0}`,
+    `complete=${complete ? 1 : 0}`,
+    `good=${good ? 1 : 0}`,
+    `confirmed=${member.confirmed}`,
+    `lag_bytes=${member.lagBytes}`,
+    `replaced_by=${replacedBy}`,
+  ].join(",");
 }
 
 function upstreamFields(upstream: UpstreamStatus): InfoFields {

@@ -33,6 +33,7 @@ const SYNC: SyncStatus = {
   confirmed: 7,
   goodMembers: 2,
   members: [],
+  heldReplies: 0,
   change: null,
 };
 

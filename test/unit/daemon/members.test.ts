@@ -10,6 +10,8 @@ const LINKED: MemberStatus = {
   storeId: A,
   host: "10.0.0.1",
   clientPort: 6381,
+  replPort: 16381,
+  replacedBy: "",
   linked: true,
   complete: true,
   good: true,
@@ -20,6 +22,8 @@ const GONE: MemberStatus = {
   storeId: B,
   host: "",
   clientPort: 0,
+  replPort: 0,
+  replacedBy: "",
   linked: false,
   complete: false,
   good: false,
@@ -33,6 +37,7 @@ const SYNC: SyncStatus = {
   confirmed: 90,
   goodMembers: 1,
   members: [LINKED, GONE],
+  heldReplies: 0,
   change: {
     from: { copies: 1, level: "durable", members: [A, B] },
     to: { copies: 1, level: "durable", members: [A] },
@@ -50,6 +55,18 @@ test("the page has the rule, a change with the rule before, and each member", ()
     "",
   ]);
   expect(membersText({ ...SYNC, leads: false, change: null })).toContain("does not lead");
+  const away = { ...GONE, host: "10.0.0.2", replPort: 16382, replacedBy: C };
+  const members = [away, { ...away, clientPort: 6382, replacedBy: "" } as const];
+  expect(
+    membersText({ ...SYNC, members })
+      .split("\n")
+      .slice(4),
+  ).toEqual([
+    `  ${B}  10.0.0.2:16382         not linked, was last there, incomplete, not good, nothing known`,
+    `    another store is there now, ${C}: without --dir a replica is another one after each start; add that one, remove this one`,
+    `  ${B}  10.0.0.2:6382          not linked, was last there, incomplete, not good, nothing known`,
+    "",
+  ]);
   const off = { ...SYNC, change: { from: null, to: null } };
   expect(membersText(off)).toContain("from off");
 });
@@ -60,6 +77,8 @@ test("an answer is believed when all of it is of its type", () => {
     { ...SYNC, members: [{ ...GONE, storeId: "x" }] },
     { ...SYNC, change: {} },
     { ...SYNC, confirmed: -2 },
+    { ...SYNC, heldReplies: -1 },
+    { ...SYNC, members: [{ ...GONE, replacedBy: "x" }] },
   ])
     expect(() => readMembers(JSON.stringify(wrong))).toThrow(/is not what a hawser node/);
 });

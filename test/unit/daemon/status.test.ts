@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { degradedBecause } from "../../../src/daemon/health.ts";
 import { statusText } from "../../../src/daemon/status.ts";
+import type { SyncStatus } from "../../../src/node/member-status.ts";
 import { DISK, PRIMARY, REPLICA } from "../resp/status-examples.ts";
 
 describe("status", () => {
@@ -18,6 +19,31 @@ describe("status", () => {
     expect(text).not.toContain("\u001b");
     expect(statusText(PRIMARY, true, 1000)).toContain("\u001b[32mstreaming");
     expect(text).not.toContain("disk ");
+  });
+
+  test("synchronous mode: one line; nothing of it when it is off", () => {
+    const sync: SyncStatus = {
+      copies: 1,
+      level: "durable",
+      leads: true,
+      confirmed: 70,
+      goodMembers: 2,
+      members: [],
+      heldReplies: 5,
+      change: { from: null, to: null },
+    };
+    const pageOf = (changes: Partial<SyncStatus>): string =>
+      statusText({ ...PRIMARY, sync: { ...sync, ...changes } }, false);
+    expect(pageOf({})).toContain(
+      "\nsync      1 of the others confirm at level durable, 0 members, a change under way, 2 good besides this node; confirmed up to 70, 5 replies held\n",
+    );
+    expect(pageOf({ change: null, confirmed: -1 })).toContain(
+      "0 members, 2 good besides this node; nothing confirmed yet, 5 replies held\n",
+    );
+    expect(pageOf({ change: null, leads: false })).toContain(
+      "0 members; this node does not lead\n",
+    );
+    expect(statusText(PRIMARY, false)).not.toContain("\nsync ");
   });
 
   test("the disk: every watermark, what a start reads and what this one found", () => {

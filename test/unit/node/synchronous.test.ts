@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Synchronous, type SynchronousOptions } from "../../../src/node/synchronous.ts";
 import type { TurnConfirmer } from "../../../src/node/confirm-queues.ts";
 import { withMember, withoutMember } from "../../../src/node/members.ts";
+import type { Fields } from "../../../src/primary/journal.ts";
 import type { LinkedHolder } from "../../../src/primary/feeder.ts";
 import { NO_SYNC, type SyncRule, type SyncState } from "../../../src/wire/messages.ts";
 import type { NodeRecord } from "../../../src/wire/node-record.ts";
@@ -24,6 +25,7 @@ class Rig {
   readonly synced: number[] = [];
   ends = 0;
   readonly events: string[] = [];
+  readonly fields: Fields[] = [];
   readonly written: NodeRecord[] = [];
   readonly waits: { holds: () => boolean; done: () => void }[] = [];
   readonly log = {
@@ -42,11 +44,14 @@ class Rig {
   readonly identity = {
     storeId: SELF,
     sync: NO_SYNC,
+    followers: [{ storeId: "c", host: "remembered", port: 8 }],
+    siblings: [],
     ruled: (sync: SyncState) => void (this.identity.sync = sync),
     ruleRecord: () => ({ sync: this.identity.sync }) as NodeRecord,
   };
   readonly turn = {
     confirmer: null as TurnConfirmer | null,
+    repliesConfirming: 4,
     until: (holds: () => boolean, done: () => void) => {
       this.waits.push({ holds, done });
       return () => undefined;
@@ -66,7 +71,10 @@ class Rig {
     },
     isQuiet: () => this.isQuiet,
     turn: this.turn,
-    journal: (_level, event) => void this.events.push(event),
+    journal: (_level, event, fields) => {
+      this.events.push(event);
+      this.fields.push(fields);
+    },
     now: () => this.nowMs,
   });
 
@@ -375,5 +383,44 @@ describe("by hand", () => {
       clientPort: 1,
       good: true,
     });
+    expect(status.heldReplies).toBe(4);
+  });
+
+  test("a member that is not linked is where it was last; another store there is said, once", () => {
+    leads();
+    const place = { host: "b", clientPort: 6381, replPort: 16_381 };
+    rig.it.linked("b", place);
+    const placeOf = (storeId: string): unknown[] => {
+      const { members } = rig.it.status([], FIGURES)!;
+      const { host, clientPort, replPort, linked } = members.find((m) => m.storeId === storeId)!;
+      return [host, clientPort, replPort, linked];
+    };
+    expect(placeOf("b")).toEqual(["b", 6381, 16_381, false]);
+    expect(placeOf("c")).toEqual(["remembered", 0, 8, false]);
+    rig.events.length = 0;
+    rig.it.linked("x", place);
+    rig.it.linked("x", place);
+    expect(rig.events).toEqual(["member_replaced"]);
+    expect(rig.fields.at(-1)).toEqual({ member: "b", replica: "x", at: "b:16381" });
+    const link = { replicaId: "x", ...place, state: "streaming", complete: true };
+    const b = rig.it.status([link], FIGURES)!.members.find(({ storeId }) => storeId === "b")!;
+    expect([b.linked, b.replacedBy]).toEqual([false, "x"]);
+    // It came back elsewhere: nobody is in its place.
+    rig.it.linked("b", { ...place, host: "b2" });
+    const back = { ...link, replicaId: "b", host: "b2" };
+    const [, again] = rig.it.status([link, back], FIGURES)!.members;
+    expect([again!.linked, again!.replacedBy, again!.host]).toEqual([true, "", "b2"]);
+  });
+
+  test("no member comes in the place of no member, or on a node that does not lead => nothing is said", () => {
+    const place = { host: "y", clientPort: 1, replPort: 2 };
+    rig.it.linked("b", place);
+    rig.it.linked("x", place);
+    leads();
+    rig.events.length = 0;
+    rig.it.linked("y", place);
+    rig.it.linked("z", { ...place, host: "z" });
+    rig.it.linked("w", { ...place, host: "z" });
+    expect(rig.events).toEqual(["member_replaced"]);
   });
 });

@@ -2,8 +2,22 @@
 import { describe, expect, test } from "vitest";
 import { replicationFields } from "../../../src/resp/info-replication.ts";
 import type { NodeStatus } from "../../../src/node/api.ts";
-import type { SyncStatus } from "../../../src/node/member-status.ts";
+import type { MemberStatus, SyncStatus } from "../../../src/node/member-status.ts";
 import { LINK, PRIMARY, REPLICA } from "./status-examples.ts";
+
+/** Where it was last, as it announced it. */
+const AWAY: MemberStatus = {
+  storeId: "b".repeat(32),
+  host: "10.0.0.2,x",
+  clientPort: 6382,
+  replPort: 16382,
+  replacedBy: "",
+  linked: false,
+  complete: false,
+  good: false,
+  confirmed: -1,
+  lagBytes: -1,
+};
 
 describe("INFO replication", () => {
   const fields = (status: NodeStatus) => Object.fromEntries(replicationFields(status));
@@ -28,13 +42,16 @@ describe("INFO replication", () => {
       leads: true,
       confirmed: 70,
       goodMembers: 2,
-      members: [],
+      members: [AWAY],
+      heldReplies: 3,
       change: { from: null, to: null },
     };
     expect(fields({ ...PRIMARY, sync })).toMatchObject({
       sync_copies: 1,
       sync_level: "durable",
-      sync_members: 0,
+      sync_members: 1,
+      sync_held_replies: 3,
+      sync_member0: `id=${AWAY.storeId},ip=10.0.0.2?x,port=6382,repl_port=16382,linked=0,complete=0,good=0,confirmed=-1,lag_bytes=-1,replaced_by=`,
       sync_good_members: 2,
       sync_confirmed_offset: 70,
       sync_changing: 1,

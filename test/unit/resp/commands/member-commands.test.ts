@@ -11,6 +11,7 @@ const SYNC: SyncStatus = {
   confirmed: 7,
   goodMembers: 0,
   members: [],
+  heldReplies: 0,
   change: null,
 };
 
