@@ -96,6 +96,7 @@ export class Client implements Connection {
   closed = false;
   /** Inside EXEC: nothing may block. */
   executing = false;
+  promotion: string | null | undefined = undefined;
 
   readonly #port: PortContext;
   readonly #call: Call;

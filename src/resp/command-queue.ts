@@ -27,6 +27,8 @@ export class CommandQueue<Command extends { readonly bits: number }> {
   bits = 0;
   /** One of them makes this node a replica. */
   demotes = false;
+  /** One of them is to make it a primary; what the first of these says. */
+  promotes: "no" | "asked" | "forced" = "no";
   /** What all of it takes, as queuedBytes() counts. */
   bytes = 0;
   #broken = false;
@@ -88,6 +90,7 @@ export class CommandQueue<Command extends { readonly bits: number }> {
     this.#slots = 0;
     this.bits = 0;
     this.demotes = false;
+    this.promotes = "no";
     this.bytes = 0;
   }
 

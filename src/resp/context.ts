@@ -63,6 +63,8 @@ export interface Connection {
   copies: number;
   /** Inside EXEC: nothing may block. */
   executing: boolean;
+  /** How the REPLICAOF NO ONE ended that EXEC has waited for: null, or why it is refused. Undefined when it has not. */
+  promotion: string | null | undefined;
   readonly isBlocked: boolean;
   /** Replies that the kernel has not taken yet. */
   readonly outputBytes: number;

@@ -6,11 +6,13 @@
  * Tested in: test/unit/resp/client.test.ts.
  */
 import { LIMITS } from "../limits.ts";
+import type { Args } from "./args.ts";
 import { type CommandQueue, queuedBytes } from "./command-queue.ts";
 import { ERR, FLAG, hasArity, type Command } from "./commands/command.ts";
 import { findSubcommand } from "./commands/table.ts";
 import type { Call } from "./context.ts";
 import { execute } from "./execute.ts";
+import { saysToLead } from "./role-words.ts";
 import type { WriteRefusal } from "../node/api.ts";
 import { staleText } from "../node/nearness.ts";
 import { shortageText } from "../node/synchronous.ts";
@@ -70,9 +72,16 @@ function enqueue(call: Call, queue: CommandQueue<Command>, command: Command): vo
     }
     queue.push(command, args);
     keys.queuedBytes += bytes;
-    if ((command.bits & FLAG.demotes) !== 0 && !args.is(1, "NO")) queue.demotes = true;
+    if ((command.bits & FLAG.demotes) !== 0) noteRole(queue, args);
   }
   reply.simple("QUEUED");
+}
+
+/** REPLICAOF, SLAVEOF. */
+function noteRole(queue: CommandQueue<Command>, args: Args): void {
+  if (!args.is(1, "NO")) queue.demotes = true;
+  else if (saysToLead(args) && queue.promotes === "no")
+    queue.promotes = args.count === 4 ? "forced" : "asked";
 }
 
 /** Why `command` may not run now, as an error text; null when it may. */

@@ -9,6 +9,7 @@ import type { Daemon, Fleet } from "../../tools/processes.ts";
 import { until } from "../../tools/wait.ts";
 import { directory, portsOf } from "../tools/data-directory.ts";
 import { fill } from "../tools/fill.ts";
+import { encodeRequest, RawResp } from "../tools/raw-resp.ts";
 import { useFleet } from "../tools/fleet.ts";
 
 interface Scene {
@@ -84,6 +85,30 @@ test("e2e: lead round: too few => it stays a replica, and names who is missing; 
   expect((await one.info()).text("role")).toBe("slave");
   expect(await one.call("REPLICAOF", "NO", "ONE", "FORCE")).toBe("OK");
   expect((await one.info()).text("role")).toBe("master");
+});
+
+/** What EXEC answers when a node is told to lead in a transaction. */
+async function byTransaction(node: Daemon): Promise<string> {
+  const client = await RawResp.connect(node.port);
+  const lines = ["MULTI", "SLAVEOF NO ONE", "ECHO a", "EXEC"];
+  const sent = lines.map((line) => encodeRequest(line.split(" ")));
+  return client.replies(Buffer.concat(sent));
+}
+
+test("e2e: lead round: told in a transaction => EXEC is answered by how the round ended", async () => {
+  const { primary, replicas } = await members();
+  const [one, two] = replicas;
+  const queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n";
+  await primary.kill();
+  two.signal("SIGSTOP");
+  const refused = await byTransaction(one);
+  expect(refused.startsWith(`${queued}-ERR 1 of the 2 complete members`)).toBe(true);
+  expect((await one.info()).text("role")).toBe("slave");
+  two.signal("SIGCONT");
+  expect(await byTransaction(one)).toBe(`${queued}+OK\r\n$1\r\na\r\n`);
+  expect((await one.info()).text("role")).toBe("master");
+  await two.call("REPLICAOF", "127.0.0.1", one.replPort);
+  await converge([one, two]);
 });
 
 test("e2e: lead round: the old primary lives => nobody follows it any more, and it gives way", async () => {

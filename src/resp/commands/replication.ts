@@ -10,6 +10,7 @@ import { readHost, UsageError } from "../../node/option-values.ts";
 import { wordsOf } from "../../errors.ts";
 import { isSameAddress } from "../../net/address.ts";
 import { readInteger } from "../numbers.ts";
+import { saysToLead } from "../role-words.ts";
 import type { ReplyWriter } from "../reply-writer.ts";
 import { LIMITS } from "../../limits.ts";
 import { PROTOCOL } from "../../wire/messages.ts";
@@ -111,9 +112,8 @@ function role(call: Call): void {
 
 function replicaof(call: Call): void {
   const { args, port, reply } = call;
-  const force = args.count === 4 && args.is(3, "FORCE");
-  if (args.is(1, "NO") && args.is(2, "ONE") && (args.count === 3 || force)) {
-    promote(call, force);
+  if (saysToLead(args)) {
+    promote(call, args.count === 4);
     return;
   }
   if (args.count !== 3) {
@@ -149,13 +149,18 @@ function replicaof(call: Call): void {
   answerRole(reply, refusal);
 }
 
+const NOT_BOTH =
+  "ERR in synchronous mode REPLICAOF NO ONE asks others first: say it in a transaction without REPLICAOF host port";
+
 function promote({ client, keys, port, reply }: Call, force: boolean): void {
   const { node } = port;
   if (client.executing) {
-    answerRole(
-      reply,
-      node.promote(force, () => undefined),
-    );
+    // Beside a REPLICAOF of a node EXEC has not waited.
+    const { promotion } = client;
+    const mayWait = promotion === undefined && !force && node.status().sync !== null;
+    if (mayWait) reply.error(NOT_BOTH);
+    else
+      answerRole(reply, promotion === undefined ? node.promote(force, () => undefined) : promotion);
   } else {
     client.block((done) => {
       const answer = (why: string | null): void => done((later) => answerRole(later, why));

@@ -1,7 +1,8 @@
 /**
  * MULTI, EXEC, DISCARD, WATCH, UNWATCH: commands that run together or not at all.
  *
- * EXEC's writes are one GROUP record, so a replica never shows half of them. Queueing is dispatch's.
+ * EXEC's writes are one GROUP record, so a replica never shows half of them. Queueing is dispatch's. With REPLICAOF NO
+ * ONE in it EXEC waits for how that ends.
  * Owns: the verdict on watched keys. Does not own: groups (keyspace.ts), queueing (dispatch.ts).
  */
 import { LIMITS } from "../../limits.ts";
@@ -41,6 +42,37 @@ function multi(call: Call): void {
 }
 
 function exec(call: Call): void {
+  const { queue } = call.client;
+  const promotes = queue === null || queue.broken || queue.demotes ? "no" : queue.promotes;
+  if (promotes === "no" || watchedChanged(call)) execNow(call);
+  else promoteFirst(call, promotes === "forced");
+}
+
+/**
+ * With a REPLICAOF NO ONE in it, which may have to ask others: that comes first, and the transaction runs when it is
+ * known how it ended. Why not in its turn: nothing can wait between two commands of a transaction. Why not told when
+ * it has begun: who promotes by a transaction, as Sentinel does, reads EXEC's reply alone.
+ * Of writes there are none: on a node that does not lead they are not queued, and one that leads answers at once.
+ */
+function promoteFirst(call: Call, force: boolean): void {
+  const { client, keys, port } = call;
+  client.block((done) => {
+    const { node } = port;
+    const run = (refusal: string | null): void =>
+      done(() => {
+        keys.refresh(Date.now());
+        client.promotion = refusal;
+        execNow(call);
+        client.promotion = undefined;
+      });
+    const refusal = node.promote(force, run);
+    if (refusal !== null) run(refusal);
+    // A promotion that was asked for happens, whoever is there to hear of it.
+    return () => undefined;
+  });
+}
+
+function execNow(call: Call): void {
   const { client, keys, reply } = call;
   const { queue } = client;
   if (queue === null) {
@@ -48,6 +80,7 @@ function exec(call: Call): void {
     return;
   }
   const { broken } = queue;
+  const showsData = (queue.bits & (FLAG.write | FLAG.readonly)) !== 0;
   const writes = (queue.bits & FLAG.write) !== 0;
   const changed = !broken && watchedChanged(call);
   client.discard(keys.watches);
@@ -55,7 +88,7 @@ function exec(call: Call): void {
     reply.error("EXECABORT Transaction discarded because of previous errors.");
     return;
   }
-  const waits = waitsForOthers(call);
+  const waits = waitsForOthers(call) && (changed || showsData);
   if (changed) {
     const at = reply.pending;
     reply.nilArray();

@@ -339,8 +339,10 @@ export class FakeClient implements ClientTransport {
   resume(): void {
     this.paused = false;
   }
+  /** Replies that answer writes, or show what others have to confirm. */
+  dataReplies = 0;
   answersData(): void {
-    // Nothing is held.
+    this.dataReplies += 1;
   }
   end(): void {
     this.ended = true;

@@ -43,6 +43,10 @@ describe("EXEC over a change of roles", () => {
       "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$-1\r\n+OK\r\n",
     );
     expect(port.node.followed).toEqual(["h:1"]);
+    port.node.promote = (_force, done) => {
+      done(null);
+      return null;
+    };
     expect(send(client, "MULTI", "SET a 1", "REPLICAOF NO ONE", "EXEC")).toBe(
       "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n",
     );
@@ -58,6 +62,120 @@ describe("EXEC over a change of roles", () => {
       `-EXECABORT Transaction discarded because of: ${READONLY}\r\n`,
     );
     expect(port.node.records()).toEqual([]);
+  });
+});
+
+describe("EXEC with REPLICAOF NO ONE", () => {
+  const LINES = ["MULTI", "SLAVEOF NO ONE", "STRLEN b", "ECHO a", "EXEC"];
+  const QUEUED = "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n";
+
+  function replica(): { port: FakePort; client: FakeClient } {
+    const port = new FakePort();
+    port.node.role = "replica";
+    return { port, client: new FakeClient(port) };
+  }
+
+  test("it leads later => EXEC is answered then, and what is in it runs then", () => {
+    const { port, client } = replica();
+    expect(send(client, ...LINES)).toBe(QUEUED);
+    expect([port.node.promoted.length, client.client.isBlocked]).toEqual([1, true]);
+    send(client, "PING");
+    expect(client.taken()).toBe("");
+    port.node.promoted[0]!(null);
+    expect(client.taken()).toBe("*3\r\n+OK\r\n:0\r\n$1\r\na\r\n+PONG\r\n");
+    expect(port.node.promoted).toHaveLength(1);
+    expect(send(client, "EXEC")).toBe("-ERR EXEC without MULTI\r\n");
+  });
+
+  test("too few promise => the error is in its place, and the rest runs", () => {
+    const { port, client } = replica();
+    send(client, ...LINES);
+    port.node.promoted[0]!("1 more has to promise");
+    expect(client.taken()).toBe("*3\r\n-ERR 1 more has to promise\r\n:0\r\n$1\r\na\r\n");
+  });
+
+  test("refused at once => the same; two of them => one promotion, one answer for both", () => {
+    const { port, client } = replica();
+    port.node.roleRefusal = "no";
+    expect(send(client, "MULTI", "REPLICAOF NO ONE", "EXEC")).toBe(
+      "+OK\r\n+QUEUED\r\n*1\r\n-ERR no\r\n",
+    );
+    port.node.roleRefusal = null;
+    send(client, "MULTI", "REPLICAOF NO ONE", "REPLICAOF NO ONE FORCE", "EXEC");
+    expect(port.node.promoted).toHaveLength(1);
+    port.node.promoted[0]!(null);
+    expect(client.taken()).toBe("*2\r\n+OK\r\n+OK\r\n");
+  });
+
+  test("in synchronous mode => its answer shows nothing that others would have to confirm, unless it reads", () => {
+    const { port, client } = replica();
+    port.node.turn.confirmer = {
+      isOn: true,
+      timeoutMs: 5_000,
+      needsDurable: false,
+      look: () => undefined,
+      confirmedTo: () => -1,
+      heardUs: () => -1,
+      ask: () => undefined,
+      askToSync: () => undefined,
+    };
+    send(client, "MULTI", "REPLICAOF NO ONE", "ECHO a", "EXEC");
+    port.node.promoted[0]!(null);
+    expect(client.dataReplies).toBe(0);
+    send(client, "MULTI", "REPLICAOF NO ONE", "STRLEN a", "EXEC");
+    port.node.promoted[1]!(null);
+    expect(client.dataReplies).toBe(1);
+  });
+
+  test("FORCE is told; what is no promotion is not", () => {
+    const { port, client } = replica();
+    const forces: boolean[] = [];
+    port.node.promote = (force, done) => {
+      forces.push(force);
+      done(null);
+      return null;
+    };
+    send(client, "MULTI", "REPLICAOF NO ONE FORCE", "EXEC");
+    expect(send(client, "MULTI", "REPLICAOF NO TWO", "EXEC")).toContain("-ERR Invalid master port");
+    expect(forces).toEqual([true]);
+  });
+
+  test("the client goes away meanwhile => nothing in it runs", () => {
+    const { port, client } = replica();
+    const other = new FakeClient(port, 2);
+    send(client, "MULTI", "SLAVEOF NO ONE", "CONFIG SET maxmemory 5mb", "EXEC");
+    client.client.close();
+    port.node.promoted[0]!(null);
+    expect(send(other, "CONFIG GET maxmemory")).toContain("\r\n0\r\n");
+  });
+
+  test("a watched key has changed => no promotion", () => {
+    const port = new FakePort();
+    const [client, other] = [new FakeClient(port, 1), new FakeClient(port, 2)];
+    send(client, "WATCH a");
+    send(other, "SET a 1");
+    expect(send(client, "MULTI", "REPLICAOF NO ONE", "EXEC")).toBe("+OK\r\n+QUEUED\r\n*-1\r\n");
+    expect(port.node.promoted).toEqual([]);
+  });
+
+  test("beside a REPLICAOF of a node, in synchronous mode => that one alone; FORCE asks nobody", () => {
+    const { port, client } = replica();
+    port.node.sync = {
+      copies: 1,
+      level: "applied",
+      leads: false,
+      confirmed: -1,
+      goodMembers: 0,
+      members: [],
+      heldReplies: 0,
+      change: null,
+    };
+    const lines = ["MULTI", "REPLICAOF h 1", "REPLICAOF NO ONE", "EXEC"];
+    expect(send(client, ...lines)).toMatch(/\*2\r\n\+OK\r\n-ERR in synchronous mode/);
+    expect([port.node.followed, port.node.promoted]).toEqual([["h:1"], []]);
+    expect(send(client, "MULTI", "REPLICAOF h 1", "REPLICAOF NO ONE FORCE", "EXEC")).toContain(
+      "*2\r\n+OK\r\n+OK\r\n",
+    );
   });
 });
 
