@@ -14,7 +14,7 @@ export const NOTES: Notes = {
   bind: "address that both ports listen on",
   of: "the node to follow, HOST:PORT",
   "seed-from":
-    "HOST:PORT,..: take the state of the furthest of these, then be a primary, or stay a replica if one of them has a living primary, [how](../guides/failover.md#bringing-a-primary-back-on-its-address)",
+    "HOST:PORT,..: take the state of these that counts for most, then be a primary if all of them are its replicas, or stay a replica if one of them has a living primary, [how](../guides/failover.md#bringing-a-primary-back-on-its-address)",
   requirepass: "password of clients, at most 4096 bytes; only together with `--repl-password`",
   "repl-password": "password of links, the same on both ends; only together with `--requirepass`",
   "repl-open": "allows `--requirepass` alone: anybody may copy everything by the replication port",

@@ -312,16 +312,6 @@ export const MUTANTS: readonly Mutant[] = [
     "bounded(word.ageMs + sinceMs)",
     "bounded(word.ageMs)",
   ]),
-  mutant("a seeded node leads with less than another source has", [
-    "node/seed-choice.ts",
-    "return common !== null && a.offset <= common.fork && a.offset <= b.offset;",
-    "return common !== null && a.offset <= common.fork;",
-  ]),
-  mutant("a seeded node promotes itself beside a living primary", [
-    "node/seed-choice.ts",
-    'return state.role === "primary" || (state.rootLives',
-    "return own.synced && own.offset < 0 && (state.rootLives",
-  ]),
   mutant("a promotion is not remembered", [
     "node/role-moves.ts",
     '?? this.remember({ role: "primary", upstream: null });\n    if',

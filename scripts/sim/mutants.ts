@@ -13,6 +13,7 @@ import { MUTANTS, type Mutant } from "./mutant-list.ts";
 import { WORD_MUTANTS } from "./word-mutant-list.ts";
 import { RANK_MUTANTS } from "./rank-mutant-list.ts";
 import { FAILOVER_MUTANTS } from "./failover-mutant-list.ts";
+import { SEED_MUTANTS } from "./seed-mutant-list.ts";
 import { SYNC_MUTANTS } from "./sync-mutant-list.ts";
 import { RECLAIM_MUTANTS } from "./reclaim-mutant-list.ts";
 import { Workbench } from "./workbench.ts";
@@ -59,6 +60,7 @@ const all = values.disks
   : [
       ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
       ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS, ...FAILOVER_MUTANTS],
+      ...SEED_MUTANTS,
       ...SYNC_MUTANTS,
     ];
 const chosen = all.filter(({ name }) => name.includes(values.only));

@@ -19,7 +19,6 @@ import type { FeederOptions } from "../primary/options.ts";
 import type { SessionShell } from "../replica/deps.ts";
 import type { ChunkKeeper } from "../replica/keeper.ts";
 import type { SessionOptions } from "../replica/options.ts";
-import { staleMs } from "../replica/owed.ts";
 import { Session } from "../replica/session.ts";
 import type { State, StateFormat, StateSource } from "../store/state.ts";
 import { chainStart } from "../wire/frame.ts";
@@ -32,6 +31,7 @@ import { Announcer } from "./announcing.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Completeness } from "./completeness.ts";
 import type { ConsentMemory } from "./consent.ts";
+import { Dialled } from "./dialled.ts";
 import { type Fence, reachable } from "./fence.ts";
 import type { Identity } from "./identity.ts";
 import { Failover } from "./failover.ts";
@@ -43,12 +43,13 @@ import { PassingOn } from "./passing-on.ts";
 import { Promising } from "./promising.ts";
 import type { Resignation } from "./resignation.ts";
 import type { RoleMemory } from "./role-memory.ts";
-import { Nearness, type NearnessOptions, NO_LIMITS } from "./nearness.ts";
+import type { Nearness, NearnessOptions } from "./nearness.ts";
+import { nearnessOf } from "./nearness-of.ts";
 import { RoleMoves } from "./role-moves.ts";
 import {
-  hasState,
   lackingText,
   roleName,
+  seedingOf,
   startFenced,
   startFollowing,
   startLeading,
@@ -62,14 +63,15 @@ import { planRound, roundOf } from "./lead-round.ts";
 import { placeOf } from "./member-places.ts";
 import { rulesOf } from "./members.ts";
 import { type ReclaimPlan, ReclaimRun } from "./reclaiming.ts";
-import { type AskSources, SeedRun } from "./seeding.ts";
+import { seedRunOf } from "./seed-run-of.ts";
+import type { AskSources, SeedRun } from "./seeding.ts";
 import { Syncing } from "./syncing.ts";
 import { Taking } from "./taking.ts";
 import { TellingPeers } from "./telling-peers.ts";
 import { SnapshotMemory } from "./snapshot-memory.ts";
 import { type Synchronous, synchronousOf, type SynchronousOptions } from "./synchronous.ts";
 import { Turn, type TurnShell } from "./turn.ts";
-import { FeederView, ReclaimView, SeedView, SessionView, type ViewedNode } from "./views.ts";
+import { FeederView, ReclaimView, SessionView, type ViewedNode } from "./views.ts";
 
 /** An upstream takes a word on who leads within this, ms. */
 const TELL_MS = 5_000;
@@ -79,9 +81,12 @@ export interface NodeCoreDeps {
   readonly role: "primary" | "replica";
   /** Whom it follows at the start; null on a primary, and on a node that seeds. */
   readonly upstream: Address | null;
-  /** It led, and somebody led with a higher rank; null, or left out, on any other node. */
+  /** It led, and somebody led with a higher rank; null, or left out, on any other node. With sources: it seeds. */
   readonly fence?: Fence | null;
-  /** Where a node that is to be a primary gets its state from first (--seed-from); else empty. */
+  /**
+   * --seed-from: where a node gets its state from before it leads, when its role is replica; on a primary when its
+   * directory has nothing. Else empty.
+   */
   readonly sources: readonly Address[];
   readonly ask: AskSources;
   /** What it wrote down when it handed over, and was not followed by since; null for nothing. */
@@ -142,6 +147,7 @@ export class NodeCore implements ViewedNode {
   readonly turn: Turn;
   readonly session: Session;
   readonly followers: Followers;
+  readonly dialled: Dialled = new Dialled();
   readonly failover: Failover;
   private readonly taking: Taking;
   private readonly syncing: Syncing = new Syncing(this);
@@ -194,31 +200,19 @@ export class NodeCore implements ViewedNode {
     this.synchronous = synchronousOf(this, deps.journal, deps.synchronous);
     this.backlog.store.onMoved(this.turn.want);
     this.session = this.makeSession();
-    this.nearness = this.makeNearness(deps.nearness ?? NO_LIMITS);
-  }
-
-  private makeNearness(options: NearnessOptions): Nearness {
-    const { feeder, session, roles, now } = this;
-    return new Nearness({
-      options,
-      get role() {
-        return roleName(roles.now);
-      },
-      goodReplicas: (withinMs) => feeder.goodReplicas(withinMs),
-      staleMs: () => (hasState(roles.now) ? staleMs(session, now()) : -1),
-    });
+    this.nearness = nearnessOf(this, deps.nearness);
   }
 
   private startingRole(): Start {
-    const { role, upstream, sources, allowReset } = this.deps;
+    const { role, upstream, allowReset } = this.deps;
     const { kind, nodeId } = startConsent(this.deps.consent, allowReset);
     const { resignation = null } = this.deps;
     if (resignation !== null) return startResigned(resignation, this.failover.runOf(resignation));
-    if (this.deps.fence != null) {
-      this.identity.yieldTo(this.deps.fence.rank);
-      return startFenced(this.deps.fence);
-    }
-    if (sources.length > 0) return startSeeding(this.makeSeeding());
+    const { fence = null } = this.deps;
+    if (fence !== null) this.identity.yieldTo(fence.rank);
+    const seeding = role === "replica" ? this.makeSeeding() : null;
+    if (seeding !== null) return startSeeding(seeding);
+    if (fence !== null) return startFenced(fence);
     if (role === "primary") {
       // Why not yet: the term goes on that it led in, if its directory knows one.
       if (this.deps.recovers !== true) {
@@ -238,16 +232,13 @@ export class NodeCore implements ViewedNode {
     });
   }
 
-  private makeSeeding(): SeedRun {
-    const { sources, ask, later, now, journal } = this.deps;
-    return new SeedRun(new SeedView(this), {
-      sources,
-      ask,
-      later,
-      until: (holds, done) => this.turn.until(holds, done),
-      now,
-      journal,
-    });
+  /** As RoleParts. */
+  get sources(): readonly Address[] {
+    return this.deps.sources;
+  }
+
+  makeSeeding(): SeedRun | null {
+    return seedRunOf(this, this.deps);
   }
 
   /** As RoleParts: of a node that is not being started. */
@@ -293,6 +284,10 @@ export class NodeCore implements ViewedNode {
         this.anew.promised(rank);
         this.promising.spread(rank, remote);
       },
+      onHello: ({ nodeId }) => {
+        if (seedingOf(this.roles.now) !== null) this.dialled.came(nodeId, this.now());
+      },
+      onAsked: () => this.session.hasten(this.now()),
       onPromise: (asked, remote) => this.promising.asked(asked, remote),
       pinned: () => this.memory.pinned(),
       onDigest: (link, answer) => {

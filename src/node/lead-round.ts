@@ -1,16 +1,17 @@
 /**
- * The lead rounds of synchronous mode: of a node that is told to lead, of one that led and was started again, and of
+ * The lead rounds of synchronous mode: of a node that is to lead, of one that led and was started again, and of
  * one that leads and hears that a member has promised a higher rank (D29).
  *
  *   who                                    it asks for                       when too few promise
- *   a replica, or a fenced node, told to   5 s                               it is what it was, and says what is missing
- *   lead
+ *   a replica, one that seeds, or a        5 s                               it is what it was, and says what is missing
+ *   fenced node, that is to lead
  *   a primary that was started again       as long as it takes, beyond       asks on; FORCE leads without them
  *                                          --reclaim
  *   a primary whose member has promised    as long as it takes               the same: it could confirm nothing
  *
  * A round is a ReclaimRun with a need: it asks, takes what is missing, and has it on the disk before it leads. Whom it
- * knows: those that followed it, whom it followed, and whom that one said that follow it as well (PEERS).
+ * knows: those that followed it, whom it followed, whom that one said that follow it as well (PEERS), and the sources of
+ * --seed-from.
  *
  * Owns: which round, whom it asks, its need. Does not own: the steps (reclaiming.ts), the need's rule (round-need.ts),
  * roles (role-moves.ts).
@@ -38,6 +39,8 @@ export interface RoundNode {
   readonly completeness: Pick<Completeness, "has">;
   readonly backlog: { readonly next: number };
   readonly roles: { readonly now: Role };
+  /** --seed-from. */
+  readonly sources: readonly Address[];
 }
 
 /** What a round of this node needs, null outside synchronous mode, and where it alone is enough. */
@@ -61,7 +64,7 @@ export function askedBefore(node: RoundNode): readonly Peer[] | null {
 }
 
 /** Everybody whom a node knows, once each. */
-export function askedBy({ identity, roles }: RoundNode): Peer[] {
+export function askedBy({ identity, roles, sources }: RoundNode): Peer[] {
   const peers = new Map<string, Peer>();
   const add = ({ host, port }: Address, storeId: string): void => {
     const name = `${host}:${port}`;
@@ -71,6 +74,7 @@ export function askedBy({ identity, roles }: RoundNode): Peer[] {
   for (const peer of identity.siblings) add(peer, peer.storeId);
   const upstream = upstreamOf(roles.now);
   if (upstream !== null) add(upstream, "");
+  for (const source of sources) add(source, "");
   return [...peers.values()];
 }
 

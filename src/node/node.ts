@@ -193,7 +193,7 @@ export class DaemonNode implements HawserNode {
     );
     const roleFile = new RoleFile(settings.dir);
     const start = roleFile.recall({ ...settings, keepsState: disk !== null }, this.journal);
-    if (disk !== null && start.emptied)
+    if (disk !== null && start.emptied && start.sources.length === 0)
       this.tellEmpty = () => roleFile.tellEmpty(start, this.journal);
     return new NodeCore({
       role: start.role,

@@ -19,7 +19,7 @@ import { assertRoleMove, isConfirming, type Role } from "./roles.ts";
 
 /** A lead round of a node that was not started in it: what it goes back to, who waits. */
 export interface RoundUnderWay {
-  readonly from: roles.Following | roles.Fenced | null;
+  readonly from: roles.RoundStart | null;
   readonly done: Promoted | null;
 }
 

@@ -7,10 +7,12 @@
  *   nothing            primary --seed-from S     seeds from S
  *   nothing            replica --of X            replica of X
  *   replica of Y       any                       replica of Y
- *   primary            primary --seed-from S     seeds from S
+ *   primary            primary --seed-from S     primary, as without S: S is asked as well (reclaim-plan.ts); seeds
+ *                                                from S if its state was in memory, or its directory has none
  *   primary            any other                 primary; empty, if its state was in memory
  *   resigned for Y     any                       resigned for Y: resignation.ts
- *   fenced             primary --seed-from S     seeds from S
+ *   fenced             primary --seed-from S     fenced; if its state was in memory it seeds from whoever fenced it, if
+ *                                                that one is known, and from S, and never leads by itself
  *   fenced             any other                 fenced, by whoever it was
  *   any                any, --role-from-flags    as if nothing were remembered, which is forgotten
  *
@@ -46,7 +48,7 @@ export interface StartingRole {
   readonly role: "primary" | "replica";
   /** Whom it follows; null on a primary, and before a source was chosen. */
   readonly upstream: Address | null;
-  /** Where it gets its state from before it is a primary; empty when it does not seed. */
+  /** Where it gets its state from before it is a primary; on a primary whom it asks, and gets it from if it has none. */
   readonly sources: readonly Address[];
   /** Flags and memory differ, and which of the two is followed. */
   readonly conflict: "none" | "memory_won" | "flags_won";
@@ -77,11 +79,27 @@ export function startingRole(flags: RoleFlags, memory: RoleMemory | null): Start
       fence: null,
       emptied: false,
     };
-  if (flags.seedFrom.length > 0) return byFlags(flags, conflict);
-  if (memory.role === "primary")
-    return { role: "primary", upstream: null, sources: [], conflict, fence: null, emptied: true };
-  const { fence } = memory;
-  return { role: "replica", upstream: null, sources: [], conflict, fence, emptied: false };
+  return memory.role === "primary"
+    ? ofPrimary(flags, conflict)
+    : ofFenced(flags, conflict, memory.fence);
+}
+
+function ofPrimary(flags: RoleFlags, conflict: StartingRole["conflict"]): StartingRole {
+  const { seedFrom: sources, keepsState } = flags;
+  if (sources.length > 0 && !keepsState) return byFlags(flags, conflict);
+  return { role: "primary", upstream: null, sources, conflict, fence: null, emptied: true };
+}
+
+/** Why it seeds without a state: there is nothing that could be discarded, and a source knows who leads. */
+function ofFenced(
+  flags: RoleFlags,
+  conflict: StartingRole["conflict"],
+  fence: Fence,
+): StartingRole {
+  const { seedFrom, keepsState } = flags;
+  const leader = fence.leader === null ? [] : [fence.leader];
+  const sources = seedFrom.length > 0 && !keepsState ? [...leader, ...seedFrom] : [];
+  return { role: "replica", upstream: null, sources, conflict, fence, emptied: false };
 }
 
 function byFlags(flags: RoleFlags, conflict: StartingRole["conflict"]): StartingRole {

@@ -26,7 +26,8 @@
  *   lead round           primary, before   stops                sealed, on one that led; links told to come back;
  *                        it leads                               WAITs end
  *   give the round up                      dials again, on a
- *                                          replica
+ *                                          replica; one that
+ *                                          seeds asks its sources
  *   fence                fenced by X, but                       sealed; WAITs end; links told to come
  *                        after it                               back, clients sent away
  *   stop                                       stops, keeps its
@@ -79,10 +80,13 @@ export class RoleMoves extends PresentRole {
     this.role = roles.startRecovering(roles.startReclaiming(then, rounds));
   }
 
-  /** There was nothing: a node that leads has a cluster of its own, from here on. */
+  /** There was nothing: a node that leads has a cluster of its own, from here on; with sources it seeds. */
   recoveredNothing(): void {
     const { identity, backlog } = this.parts;
-    if (this.#recovering().then.kind === "leading") backlog.beginHistory(identity.found());
+    if (this.#recovering().then.kind !== "leading") return;
+    const seeding = this.parts.makeSeeding();
+    if (seeding === null) backlog.beginHistory(identity.found());
+    else this.role = roles.startRecovering(roles.startSeeding(seeding));
   }
 
   /** The state is there, or there was none, and what comes is kept. */
@@ -109,10 +113,10 @@ export class RoleMoves extends PresentRole {
     if (role.kind === "leading") this.parts.synchronous.leads();
   }
 
-  /** To those that it remembers, and to `former`, whom it followed: that it leads. */
+  /** To those that it remembers, to its sources, and to `former`, whom it followed: that it leads. */
   announce(former: Address | null): void {
-    const { identity, announcer } = this.parts;
-    const known = [...identity.followers, ...identity.siblings];
+    const { identity, announcer, sources } = this.parts;
+    const known = [...identity.followers, ...identity.siblings, ...sources];
     const peers = known.map(({ host, port }) => ({ host, port }));
     if (former !== null) peers.push(former);
     if (peers.length > 0) announcer.leads(peers);
@@ -168,10 +172,10 @@ export class RoleMoves extends PresentRole {
       case "stopped":
         return roles.STOPPED;
       case "following":
+      case "seeding":
       case "fenced":
         if (!force && role.holds === "whole" && this.beginRound(done)) return null;
         return this.#promote(role, force, done);
-      case "seeding":
       case "reclaiming":
         return this.#promote(role, force, done);
     }
@@ -193,7 +197,7 @@ export class RoleMoves extends PresentRole {
    */
   beginRound(done: Promoted | null): boolean {
     const role = this.role;
-    if (role.kind !== "following" && role.kind !== "fenced" && role.kind !== "leading")
+    if (!roles.maySeekPromises(role))
       throw new Error(`a node that is ${role.kind} begins no lead round`);
     const { session, feeder, backlog, identity } = this.parts;
     const rounds = this.parts.planRound(done);
@@ -217,8 +221,10 @@ export class RoleMoves extends PresentRole {
     const round = this.round;
     if (this.role.kind !== "reclaiming" || round === null || round.from === null) return;
     this.round = null;
-    this.become(round.from);
-    if (round.from.kind === "following") this.parts.session.start(this.deps.now(), true);
+    const from = roles.afterRound(round.from);
+    this.become(from);
+    if (from.kind === "following") this.parts.session.start(this.deps.now(), true);
+    if (from.kind === "seeding") from.rounds.start();
     round.done?.(why);
     this.parts.turn.changed();
   }
@@ -402,7 +408,12 @@ export class RoleMoves extends PresentRole {
     if (hasLed) feeder.cutWaiters();
     session.stop("following another node", nowMs);
     this.become(next);
-    this.parts.identity.rootId = null;
+    const former = roles.upstreamOf(before);
+    const isSame = isSameAddress(former, upstream);
+    const { identity } = this.parts;
+    // Why not the path to a former one: whoever asks would take this node for a replica of it.
+    if (isSame) identity.rootId = null;
+    else identity.setPath([identity.nodeId], null);
     // One that reclaims is a primary to all who ask.
     if (next.kind !== "reclaiming")
       this.deps.journal("info", "role_changed", {
@@ -412,8 +423,7 @@ export class RoleMoves extends PresentRole {
     if (hasLed) session.resetToLog();
     // Why behind that: it takes what a log ends with for what the state has.
     if (roles.heldBy(next) === "torn") session.tear();
-    const former = roles.upstreamOf(before);
-    session.start(nowMs, isSameAddress(former, upstream));
+    session.start(nowMs, isSame);
     // Why not as refused: the promotion was, and then something else was asked for.
     if (before.kind === "promoting") tell(before.waiting, null);
   }

@@ -11,7 +11,7 @@ import type { KeptConsentDeps } from "./kept-consent.ts";
 import type { Address } from "../net/address.ts";
 import type { Promoted } from "./api.ts";
 import type { RoleMemory } from "./role-memory.ts";
-import type { ReclaimRounds } from "./roles.ts";
+import type { ReclaimRounds, SeedRounds } from "./roles.ts";
 
 /** The parts of the node that a move acts on, in full: core.ts. */
 export interface RoleParts {
@@ -53,6 +53,10 @@ export interface RoleParts {
     upstreamResync(): void;
     stateTorn(): void;
   };
+  /** --seed-from: whom it may ask, and tells who leads. */
+  readonly sources: readonly Address[];
+  /** The rounds of a node that seeds; null without sources. */
+  makeSeeding(): SeedRounds | null;
   readonly announcer: { leads(peers: readonly Address[]): void };
   /** What a promotion has to ask others first, as `done` waits for it; null for nothing. */
   planRound(done: Promoted | null): ReclaimRounds | null;

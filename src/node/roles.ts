@@ -16,6 +16,7 @@
  *       fenced -------> following: told to, or its log ends where the other's went on; promoting: promote
  *       recovering ----> leading, following, seeding, reclaiming, resigned or fenced: whichever it starts in
  *       reclaiming ----> promoting: all that others had is taken; following: follow, or another leads
+ *       following, seeding, fenced, leading ----> reclaiming: a lead round (D29), and back when too few promise
  *       stopped <---- stop from every role
  *
  *   recovering  reads its state from the disk, and answers nothing from it yet
@@ -143,6 +144,9 @@ export interface Fenced {
   readonly startConsent: Consent;
 }
 
+/** Those that lead by a lead round, and go back to what they were when too few promise. */
+export type RoundStart = Following | Seeding | Fenced;
+
 /** Those that may be promoted. */
 export type Follower = Following | Seeding | Reclaiming | Resigned | Fenced;
 
@@ -171,8 +175,8 @@ export const ROLE_MOVES: Readonly<Record<Role["kind"], readonly Role["kind"][]>>
   paused: ["leading", "resigned"],
   resigned: ["following", "promoting", "stopped"],
   following: ["following", "promoting", "reclaiming", "stopped"],
-  seeding: ["seeding", "following", "promoting", "stopped"],
-  reclaiming: ["reclaiming", "following", "fenced", "promoting", "stopped"],
+  seeding: ["seeding", "following", "reclaiming", "promoting", "stopped"],
+  reclaiming: ["reclaiming", "following", "seeding", "fenced", "promoting", "stopped"],
   fenced: ["following", "promoting", "reclaiming", "stopped"],
   promoting: ["leading", "following", "stopped"],
   stopped: [],
@@ -273,9 +277,20 @@ export function toStaying(from: Seeding | Reclaiming, upstream: Address): Follow
 }
 
 /** It is to lead, and asks others first (D29). */
-export function toRound(from: Leading | Following | Fenced, rounds: ReclaimRounds): Reclaiming {
+export function toRound(from: Leading | RoundStart, rounds: ReclaimRounds): Reclaiming {
   const startConsent = startConsentOf(from);
   return { kind: "reclaiming", rounds, source: null, holds: from.holds, startConsent };
+}
+
+/** What may ask others for their promises before it leads. */
+export function maySeekPromises(role: Role): role is Leading | RoundStart {
+  const { kind } = role;
+  return kind === "leading" || kind === "following" || kind === "seeding" || kind === "fenced";
+}
+
+/** Too few have promised. One that seeds has left its source for that. */
+export function afterRound(from: RoundStart): RoundStart {
+  return from.kind === "seeding" ? { ...from, source: null } : from;
 }
 
 /** The source to sync from is chosen; null for none any more. */

@@ -57,7 +57,7 @@ const OWN = {
     kind: "addresses",
     fallback: "",
     of: "primary",
-    help: "take the furthest state of these, then be a primary unless one lives",
+    help: "take the state of these that counts for most, then lead if they are its replicas",
   },
   requirepass: {
     key: "requirepass",

@@ -24,6 +24,7 @@ import type {
 } from "../wire/messages.ts";
 import type { Completeness } from "./completeness.ts";
 import { consentFor } from "./consent.ts";
+import type { Dialled } from "./dialled.ts";
 import type { Followers } from "./followers.ts";
 import type { Identity } from "./identity.ts";
 import type { Address } from "../net/address.ts";
@@ -54,6 +55,7 @@ export interface ViewedNode {
   readonly session: Session;
   readonly backlog: Backlog;
   readonly followers: Followers;
+  readonly dialled: Pick<Dialled, "lastMs">;
   readonly promising: Promising;
   readonly now: () => number;
   readonly wallClock: () => number;
@@ -232,9 +234,15 @@ export class SeedView implements SeedingNode {
   }
 
   seedSelf(): SeedSelf {
-    const { nodeId, history, lineage } = this.owner.identity;
+    const { nodeId, clusterId, history, rank, lineage } = this.owner.identity;
     const offset = this.owner.session.deps.log.next;
-    return { nodeId, history, lineage, offset, synced: this.isWhole };
+    return { nodeId, clusterId, history, rank, lineage, offset, synced: this.isWhole };
+  }
+  dialledMs(nodeId: Id): number {
+    return this.owner.dialled.lastMs(nodeId);
+  }
+  heardOf(rank: Rank): void {
+    this.owner.identity.heardOf(rank);
   }
 
   get connected(): boolean {

@@ -34,7 +34,14 @@ import { welcome, welcomeCopy, type WelcomeOwner } from "./welcome.ts";
 export interface AdmissionOwner extends ChecksOwner, WelcomeOwner {
   readonly deps: Pick<
     FeederDeps,
-    "node" | "journal" | "now" | "onLeader" | "onRolledBack" | "onPromised" | "onWelcomed"
+    | "node"
+    | "journal"
+    | "now"
+    | "onHello"
+    | "onLeader"
+    | "onRolledBack"
+    | "onPromised"
+    | "onWelcomed"
   >;
   readonly source: StateSource;
   readonly quarantine: Quarantine;
@@ -59,8 +66,10 @@ export function admit(
 ): void {
   const isCopy = hello.purpose === "copy";
   // Why not the format of a copy, nor whose it is: it is kept as it is, and belongs to no replica.
+  const stranger = checkPeer(owner.options.replPassword, link, hello);
+  if (stranger === null && !isCopy) owner.deps.onHello?.(hello);
   const refusal =
-    checkPeer(owner.options.replPassword, link, hello) ??
+    stranger ??
     (isCopy ? null : checkFormat(owner, hello)) ??
     checkPlace(owner, hello) ??
     (isCopy ? null : checkDuplicate(owner, link, hello, nowMs));

@@ -19,7 +19,7 @@ import type { StateSource } from "../store/state.ts";
 
 /** What an answer needs of the owner. */
 export interface AnsweringOwner {
-  readonly deps: Pick<FeederDeps, "node" | "onLeader" | "onPromise">;
+  readonly deps: Pick<FeederDeps, "node" | "onAsked" | "onLeader" | "onPromise">;
   readonly options: FeederOptions;
   readonly backlog: Backlog;
   readonly source: StateSource;
@@ -69,6 +69,7 @@ export function answerAsk(
     nowMs,
   );
   link.close("answered", `role ${node.role}, offset ${offset}`);
+  if (ask.type === "ask") owner.deps.onAsked?.();
   if (ask.type === "announce") owner.deps.onLeader(ledBy(ask), link.remote);
 }
 

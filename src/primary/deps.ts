@@ -103,6 +103,10 @@ export interface FeederDeps {
   readonly onPromised: (rank: Rank, remote: string) => void;
   /** Somebody is to lead, and asks for a promise: it is answered afterwards. @returns that rank is promised to a third one */
   readonly onPromise: (asked: PromiseAsked, remote: string) => boolean;
+  /** Somebody who may come dials this node as an upstream, whatever is answered. */
+  readonly onHello?: (hello: Hello) => void;
+  /** Somebody asks what this node has, and does not follow it. */
+  readonly onAsked?: () => void;
   /** What open snapshots pin of the state's memory. */
   readonly pinned: () => Pinned;
   /** A replica answered a VERIFY. */

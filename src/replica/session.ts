@@ -39,6 +39,9 @@ import { assertSessionMove, type Lasting, type SessionState } from "./session-st
 import { SessionSink } from "./sink.ts";
 import { Streaming } from "./streaming.ts";
 
+/** Between two dials that somebody else's questions bring about. */
+const HASTEN_MS = 1_000;
+
 export class Session implements SessionLife {
   state: SessionState = { kind: "stopped", why: "not started" };
   readonly deps: SessionDeps;
@@ -54,6 +57,8 @@ export class Session implements SessionLife {
   /** What the upstream last said of itself and of the root. */
   readonly root: RootView = new RootView();
   nowMs = 0;
+  /** When it was hastened last. */
+  private hastenedMs = Number.NEGATIVE_INFINITY;
   decoder: Decoder | null = null;
   private readonly shell: SessionShell;
   private readonly backoff: Backoff;
@@ -186,6 +191,17 @@ export class Session implements SessionLife {
   /** The node leads: a snapshot that an earlier process received in part will not be gone on with. */
   forgetKept(): void {
     this.restorer.forgetKept();
+  }
+
+  /**
+   * Somebody asks what this node has: the upstream may be back, or somebody in its place. Dials at once when it is
+   * away, but not more than once a second.
+   */
+  hasten(nowMs: number): void {
+    const { state } = this;
+    if (state.kind !== "retrying" || nowMs - this.hastenedMs < HASTEN_MS) return;
+    this.hastenedMs = nowMs;
+    this.state = { ...state, atMs: Math.min(state.atMs, nowMs) };
   }
 
   // --- events from the shell -----------------------------------------------------------------

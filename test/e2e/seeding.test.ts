@@ -91,11 +91,19 @@ test("e2e: seed: one replica's link was cut, WAIT confirmed writes on the other 
   const held = await digestOf(b);
   expect((await digestOf(a)).offset).toBeLessThan(held.offset);
   await old.kill();
-  // For a while the first still believes that its upstream lives: its link is silent, not closed.
+  // For a while the first still believes that its upstream lives: its link is silent, not closed. And as long as that
+  // is so nobody can tell that it is a replica of this node.
   const seeded = await fleet.primary(...portsOf(old), "--seed-from", listOf(a, b));
-  await promoted(seeded);
+  await until(
+    () => seeded.findAll("seed_choice").some(({ why }) => /, not this node/.test(String(why))),
+    {
+      what: "it to wait for its replica",
+    },
+  );
+  expect((await seeded.status()).role).toBe("replica");
   link.down.resume();
   link.up.resume();
+  await promoted(seeded);
   const { sum, counters } = await converge([seeded, a, b]);
   expect(sum).toBe(held.sum);
   expect(seeded.find("seed_choice", { choice: "sync" })?.["source"]).toBe(
@@ -122,6 +130,45 @@ test("e2e: seed: sources that are down, empty, or the node itself => the one wit
   expect(await seeded.call("DBSIZE")).toBe(100);
   await converge([seeded, replica]);
   expect(await blank.call("DBSIZE")).toBe(0);
+});
+
+test("e2e: seed: in another place than the dead primary's => it has the state, says whose replicas these are, and leads when told to", async () => {
+  const fleet = useFleet();
+  const old = await fleet.primary();
+  const replica = await fleet.replica(old);
+  await fill(old, { keys: 100 });
+  await converge([old, replica]);
+  await old.kill();
+  const seeded = await fleet.primary("--seed-from", listOf(replica));
+  await chose(seeded, "ask_again");
+  const { role, upstream } = await seeded.status();
+  expect(role).toBe("replica");
+  expect(upstream?.lastError).toMatch(
+    /^--seed-from: 127.0.0.1:\d+ follows 127.0.0.1:\d+, not this node: REPLICAOF NO ONE leads all the same$/,
+  );
+  await expect(seeded.call("SET", "k", "v")).rejects.toThrow(/^LOADING/);
+  expect(await seeded.call("DBSIZE")).toBe(100);
+  expect(await seeded.call("REPLICAOF", "NO", "ONE")).toBe("OK");
+  expect(await seeded.call("SET", "k", "v")).toBe("OK");
+  await replica.call("REPLICAOF", "127.0.0.1", seeded.replPort);
+  await converge([seeded, replica]);
+});
+
+test("e2e: seed: two are to take the place of one primary => the one that its replica dials leads, the other follows", async () => {
+  const fleet = useFleet();
+  const old = await fleet.primary();
+  const replica = await fleet.replica(old);
+  await fill(old, { keys: 100 });
+  await converge([old, replica]);
+  await old.kill();
+  const other = await fleet.primary("--seed-from", listOf(replica));
+  await chose(other, "ask_again");
+  const back = await fleet.primary(...portsOf(old), "--seed-from", listOf(replica));
+  await promoted(back);
+  await chose(other, "stay");
+  await back.call("SET", "new", "era");
+  await converge([back, replica, other]);
+  expect(await other.text("GET", "new")).toBe("era");
 });
 
 test("e2e: seed: sources of unrelated histories => it does not choose, says so, takes no writes", async () => {
@@ -178,6 +225,7 @@ test("e2e: seed: with a password => asked with it; without => the error names th
   expect(String(wrong.find("seed_choice")?.["why"])).toContain("wrong password");
   const list = listOf(replica);
   const right = await fleet.primary(
+    ...portsOf(old),
     "--seed-from",
     list,
     "--repl-password",

@@ -294,22 +294,74 @@ export class Checker {
     this.roles.set(node.disk, `replica of ${node.upstream}`);
   }
 
-  /** What it promotes itself with, against what its sources said, and against what was written. */
+  /**
+   * What it promotes itself with, against what its sources said, and against what was written: of logs that went
+   * different ways its own counts for more, by the ranks that they were led with, and all sources are below it.
+   */
   private checkSeedPromotion(node: SimNode): void {
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
     if (own === undefined) this.fail(node, "is seeded with what nobody ever wrote");
+    const ids = node.answers.map(({ state }) => state?.nodeId);
     for (const { source, state } of node.answers) {
       if (state === null || state.nodeId === node.identity.nodeId) continue;
-      const { offset, chain } = state.position;
+      const { offset, chain, history } = state.position;
       if (!state.hasData && offset === 0) continue;
+      const isChained = state.path.some((id) => id !== state.nodeId && ids.includes(id));
+      if (state.upstream.host !== node.name && !isChained)
+        this.fail(node, `promotes itself, and ${source.host} follows ${state.upstream.host}`);
       const alive = state.rootLives && !state.path.includes(node.identity.nodeId);
       if (state.role === "primary" || alive)
         this.fail(node, `promotes itself, though ${source.host} has a living primary`);
       const theirs = this.truth.find(offset, chain);
-      if (theirs === undefined || !isPrefix(theirs, own))
+      if (theirs === undefined) this.fail(node, `${source.host} has what nobody ever wrote`);
+      if (isPrefix(theirs, own)) continue;
+      const last = this.ledAs(lastWritten({ ...state, history, offset }));
+      if (!isAbove(this.ledAs(this.writerOf(node)), last))
         this.fail(node, `leads from ${own.offset}, without what ${source.host} has at ${offset}`);
+      this.sim.mark("seeded with the higher rank of two ways");
     }
     this.sim.mark("seeded, then promoted");
+  }
+
+  /** Nobody who answered has followed a leader of a higher rank than the one that it stays below. */
+  private checkSeedStay(node: SimNode, source: string): void {
+    const states = node.answers.filter(({ state }) => state !== null && state.position.offset > 0);
+    const chosen = states.find((each) => each.source.host === source)?.state;
+    if (chosen == null) return;
+    const { history } = chosen.position;
+    const followed = this.ledAs({ history, rank: chosen.rank });
+    for (const { source: other, state } of states) {
+      if (state === null || state.nodeId === node.identity.nodeId) continue;
+      const led = this.ledAs({ history: state.position.history, rank: state.rank });
+      if (isAbove(led, followed))
+        this.fail(node, `stays below ${source}, and ${other.host} has a leader of a higher rank`);
+    }
+  }
+
+  /** Nobody who answered has log that counts for more than the one that it takes. */
+  private checkSeedSync(node: SimNode, source: string): void {
+    const others = node.answers.flatMap(({ source: { host }, state }) => {
+      if (state === null || state.nodeId === node.identity.nodeId) return [];
+      const { history, offset, chain } = state.position;
+      if (!state.hasData && offset === 0) return [];
+      const last = this.ledAs(lastWritten({ ...state, history, offset }));
+      return [{ host, offset, last, at: this.truth.find(offset, chain) }];
+    });
+    const chosen = others.find(({ host }) => host === source);
+    if (chosen === undefined) return;
+    for (const { host, offset, last, at } of others) {
+      const isSame = last.history === chosen.last.history;
+      if (isSame ? offset > chosen.offset : isAbove(last, chosen.last))
+        this.fail(node, `takes ${source}'s log, and ${host}'s counts for more`);
+      if (at === undefined || chosen.at === undefined || isPrefix(at, chosen.at)) continue;
+      this.sim.mark("seeding syncs from the higher rank of two ways");
+      if (offset > chosen.offset) this.sim.mark("seeding leaves a longer log of a lower rank");
+    }
+  }
+
+  /** With which rank it really was led. */
+  private ledAs(log: Pick<LogName, "history" | "rank">): Pick<LogName, "history" | "rank"> {
+    return this.led.get(log.history) ?? log;
   }
 
   onFollow(node: SimNode, upstream: string, consent: Consent): void {
@@ -937,9 +989,13 @@ export class Checker {
     } else if (choice === "stay") {
       this.sim.mark("seeded, then stays below a living primary");
       // The port is the same everywhere.
-      this.roles.set(node.disk, `replica of ${String(fields["source"]).replace(/:1$/, "")}`);
-    } else if (choice === "sync") this.sim.mark("seeding syncs from the furthest");
-    else if (why.includes("choose by hand")) this.sim.mark("seeding refuses to choose");
+      const source = String(fields["source"]).replace(/:1$/, "");
+      this.checkSeedStay(node, source);
+      this.roles.set(node.disk, `replica of ${source}`);
+    } else if (choice === "sync") {
+      this.sim.mark("seeding syncs from the furthest");
+      this.checkSeedSync(node, String(fields["source"]).replace(/:1$/, ""));
+    } else if (why.includes("choose by hand")) this.sim.mark("seeding refuses to choose");
   }
 
   private onReclaim(node: SimNode, fields: Fields): void {

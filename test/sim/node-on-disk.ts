@@ -187,6 +187,7 @@ export class NodeOnDisk {
       found,
       this.#kept.settings.reclaimMs,
       askedBefore(core),
+      core.sources,
     );
     if (plan === null) return;
     this.#host.mark("disk: asks its followers");

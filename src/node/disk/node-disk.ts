@@ -353,7 +353,8 @@ export class NodeDisk {
     const { now } = core.roles;
     this.#missing = incompleteTo;
     const { reclaimMs } = this.#options;
-    const plan = planReclaim(core.roles, core.identity, found, reclaimMs, askedBefore(core));
+    const { roles, identity, sources } = core;
+    const plan = planReclaim(roles, identity, found, reclaimMs, askedBefore(core), sources);
     if (incompleteTo === null) return { manifest, plan };
     const file = logFileName(Math.max(lastLog, 1));
     const text = incompleteText(file, verdict);

@@ -7,6 +7,7 @@
  *   needs others                                           as it takes
  *   else, and with --reclaim 0                             nobody is, and it takes no time
  *
+ *   the sources of --seed-from                             are asked as well, and waited for
  *   one that no start waits for (followers.ts)             is asked, and not waited for
  *   the same, and something that was synced is gone        waited for: that one may have it
  *
@@ -15,6 +16,7 @@
 import { compareRanks, lastWritten } from "../../log/history.ts";
 import { logFileName } from "../../log/disk/log-file-names.ts";
 import type { Identity } from "../identity.ts";
+import { type Address, isSameAddress } from "../../net/address.ts";
 import type { Peer } from "../node-memory.ts";
 import type { ReclaimPlan } from "../reclaiming.ts";
 import type { Role } from "../roles.ts";
@@ -28,6 +30,7 @@ const RECLAIM_REBOOTED_MS = 60_000;
 
 /**
  * @param reclaimMs --reclaim; below 0 when nobody said it
+ * @param sources --seed-from
  * @param known whom a lead round asks (lead-round.ts); null when none is needed
  * @returns null when it asks nobody
  */
@@ -37,17 +40,27 @@ export function planReclaim(
   found: RecoveredNode,
   reclaimMs: number,
   known: readonly Peer[] | null = null,
+  sources: readonly Address[] = [],
 ): ReclaimPlan | null {
   const leads = now.kind === "recovering" && now.then.kind === "leading";
   if (!leads || !found.hasState) return null;
-  if (known === null && (followers.length === 0 || reclaimMs === 0)) return null;
-  const peers = known ?? followers;
+  const remembered = known ?? withSources(followers, sources);
+  if (known === null && (remembered.length === 0 || reclaimMs === 0)) return null;
   const unsaidMs = rebooted ? RECLAIM_REBOOTED_MS : RECLAIM_MS;
   return {
-    peers: found.incompleteTo === null ? peers : peers.map(awaited),
+    peers: found.incompleteTo === null ? remembered : remembered.map(awaited),
     patienceMs: reclaimMs < 0 ? unsaidMs : reclaimMs,
     refusalOf: refusalOf(found, ownRank),
   };
+}
+
+/** Once each. Why awaited: they may know who leads by now. */
+function withSources(followers: readonly Peer[], sources: readonly Address[]): readonly Peer[] {
+  const others = sources.filter((source) => !followers.some((peer) => isSameAddress(peer, source)));
+  return [
+    ...followers,
+    ...others.map(({ host, port }) => ({ storeId: "", host, port, awaited: true })),
+  ];
 }
 
 function awaited(peer: Peer): Peer {

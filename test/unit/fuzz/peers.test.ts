@@ -231,7 +231,9 @@ describe("fuzz: who answers a seeding node", () => {
 
   const SELF: SeedSelf = {
     nodeId: digits(1),
+    clusterId: null,
     history: digits(2),
+    rank: { term: 0, run: 0 },
     lineage: [],
     offset: 0,
     synced: false,
@@ -248,14 +250,19 @@ describe("fuzz: who answers a seeding node", () => {
         fc.constantFrom("", "sesame"),
         fc.integer({ min: 1, max: 300 }),
         fc.boolean(),
-        (sources, password, piece, synced) => {
+        fc.constantFrom("", "it was fenced"),
+        (sources, password, piece, synced, mayNotLead) => {
           const answers = sources.map(([messages, noise, greets]) => {
             const said = greets ? [greetingOf(password !== ""), ...messages] : messages;
             return asks(password, [...said.map(encode), Buffer.from(noise)], piece);
           });
           // What a source says without a proof is no answer.
           if (password !== "") expect(answers.every(({ state }) => state === null)).toBe(true);
-          const choice = chooseSeed({ ...SELF, synced }, answers);
+          const choice = chooseSeed({ ...SELF, synced }, answers, {
+            isFollower: ({ hasData }) => hasData,
+            mayNotLead,
+          });
+          if (mayNotLead !== "") expect(choice.kind).not.toBe("promote");
           expectFit([choice, answers.map(({ error }) => error)]);
         },
       ),

@@ -41,6 +41,7 @@ beforeEach(() => {
       ],
     },
     completeness: { has: () => isComplete },
+    sources: [],
     backlog: { next: 700 },
     roles: {
       get now() {

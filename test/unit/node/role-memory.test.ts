@@ -17,7 +17,24 @@ const flags = (
   of: RoleFlags["of"] = null,
   seedFrom: RoleFlags["seedFrom"] = [],
   roleFromFlags = false,
-): RoleFlags => ({ command, of, seedFrom, roleFromFlags, keepsState: false });
+  keepsState = false,
+): RoleFlags => ({ command, of, seedFrom, roleFromFlags, keepsState });
+
+/** The same with a state on the disk. */
+const kept = (seedFrom: RoleFlags["seedFrom"]): RoleFlags =>
+  flags("primary", null, seedFrom, false, true);
+
+const fencedBy = (leader: typeof X | null): RoleMemory => ({
+  role: "fenced",
+  upstream: null,
+  fence: {
+    history: "1".repeat(32),
+    rank: { term: 4, run: 0 },
+    led: { term: 3, run: 0 },
+    fork: 7,
+    leader,
+  },
+});
 
 describe("startingRole", () => {
   test.each<[string, RoleFlags, RoleMemory | null, string]>([
@@ -31,17 +48,34 @@ describe("startingRole", () => {
     ["primary, flags replica", flags("replica", X), PRIMARY, "primary, memory_won, emptied"],
     ["primary, flags primary", flags("primary"), PRIMARY, "primary, emptied"],
     ["primary, seeding", flags("primary", null, [X]), PRIMARY, "replica, seeds from x"],
+    ["primary whose state is kept, seeding", kept([X]), PRIMARY, "primary, seeds from x, emptied"],
+    ["nothing remembered, state kept, seeding", kept([X]), null, "replica, seeds from x"],
+    ["fenced, flags primary", flags("primary"), fencedBy(Y), "replica, fenced"],
+    ["fenced, state kept, seeding", kept([X]), fencedBy(Y), "replica, fenced"],
+    [
+      "fenced, seeding",
+      flags("primary", null, [X]),
+      fencedBy(Y),
+      "replica, seeds from y, seeds from x, fenced",
+    ],
+    [
+      "fenced by somebody, seeding",
+      flags("primary", null, [X]),
+      fencedBy(null),
+      "replica, seeds from x, fenced",
+    ],
     ["switch, replica of y", flags("primary", null, [], true), OF_Y, "primary, flags_won"],
     ["switch, primary", flags("replica", X, [], true), PRIMARY, "replica of x, flags_won"],
     ["switch, the same", flags("replica", Y, [], true), OF_Y, "replica of y"],
     ["switch, nothing remembered", flags("replica", X, [], true), null, "replica of x"],
   ])("%s", (_name, given, memory, expected) => {
-    const { role, upstream, sources, conflict, emptied } = startingRole(given, memory);
+    const { role, upstream, sources, conflict, emptied, fence } = startingRole(given, memory);
     const words = [
       upstream === null ? role : `${role} of ${upstream.host}`,
       ...sources.map(({ host }) => `seeds from ${host}`),
       ...(conflict === "none" ? [] : [conflict]),
       ...(emptied ? ["emptied"] : []),
+      ...(fence === null ? [] : ["fenced"]),
     ];
     expect(words.join(", ")).toBe(expected);
   });
@@ -148,12 +182,13 @@ describe("a node that was fenced", () => {
     expect(startingRole(below, memory)).toEqual({ ...start, conflict: "memory_won" });
   });
 
-  test("--seed-from and --role-from-flags => as the flags say", () => {
+  test("--seed-from counts less, and --role-from-flags more", () => {
     const memory = decodeRole(text({ leader: null }));
     const seedFrom = [{ host: "s", port: 3 }];
     expect(startingRole({ ...flags, seedFrom }, memory)).toMatchObject({
-      sources: seedFrom,
-      fence: null,
+      role: "replica",
+      sources: [],
+      fence: { ...fence, leader: null },
     });
     expect(startingRole({ ...flags, roleFromFlags: true }, memory)).toMatchObject({
       role: "primary",

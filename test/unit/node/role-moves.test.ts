@@ -1,5 +1,6 @@
 /** What happens when a node moves from one role to another, and in which order. */
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Address } from "../../../src/net/address.ts";
 import { NO_RANK } from "../../../src/log/history.ts";
 import { Identity } from "../../../src/node/identity.ts";
 import type { LedLog } from "../../../src/primary/deps.ts";
@@ -10,6 +11,7 @@ import { RoleMoves } from "../../../src/node/role-moves.ts";
 import {
   FAILING_OVER,
   type ReclaimRounds,
+  type SeedRounds,
   NEVER_SYNCED,
   RESIGNED,
   type Role,
@@ -54,6 +56,9 @@ class FakeNode {
   forgets = 0;
   /** What a promotion has to ask others first. */
   round: ReclaimRounds | null = null;
+  /** --seed-from, and what its rounds are. */
+  sources: readonly Address[] = [];
+  seeding: SeedRounds | null = null;
   roundDone: ((why: string | null) => void) | null = null;
   private minted = 16;
 
@@ -82,6 +87,10 @@ class FakeNode {
             did.push(`begins ${history.slice(-2)} at ${parent?.offset ?? "nothing"}`),
         },
         completeness: { leads: () => did.push("complete") },
+        get sources() {
+          return node.sources;
+        },
+        makeSeeding: () => node.seeding,
         planRound: (done) => {
           this.roundDone = done;
           return this.round;
@@ -1096,6 +1105,33 @@ describe("a lead round", () => {
     node.moves.promote(false, told);
     node.moves.giveUpRound("too few");
     expect([node.moves.now.kind, answers]).toEqual(["fenced", ["too few"]]);
+  });
+
+  test("one that seeds => it asks too; given up it asks its sources again, from none of them", () => {
+    const seeding = { ...seedRounds(), starts: 0 };
+    seeding.start = () => void (seeding.starts += 1);
+    const { node } = asks(withHolding({ ...startSeeding(seeding), source: X }, "whole"));
+    expect(node.moves.promote(false, told)).toBe(null);
+    expect([node.moves.now.kind, seeding.stops, answers]).toEqual(["reclaiming", 1, []]);
+    node.done();
+    node.moves.giveUpRound("too few");
+    expect(node.moves.now).toMatchObject({ kind: "seeding", source: null, holds: "whole" });
+    expect([seeding.starts, answers]).toEqual([1, ["too few"]]);
+    expect(node.done()).toEqual(["changed"]);
+  });
+
+  test("one that seeds leads => remembered, with the promised rank; its sources hear of it", () => {
+    const { node } = asks(withHolding({ ...startSeeding(seedRounds()), source: X }, "whole"));
+    node.sources = [X, Y];
+    node.moves.promote(false, told);
+    node.done();
+    node.moves.leadReclaimed({ term: 9, run: 0 });
+    for (const rename of node.renames) rename();
+    expect([node.moves.now.kind, answers]).toEqual(["leading", [null]]);
+    expect(node.identity.rank).toEqual({ term: 9, run: 0 });
+    const did = node.done();
+    expect(did[0]).toBe("keep primary");
+    expect(did).toContain("announce to x,y,x");
   });
 
   test("FORCE => nobody is asked", () => {

@@ -89,6 +89,8 @@ describe("moves", () => {
     "seeding -> seeding",
     "seeding -> following",
     "seeding -> promoting",
+    "seeding -> reclaiming",
+    "reclaiming -> seeding",
     "seeding -> stopped",
     "reclaiming -> reclaiming",
     "reclaiming -> following",

@@ -38,6 +38,7 @@ test("ASK => STATE with position, lineage and path; the link ends and leaves not
   expect(harness.feeder.parking.list()).toHaveLength(0);
   expect(harness.feeder.counters.get("link_drops_answered")).toBe(1);
   expect(harness.feeder.counters.get("links_rejected")).toBe(0);
+  expect([harness.asked, harness.dialled]).toEqual([1, []]);
 });
 
 test("ASK at a node whose state is torn => it has none, and no position", () => {
@@ -66,11 +67,25 @@ test("ASK at a feeder with a password => answered with a proof for a proof only"
     peer.say({ ...ASK, proof });
     expect(peer.heard).toEqual(["greeting", "reject"]);
     expect(peer.last("reject")?.code).toBe("auth");
+    const caller = harness.connect();
+    caller.hello({ proof });
+    expect(caller.last("reject")?.code).toBe("auth");
   }
+  expect([harness.asked, harness.dialled]).toEqual([0, []]);
   const peer = harness.connect();
   const { nonce } = peer.last("greeting")!;
   peer.say({ ...ASK, proof: hmacProof("sesame", "replica", nonce, ASK.nonce) });
   expect(peer.last("state")?.proof).toBe(hmacProof("sesame", "feeder", nonce, ASK.nonce));
+});
+
+test("HELLO at a node that cannot feed => the node hears who dialled it all the same, but not of a copy", () => {
+  const harness = new Harness();
+  harness.torn = true;
+  const peer = harness.connect();
+  peer.hello();
+  expect(peer.last("reject")?.code).toBe("not_ready");
+  harness.connect().hello({ nodeId: id(103), purpose: "copy" });
+  expect(harness.dialled).toEqual([id(102)]);
 });
 
 test("ASK after HELLO => an error of the protocol", () => {

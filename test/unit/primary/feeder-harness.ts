@@ -135,6 +135,9 @@ export class Harness {
   /** What replicas had promised, above this node. */
   readonly promised: Rank[] = [];
   onPromise: (asked: PromiseAsked) => boolean = () => false;
+  /** Who dialled it as an upstream; how often somebody asked what it has. */
+  readonly dialled: Id[] = [];
+  asked = 0;
   readonly rolledBack: [string, number][] = [];
   readonly events: string[] = [];
   readonly lines: { level: Level; event: string; fields: Fields }[] = [];
@@ -208,6 +211,10 @@ export class Harness {
       onLeader: (led) => harness.leaders.push(led),
       onPromised: (rank) => harness.promised.push(rank),
       onPromise: (asked) => harness.onPromise(asked),
+      onHello: ({ nodeId }) => harness.dialled.push(nodeId),
+      onAsked: () => {
+        harness.asked += 1;
+      },
       onRolledBack: (hello, bytes) => harness.rolledBack.push([hello.storeId, bytes]),
       onDigest: () => undefined,
       onFailoverAnswer: () => undefined,

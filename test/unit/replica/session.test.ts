@@ -394,3 +394,42 @@ describe("streaming", () => {
     expect([harness.log.next, harness.log.chain]).toEqual([300, source.chainAt(300)]);
   });
 });
+
+describe("somebody asks what this node has", () => {
+  function away(): Harness {
+    const harness = new Harness({ backoffMinMs: 10_000, backoffMaxMs: 10_000 });
+    harness.session.start(0);
+    harness.session.onClosed("refused", 0);
+    expect([harness.session.state.kind, harness.dials]).toEqual(["retrying", 1]);
+    return harness;
+  }
+  const tick = (harness: Harness, nowMs: number): number => {
+    harness.session.tick(nowMs);
+    return harness.dials;
+  };
+
+  test("its upstream is away => dialled at once, and no more than once a second", () => {
+    const harness = away();
+    expect(tick(harness, 100)).toBe(1);
+    harness.session.hasten(100);
+    expect(tick(harness, 100)).toBe(2);
+    harness.session.onClosed("refused", 200);
+    harness.session.hasten(1_099);
+    expect(tick(harness, 1_099)).toBe(2);
+    harness.session.hasten(1_100);
+    expect(tick(harness, 1_100)).toBe(3);
+  });
+
+  test("a connection stands, or is being made, or it follows nobody => nothing", () => {
+    const harness = new Harness();
+    harness.session.hasten(0);
+    expect([harness.session.state.kind, harness.dials]).toEqual(["stopped", 0]);
+    harness.session.start(0);
+    harness.session.hasten(0);
+    expect([harness.session.state.kind, harness.dials]).toEqual(["connecting", 1]);
+    harness.greet();
+    harness.welcome();
+    harness.session.hasten(5_000);
+    expect([harness.session.state.kind, harness.dials]).toEqual(["streaming", 1]);
+  });
+});

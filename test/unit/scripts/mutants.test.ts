@@ -6,6 +6,7 @@ import { CLUSTER_DISK_MUTANTS } from "../../../scripts/sim/cluster-disk-mutant-l
 import { DISK_MUTANTS } from "../../../scripts/sim/disk-mutant-list.ts";
 import { MUTANTS } from "../../../scripts/sim/mutant-list.ts";
 import { FAILOVER_MUTANTS } from "../../../scripts/sim/failover-mutant-list.ts";
+import { SEED_MUTANTS } from "../../../scripts/sim/seed-mutant-list.ts";
 import { SYNC_MUTANTS } from "../../../scripts/sim/sync-mutant-list.ts";
 import { RECLAIM_MUTANTS } from "../../../scripts/sim/reclaim-mutant-list.ts";
 import { WORD_MUTANTS } from "../../../scripts/sim/word-mutant-list.ts";
@@ -15,6 +16,7 @@ import { edited } from "../../../scripts/sim/workbench.ts";
 const ALL = [
   ...[...MUTANTS, ...WORD_MUTANTS, ...RANK_MUTANTS, ...DISK_MUTANTS],
   ...[...CLUSTER_DISK_MUTANTS, ...RECLAIM_MUTANTS, ...BRIDGE_MUTANTS, ...FAILOVER_MUTANTS],
+  ...SEED_MUTANTS,
   ...SYNC_MUTANTS,
 ].map((mutant) => [mutant.name, mutant] as const);
 

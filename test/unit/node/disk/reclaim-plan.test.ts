@@ -1,5 +1,6 @@
 /** Whom a leader that was started again asks, and with which log it may lead. */
 import { expect, test } from "vitest";
+import type { Address } from "../../../../src/net/address.ts";
 import type { LogEnd } from "../../../../src/log/history.ts";
 import type { Missing } from "../../../../src/log/disk/manifest.ts";
 import { planReclaim } from "../../../../src/node/disk/reclaim-plan.ts";
@@ -11,15 +12,16 @@ const id = (n: number): string => n.toString(16).padStart(32, "0");
 const PEER = { storeId: id(7), host: "a", port: 1, awaited: false };
 const LED = { term: 3, run: 1 };
 
-function plan(incompleteTo: Missing | null) {
+function plan(incompleteTo: Missing | null, followers = [PEER], sources: Address[] = []) {
   const verdict = {
     end: 100,
     proven: 900,
     reason: "no_sync_mark",
   } as unknown as RecoveredNode["verdict"];
   const found = { hasState: true, incompleteTo, lastLog: 1, verdict } as RecoveredNode;
-  const node = { followers: [PEER], rebooted: false, ownRank: LED };
-  return planReclaim({ now: startRecovering(startLeading("none")) }, node, found, -1)!;
+  const node = { followers, rebooted: false, ownRank: LED };
+  const role = { now: startRecovering(startLeading("none")) };
+  return planReclaim(role, node, found, -1, null, sources)!;
 }
 
 const log = (offset: number, rank: Rank): LogEnd => ({
@@ -33,6 +35,19 @@ test("nothing is missing => whoever is not awaited is not, and it may lead with 
   const { peers, patienceMs, refusalOf } = plan(null);
   expect([peers[0]!.awaited, patienceMs]).toEqual([false, 5_000]);
   expect(refusalOf(log(0, LED))).toBeNull();
+});
+
+test("its sources are asked as well, once each, and waited for: they may know who leads", () => {
+  const sources = [
+    { host: "a", port: 1 },
+    { host: "b", port: 2 },
+  ];
+  const named = plan(null, [PEER], sources).peers.map(
+    ({ host, storeId, awaited }) => `${host} ${storeId === "" ? "unknown" : "known"} ${awaited}`,
+  );
+  expect(named).toEqual(["a known false", "b unknown true"]);
+  expect(plan(null, [], sources).peers).toHaveLength(2);
+  expect(plan(null, [], [])).toBeNull();
 });
 
 test.each<[string, LogEnd, boolean]>([
