@@ -12,7 +12,6 @@
  *
  * Owns: bytes of records, and indexes into them. Does not own: what a store does with them.
  */
-import { lengthAt } from "../bridge/records.ts";
 import { StoreError } from "../errors.ts";
 import type { RecordFormat } from "../bridge/seam.ts";
 
@@ -32,8 +31,8 @@ export function checkKeyValue(bytes: Buffer, from: number, to: number): void {
   switch (bytes[from]) {
     case OP.put:
       if (to - from < PUT_HEAD_BYTES) throw refused(`is a put of ${to - from} bytes`);
-      if (lengthAt(bytes, from + 1) > to - from - PUT_HEAD_BYTES)
-        throw refused(`has a key of ${lengthAt(bytes, from + 1)} bytes in ${to - from}`);
+      if (keyBytesOf(bytes, from) > to - from - PUT_HEAD_BYTES)
+        throw refused(`has a key of ${keyBytesOf(bytes, from)} bytes in ${to - from}`);
       return;
     case OP.delete:
       return;
@@ -45,6 +44,17 @@ export function checkKeyValue(bytes: Buffer, from: number, to: number): void {
   }
 }
 
+/** The u32le in the head of a put; four reads, since Buffer's own checks cost 8 ns a word. */
+function keyBytesOf(bytes: Buffer, from: number): number {
+  return (
+    (bytes[from + 1]! |
+      (bytes[from + 2]! << 8) |
+      (bytes[from + 3]! << 16) |
+      (bytes[from + 4]! << 24)) >>>
+    0
+  );
+}
+
 /** Where the key of a checked put or delete begins. */
 export function keyFrom(bytes: Buffer, from: number): number {
   return from + (bytes[from] === OP.put ? PUT_HEAD_BYTES : DELETE_HEAD_BYTES);
@@ -52,13 +62,13 @@ export function keyFrom(bytes: Buffer, from: number): number {
 
 /** Where the key of a checked put or delete ends; the value of a put begins there. */
 export function keyTo(bytes: Buffer, from: number, to: number): number {
-  return bytes[from] === OP.put ? from + PUT_HEAD_BYTES + lengthAt(bytes, from + 1) : to;
+  return bytes[from] === OP.put ? from + PUT_HEAD_BYTES + keyBytesOf(bytes, from) : to;
 }
 
 /** Writes what is before the key of a put. @returns where the key begins. */
 export function writePutHead(target: Buffer, at: number, keyBytes: number): number {
   target[at] = OP.put;
-  // Four writes, since Buffer's own checks cost 8 ns a word.
+  // As in keyBytesOf().
   target[at + 1] = keyBytes;
   target[at + 2] = keyBytes >>> 8;
   target[at + 3] = keyBytes >>> 16;
