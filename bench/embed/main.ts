@@ -11,7 +11,8 @@
  *
  * `ratio` is the median over the rounds of plain / seam, CPU of all threads of the process for a record: what the
  * machine's other work changes least. `wallRatio` is that of seam / plain, records per second. Above 1 the node
- * groups what the store does one by one. No replica follows. A store is a line in subjects.ts, which says how it is opened,
+ * groups what the store does one by one. `leastRatio`, where a store has it, is that of plain / least: what no
+ * replication of records can do without. No replica follows. A store is a line in subjects.ts, which says how it is opened,
  * written plainly, and written through a node.
  */
 import { execFileSync } from "node:child_process";
@@ -73,7 +74,16 @@ async function costOf(put: Put, inFlight: number, records: number, base: string)
   };
 }
 
-function report(name: string, rounds: readonly { plain: Cost; seam: Cost }[]): void {
+interface Round {
+  readonly plain: Cost;
+  readonly seam: Cost;
+  readonly least: Cost | null;
+}
+
+function report(name: string, rounds: readonly Round[]): void {
+  const floors = rounds.flatMap(({ plain, least }) =>
+    least === null ? [] : [plain.cpuUs / least.cpuUs],
+  );
   const ratios = rounds.map(({ plain, seam }) => plain.cpuUs / seam.cpuUs);
   const walls = rounds.map(({ plain, seam }) => seam.perSecond / plain.perSecond);
   const short = (value: number): number => Number(value.toFixed(3));
@@ -83,6 +93,7 @@ function report(name: string, rounds: readonly { plain: Cost; seam: Cost }[]): v
       ratio: short(median(ratios)),
       lowest: short(Math.min(...ratios)),
       highest: short(Math.max(...ratios)),
+      ...(floors.length === 0 ? {} : { leastRatio: short(median(floors)) }),
       wallRatio: short(median(walls)),
       plainCpuUs: short(median(rounds.map(({ plain }) => plain.cpuUs))),
       seamCpuUs: short(median(rounds.map(({ seam }) => seam.cpuUs))),
@@ -98,12 +109,14 @@ async function measure(name: string, subject: OpenSubject): Promise<void> {
     const through: Put = (entries) => subject.through(node, entries);
     for (const [question, [inFlight, records]] of Object.entries(QUESTIONS)) {
       if (!args.ask.split(",").includes(question)) continue;
-      const rounds: { readonly plain: Cost; readonly seam: Cost }[] = [];
+      const rounds: Round[] = [];
       for (let round = 0; round < Number(args.rounds) + 1; round++) {
         const plain = await costOf(subject.plain, inFlight, records, "plain");
         const seam = await costOf(through, inFlight, records, "seam");
+        const { least: put } = subject;
+        const least = put === undefined ? null : await costOf(put, inFlight, records, "least");
         // The first warms up.
-        if (round > 0) rounds.push({ plain, seam });
+        if (round > 0) rounds.push({ plain, seam, least });
       }
       report(`embed: ${name}: ${question}`, rounds);
     }

@@ -8,6 +8,11 @@ export interface OpenSubject {
   readonly state: ReplicatedState;
   /** Into the same store, past the node: keys of its own, so that neither reads the other's. */
   readonly plain: Put;
+  /**
+   * Into the same store, past the node, with the least that a replicated write must do: its records are made, copied into
+   * a log, summed, read again, and applied with a mark.
+   */
+  readonly least?: Put;
   through(node: ReplicatedNode, entries: Parameters<Put>[0]): unknown;
   close(): unknown;
 }
