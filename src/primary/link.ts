@@ -451,6 +451,8 @@ export class Link extends ControlSink {
     if (this.isClosed) return;
     const cut = this.currentShip;
     this.move({ kind: "closed", reason });
+    // Why: what is behind the frame under way would be answered once more, if it breaks the protocol.
+    this.decoder.stop();
     this.owner.onLinkClosed(this, cut, detail);
     if (this.socketGone) return;
     if (RUDE.has(reason)) this.out.destroy();

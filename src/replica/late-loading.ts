@@ -22,10 +22,10 @@ interface Waiting {
 }
 
 export interface LoadEvents {
-  /** A chunk could not be loaded. */
+  /** A chunk could not be loaded, or what was staged not be given up: an answer that came later. */
   failed(error: HawserError): void;
-  /** What was staged could not be given up: nobody knows what the state is now. */
-  abortFailed(error: HawserError): void;
+  /** What was staged could not be given up: nobody knows what the state is now. What failed is said next. */
+  abortFailed(): void;
   /** The state is this one now, or says why not. */
   swapped(error: HawserError | null): void;
 }
@@ -126,12 +126,18 @@ export class LateLoading implements Loading {
     try {
       if (this.calls.call(() => staging.abort(), this.aborted)) this.staging = null;
     } catch (error) {
-      this.aborted(error as HawserError);
+      // Why thrown and not said, as all that fails at once: whoever gives up has more to do, and it would
+      // do that for a session that was ended under it.
+      this.staging = null;
+      this.events.abortFailed();
+      throw error;
     }
   }
 
   private readonly aborted = (error: HawserError | null): void => {
     this.staging = null;
-    if (error !== null) this.events.abortFailed(error);
+    if (error === null) return;
+    this.events.abortFailed();
+    this.events.failed(error);
   };
 }

@@ -47,7 +47,7 @@ export class Restorer {
 
   /**
    * Takes up what an earlier process kept, and begins to read it.
-   * @param done called when all of it is loaded, or with why it cannot be used
+   * @param done called when all of it is loaded, or with why it cannot be used: it is to be dropped then
    */
   takeUpKept(nowMs: number, done: (error: Error | null) => void): void {
     const kept = this.keeper?.kept ?? null;
@@ -71,9 +71,7 @@ export class Restorer {
         const short = restore.isLoadingKept
           ? new Error("chunks are missing in the part file")
           : null;
-        const error = failure ?? short;
-        if (error !== null) this.drop();
-        done(error);
+        done(failure ?? short);
       },
     );
   }
@@ -135,8 +133,11 @@ export class Restorer {
 
   /** The state may be called: goes on with what waits for it. Throws HawserError what fails at once. */
   advance(): void {
-    for (const loading of this.leaving) loading.advance();
-    this.leaving = this.leaving.filter(({ holdsState }) => holdsState);
+    try {
+      for (const loading of this.leaving) loading.advance();
+    } finally {
+      this.leaving = this.leaving.filter(({ holdsState }) => holdsState);
+    }
     if (this.leaving.length === 0) this.current?.loading.advance();
   }
 
@@ -178,6 +179,7 @@ export class Restorer {
     this.keeper?.clear();
   }
 
+  /** It is given up, if there is one. Throws HawserError when the state cannot do that, and says so at once. */
   drop(): void {
     const { current } = this;
     if (current === null || this.isCommitting) return;
@@ -198,7 +200,7 @@ export class Restorer {
     this.current?.park(nowMs);
   }
 
-  /** Drops a restore that no feeder can still have parked. */
+  /** Drops a restore that no feeder can still have parked. Throws as drop(). */
   expire(nowMs: number): void {
     const sinceMs = this.current?.parkedAtMs ?? -1;
     if (sinceMs >= 0 && nowMs - sinceMs >= this.options.parkMs) this.drop();

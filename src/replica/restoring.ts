@@ -45,7 +45,7 @@ export class Restoring {
     return this.restorer.current;
   }
 
-  /** The stream goes on from the log: a snapshot is not needed. */
+  /** The stream goes on from the log: a snapshot is not needed. Throws as Restorer.drop(). */
   drop(): void {
     this.restorer.drop();
   }

@@ -151,6 +151,7 @@ export class Session implements SessionLife {
   /** What an earlier process had received is loaded, or cannot be. */
   private onKeptLoaded(error: Error | null): void {
     if (error !== null) {
+      this.giveUpStaged();
       this.deps.journal("warn", "part_file_unusable", { why: error.message });
       // Why after HELLO too: it has promised those chunks, and what answers it builds on them.
       const { kind } = this.state;
@@ -174,8 +175,8 @@ export class Session implements SessionLife {
     } else this.shell.destroy();
     this.leaveConnection(nowMs);
     this.move({ kind: "stopped", why });
-    // Why last: a state that cannot give it up says so at once, to a session that is stopped.
-    if (!keep) this.restorer.drop();
+    // Why last: a state that cannot give it up says so to a session that is stopped.
+    if (!keep) this.giveUpStaged();
   }
 
   /** The log was written by others, or cut, while this session was stopped; or replaced. */
@@ -268,8 +269,10 @@ export class Session implements SessionLife {
     if (late !== null) this.fail(late, nowMs);
     else if (this.connected && (this.acks.due || this.acks.heartbeatDue(nowMs))) this.ack(nowMs);
     else if (state.kind === "retrying") {
-      this.restorer.expire(nowMs);
-      if (nowMs >= state.atMs && !this.restorer.isCommitting) this.dial(nowMs);
+      this.guard(() => this.restorer.expire(nowMs));
+      // Why compared: a state that could not give it up has stopped the session.
+      const isDue = nowMs >= state.atMs && this.state === state;
+      if (isDue && !this.restorer.isCommitting) this.dial(nowMs);
     }
   }
 
@@ -356,10 +359,7 @@ export class Session implements SessionLife {
     if (state.answers === "at once") return new PromptLoading(state, estimate);
     return new LateLoading(state, this.calls!, estimate, {
       failed: this.onLateFault,
-      abortFailed: (error) => {
-        this.streaming.tear();
-        this.onLateFault(error);
-      },
+      abortFailed: () => this.streaming.tear(),
       swapped: (error) => this.onSwapAnswered(error),
     });
   }
@@ -408,6 +408,11 @@ export class Session implements SessionLife {
     }
   }
 
+  /** What was received of a snapshot is not gone on with. */
+  private giveUpStaged(): void {
+    this.guard(() => this.restorer.drop());
+  }
+
   private readonly onLateFault = (error: HawserError): void => {
     this.nowMs = this.deps.now();
     this.onFault(error, this.nowMs);
@@ -448,7 +453,7 @@ export class Session implements SessionLife {
     if (error instanceof WireError) this.streaming.onWireFault(error);
     if (error.remedy === "stop") this.refuse(error.message, "for_good");
     else {
-      if (error.remedy === "resync" || !this.mayFail) this.restorer.drop();
+      if (error.remedy === "resync" || !this.mayFail) this.giveUpStaged();
       // Why asked again: a state that could not give it up has stopped the session.
       if (this.mayFail) this.fail(error.message, nowMs);
       else this.lastError = printable(error.message);

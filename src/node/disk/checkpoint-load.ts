@@ -57,13 +57,13 @@ export class CheckpointLoad implements CheckpointSink {
 
   /** @throws what the state fails with, at something else than these bytes */
   step(): Step {
-    this.#loading?.advance();
     switch (this.#phase) {
       case "reading":
         return this.#read();
       case "swapping":
         return "waits";
       case "leaving":
+        this.#giveUp();
         if (this.#loading?.holdsState === true) return "waits";
         this.#phase = "done";
         return "done";
@@ -77,8 +77,9 @@ export class CheckpointLoad implements CheckpointSink {
   }
 
   #read(): Step {
-    if ((this.#loading?.waitingBytes ?? 0) > 0) return "waits";
     try {
+      this.#loading?.advance();
+      if ((this.#loading?.waitingBytes ?? 0) > 0) return "waits";
       if (!this.#isRead) this.#isRead = !this.#reader.step();
       this.#loading?.advance();
       if ((this.#loading?.waitingBytes ?? 0) > 0) return "waits";
@@ -101,9 +102,18 @@ export class CheckpointLoad implements CheckpointSink {
     this.failure = error;
     this.#phase = "leaving";
     this.#loading?.discard();
-    this.#loading?.advance();
+    this.#giveUp();
     this.#close();
     return "more";
+  }
+
+  /** A state that cannot give up what it has of it fails a second time: the first is what is told. */
+  #giveUp(): void {
+    try {
+      this.#loading?.advance();
+    } catch (error) {
+      if (!(error instanceof HawserError)) throw error;
+    }
   }
 
   #close(): Step {
@@ -147,9 +157,7 @@ export class CheckpointLoad implements CheckpointSink {
       failed: (error) => {
         this.#failLater(error);
       },
-      abortFailed: (error) => {
-        this.#failLater(error);
-      },
+      abortFailed: () => undefined,
       swapped: (error) => {
         if (error !== null) this.#failLater(error);
         else {

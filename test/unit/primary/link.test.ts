@@ -4,6 +4,8 @@ import { expect, test } from "vitest";
 import { Link } from "../../../src/primary/link.ts";
 import { Ship } from "../../../src/primary/ship.ts";
 import { Harness, id } from "./feeder-harness.ts";
+import { helloWith } from "../../../tools/hello.ts";
+import { encode } from "../../../src/wire/codec.ts";
 import { batch } from "../log/tools.ts";
 
 const OTHER = { history: id(77), offset: 0, chain: 0 };
@@ -55,6 +57,16 @@ test("a new ship before the swap => the old one is over, and has to catch up aga
     false,
     -1,
   ]);
+});
+
+test("refused, what is behind HELLO in the same read breaks the protocol => refused once", () => {
+  const h = new Harness();
+  const peer = h.connect();
+  const hello = encode(helloWith({ position: OTHER, format: { name: "other", version: 1 } }));
+  const bytes = Buffer.concat([hello, Buffer.alloc(40, 0xff)]);
+  peer.link.onBytes(bytes, 0, bytes.length, 0);
+  expect([peer.heard, peer.ended]).toEqual([["greeting", "reject"], "end"]);
+  expect(peer.last("reject")!.code).toBe("format");
 });
 
 /** A field that others may assign: neither readonly nor private. */
