@@ -21,6 +21,7 @@ import type {
 } from "../../src/bridge/seam.ts";
 import type { LogName } from "../../src/log/history.ts";
 import { encodeSetHead, setBytes } from "../../src/store/record.ts";
+import { batchLength } from "../../src/wire/frame.ts";
 import type {
   FrozenState,
   LateStaging,
@@ -71,6 +72,8 @@ export class PublicMap extends ModelStore {
   private busy = "";
   private isStaged = false;
   private snapshots = 0;
+  /** What is to be frozen, in the order of the calls. */
+  private readonly pinned: Model[] = [];
 
   constructor(host: PublicHost) {
     super();
@@ -101,7 +104,7 @@ export class PublicMap extends ModelStore {
   }
 
   protected demandIdle(what: string): void {
-    // What is frozen is fixed with the call.
+    // What is frozen is fixed.
     if (this.busy === "a freeze" && what === "written") return;
     if (this.busy !== "") this.host.breach(`${what} while ${this.busy} is not answered`);
   }
@@ -159,9 +162,17 @@ export class PublicMap extends ModelStore {
     this.host.mark("mark compared");
   }
 
-  private freeze(): Awaitable<Frozen> {
-    const { map } = this;
+  /**
+   * It is to be frozen as it is now. Why not when it is called: that may have to wait for another freeze, and a write
+   * of a client comes behind both, which is what a writer over the bridge does.
+   */
+  pin(): void {
+    this.pinned.push(this.map);
     this.isShared = true;
+  }
+
+  private freeze(): Awaitable<Frozen> {
+    const map = this.pinned.shift()!;
     return this.call("a freeze", () => this.frozen(map));
   }
 
@@ -296,6 +307,7 @@ export class BridgedMap implements StateSource, StateFormat, LateTarget {
     return { ...this.bridge.memory(), dataBytes: this.map.memory().dataBytes };
   }
   applyRange(bytes: Buffer, from: number, to: number): boolean {
+    if (batchLength(bytes, from) < to - from) this.host.mark("run of several batches");
     return this.bridge.applyRange(bytes, from, to);
   }
   stage(estimate: StageEstimate): LateStaging {
@@ -303,6 +315,7 @@ export class BridgedMap implements StateSource, StateFormat, LateTarget {
   }
 
   freeze(): FrozenState {
+    this.map.pin();
     const frozen = this.bridge.freeze();
     const { records, bytes } = frozen;
     const stepped = {
