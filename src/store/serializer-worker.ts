@@ -13,7 +13,6 @@ import { digestArena } from "./digest.ts";
 import { Ring } from "./ring.ts";
 import { collectGarbage } from "./segment-memory.ts";
 import { ChunkWriter, type FrozenArena } from "./serialize.ts";
-import { stepBack } from "./step-back.ts";
 import type { FrozenSegment } from "./snapshot.ts";
 import type {
   FromWorker,
@@ -100,7 +99,6 @@ function run(job: Job): FromWorker {
 }
 
 export function runSerializer(): void {
-  stepBack();
   port.on("message", (message: ToWorker) => {
     // Segments of a job that was stopped before it took them.
     if (message.kind === "segments") return;

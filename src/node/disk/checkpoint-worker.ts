@@ -10,7 +10,6 @@ import type {
   FromCheckpointWorker,
   ToCheckpointWorker,
 } from "./checkpoint-worker-protocol.ts";
-import { stepBack } from "../../store/step-back.ts";
 import { FsFolder } from "./fs-folder.ts";
 
 const port = parentPort!;
@@ -70,7 +69,6 @@ function leave(): void {
 }
 
 export function runCheckpoint(data: unknown): void {
-  stepBack();
   const { path, log, begin } = data as CheckpointWorkerData;
   port.on("message", (message: ToCheckpointWorker) => {
     if (writer !== null) attempt(() => take(writer!, message));
