@@ -168,7 +168,10 @@ export class RoleMoves extends PresentRole {
       case "paused":
         return roles.FAILING_OVER;
       case "resigned":
-        return force ? this.#promote(role, force, done, true) : roles.RESIGNED;
+        if (!force) return roles.RESIGNED;
+        // Why above: whoever it has resigned for may lead in that term.
+        this.parts.identity.yieldTo({ term: role.resignation.term, run: 0 });
+        return this.#promote(role, force, done, true);
       case "stopped":
         return roles.STOPPED;
       case "following":

@@ -1014,15 +1014,20 @@ describe("a planned failover", () => {
   });
 
   test.each([
-    ["released", (node: FakeNode) => node.moves.leadReleased((why) => node.did.push(why ?? "OK"))],
+    [
+      "released",
+      (node: FakeNode) => {
+        node.identity.heardOf({ term: 5, run: 0 });
+        return node.moves.leadReleased((why) => node.did.push(why ?? "OK"));
+      },
+    ],
     ["promoted by force", (node: FakeNode) => node.promote(true)],
   ])(
-    "%s after it had resigned => a history of its own, on the disk before it opens",
+    "%s after it had resigned => a history of its own above the target's, on the disk before it opens",
     (_name, act) => {
       const node = new FakeNode(startLeading("none"));
       node.moves.pause();
       node.moves.resign(resignation, rounds);
-      node.identity.heardOf({ term: 5, run: 0 });
       node.done();
       expect(act(node)).toBe(null);
       expect([node.kind, node.done().includes("OK")]).toEqual(["promoting", false]);
