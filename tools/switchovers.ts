@@ -1,6 +1,7 @@
 /**
  * Planned failovers between two real nodes while clients write, half of them through ioredis and half through
- * node-redis, each followed by a comparison: no INCR is lost or done twice, both nodes have one digest, and no full sync happened.
+ * node-redis, each followed by a comparison: no INCR is lost or done twice, both nodes have one digest, and no full sync
+ * happened. A write is answered or refused unexecuted, and a read is answered with all that its client wrote: never UNCONFIRMED.
  *
  * Owns: the load, what is counted. Does not own: processes (processes.ts), what a caller demands of the times.
  */
@@ -12,6 +13,10 @@ import type { Daemon } from "./processes.ts";
 import { until } from "./wait.ts";
 
 const WRITERS = 8;
+/** Of so many writes one is read. */
+const READ_EVERY = 4;
+/** What is said to who writes to a node that does not take it, unexecuted. */
+const REFUSALS = /^(READONLY|NOREPLICAS)/;
 /** The load runs so long before and after each, ms. */
 const BESIDE_MS = 150;
 
@@ -91,16 +96,21 @@ class Load {
   async #write(writer: number): Promise<void> {
     const clients = this.#clients[writer % this.#clients.length]!;
     let at = 0;
+    const key = `counter:${writer}`;
     while (this.#isOn)
       try {
-        await clients[at]!.incr(`counter:${writer}`);
-        this.acked[writer]! += 1;
+        await clients[at]!.incr(key);
+        const acked = ++this.acked[writer]!;
         const nowMs = performance.now();
         this.#gapMs = Math.max(this.#gapMs, nowMs - this.#lastMs);
         this.#lastMs = nowMs;
+        if (acked % READ_EVERY !== 0) continue;
+        const [value] = await clients[at]!.mget([key]);
+        if (Number(value) !== acked)
+          throw new Error(`${key} is ${value}, and ${acked} was answered`);
       } catch (error) {
         // Anything else would be a write of which nobody knows whether it was made.
-        if (!(error as Error).message.startsWith("READONLY")) throw error;
+        if (!REFUSALS.test((error as Error).message)) throw error;
         this.refused[writer % this.refused.length]! += 1;
         at = (at + 1) % clients.length;
         await sleep(1);

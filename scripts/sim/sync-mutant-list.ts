@@ -99,6 +99,21 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     "return compareLogs(log, own) > 0 && goesFrom(log, own) !== null;",
     "return compareLogs(log, own) > 1e9 && goesFrom(log, own) !== null;",
   ]),
+  mutant("a planned failover does not wait for those who wait", [
+    "node/failover.ts",
+    "const isAnswered = (): boolean => !turn.holdsReplies && !synchronous.isAwaited;",
+    "const isAnswered = (): boolean => true;",
+  ]),
+  mutant("reads go on until the very moment in which the node resigns", [
+    "node/failover.ts",
+    "return this.#attempt !== null && this.#attempt.isPrepared;",
+    "return false;",
+  ]),
+  mutant("a rule is written behind the end that the target was told", [
+    "node/synchronous.ts",
+    'node.roles.now.kind === "leading" && node.isQuiet() && !log.hasDraft;',
+    "node.isQuiet() && !log.hasDraft;",
+  ]),
   mutant("what waits is confirmed by the next leadership", [
     "node/turn.ts",
     "    this.#confirming.giveUp();\n",

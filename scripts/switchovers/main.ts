@@ -1,8 +1,8 @@
 /**
- * npm run switchovers -- [--rounds N] [--dir] [--fsync always|everysec|no]
+ * npm run switchovers -- [--rounds N] [--dir] [--fsync always|everysec|no] [--sync N]
  *
  * Planned failovers between two nodes under load, each followed by a comparison (tools/switchovers.ts), and how
- * long nobody could write. `--dir`: both keep their data, in directories that are removed.
+ * long nobody could write. `--dir`: both keep their data, in directories that are removed. `--sync`: synchronous mode.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,13 +17,16 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "50" },
     dir: { type: "boolean", default: false },
     fsync: { type: "string", default: "everysec" },
+    sync: { type: "string", default: "0" },
   },
 });
 
 const folder = mkdtempSync(join(tmpdir(), "hawser-switchovers-"));
 const fleet = new Fleet();
-const flagsOf = (name: string): string[] =>
-  values.dir ? ["--dir", join(folder, name), "--fsync", values.fsync] : [];
+const flagsOf = (name: string): string[] => [
+  ...["--sync", values.sync],
+  ...(values.dir ? ["--dir", join(folder, name), "--fsync", values.fsync] : []),
+];
 try {
   const primary = await fleet.primary(...flagsOf("a"));
   const replica = await fleet.replica(primary, ...flagsOf("b"));

@@ -119,14 +119,14 @@ export class ReplicatedNode<Tx = never> {
 
   async #whenConfirmed(written: Promise<LogPosition>): Promise<LogPosition> {
     const position = await written;
-    if (this.#node.turn.confirmsDurable) await this.durable(position);
-    await this.#confirmed();
+    await this.#settled(position);
     return position;
   }
 
-  async #settled(): Promise<void> {
-    if (this.#node.turn.confirmsDurable) await this.durable();
-    await this.#confirmed();
+  /** Why side by side: should the node lead no more when it is durable, nobody could say whether it was confirmed. */
+  async #settled(position?: LogPosition): Promise<void> {
+    const durable = this.#node.turn.confirmsDurable ? this.durable(position) : null;
+    await Promise.all([durable, this.#confirmed()]);
   }
 
   async #confirmed(): Promise<void> {

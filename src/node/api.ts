@@ -186,6 +186,8 @@ export interface FailoverPlan {
 
 export interface PlannedFailover {
   readonly state: FailoverState;
+  /** It is about to resign: a read that others have to confirm waits until it has, or goes on as it was. */
+  readonly holdsReads: boolean;
   /**
    * Begins one at the end of this turn; `done` is called with null when the target leads and is followed,
    * or with why this node goes on as it was.

@@ -11,7 +11,10 @@ import type { Synchronous } from "./synchronous.ts";
 
 export interface ConfirmingNode {
   readonly backlog: Pick<Backlog, "next" | "seal">;
-  readonly synchronous: Pick<Synchronous, "isOn" | "confirmed" | "leadership" | "timeoutMs">;
+  readonly synchronous: Pick<
+    Synchronous,
+    "isOn" | "confirmed" | "leadership" | "timeoutMs" | "awaits"
+  >;
 }
 
 /**
@@ -31,8 +34,19 @@ export async function awaitConfirmed(
   const endsMs = now() + synchronous.timeoutMs;
   const leads = (): boolean => synchronous.isOn && synchronous.leadership === leadership;
   const isDone = (): boolean => leads() && synchronous.confirmed >= next;
-  await until(() => isDone() || !leads() || now() >= endsMs);
   if (isDone()) return;
+  const ended = synchronous.awaits();
+  // As it was when it was told: the node may lead no more by the time this goes on.
+  const told = { isDone: false };
+  try {
+    await until(() => {
+      told.isDone = isDone();
+      return told.isDone || !leads() || now() >= endsMs;
+    });
+  } finally {
+    ended();
+  }
+  if (told.isDone) return;
   const why = leads()
     ? `too few members have confirmed it within ${synchronous.timeoutMs} ms`
     : "this node leads no more";

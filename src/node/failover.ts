@@ -1,9 +1,22 @@
 /**
  * A planned failover, at the primary that hands over: D31 has the table of what is said and synced when.
  *
- *   start --end of the turn--> paused --nothing in flight--> sealed: PREPARE --PREPARED--> resigned: TAKE
- *     |                          |                             |
- *     +-- refused                +-----------------------------+--> resumed: a fault, ABORT, too late
+ *   start --end of the turn--> paused --nothing in flight--> sealed: PREPARE --PREPARED--> prepared --> resigned: TAKE
+ *     |                          |                            |                          |
+ *     +-- refused                +----------------------------+--------------------------+--> resumed
+ *
+ *   state      what waits unexecuted       goes on when                                 the time is over
+ *   paused     writes                      nothing is in flight                         resumed
+ *   sealed     writes                      PREPARED: the target has all                 resumed; with FORCE resigned,
+ *                                                                                       and it leads with what it has
+ *   prepared   writes, and reads that      nobody waits to hear that what was executed  resumed; with FORCE resigned,
+ *              others have to confirm      is confirmed, or durable; after              and it has all
+ *                                          --sync-timeout at the latest: by then all
+ *                                          who waited have heard
+ *
+ * Before it has resigned any fault, and ABORT, end it as resumed: what waits unexecuted runs, and what was executed
+ * waits on for its confirmation. Who waits for that when it resigns hears UNCONFIRMED, so nobody does but by FORCE.
+ * Why reads wait at last: each is held for a round trip, and under load there would always be one.
  *
  *   resigned --the target leads--> followed        said again on every link of the target: TAKE
  *      |
@@ -42,6 +55,7 @@ const NONE = "No failover in progress.";
 const FORCE_NEEDS = "FAILOVER with force option requires both a timeout and target HOST and IP.";
 const TARGET_LEFT = "the connection of the target ended";
 const TIMED_OUT = "the target did not get to the end of the log in time";
+const UNANSWERED = "what was executed was not confirmed in time";
 const ABORTED = "FAILOVER ABORT";
 
 /** The node, as a failover moves it; core.ts. */
@@ -64,8 +78,16 @@ export interface FailoverNode {
     readonly counters: { bump(name: string): void };
   };
   readonly turn: {
+    /** Replies wait until what they show is confirmed, or durable. */
+    readonly holdsReplies: boolean;
     changed(): void;
     until(holds: () => boolean, done: () => void): () => void;
+  };
+  readonly synchronous: {
+    /** Whoever embeds the node waits until what it wrote is confirmed. */
+    readonly isAwaited: boolean;
+    /** Nobody waits longer for that, ms. */
+    readonly timeoutMs: number;
   };
   /** Nothing that could append is under way. */
   isQuiet: () => boolean;
@@ -89,6 +111,8 @@ interface Attempt {
   readonly done: Promoted;
   /** Null before it is sealed. */
   end: Position | null;
+  /** The target has all up to there. */
+  isPrepared: boolean;
 }
 
 export class Failover implements PlannedFailover {
@@ -109,6 +133,10 @@ export class Failover implements PlannedFailover {
   get state(): FailoverState {
     if (this.#attempt !== null) return "waiting-for-sync";
     return this.#resigned === null ? "no-failover" : "failover-in-progress";
+  }
+
+  get holdsReads(): boolean {
+    return this.#attempt !== null && this.#attempt.isPrepared;
   }
 
   get #resigned(): ResignedRounds | null {
@@ -137,7 +165,15 @@ export class Failover implements PlannedFailover {
     const { link } = chosen;
     const { later, randomId } = this.#deps;
     const target = link.hello!.storeId;
-    const attempt: Attempt = { id: randomId(), link, target, isForced: force, done, end: null };
+    const attempt: Attempt = {
+      id: randomId(),
+      link,
+      target,
+      isForced: force,
+      done,
+      end: null,
+      isPrepared: false,
+    };
     this.#attempt = attempt;
     // Why not at once: who asks may have writes behind it in the same read.
     this.#node.turn.until(
@@ -195,8 +231,9 @@ export class Failover implements PlannedFailover {
 
   #isLate(attempt: Attempt): void {
     if (attempt !== this.#attempt) return;
-    if (attempt.isForced && attempt.end !== null) this.#resign(attempt, attempt.end, true);
-    else this.#resume(TIMED_OUT);
+    const { isForced, end, isPrepared } = attempt;
+    if (isForced && end !== null) this.#resign(attempt, end, !isPrepared);
+    else this.#resume(isPrepared ? UNANSWERED : TIMED_OUT);
   }
 
   /** Nothing is different from before. */
@@ -250,7 +287,29 @@ export class Failover implements PlannedFailover {
     if (attempt === null || attempt.id !== failoverId || attempt.link !== link) return;
     if (attempt.end === null) return;
     if (refusal !== "") this.#resume(`the target cannot lead: ${printable(refusal)}`);
-    else this.#resign(attempt, attempt.end, false);
+    else if (!attempt.isPrepared) this.#answerFirst(attempt, attempt.end);
+  }
+
+  /** Whoever waits is told before this node resigns. */
+  #answerFirst(attempt: Attempt, end: Position): void {
+    const { turn, synchronous } = this.#node;
+    attempt.isPrepared = true;
+    const isAnswered = (): boolean => !turn.holdsReplies && !synchronous.isAwaited;
+    if (isAnswered()) {
+      this.#resign(attempt, end, false);
+      return;
+    }
+    let isLate = false;
+    this.#deps.later(synchronous.timeoutMs, () => {
+      isLate = true;
+      turn.changed();
+    });
+    turn.until(
+      () => attempt !== this.#attempt || isLate || isAnswered(),
+      () => {
+        if (attempt === this.#attempt) this.#resign(attempt, end, false);
+      },
+    );
   }
 
   /** A replica was welcomed: the target hears again that it is to lead. */

@@ -5,7 +5,8 @@
  *   it begins to lead      the rule of its log, or of its settings when that has none, is written as its node
  *                          batch at once: nothing below the end of that counts as confirmed
  *   a turn ends            what waits is confirmed up to here; a change that is, under both rules, is over
- *   ten times a second     who is good; S fills itself
+ *   ten times a second     who is good; S fills itself. While too few are, in each turn: after a planned failover
+ *                          everybody waits for that
  *   it leads no more       what waits is UNCONFIRMED
  *
  * What is confirmed stays so, whoever goes: those who had it have it. But a read is answered only when as many
@@ -83,7 +84,7 @@ export interface SynchronousParts {
     askMembers(): void;
     askToSync(offset: number): void;
   };
-  /** Nothing that could append is under way. */
+  /** Nothing that could append is under way, and this node may. */
   readonly isQuiet: () => boolean;
   readonly turn: {
     confirmer: TurnConfirmer | null;
@@ -123,6 +124,8 @@ export class Synchronous implements TurnConfirmer {
   /** Removed by somebody: not taken again by itself, as long as this node runs. */
   readonly #removed = new Set<Id>();
   readonly #places = new MemberPlaces();
+  /** Embedders that wait until what they wrote is confirmed. */
+  #awaiting = 0;
   /** As the settings were when they were last looked at. */
   #wished: Pick<SynchronousOptions, "sync" | "syncLevel">;
 
@@ -223,8 +226,23 @@ export class Synchronous implements TurnConfirmer {
   look(): void {
     if (!this.isOn) return;
     this.confirmed = Math.max(this.confirmed, this.#above(this.#confirmedBy(0)));
-    if (this.state.was !== null && this.confirmed >= this.#changeEnd)
+    if (this.state.was !== null && !this.#isChanging && this.confirmed >= this.#changeEnd)
       this.#become(changed(this.state), "members_changed");
+    if (this.lacks !== null) this.review();
+  }
+
+  /** Whoever embeds the node waits until what it wrote is confirmed. */
+  get isAwaited(): boolean {
+    return this.#awaiting > 0;
+  }
+
+  /** One more does. @returns what to call when it waits no more */
+  awaits(): () => void {
+    this.#awaiting += 1;
+    return () => {
+      this.#awaiting -= 1;
+      this.#parts.turn.want();
+    };
   }
 
   ask(): void {
@@ -398,6 +416,7 @@ interface SynchronousNode {
   readonly backlog: SynchronousParts["log"] & { readonly hasDraft: boolean };
   readonly feeder: SynchronousParts["links"];
   readonly turn: SynchronousParts["turn"];
+  readonly roles: { readonly now: { readonly kind: string } };
   readonly isQuiet: () => boolean;
   readonly now: () => number;
 }
@@ -409,7 +428,9 @@ export function synchronousOf(
   options: SynchronousOptions = NOT_SYNCHRONOUS,
 ): Synchronous {
   const { identity, backlog: log, feeder: links, turn, now } = node;
-  const isQuiet = (): boolean => node.isQuiet() && !log.hasDraft;
+  // Why the role: one that is paused has said where its log ends.
+  const isQuiet = (): boolean =>
+    node.roles.now.kind === "leading" && node.isQuiet() && !log.hasDraft;
   return new Synchronous({ options, identity, log, links, isQuiet, turn, journal, now });
 }
 

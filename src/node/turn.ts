@@ -285,6 +285,11 @@ export class Turn implements ClientTurn {
 
   // --- replies ---------------------------------------------------------------------------------
 
+  /** Some wait, for this turn's end, for the disk or for others. */
+  get holdsReplies(): boolean {
+    return this.#replies.length > 0 || !this.#confirming.isEmpty;
+  }
+
   holdReply(out: TurnReplies, bytes: Buffer): boolean {
     const { log, feeder } = this.#parts;
     const { tail } = log;

@@ -4,7 +4,8 @@
  *   receive(read) -> parser -> dispatch, one by one -> replies of the whole read in one write
  *
  * A client stops between two commands when it is blocked (WAIT, REPL.DIGEST), when its output is
- * full, or when writers are slowed and its next command writes; what was read stays parsed, later reads wait in line.
+ * full, or when writers are slowed or held and its next command writes, or reads just before this node resigns; what
+ * was read stays parsed, later reads wait in line.
  * Owns: order, blocking, the state a connection has. Does not own: sockets (client-server.ts).
  */
 import { newWriterTurn, type WriterTurn } from "../primary/pace.ts";
@@ -14,7 +15,7 @@ import { findCommand } from "./commands/table.ts";
 import type { CommandQueue } from "./command-queue.ts";
 import type { Call, Connection, PortContext } from "./context.ts";
 import { dispatch } from "./dispatch.ts";
-import { answer } from "./execute.ts";
+import { answer, waitsForOthers } from "./execute.ts";
 import type { Unconfirmed } from "./unconfirmed.ts";
 import type { ReplySink, ReplyWriter } from "./reply-writer.ts";
 import { PARSE_COMMANDS_MAX, RespParser } from "./parser.ts";
@@ -320,7 +321,7 @@ export class Client implements Connection {
     while (this.#next < parser.count) {
       const index = this.#next;
       const entry = entries[index];
-      if (paced && entry !== undefined && this.#writes(entry) && !this.#mayWrite(index)) {
+      if (paced && entry !== undefined && this.#mustWait(entry, index)) {
         this.#waitForWriters();
         return false;
       }
@@ -336,10 +337,12 @@ export class Client implements Connection {
     return this.#blocked === null && !this.#closing;
   }
 
-  #writes(entry: Command): boolean {
+  #mustWait(entry: Command, index: number): boolean {
     const bits =
       entry.name === "exec" ? (this.queue?.bits ?? 0) : this.queue === null ? entry.bits : 0;
-    return (bits & FLAG.write) !== 0;
+    if ((bits & FLAG.write) !== 0) return !this.#mayWrite(index);
+    const isRead = (bits & FLAG.readonly) !== 0;
+    return isRead && this.#port.node.failover.holdsReads && waitsForOthers(this.#call);
   }
 
   /** Commands that may take long: the rest of the pipeline runs after everybody else's turn. */

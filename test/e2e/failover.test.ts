@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { converge } from "../../tools/converge.ts";
 import { type Daemon, runHawser } from "../../tools/processes.ts";
+import { RespClient } from "../../tools/resp-client.ts";
 import { switchovers } from "../../tools/switchovers.ts";
 import { until } from "../../tools/wait.ts";
 import { directory, portsOf } from "../tools/data-directory.ts";
@@ -33,6 +34,98 @@ test.each(["memory", "disk"])(
     expect(counters.map((each) => each["sync_full"])).toEqual([1, 0]);
   },
 );
+
+test.each([
+  ["applied", "memory"],
+  ["durable", "--fsync everysec"],
+  ["applied", "--fsync always"],
+])(
+  "e2e: switchovers under load, --sync 1 at level %s, %s => nobody hears UNCONFIRMED, no INCR lost or doubled, no full sync",
+  async (level, where) => {
+    const fleet = useFleet();
+    const disk = (): string[] =>
+      where === "memory" ? [] : ["--dir", directory(fleet), ...where.split(" ")];
+    const sync = ["--sync", "1", "--sync-level", level];
+    const primary = await fleet.primary(...sync, ...disk());
+    const replica = await fleet.replica(primary, ...sync, ...disk());
+    await converge([primary, replica]);
+    await until(async () => (await primary.ask("SET", "k", "v")) === "OK", {
+      what: "a confirmed write",
+    });
+    const made = await switchovers([primary, replica], ROUNDS);
+    expect(made.length).toBe(ROUNDS);
+    const nodes = [primary, replica];
+    const counters = (await Promise.all(nodes.map((each) => each.status()))).map(
+      (each) => each.counters,
+    );
+    expect(counters.map((each) => [each["failovers_done"], each["failovers_taken"]])).toEqual([
+      [3, 2],
+      [2, 3],
+    ]);
+    expect(counters.map((each) => each["sync_full"])).toEqual([1, 0]);
+    for (const each of nodes) {
+      const stats = await each.text("INFO", "stats");
+      expect(stats).toContain("unconfirmed_writes:0");
+      expect(stats).toContain("unconfirmed_reads:0");
+    }
+  },
+);
+
+test("e2e: --sync 2: one member does not answer => FAILOVER waits for what was executed, and the client hears OK once", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--sync", "2", "--sync-timeout", "20s");
+  const [target, slow] = [await fleet.replica(primary), await fleet.replica(primary)];
+  await converge([primary, target, slow]);
+  await until(async () => (await primary.ask("SET", "k", "0")) === "OK", {
+    what: "a confirmed write",
+  });
+  const writer = await RespClient.connect(primary.port);
+  slow.pause();
+  const held = [writer.call("INCR", "n"), writer.call("INCR", "n")];
+  // The target has all: what is missing is the word of the other member.
+  await until(async () => (await target.text("GET", "n")) === "2", {
+    what: "the target to have it",
+  });
+  const to = ["TO", "127.0.0.1", String(target.port)];
+  expect(await primary.text("FAILOVER", ...to, "TIMEOUT", "15000")).toBe("OK");
+  await until(() => primary.find("failover_begins"), { what: "writers to be held" });
+  expect((await primary.status()).failover).toBe("waiting-for-sync");
+  expect((await target.status()).role).toBe("replica");
+  slow.resume();
+  expect(await Promise.all(held)).toEqual([1, 2]);
+  await leads(target);
+  // Members count on direct links alone.
+  await slow.call("REPLICAOF", "127.0.0.1", target.replPort);
+  await converge([target, primary, slow]);
+  expect(primary.find("failover_resumed")).toBeUndefined();
+  expect(await primary.text("INFO", "stats")).toContain("unconfirmed_writes:0");
+});
+
+test("e2e: --sync 2, FORCE: one member does not answer => those who wait hear UNCONFIRMED at the end of the time, and nothing is lost", async () => {
+  const fleet = useFleet();
+  const primary = await fleet.primary("--sync", "2", "--sync-timeout", "20s");
+  const [target, slow] = [await fleet.replica(primary), await fleet.replica(primary)];
+  await converge([primary, target, slow]);
+  await until(async () => (await primary.ask("SET", "k", "0")) === "OK", {
+    what: "a confirmed write",
+  });
+  const writer = await RespClient.connect(primary.port);
+  slow.pause();
+  const held = writer.ask("SET", "k", "1");
+  await until(async () => (await target.text("GET", "k")) === "1", {
+    what: "the target to have it",
+  });
+  const to = ["TO", "127.0.0.1", String(target.port)];
+  expect(await primary.text("FAILOVER", ...to, "TIMEOUT", "500", "FORCE")).toBe("OK");
+  expect(((await held) as Error).message).toMatch(/^UNCONFIRMED This write was executed/);
+  await leads(target);
+  expect(target.find("failover_take")).toMatchObject({ forced: false });
+  slow.resume();
+  await slow.call("REPLICAOF", "127.0.0.1", target.replPort);
+  const { counters } = await converge([target, primary, slow]);
+  expect(await target.text("GET", "k")).toBe("1");
+  expect(counters[0]!["sync_full"]).toBe(0);
+});
 
 test("e2e: hawser switchover => says who leads; of a node that cannot it says why, and nothing changes", async () => {
   const fleet = useFleet();

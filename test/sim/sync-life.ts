@@ -7,7 +7,11 @@
  *   whoever leads with the highest rank has what it shows       it has all that was ever confirmed
  *   a read shows all that was confirmed before it was asked
  *
- *   in the end of a round: one leads, all are equal, and a write is confirmed when the members are there
+ *   a reply that is UNCONFIRMED waited for its whole time,    after every event: who is paused or has resigned
+ *   or by FORCE, when its node has resigned                   appends nothing
+ *
+ *   in the end of a round: one leads, all are equal, and a write is confirmed when the members are there; without deaths,
+ *   promotions and losses: no full sync
  *
  * Nothing is excused by what was lost: when too few are left, nobody leads, until somebody says FORCE. Only then what was
  * confirmed before counts no more.
@@ -16,6 +20,7 @@
  */
 import { HawserError } from "../../src/errors.ts";
 import { expireKeys } from "../../src/node/housekeeping.ts";
+import type { NodeCore } from "../../src/node/core.ts";
 import { changeTo, rulesOf, withoutMember } from "../../src/node/members.ts";
 import type { SynchronousOptions } from "../../src/node/synchronous.ts";
 import { compareLeaders } from "../../src/log/history.ts";
@@ -44,6 +49,14 @@ export class SyncLife extends Life {
   readonly #led = new Map<Member, number>();
   /** It leads by force, should it begin to. */
   #forced: Member | null = null;
+  /** By FORCE each has resigned for the store, at the end of its log. */
+  readonly #handedOver = new Map<string, number>();
+  /** The newest FAILOVER of each is by FORCE. */
+  readonly #isByForce = new WeakMap<NodeCore, boolean>();
+  /** Where the log of one ended that may not append. */
+  readonly #still = new Map<Member, number>();
+  /** What has happened by which a full sync may follow. */
+  #disturbances = 0;
 
   constructor(seed: number) {
     super(seed, [0.1, 1, 20]);
@@ -67,8 +80,13 @@ export class SyncLife extends Life {
     this.#converge();
     for (let round = random.between(1, ROUNDS_MAX + 1); round > 0; round--) {
       this.#clients(random.between(2, 15));
+      const syncs = this.#syncs;
+      const disturbances = this.#disturbances;
       this.#round();
       this.#converge();
+      if (this.#disturbances !== disturbances) continue;
+      this.mark("sync: undisturbed");
+      if (this.#syncs !== syncs) throw new SimError(`${this.#syncs - syncs} full syncs`);
     }
   }
 
@@ -86,6 +104,10 @@ export class SyncLife extends Life {
 
   get #alive(): Member[] {
     return [...this.members.values()].filter(({ dead }) => !dead);
+  }
+
+  get #syncs(): number {
+    return this.#alive.reduce((sum, { core }) => sum + core.feeder.counters.get("sync_full"), 0);
   }
 
   get #leaders(): Member[] {
@@ -122,7 +144,7 @@ export class SyncLife extends Life {
   #clients(bursts: number): void {
     const { random, clock } = this;
     for (; bursts > 0; bursts--) {
-      for (const leader of this.#leaders)
+      for (const leader of this.#asked)
         for (let n = random.between(1, 4); n > 0; n--)
           leader.run(() => this.#ask(leader, random.fraction() < 0.4));
       clock.run(clock.nowMs + random.between(1, 120));
@@ -130,22 +152,36 @@ export class SyncLife extends Life {
   }
 
   /** Clients go on for a while, whatever happens. */
-  #clientsLater(forMs: number): void {
+  #clientsLater(forMs: number, everyMs = 0): void {
     const { random, clock } = this;
     const untilMs = clock.nowMs + forMs;
     const next = (): void => {
       if (clock.nowMs > untilMs) return;
-      for (const leader of this.#leaders)
+      for (const leader of this.#asked)
         leader.run(() => this.#ask(leader, random.fraction() < 0.5));
-      clock.in(random.between(1, 1 + random.pick([20, 200])), next);
+      clock.in(random.between(1, 1 + (everyMs || random.pick([20, 200]))), next);
     };
     clock.in(0, next);
   }
 
+  /** Those that clients take for a primary. */
+  get #asked(): Member[] {
+    return this.#alive.filter((each) => LEADS.has(kindOf(each)));
+  }
+
+  /** As src/resp/client.ts: what is held is asked again when the node is not paused any more. */
   #ask(member: Member, reads: boolean): void {
-    if (kindOf(member) !== "leading") return;
+    if (!LEADS.has(kindOf(member))) return;
     const { core, keys } = member;
     const { backlog } = core;
+    if (kindOf(member) === "paused" && (!reads || core.failover.holdsReads)) {
+      this.mark(`sync: ${reads ? "read" : "write"} held`);
+      core.turn.until(
+        () => kindOf(member) !== "paused",
+        () => this.#ask(member, reads),
+      );
+      return;
+    }
     if (!reads) {
       const before = backlog.tail;
       keys.refresh(member.wallClock());
@@ -158,16 +194,32 @@ export class SyncLife extends Life {
       core.turn.appended();
       if (backlog.tail === before) return;
     }
-    const check = this.#promises.asked(core, member.name, reads);
-    new SyncClient(core.turn, backlog.tail, reads, (what) => this.mark(what), check);
+    const confirmed = this.#promises.asked(core, member.name, reads);
+    const sinceMs = this.clock.nowMs;
+    const unconfirmed = (): void => this.#checkUnconfirmed(member, sinceMs);
+    const on = { confirmed, unconfirmed };
+    new SyncClient(core.turn, backlog.tail, reads, (what) => this.mark(what), on);
+  }
+
+  /** A planned failover waits for its clients. */
+  #checkUnconfirmed({ name, core }: Member, sinceMs: number): void {
+    if (core.roles.now.kind !== "resigned") return;
+    const waitedMs = this.clock.nowMs - sinceMs;
+    if (this.#isByForce.get(core) === true) this.mark("sync: unconfirmed by force");
+    else if (waitedMs < this.#options.syncTimeoutMs)
+      throw new SimError(`${name} resigns, and a client has waited for ${waitedMs} ms`);
   }
 
   #round(): void {
     const { random, clock } = this;
     const leader = this.#leaders[0];
     if (leader === undefined) throw new SimError(`nobody leads: ${this.figures()}`);
-    this.#clientsLater(random.pick([500, 5_000]));
     const soonMs = (): number => random.fraction() * random.pick([3, 30, 300, 3_000]);
+    if (random.fraction() < 0.3) {
+      this.#planned(leader, soonMs);
+      return;
+    }
+    this.#clientsLater(random.pick([500, 5_000]));
     for (let n = random.between(1, 4); n > 0; n--) {
       const strike = random.pick([
         () => this.#stopLater(leader, soonMs()),
@@ -179,18 +231,33 @@ export class SyncLife extends Life {
         () => this.#dieLater(random.pick(this.#alive).name, soonMs(), random.fraction() < 0.4),
         () => this.#changeLater(soonMs()),
         () => this.#failoverLater(leader, soonMs()),
+        () => this.#failoverLater(leader, soonMs()),
         () => this.#moveLater(soonMs()),
       ]);
       strike();
     }
-    for (let n = random.between(0, 3); n > 0; n--) this.#promoteLater(soonMs());
+    if (random.fraction() < 0.6)
+      for (let n = random.between(0, 3); n > 0; n--) this.#promoteLater(soonMs());
     clock.run(clock.nowMs + random.pick([300, 3_000, 10_000]));
+  }
+
+  /** Nothing happens but what is planned, under load. */
+  #planned(leader: Member, soonMs: () => number): void {
+    const { random, clock } = this;
+    this.#clientsLater(5_000, 5);
+    const atMs = 200 + soonMs();
+    // A change that is confirmed when nothing may be written any more.
+    if (random.fraction() < 0.4) this.#changeLater(atMs - random.fraction() * random.pick([2, 20]));
+    this.#failoverLater(leader, atMs);
+    if (random.fraction() < 0.3) this.#failoverLater(leader, 200 + soonMs());
+    clock.run(clock.nowMs + random.pick([3_000, 10_000]));
   }
 
   #stopLater(member: Member, afterMs: number): void {
     const { random, clock } = this;
     clock.in(afterMs, () => {
       if (member.dead || member.stopped) return;
+      this.#disturbances += 1;
       this.say(`${member.name} is stopped`);
       this.mark(`sync: stopped ${kindOf(member)}`);
       member.stop();
@@ -207,6 +274,7 @@ export class SyncLife extends Life {
     const forMs = random.pick([10, 1_000, 9_000]);
     const how = random.pick(["half_open", "reset"] as const);
     const share = random.pick([0.5, 1]);
+    this.#disturbances += 1;
     for (const other of this.#alive) {
       if (other === member || random.fraction() > share) continue;
       const ways = [`${member.name}>${other.name}`, `${other.name}>${member.name}`];
@@ -228,6 +296,7 @@ export class SyncLife extends Life {
     clock.in(afterMs, () => {
       const member = this.members.get(name)!;
       if (member.dead) return;
+      this.#disturbances += 1;
       const isMachine = random.fraction() < 0.4;
       const upstream = this.#leaders.find((each) => each !== member)?.name ?? member.upstream;
       member.kill();
@@ -255,6 +324,7 @@ export class SyncLife extends Life {
   }
 
   #promote(member: Member, isForced: boolean): void {
+    this.#disturbances += 1;
     member.run(() => {
       const { name, core } = member;
       const refusal = core.roles.promote(isForced, (why) => {
@@ -285,13 +355,35 @@ export class SyncLife extends Life {
     clock.in(afterMs, () =>
       leader.run(() => {
         const to = { host: this.#someOther(leader.name), port: 1 };
-        const asked = { to, force: false, timeoutMs: random.pick([0, 200, 5_000]) };
-        const refusal = leader.core.failover.start(asked, (why) =>
-          this.say(`FAILOVER of ${leader.name} is over: ${why ?? "OK"}`),
+        const force = random.fraction() < 0.2;
+        const timeoutMs = random.pick(force ? [1, 50, 200, 5_000] : [0, 5, 200, 5_000]);
+        const { core, name } = leader;
+        const refusal = core.failover.start({ to, force, timeoutMs }, (why) => {
+          this.say(`FAILOVER of ${name} is over: ${why ?? "OK"}`);
+          this.mark(`sync: failover ${why === null ? "done" : "not done"}`);
+        });
+        const how = force ? ` by force in ${timeoutMs} ms` : "";
+        this.say(`FAILOVER of ${name} to ${to.host}${how}: ${refusal ?? "begins"}`);
+        if (refusal !== null) return;
+        this.mark("sync: failover");
+        this.#isByForce.set(core, force);
+        if (force) this.#disturbances += 1;
+        core.turn.want();
+        if (random.fraction() < 0.2)
+          this.#abortLater(leader, random.fraction() * random.pick([3, 30, 300]));
+      }),
+    );
+  }
+
+  #abortLater(member: Member, afterMs: number): void {
+    this.clock.in(afterMs, () =>
+      member.run(() => {
+        const refusal = member.core.failover.abort((why) =>
+          this.say(`ABORT of ${member.name}: ${why ?? "OK"}`),
         );
-        this.say(`FAILOVER of ${leader.name} to ${to.host}: ${refusal ?? "begins"}`);
-        if (refusal === null) this.mark("sync: failover");
-        leader.core.turn.want();
+        this.say(`ABORT of ${member.name}: ${refusal ?? "begins"}`);
+        if (refusal === null) this.mark("sync: failover aborted");
+        member.core.turn.want();
       }),
     );
   }
@@ -324,14 +416,42 @@ export class SyncLife extends Life {
   /** After every event. */
   protected look(): void {
     for (const member of this.members.values()) {
+      this.#lookAtRest(member);
       const { leadership } = member.core.synchronous;
       if ((this.#led.get(member) ?? 0) === leadership) continue;
       this.#led.set(member, leadership);
-      const isForced = this.#forced === member;
-      this.#forced = null;
+      const isForced = this.#forced === member || this.#takesLess(member);
+      if (this.#forced === member) this.#forced = null;
       this.say(`${member.name} leads${isForced ? " by force" : ""}: ${this.figures()}`);
       this.#promises.leads(member.core, member.name, isForced);
     }
+  }
+
+  /** Nothing is appended by who holds its writers, or has resigned. */
+  #lookAtRest(member: Member): void {
+    const { now } = member.core.roles;
+    if (member.dead || (now.kind !== "paused" && now.kind !== "resigned")) {
+      this.#still.delete(member);
+      return;
+    }
+    if (now.kind === "resigned" && now.resignation.forced)
+      this.#handedOver.set(now.resignation.target, now.resignation.end.offset);
+    const { tail } = member.core.backlog;
+    const before = this.#still.get(member) ?? tail;
+    if (tail !== before)
+      throw new SimError(
+        `${member.name} is ${now.kind}, and its log went from ${before} to ${tail}`,
+      );
+    this.#still.set(member, tail);
+  }
+
+  /** By FORCE it was handed the primary with less than that one had. */
+  #takesLess({ core }: Member): boolean {
+    const end = this.#handedOver.get(core.identity.storeId) ?? 0;
+    this.#handedOver.delete(core.identity.storeId);
+    if (core.backlog.next >= end) return false;
+    this.mark("sync: taken with less, by force");
+    return true;
   }
 
   /** All are up, and all links stand: one leads in the end, all are as it is, and it confirms. */
@@ -413,6 +533,8 @@ export class SyncLife extends Life {
       throw new SimError(`all members are there, and nothing is confirmed: ${this.figures()}`);
   }
 }
+
+const LEADS: ReadonlySet<string> = new Set(["leading", "paused"]);
 
 function kindOf({ core }: Member): string {
   return core.roles.now.kind;

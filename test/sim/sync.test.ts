@@ -9,7 +9,9 @@ const MARKS = [
   ...["write confirmed", "write unconfirmed", "write refused", "read confirmed"],
   ...["read unconfirmed", "leads with all that was told", "promoted", "not promoted"],
   ...["cut", "died leading", "died following", "died following with its disk"],
-  ...["stopped leading", "rule changed", "failover"],
+  ...["stopped leading", "rule changed", "failover", "failover done", "failover not done"],
+  ...["failover aborted", "write held", "read held", "undisturbed"],
+  "unconfirmed by force",
   ...["1 applied", "1 durable", "2 applied", "2 durable"],
 ];
 

@@ -27,7 +27,8 @@ test("with it: writes are refused without a member; with one, confirmed() tells 
 
 test("too few, too long => ERR_UNCONFIRMED; so when the node leads no more", async () => {
   const backlog = { next: 10, seal: () => false };
-  const synchronous = { isOn: true, confirmed: 9, leadership: 1, timeoutMs: 100 };
+  const awaits = () => () => undefined;
+  const synchronous = { isOn: true, confirmed: 9, leadership: 1, timeoutMs: 100, awaits };
   const clock = { ms: 0 };
   const wait = (meanwhile: () => void) =>
     awaitConfirmed(
@@ -45,4 +46,29 @@ test("too few, too long => ERR_UNCONFIRMED; so when the node leads no more", asy
     code: "ERR_UNCONFIRMED",
   });
   await expect(wait(() => (synchronous.isOn = false))).rejects.toThrow("leads no more");
+});
+
+test("it is known that somebody waits, until that has ended; what is confirmed already is not waited for", async () => {
+  const backlog = { next: 10, seal: () => false };
+  let waiting = 0;
+  const awaits = () => {
+    waiting += 1;
+    return () => void (waiting -= 1);
+  };
+  const synchronous = { isOn: true, confirmed: 9, leadership: 1, timeoutMs: 100, awaits };
+  const wait = (until: (holds: () => boolean) => Promise<void>) =>
+    awaitConfirmed({ backlog, synchronous }, until, () => 0);
+  await wait((holds) => {
+    expect([waiting, holds()]).toEqual([1, false]);
+    synchronous.confirmed = 10;
+    expect(holds()).toBe(true);
+    // Who was told in time was told, whatever comes of the node before it goes on.
+    synchronous.isOn = false;
+    return Promise.resolve();
+  });
+  synchronous.isOn = true;
+  await wait(() => expect.fail("it is confirmed"));
+  synchronous.confirmed = 9;
+  await expect(wait(() => Promise.reject(new Error("closed")))).rejects.toThrow("closed");
+  expect(waiting).toBe(0);
 });

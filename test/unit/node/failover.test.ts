@@ -50,6 +50,8 @@ class Rig {
   links: FakeLink[] = [this.link];
   readonly did: string[] = [];
   isQuiet = true;
+  holdsReplies = false;
+  isAwaited = false;
   diskFull = false;
   heard: Rank = { term: 0, run: 0 };
   readonly waits = new Set<{ readonly holds: () => boolean; readonly done: () => void }>();
@@ -103,7 +105,16 @@ class Rig {
           wantPump: () => undefined,
           counters: { bump: (name) => this.did.push(name) },
         },
+        synchronous: {
+          get isAwaited() {
+            return rig.isAwaited;
+          },
+          timeoutMs: 5_000,
+        },
         turn: {
+          get holdsReplies() {
+            return rig.holdsReplies;
+          },
           changed: () => undefined,
           until: (holds, done) => {
             const wait = { holds, done };
@@ -242,6 +253,87 @@ describe("from FAILOVER to the target that leads", () => {
     rig.confirmsDurable = true;
     rig.begin();
     expect(rig.link.said).toMatchObject([{ durable: true }]);
+  });
+});
+
+describe("what was executed is answered before it resigns", () => {
+  const waits: readonly (readonly [string, "holdsReplies" | "isAwaited"])[] = [
+    ["replies wait", "holdsReplies"],
+    ["an embedder waits", "isAwaited"],
+  ];
+  test.each(waits)("%s => resigned when they have it, and reads wait until then", (_name, what) => {
+    const rig = new Rig();
+    rig[what] = true;
+    rig.begin();
+    expect(rig.failover.holdsReads).toBe(false);
+    rig.prepared();
+    rig.turnEnds();
+    expect([rig.role.kind, rig.failover.holdsReads]).toEqual(["paused", true]);
+    // Said twice, it is waited for once.
+    rig.prepared();
+    expect(rig.timers.length).toBe(1);
+    rig[what] = false;
+    rig.turnEnds();
+    expect([rig.role.kind, rig.failover.holdsReads]).toEqual(["resigned", false]);
+    expect(rig.done()).toEqual(["pause", "seal", "resign"]);
+    expect(rig.link.said[1]).toMatchObject({ type: "take", forced: false });
+  });
+
+  test("nobody waits => resigned at once", () => {
+    const rig = new Rig();
+    rig.begin();
+    rig.prepared();
+    expect([rig.role.kind, rig.timers.length]).toEqual(["resigned", 0]);
+  });
+
+  test("--sync-timeout is over: all who waited have heard => it goes on", () => {
+    const rig = new Rig();
+    rig.holdsReplies = true;
+    rig.begin();
+    rig.prepared();
+    expect(rig.timers[0]!.ms).toBe(5_000);
+    rig.timers[0]!.run();
+    rig.turnEnds();
+    expect([rig.role.kind, rig.link.types]).toEqual(["resigned", ["prepare", "take"]]);
+  });
+
+  test("TIMEOUT comes first => everything is as before", () => {
+    const rig = new Rig();
+    rig.holdsReplies = true;
+    rig.begin({ timeoutMs: 500 });
+    rig.prepared();
+    rig.timers[0]!.run();
+    expect(rig.done().at(-1)).toBe("done: what was executed was not confirmed in time");
+    rig.holdsReplies = false;
+    rig.timers[1]!.run();
+    rig.turnEnds();
+    expect([rig.role.kind, rig.failover.holdsReads, rig.waits.size]).toEqual(["leading", false, 0]);
+    expect([rig.done(), rig.link.types]).toEqual([[], ["prepare"]]);
+  });
+
+  test("TIMEOUT comes first, FORCE => it resigns, and the target leads with all", () => {
+    const rig = new Rig();
+    rig.holdsReplies = true;
+    rig.begin({ to: AT, force: true, timeoutMs: 500 });
+    rig.prepared();
+    rig.timers[0]!.run();
+    expect(rig.link.said[1]).toMatchObject({ type: "take", forced: false });
+    rig.holdsReplies = false;
+    rig.turnEnds();
+    expect(rig.done()).toEqual(["pause", "seal", "resign"]);
+  });
+
+  test("ABORT, and another FAILOVER => what the first waited for resigns for nobody", () => {
+    const rig = new Rig();
+    rig.holdsReplies = true;
+    rig.begin();
+    rig.prepared();
+    rig.failover.abort(() => undefined);
+    rig.begin();
+    rig.timers[0]!.run();
+    rig.holdsReplies = false;
+    rig.turnEnds();
+    expect([rig.role.kind, rig.failover.holdsReads]).toEqual(["paused", false]);
   });
 });
 

@@ -1,6 +1,10 @@
 /** Synchronous mode on a leader: what is confirmed when, who is good, and changes of the rule. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { Synchronous, type SynchronousOptions } from "../../../src/node/synchronous.ts";
+import {
+  Synchronous,
+  synchronousOf,
+  type SynchronousOptions,
+} from "../../../src/node/synchronous.ts";
 import type { TurnConfirmer } from "../../../src/node/confirm-queues.ts";
 import { withMember, withoutMember } from "../../../src/node/members.ts";
 import type { Fields } from "../../../src/primary/journal.ts";
@@ -24,6 +28,7 @@ class Rig {
   asked = 0;
   readonly synced: number[] = [];
   ends = 0;
+  wanted = 0;
   readonly events: string[] = [];
   readonly fields: Fields[] = [];
   readonly written: NodeRecord[] = [];
@@ -57,7 +62,7 @@ class Rig {
       return () => undefined;
     },
     appended: () => undefined,
-    want: () => undefined,
+    want: () => void (this.wanted += 1),
     endConfirming: () => void (this.ends += 1),
   };
   readonly it = new Synchronous({
@@ -221,6 +226,19 @@ describe("good members", () => {
   });
 });
 
+test("too few are good => one that comes counts from the next turn on; when enough are, once at each review", () => {
+  leads();
+  rig.holders = [];
+  rig.it.review();
+  expect(rig.it.lacks).not.toBeNull();
+  rig.has("b", rig.log.tail);
+  rig.endTurn();
+  expect(rig.it.lacks).toBeNull();
+  rig.holders = [];
+  rig.endTurn();
+  expect(rig.it.lacks).toBeNull();
+});
+
 describe("changes", () => {
   test("one is confirmed under both rules, then the new one counts alone", () => {
     leads();
@@ -250,6 +268,19 @@ describe("changes", () => {
     rig.isQuiet = true;
     rig.endTurn();
     expect(rig.rule!.members).toHaveLength(4);
+  });
+
+  test("confirmed under both while it waits for that => one waits, however many turns end", () => {
+    leads();
+    rig.it.change(withMember(rig.it.state, "d"), "member_added");
+    rig.endTurn();
+    for (const id of ["b", "c"]) rig.has(id, rig.log.tail);
+    rig.isQuiet = false;
+    for (let turns = 0; turns < 5; turns++) rig.endTurn();
+    expect([rig.waits.length, rig.it.state.was === null]).toEqual([1, false]);
+    rig.isQuiet = true;
+    rig.endTurn();
+    expect(rig.it.state.was).toBeNull();
   });
 
   test("the node leads no more before that => nothing is changed", () => {
@@ -295,6 +326,55 @@ describe("changes", () => {
     rig.endTurn();
     expect([rig.it.isOn, rig.it.state]).toEqual([false, NO_SYNC]);
   });
+});
+
+test("embedders wait => it says so until the last one has ended, which asks for a turn", () => {
+  leads();
+  const [first, second] = [rig.it.awaits(), rig.it.awaits()];
+  first();
+  expect(rig.it.isAwaited).toBe(true);
+  const { wanted } = rig;
+  second();
+  expect([rig.it.isAwaited, rig.wanted]).toEqual([false, wanted + 1]);
+});
+
+test("a node that is paused has said where its log ends => no rule is written behind that", () => {
+  const now: { kind: "leading" | "paused" } = { kind: "leading" };
+  const it = synchronousOf(
+    {
+      identity: rig.identity,
+      backlog: Object.assign(rig.log, { hasDraft: false }),
+      feeder: {
+        holders: () => rig.holders,
+        askMembers: () => undefined,
+        askToSync: () => undefined,
+      },
+      turn: rig.turn,
+      roles: { now },
+      isQuiet: () => true,
+      now: () => rig.nowMs,
+    },
+    () => undefined,
+    rig.options,
+  );
+  it.leads();
+  rig.has("b", rig.log.tail);
+  now.kind = "paused";
+  const { tail } = rig.log;
+  it.review();
+  const turnEnds = (): void => {
+    it.look();
+    for (const wait of rig.waits.splice(0)) {
+      if (wait.holds()) wait.done();
+      else rig.waits.push(wait);
+    }
+  };
+  turnEnds();
+  expect(rig.log.tail).toBe(tail);
+  now.kind = "leading";
+  turnEnds();
+  expect(rig.rule!.members).toEqual([SELF, "b"]);
+  expect(rig.log.tail).toBe(tail + BATCH);
 });
 
 test("disks are asked for the log up to its end", () => {

@@ -86,6 +86,21 @@ test("a write and its reply => seal, feed, answer, trim, once however much was a
   expect(endTurn()).toEqual([]);
 });
 
+test("replies are held until the answer step, not longer", () => {
+  const { turn, client, append, endTurn } = setUp();
+  expect(turn.holdsReplies).toBe(false);
+  append(10);
+  turn.holdReply(client, Buffer.from("a"));
+  expect(turn.holdsReplies).toBe(true);
+  const seen: boolean[] = [];
+  turn.until(
+    () => seen.push(turn.holdsReplies) > 0,
+    () => undefined,
+  );
+  endTurn();
+  expect(seen).toEqual([false]);
+});
+
 test("nothing for a replica => a reply does not wait", () => {
   const { turn, log, feeder, client, queued, append } = setUp();
   append(0);

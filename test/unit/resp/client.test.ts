@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { TurnConfirmer } from "../../../src/node/confirm-queues.ts";
 import { FakeClient, FakePort, request } from "./fake-node.ts";
 
 /** Lets the loop go round; an answer that was waited for comes a turn after it is there. */
@@ -119,6 +120,23 @@ describe("client: order and blocking", () => {
     expect(reader.call("PING")).toBe("+PONG\r\n");
     port.node.resumeWriters();
     expect(client.taken()).toBe("+OK\r\n$1\r\n1\r\n");
+  });
+
+  test("the node is about to resign => a read that others confirm waits too, in EXEC as well; others do not", () => {
+    const port = new FakePort();
+    port.node.paused = true;
+    port.node.failover.holdsReads = true;
+    const client = new FakeClient(port);
+    expect(client.call("GET", "k")).toBe("$-1\r\n");
+    port.node.turn.confirmer = { isOn: true } as TurnConfirmer;
+    expect(client.send(request("PING") + request("GET", "k") + request("PING"))).toBe("+PONG\r\n");
+    const other = new FakeClient(port, 2);
+    const multi = request("MULTI") + request("GET", "k") + request("EXEC");
+    expect(other.send(multi)).toBe("+OK\r\n+QUEUED\r\n");
+    port.node.failover.holdsReads = false;
+    port.node.resumeWriters();
+    expect(client.taken()).toBe("$-1\r\n+PONG\r\n");
+    expect(other.taken()).toBe("*1\r\n$-1\r\n");
   });
 
   test("writers paused, the client goes away => it waits no more", () => {

@@ -137,6 +137,7 @@ export class FakeNode implements HawserNode {
   /** What FAILOVER asked for; `refusal` is what it answers. */
   readonly failover = {
     state: "no-failover" as FailoverState,
+    holdsReads: false,
     plans: [] as FailoverPlan[],
     aborts: [] as Promoted[],
     refusal: null as string | null,
