@@ -2,12 +2,9 @@
  * Deliberate bugs of the bridge to a state of an embedder's own, looked for in clusters whose nodes have
  * one (--public).
  */
-import { mutant, type Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-const ofBridge = (...args: Parameters<typeof mutant>): Mutant => {
-  const [name, ...edits] = args;
-  return { ...mutant(`bridge: ${name}`, ...edits), flags: ["--public"] };
-};
+const ofBridge = mutantsOf({ mode: "public", prefix: "bridge: " });
 
 export const BRIDGE_MUTANTS: readonly Mutant[] = [
   ofBridge("a batch that is done is applied again, since its call failed", [

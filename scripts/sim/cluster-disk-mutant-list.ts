@@ -3,54 +3,52 @@
  * what a client is told on a full disk, completeness below a replica. Each is looked for by
  * `npm run sim -- --on-disk`; its text must occur once.
  */
-import { mutant as clusterMutant, type Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-function mutant(...args: Parameters<typeof clusterMutant>): Mutant {
-  return { ...clusterMutant(...args), flags: ["--on-disk"] };
-}
+const mutant = mutantsOf({ mode: "on-disk", prefix: "disks: " });
 
 export const CLUSTER_DISK_MUTANTS: readonly Mutant[] = [
-  mutant("disks: what is written of a generation that does not count is durable", [
+  mutant("what is written of a generation that does not count is durable", [
     "log/disk/disk-log.ts",
     "const durable = this.#catalog.counts ? task.durable : 0;",
     "const { durable } = task;",
   ]),
-  mutant("disks: the old generation goes when the new one begins", [
+  mutant("the old generation goes when the new one begins", [
     "log/disk/catalog.ts",
     "    else this.#removeGeneration(generation);",
     "    this.#removeGeneration(generation);",
   ]),
-  mutant("disks: the manifest names a checkpoint before the folder does", [
+  mutant("the manifest names a checkpoint before the folder does", [
     "log/disk/catalog.ts",
     "    this.#folder.rename(name + UNFINISHED, name);\n    this.#folder.sync();",
     "    this.#folder.rename(name + UNFINISHED, name);",
   ]),
-  mutant("disks: a manifest without the newest log file", [
+  mutant("a manifest without the newest log file", [
     "log/disk/catalog.ts",
     "      lastLog: Math.max(lastLog, entry.log),\n      checkpoints",
     "      lastLog: entry.log - 1,\n      checkpoints",
   ]),
-  mutant("disks: log files go up to the end, whoever needs them", [
+  mutant("log files go up to the end, whoever needs them", [
     "log/disk/file-retention.ts",
     "Math.min(forRecovery, fileOf(files, wanted))",
     "fileOf(files, end)",
   ]),
-  mutant("disks: on a full disk what was executed is answered as durable", [
+  mutant("on a full disk what was executed is answered as durable", [
     "node/turn.ts",
     "if (nowMs >= this.#giveUpMs) this.#replies.giveUp();",
     "if (nowMs >= this.#giveUpMs) this.#replies.releaseTo(Number.POSITIVE_INFINITY);",
   ]),
-  mutant("disks: consent is used up before a start would find the new state", [
+  mutant("consent is used up before a start would find the new state", [
     "node/kept-consent.ts",
     "() => this.#kept !== kept || backlog.durable > 0,",
     "() => true,",
   ]),
-  mutant("disks: a replica is complete by what another replica names", [
+  mutant("a replica is complete by what another replica names", [
     "node/completeness.ts",
     "this.#end = byRoot ? offset : NOBODY;",
     "this.#end = offset;",
   ]),
-  mutant("disks: a leader that asks takes what is no log of its own", [
+  mutant("a leader that asks takes what is no log of its own", [
     "node/views.ts",
     "return isReclaiming(this.owner.roles.now);",
     "return isReclaiming(this.owner.roles.now) && false;",

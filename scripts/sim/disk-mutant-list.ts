@@ -2,15 +2,9 @@
  * Deliberate bugs in the log on disk: orders that are wrong, proof that is not looked for, promises that are
  * made too early. Each is looked for by `npm run sim -- --disks`; its text must occur once.
  */
-import type { Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
-  return {
-    name,
-    isOfDisk: true,
-    edits: edits.map(([file, from, to]) => ({ file: `src/log/${file}`, from, to })),
-  };
-}
+const mutant = mutantsOf({ mode: "disks", below: "src/log" });
 
 export const DISK_MUTANTS: readonly Mutant[] = [
   mutant(

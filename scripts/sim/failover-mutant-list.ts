@@ -2,16 +2,9 @@
  * Deliberate bugs in a planned failover: what is said, remembered and synced in the wrong order, or not at all.
  * Each is looked for by `npm run sim -- --failovers`; its text must occur once.
  */
-import type { Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
-  return {
-    name: `failover: ${name}`,
-    isOfDisk: false,
-    flags: ["--failovers"],
-    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
-  };
-}
+const mutant = mutantsOf({ mode: "failovers", rule: "D31", prefix: "failover: " });
 
 export const FAILOVER_MUTANTS: readonly Mutant[] = [
   mutant("a node that is paused deletes what has expired", [

@@ -1,28 +1,10 @@
 /**
  * Deliberate bugs, each as textual changes of the sources: the classic ways in which replication
- * goes wrong. Each text must occur once, so that a mutant that no longer applies is noticed.
+ * goes wrong. Looked for in clusters.
  */
-import type { Edit } from "./workbench.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-export interface Mutant {
-  readonly name: string;
-  /** It is looked for on one node's disk (test/sim/disk-life.ts), not in clusters. */
-  readonly isOfDisk: boolean;
-  /** What else the simulator runs with. */
-  readonly flags?: readonly string[];
-  readonly edits: readonly Edit[];
-}
-
-export function mutant(
-  name: string,
-  ...edits: readonly (readonly [string, string, string])[]
-): Mutant {
-  return {
-    name,
-    isOfDisk: false,
-    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
-  };
-}
+const mutant = mutantsOf();
 
 export const MUTANTS: readonly Mutant[] = [
   mutant("a replica calls durable what it has only applied", [

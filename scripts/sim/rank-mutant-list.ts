@@ -1,44 +1,46 @@
-/** Deliberate bugs in what ranks decide: who is fenced, and what that is worth. As mutant-list.ts. */
-import { mutant, type Mutant } from "./mutant-list.ts";
+/** Deliberate bugs in what ranks decide: who is fenced, and what that is worth. */
+import { type Mutant, mutantsOf } from "./mutant.ts";
+
+const mutant = mutantsOf({ rule: "D29", prefix: "rank: " });
 
 export const RANK_MUTANTS: readonly Mutant[] = [
-  mutant("rank: a primary feeds a replica of a higher rank, and leads on", [
+  mutant("a primary feeds a replica of a higher rank, and leads on", [
     "primary/admission.ts",
     'if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 0)',
     'if (deps.node.role === "primary" && compareLeaders(led, deps.node) > 1e9)',
   ]),
-  mutant("rank: any rank fences", [
+  mutant("any rank fences", [
     "node/fence.ts",
     "if (compareLeaders(led, own) <= 0 || !Number.isFinite(fork)) return null;",
     "if (!Number.isFinite(fork)) return null;",
   ]),
-  mutant("rank: of two leaders of one term neither is fenced", [
+  mutant("of two leaders of one term neither is fenced", [
     "log/history.ts",
     "if (ranks !== 0 || a.history === b.history) return ranks;",
     "if (ranks <= 0 || ranks > 0) return ranks;",
   ]),
-  mutant("rank: a fenced node takes writes", [
+  mutant("a fenced node takes writes", [
     "node/roles.ts",
     '      return "fenced";\n',
     "      return null;\n",
   ]),
-  mutant("rank: a fence is forgotten with the process", [
+  mutant("a fence is forgotten with the process", [
     "node/role-moves.ts",
     '    // Why it goes on when that fails: to lead on would be worse; the log tells of it.\n    this.remember({ role: "fenced", upstream: null, fence });\n',
     "",
   ]),
-  mutant("rank: a fenced node that is told to lead does so below whoever fenced it", [
+  mutant("a fenced node that is told to lead does so below whoever fenced it", [
     "node/identity.ts",
     "    this.promised = rank;\n    this.keep({ promised: rank });\n",
     "",
   ]),
-  mutant("rank: a fenced node follows by itself, and loses what it wrote", [
+  mutant("a fenced node follows by itself, and loses what it wrote", [
     "node/role-moves.ts",
     "if (this.parts.backlog.next <= role.fence.fork) this",
     "this",
   ]),
   mutant(
-    "rank: whoever is told to follow a lower rank loses what it has, at both ends",
+    "whoever is told to follow a lower rank loses what it has, at both ends",
     [
       "primary/resume.ts",
       '  return { ...decision, case: order < 0 ? "outranked" : "rolled_back" };',
@@ -50,15 +52,12 @@ export const RANK_MUTANTS: readonly Mutant[] = [
       "  if (own.offset >= 0) return null;\n",
     ],
   ),
-  mutant(
-    "rank: a log is of the rank that it is in, not of the one that its last byte was written with",
-    [
-      "log/discard.ts",
-      "  const last = lastWritten(own);\n  // A",
-      "  const last: Leader = own;\n  // A",
-    ],
-  ),
-  mutant("rank: a fenced node feeds", [
+  mutant("a log is of the rank that it is in, not of the one that its last byte was written with", [
+    "log/discard.ts",
+    "  const last = lastWritten(own);\n  // A",
+    "  const last: Leader = own;\n  // A",
+  ]),
+  mutant("a fenced node feeds", [
     "primary/hello-checks.ts",
     'if (node.fenced !== "") return',
     'if (node.fenced === "never") return',

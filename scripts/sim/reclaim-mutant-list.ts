@@ -2,16 +2,9 @@
  * Deliberate bugs in what a leader does at a restart: it does not wait, does not look, takes what it must
  * not. Each is looked for by `npm run sim -- --reclaims`; its text must occur once.
  */
-import type { Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
-  return {
-    name: `reclaim: ${name}`,
-    isOfDisk: false,
-    flags: ["--reclaims"],
-    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
-  };
-}
+const mutant = mutantsOf({ mode: "reclaims", rule: "D29", prefix: "reclaim: " });
 
 export const RECLAIM_MUTANTS: readonly Mutant[] = [
   mutant(

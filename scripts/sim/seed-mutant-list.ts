@@ -1,5 +1,7 @@
-/** Deliberate bugs in how a node that seeds chooses, and when it leads. As mutant-list.ts. */
-import { mutant, type Mutant } from "./mutant-list.ts";
+/** Deliberate bugs in how a node that seeds chooses, and when it leads. */
+import { type Mutant, mutantsOf } from "./mutant.ts";
+
+const mutant = mutantsOf({ rule: "D29" });
 
 export const SEED_MUTANTS: readonly Mutant[] = [
   mutant("a seeded node leads with less than another source has", [

@@ -2,16 +2,10 @@
  * Deliberate bugs in synchronous mode: who counts, when, and for what. Each is looked for by `npm run sim -- --sync`; its
  * text must occur once.
  */
-import type { Mutant } from "./mutant-list.ts";
+import { type Mutant, mutantsOf } from "./mutant.ts";
 
-function mutant(name: string, ...edits: readonly (readonly [string, string, string])[]): Mutant {
-  return {
-    name: `sync: ${name}`,
-    isOfDisk: false,
-    flags: ["--sync"],
-    edits: edits.map(([file, from, to]) => ({ file: `src/${file}`, from, to })),
-  };
-}
+const mutant = mutantsOf({ mode: "sync", rule: "D30", prefix: "sync: " });
+const ofRound = mutantsOf({ mode: "sync", rule: "D29", prefix: "sync: " });
 
 export const SYNC_MUTANTS: readonly Mutant[] = [
   mutant("one copy fewer confirms", [
@@ -19,12 +13,12 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     "return Math.max(copies + (members.includes(own) ? 0 : 1), atLeast);",
     "return Math.max(copies - 1 + (members.includes(own) ? 0 : 1), atLeast);",
   ]),
-  mutant("a lead round needs one member fewer", [
+  ofRound("a lead round needs one member fewer", [
     "node/members.ts",
     "return Math.max(0, members.length - copies);",
     "return Math.max(0, members.length - copies - 1);",
   ]),
-  mutant("an incomplete member counts in a lead round", [
+  ofRound("an incomplete member counts in a lead round", [
     "node/round-need.ts",
     'return complete || (level === "durable" && intact);',
     'return complete || intact || level === "durable";',
@@ -79,22 +73,22 @@ export const SYNC_MUTANTS: readonly Mutant[] = [
     "const to = Math.min(confirmer.confirmedTo(copies), durable);",
     "const to = Math.max(confirmer.confirmedTo(copies), durable);",
   ]),
-  mutant("who promised goes on following the lower leader", [
+  ofRound("who promised goes on following the lower leader", [
     "node/promising.ts",
     "    roles.leaveLower(`this node has promised to follow rank ${text}`);\n    if (!identity.promise(rank)) return;\n    this.#to = storeId;",
     "    if (!identity.promise(rank)) return;\n    this.#to = storeId;",
   ]),
-  mutant("nobody is asked before a replica leads", [
+  ofRound("nobody is asked before a replica leads", [
     "node/role-moves.ts",
     'if (!force && role.holds === "whole" && this.beginRound(done)) return null;',
     'if (!force && role.holds === "nothing" && this.beginRound(done)) return null;',
   ]),
-  mutant("nobody is asked before a primary leads again", [
+  ofRound("nobody is asked before a primary leads again", [
     "node/lead-round.ts",
     "return needOf([]) === null ? null : { needOf, giveUp };",
     "return giveUp === null || needOf([]) === null ? null : { needOf, giveUp };",
   ]),
-  mutant("a log that counts for more is left where it is", [
+  ofRound("a log that counts for more is left where it is", [
     "node/round-need.ts",
     "return compareLogs(log, own) > 0 && goesFrom(log, own) !== null;",
     "return compareLogs(log, own) > 1e9 && goesFrom(log, own) !== null;",

@@ -1,5 +1,9 @@
-/** Deliberate bugs in what nodes say of themselves: node batches, completeness, consent. As mutant-list.ts. */
-import { mutant, type Mutant } from "./mutant-list.ts";
+/** Deliberate bugs in what nodes say of themselves: node batches, completeness, consent. */
+import { type Mutant, mutantsOf } from "./mutant.ts";
+
+const mutant = mutantsOf({ rule: "D29" });
+const onDisk = mutantsOf({ mode: "on-disk", rule: "D29" });
+const ofConsent = mutantsOf();
 
 export const WORD_MUTANTS: readonly Mutant[] = [
   mutant("a promotion does not say that its history begins", [
@@ -33,20 +37,17 @@ export const WORD_MUTANTS: readonly Mutant[] = [
     "byRoot: rootId === nodeId || welcome.path.length === 1,",
   ]),
   // On disks: there a node comes back with less than it acknowledged, and is welcomed with that.
-  {
-    ...mutant("a replica is complete once it is welcomed", [
-      "node/completeness.ts",
-      "!this.#owesSwap && applied >= this.#end && applied >= this.#missing",
-      "!this.#owesSwap && this.#end !== NOBODY",
-    ]),
-    flags: ["--on-disk"],
-  },
-  mutant("kept consent is not bound to the node that said who it is", [
+  onDisk("a replica is complete once it is welcomed", [
+    "node/completeness.ts",
+    "!this.#owesSwap && applied >= this.#end && applied >= this.#missing",
+    "!this.#owesSwap && this.#end !== NOBODY",
+  ]),
+  ofConsent("kept consent is not bound to the node that said who it is", [
     "node/kept-consent.ts",
     'if (kept !== null && kept.nodeId === "" && nodeId !== "") this.#keep({ ...kept, nodeId });',
     "void nodeId;",
   ]),
-  mutant("a refusal is forgotten with the process", [
+  ofConsent("a refusal is forgotten with the process", [
     "node/present-role.ts",
     "    this.role = roles.withoutConsent(this.role);\n    this.#consent.over();\n",
     "    this.role = roles.withoutConsent(this.role);\n",

@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { eachSeed } from "./each-seed.ts";
 import { FailoverLife } from "./failover-life.ts";
+import { TESTED_SEEDS } from "./seeds.ts";
 
-const SEEDS = 110;
+const SEEDS = TESTED_SEEDS.failovers;
 /** What a run of all seeds must have seen. */
 const MARKS = [
   ...["done", "not done", "held", "wrote once it was resumed", "leads", "expiry", "released"],

@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { eachSeed } from "./each-seed.ts";
 import { ReclaimLife } from "./reclaim-life.ts";
+import { TESTED_SEEDS } from "./seeds.ts";
 
-const SEEDS = 100;
+const SEEDS = TESTED_SEEDS.reclaims;
 /** What a run of all seeds must have seen. */
 const MARKS = [
   ...["cut off", "log lost", "log came back", "leads", "follows"],

@@ -4,9 +4,10 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { TESTED_SEEDS } from "./seeds.ts";
 import { Simulation } from "./simulation.ts";
 
-const SEEDS = 220;
+const SEEDS = TESTED_SEEDS.clusters;
 const COMMAND = fileURLToPath(new URL("../../scripts/sim/main.ts", import.meta.url));
 
 test("same seed => the same trace, byte for byte", async () => {

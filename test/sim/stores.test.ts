@@ -6,12 +6,13 @@ import { expect, test } from "vitest";
 import { DISK_FAULT_NAMES } from "./disk-faults.ts";
 import { DiskLife } from "./disk-life.ts";
 import { eachSeed } from "./each-seed.ts";
+import { TESTED_SEEDS } from "./seeds.ts";
 import { Simulation } from "./simulation.ts";
 
-const LOG_STORE_SEEDS = 15;
-const PUBLIC_SEEDS = 16;
-const CLUSTER_SEEDS = 12;
-const DISK_SEEDS = 150;
+const LOG_STORE_SEEDS = TESTED_SEEDS["log-stores"];
+const PUBLIC_SEEDS = TESTED_SEEDS.public;
+const CLUSTER_SEEDS = TESTED_SEEDS["on-disk"];
+const DISK_SEEDS = TESTED_SEEDS.disks;
 /** What a run of all seeds of disks must have seen. */
 const DISK_MARKS = [
   ...["the machine crashed", "the process was killed", "died while it opened", "clean stop"],

@@ -1,9 +1,10 @@
 /** Random lives of nodes in synchronous mode: `npm run sim -- --sync --seeds N` runs more. */
 import { expect, test } from "vitest";
 import { eachSeed } from "./each-seed.ts";
+import { TESTED_SEEDS } from "./seeds.ts";
 import { SyncLife } from "./sync-life.ts";
 
-const SEEDS = 60;
+const SEEDS = TESTED_SEEDS.sync;
 /** What a run of all seeds must have seen. */
 const MARKS = [
   ...["write confirmed", "write unconfirmed", "write refused", "read confirmed"],
