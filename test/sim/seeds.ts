@@ -3,7 +3,7 @@ export const TESTED_SEEDS = {
   clusters: 220,
   "log-stores": 15,
   "on-disk": 12,
-  public: 16,
+  public: 24,
   disks: 150,
   reclaims: 100,
   failovers: 110,
