@@ -397,7 +397,9 @@ export class FailoverLife extends Life {
     const isEqual = (): boolean => {
       const leader = this.#leader;
       if (leader === undefined || this.#alive.length < this.#kept.size) return false;
-      const { next, chain } = leader.core.backlog;
+      const { next, chain, tail } = leader.core.backlog;
+      // A key that has just expired is gone from its state, and not from the others'.
+      if (tail !== next) return false;
       return this.#alive.every(
         (each) =>
           each === leader ||

@@ -28,6 +28,7 @@ import { SimError } from "./clock.ts";
 import { LogArchive } from "./kept-log.ts";
 import { Life, WORKLOAD } from "./life.ts";
 import { Member, Remembered } from "./reclaim-member.ts";
+import { SyncNeeds } from "./sync-needs.ts";
 import { SyncPromises } from "./sync-promises.ts";
 import { SyncClient } from "./sync-client.ts";
 import { drawRecord } from "./workload.ts";
@@ -45,6 +46,7 @@ export class SyncLife extends Life {
   readonly #archive = new LogArchive();
   readonly #options: SynchronousOptions;
   readonly #promises: SyncPromises;
+  readonly #needs: SyncNeeds;
   /** How often each was seen to begin to lead. */
   readonly #led = new Map<Member, number>();
   /** It leads by force, should it begin to. */
@@ -66,7 +68,8 @@ export class SyncLife extends Life {
       syncLevel: random.pick(["applied", "durable"]),
       syncTimeoutMs: random.pick([500, 5_000]),
     };
-    this.#promises = new SyncPromises((what) => this.mark(what));
+    this.#needs = new SyncNeeds(this.members, () => this.clock.nowMs);
+    this.#promises = new SyncPromises(this.#needs, (what) => this.mark(what));
   }
 
   run(): void {
@@ -233,6 +236,9 @@ export class SyncLife extends Life {
         () => this.#failoverLater(leader, soonMs()),
         () => this.#failoverLater(leader, soonMs()),
         () => this.#moveLater(soonMs()),
+        () => this.#corner(leader),
+        () => this.#corner(leader),
+        () => this.#corner(leader),
       ]);
       strike();
     }
@@ -270,13 +276,18 @@ export class SyncLife extends Life {
 
   /** From some of the others, or from all. */
   #cutOff(member: Member): void {
-    const { random, net, clock } = this;
+    const { random } = this;
     const forMs = random.pick([10, 1_000, 9_000]);
-    const how = random.pick(["half_open", "reset"] as const);
     const share = random.pick([0.5, 1]);
+    const isOf = (other: Member): boolean => other !== member && random.fraction() <= share;
+    this.#part(member, this.#alive.filter(isOf), forMs);
+  }
+
+  #part(member: Member, others: readonly Member[], forMs: number): void {
+    const { random, net, clock } = this;
+    const how = random.pick(["half_open", "reset"] as const);
     this.#disturbances += 1;
-    for (const other of this.#alive) {
-      if (other === member || random.fraction() > share) continue;
+    for (const other of others) {
       const ways = [`${member.name}>${other.name}`, `${other.name}>${member.name}`];
       for (const way of ways) net.blocked.add(way);
       for (const connection of net.standing) {
@@ -291,13 +302,46 @@ export class SyncLife extends Life {
     this.mark("sync: cut");
   }
 
-  #dieLater(name: string, afterMs: number, losesDisk: boolean): void {
+  /**
+   * Some are apart from the leader for a while, and get nothing. Then the leader is gone, and some of those that had
+   * what it wrote lose the last of it: one of the rest is to lead.
+   */
+  #corner(leader: Member): void {
+    const { random, clock } = this;
+    const others = this.#alive.filter((each) => each !== leader);
+    if (others.length < 2) return;
+    const isBehind = new Set(others.filter(() => random.fraction() < 0.5));
+    if (isBehind.size === 0) isBehind.add(random.pick(others));
+    if (isBehind.size === others.length) isBehind.delete(random.pick(others));
+    const behind = [...isBehind];
+    const near = others.filter((each) => !isBehind.has(each));
+    this.mark("sync: a corner");
+    this.#part(leader, behind, 9_000);
+    const atMs = random.between(50, 1_500);
+    for (const each of near)
+      if (random.fraction() < 0.7)
+        this.#dieLater(each.name, atMs + random.between(0, 50), false, 0.8);
+    const goes = random.pick([
+      () => this.#part(leader, near, 9_000),
+      () => this.#stopLater(leader, 0),
+      () => this.#dieLater(leader.name, 0, random.fraction() < 0.2),
+    ]);
+    clock.in(atMs + random.between(0, 50), goes);
+    const next = random.pick(random.fraction() < 0.7 ? behind : near).name;
+    for (const afterMs of [50, 1_000, 4_000])
+      clock.in(atMs + afterMs * (0.5 + random.fraction()), () => {
+        const member = this.members.get(next)!;
+        if (!member.dead && kindOf(member) !== "leading") this.#promote(member, false);
+      });
+  }
+
+  #dieLater(name: string, afterMs: number, losesDisk: boolean, machines = 0.4): void {
     const { clock, random } = this;
     clock.in(afterMs, () => {
       const member = this.members.get(name)!;
       if (member.dead) return;
       this.#disturbances += 1;
-      const isMachine = random.fraction() < 0.4;
+      const isMachine = random.fraction() < machines;
       const upstream = this.#leaders.find((each) => each !== member)?.name ?? member.upstream;
       member.kill();
       const kept = this.#kept.get(name)!;
@@ -417,6 +461,7 @@ export class SyncLife extends Life {
   protected look(): void {
     for (const member of this.members.values()) {
       this.#lookAtRest(member);
+      if (!member.dead) this.#needs.look(member.core, member.name);
       const { leadership } = member.core.synchronous;
       if ((this.#led.get(member) ?? 0) === leadership) continue;
       this.#led.set(member, leadership);
@@ -476,7 +521,9 @@ export class SyncLife extends Life {
     const [leader, second] = this.#leaders;
     if (leader === undefined || second !== undefined || this.#alive.length < members.size)
       return false;
-    const { next, chain } = leader.core.backlog;
+    const { next, chain, tail } = leader.core.backlog;
+    // A key that has just expired is gone from its state, and not from the others'.
+    if (tail !== next) return false;
     return this.#alive.every(
       ({ core, stopped }) =>
         !stopped &&

@@ -13,6 +13,7 @@ import { compareLeaders } from "../../src/log/history.ts";
 import type { NodeCore } from "../../src/node/core.ts";
 import { batchLength } from "../../src/wire/frame.ts";
 import { SimError } from "./clock.ts";
+import type { SyncNeeds } from "./sync-needs.ts";
 
 export class SyncPromises {
   /** Answers to writes so far. */
@@ -27,7 +28,10 @@ export class SyncPromises {
   #highest: NodeCore | null = null;
   readonly #mark: (what: string) => void;
 
-  constructor(mark: (what: string) => void) {
+  readonly #needs: SyncNeeds;
+
+  constructor(needs: SyncNeeds, mark: (what: string) => void) {
+    this.#needs = needs;
     this.#mark = mark;
   }
 
@@ -37,6 +41,7 @@ export class SyncPromises {
     const { leadership } = core.synchronous;
     const before = this.#toldTo;
     const epoch = this.#told;
+    const { running } = this.#needs;
     return () => {
       if (!this.#leaders.has(core) || epoch !== this.#told) return;
       if (core.synchronous.leadership !== leadership)
@@ -44,6 +49,7 @@ export class SyncPromises {
       if (reads && before > tail)
         throw new SimError(`${name} answers a read at ${tail}, and ${before} was told before it`);
       if (!reads) this.confirmations += 1;
+      this.#needs.told(core, name, batchEndAt(core, tail), running);
       this.#tell(core, name, tail);
     };
   }
@@ -72,6 +78,7 @@ export class SyncPromises {
       this.#leaders.clear();
       this.#highest = null;
     }
+    if (!isForced) this.#needs.leads(core, name);
     this.#leaders.add(core);
     for (const [end, chain] of this.#told)
       if (!has(core, end, chain))
