@@ -1,4 +1,7 @@
-/** A thread that works for later gives way to the loop that serves clients now. */
+/**
+ * A thread that works for later gives way to the loop that serves clients now.
+ * Tested in: test/unit/threads.test.ts.
+ */
 import { readlinkSync } from "node:fs";
 import { availableParallelism, setPriority } from "node:os";
 
@@ -8,8 +11,8 @@ import { availableParallelism, setPriority } from "node:os";
  * processors; with less a ship starves where other programs keep all processors busy. On a single
  * processor it must still make progress beside a loop that is never idle: a third.
  */
-const NICE = 10;
-const NICE_ALONE = 5;
+export const NICE = 10;
+export const NICE_ALONE = 5;
 
 /** Lets the loop that serves clients go first. On Linux a nice value belongs to one thread. */
 export function stepBack(): void {

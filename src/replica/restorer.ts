@@ -6,7 +6,7 @@
  *   loading --cut--> parked --SNAPSHOT n--> loading;  parked too long, damaged, replaced --> none
  *
  * Owns: the one Restore, what the keeper is told. Does not own: the swap, the connection (session.ts).
- * Tested in: test/unit/replica/session.test.ts.
+ * Tested in: test/unit/replica/session.test.ts, test/unit/replica/staged-abort.test.ts.
  */
 import { WireError } from "../errors.ts";
 import { crc32 } from "../wire/crc.ts";

@@ -1,11 +1,20 @@
 /** Which code worker threads run: what was installed, its text, or what the embedder names. */
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Primary, Replica } from "../../src/index.ts";
+import { NICE, NICE_ALONE } from "../../src/step-back.ts";
 import { codeUrl, findCode, ownThreads, threadsAt, threadsOf } from "../../src/threads.ts";
 import { VERSION } from "../../src/version.ts";
 
@@ -190,5 +199,38 @@ describe("threads: a node", () => {
     expect(String(replica.get("key"))).toBe("value");
     await replica.close();
     await primary.close();
+  });
+});
+
+/** Of every thread of this process: its nice value, by thread. */
+function niceValues(): Map<string, number> {
+  const values = readdirSync("/proc/self/task").map((thread) => {
+    const stat = readFileSync(`/proc/self/task/${thread}/stat`, "latin1");
+    // Behind the name, which may have blanks in it, nice is the seventeenth field.
+    return [thread, Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16])] as const;
+  });
+  return new Map(values);
+}
+
+describe.runIf(process.platform === "linux")("threads: who gives way to the loop", () => {
+  test.each([
+    ["serializer", true],
+    ["log-reader", false],
+  ] as const)("%s: %s", async (kind, givesWay) => {
+    const before = niceValues();
+    const worker = ownThreads().start(kind);
+    try {
+      await once(worker, "online");
+      const kindOf = (): number[] =>
+        [...niceValues()].filter(([thread]) => !before.has(thread)).map(([, nice]) => nice);
+      const own = before.get(String(process.pid))!;
+      // Its code runs a moment after it is online.
+      const wanted = availableParallelism() > 1 ? NICE : NICE_ALONE;
+      if (givesWay) await expect.poll(() => Math.max(...kindOf())).toBe(wanted);
+      else expect(Math.max(...kindOf())).toBe(own);
+      expect(niceValues().get(String(process.pid))).toBe(own);
+    } finally {
+      await worker.terminate();
+    }
   });
 });

@@ -3,6 +3,7 @@
  * discarded for another leader's log (fork-copy.ts), under one cap.
  *
  * Owns: its name, its size. Does not own: what is copied there.
+ * Tested in: test/unit/log/disk/fork-copy.test.ts.
  */
 import type { DiskFolder } from "./files.ts";
 
