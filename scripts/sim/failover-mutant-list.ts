@@ -1,10 +1,14 @@
 /**
  * Deliberate bugs in a planned failover: what is said, remembered and synced in the wrong order, or not at all.
- * Each is looked for by `npm run sim -- --failovers`; its text must occur once.
+ * Each is looked for by `npm run sim -- --failovers`; the last ones in clusters, which hand over among all their other
+ * faults. Its text must occur once.
  */
 import { type Mutant, mutantsOf } from "./mutant.ts";
 
 const mutant = mutantsOf({ mode: "failovers", rule: "D31", prefix: "failover: " });
+
+/** The same, looked for by clusters. */
+const inClusters = mutantsOf({ rule: "D31", prefix: "hand over: " });
 
 export const FAILOVER_MUTANTS: readonly Mutant[] = [
   mutant("a node that is paused deletes what has expired", [
@@ -59,5 +63,25 @@ export const FAILOVER_MUTANTS: readonly Mutant[] = [
     "node/resigned-run.ts",
     "if (this.#hasTaken(answer?.state ?? null))",
     "if (answer === undefined)",
+  ]),
+  inClusters("a node that is paused deletes what has expired", [
+    "node/roles.ts",
+    '      return "paused";',
+    "      return null;",
+  ]),
+  inClusters("the resignation is not remembered", [
+    "node/role-moves.ts",
+    'const refusal = this.remember({ role: "resigned", ...resignation });',
+    "const refusal = null;",
+  ]),
+  inClusters("what was taken back is not counted", [
+    "node/failover.ts",
+    '    feeder.counters.bump("failovers_resumed");\n',
+    "",
+  ]),
+  inClusters("by force it leads again in the term that it handed on", [
+    "node/role-moves.ts",
+    "        this.parts.identity.yieldTo({ term: role.resignation.term, run: 0 });\n",
+    "",
   ]),
 ];

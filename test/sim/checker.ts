@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type GivenConsent, NO_CONSENT } from "../../src/node/consent.ts";
+import type { RoleMemory } from "../../src/node/role-memory.ts";
 import { consentOf } from "../../src/node/roles.ts";
 import type { Fields } from "../../src/primary/journal.ts";
 import type { Hold } from "../../src/primary/holds.ts";
@@ -25,6 +26,7 @@ import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import type { Disk } from "./disk.ts";
 import { Figures } from "./figures.ts";
 import { linkOf } from "./phases.ts";
+import { resignedFor, Resignations } from "./resignations.ts";
 import { insides, type SimNode } from "./sim-node.ts";
 import { SimReplies } from "./sim-replies.ts";
 import type { Simulation } from "./simulation.ts";
@@ -122,10 +124,16 @@ export class Checker {
   /** They came back with a state, and have not been welcomed since. */
   private readonly returning = new Set<SimNode>();
   private readonly figures: Figures;
+  private readonly resignations: Resignations;
 
   constructor(sim: Simulation) {
     this.sim = sim;
     this.figures = new Figures(sim);
+    this.resignations = new Resignations({
+      truth: this.truth,
+      mark: (what) => sim.mark(what),
+      fail: (node, what) => this.fail(node, what),
+    });
   }
 
   /** What the state is at a place of the log; undefined where nobody was seen yet. */
@@ -249,7 +257,9 @@ export class Checker {
     // With --seed-from it asks who leads, and is bound by what its sources say.
     if (node.seeds && role === "fenced") return;
     const leads = node.role === "primary" || node.seeds || node.reclaims;
-    const below = node.fenced ? "fenced" : `replica of ${node.upstream}`;
+    const target = resignedFor(node.core.roles.now);
+    const follows = target === "" ? `replica of ${node.upstream}` : `resigned for ${target}`;
+    const below = node.fenced ? "fenced" : follows;
     const is = leads ? "primary" : below;
     if (is !== role) this.fail(node, `starts as ${is}, it was told to be ${role}`);
     this.sim.mark("role remembered");
@@ -284,6 +294,24 @@ export class Checker {
     this.sim.mark("disk: consent given back");
   }
 
+  /** What a planned failover writes down; what somebody asked for is known by its answer. */
+  onRemembered(node: SimNode, memory: RoleMemory): void {
+    switch (memory.role) {
+      case "resigned":
+        this.resignations.resigned(node, memory);
+        this.roles.set(node.disk, `resigned for ${memory.upstream.host}`);
+        return;
+      case "primary":
+        if (node.isPromotedByHand) this.resignations.promoted(node);
+        else if (node.core.roles.now.kind === "resigned" || this.resignations.takes(node))
+          this.onPromotionAccepted(node);
+        return;
+      case "replica":
+      case "fenced":
+        this.resignations.follows(node);
+    }
+  }
+
   onPromotionAccepted(node: SimNode): void {
     this.swappedBy.delete(node.disk);
     this.roles.set(node.disk, "primary");
@@ -301,12 +329,12 @@ export class Checker {
   private checkSeedPromotion(node: SimNode): void {
     const own = this.truth.find(node.backlog.next, node.backlog.chain);
     if (own === undefined) this.fail(node, "is seeded with what nobody ever wrote");
-    const ids = node.answers.map(({ state }) => state?.nodeId);
+    const ids = node.haveAnswered;
     for (const { source, state } of node.answers) {
       if (state === null || state.nodeId === node.identity.nodeId) continue;
       const { offset, chain, history } = state.position;
       if (!state.hasData && offset === 0) continue;
-      const isChained = state.path.some((id) => id !== state.nodeId && ids.includes(id));
+      const isChained = state.path.some((id) => id !== state.nodeId && ids.has(id));
       if (state.upstream.host !== node.name && !isChained)
         this.fail(node, `promotes itself, and ${source.host} follows ${state.upstream.host}`);
       const alive = state.rootLives && !state.path.includes(node.identity.nodeId);
@@ -480,6 +508,7 @@ export class Checker {
       seen.writer = null;
     }
     this.figures.observe(node);
+    this.resignations.look(node);
     this.checkFenced(node, seen);
     this.checkRanks(node);
     this.checkPromise(node);
@@ -543,6 +572,7 @@ export class Checker {
     const { history, rank } = node.identity;
     if (this.led.has(history)) return;
     this.led.set(history, { history, rank });
+    this.resignations.leads(node);
     const who = node.onDisk === null ? node : node.disk;
     const before = this.ledBy.get(who);
     if (before !== undefined && compareRanks(rank, before.rank) <= 0)
@@ -776,8 +806,11 @@ export class Checker {
     const link = linkOf(node);
     if (link === undefined) return;
     const { confirmed } = link;
-    const { history } = this.sim.node(node.upstream)!.identity;
-    if (link.state.kind === "streaming" && node.identity.history !== history)
+    const { identity, core } = this.sim.node(node.upstream)!;
+    const { history } = identity;
+    // One that is about to lead names its history before it has told those that it feeds.
+    const isAboutTo = core.roles.now.kind === "promoting";
+    if (link.state.kind === "streaming" && node.identity.history !== history && !isAboutTo)
       this.fail(node, `is fed from ${history}, and takes it for ${node.identity.history}`);
     if (confirmed > node.backlog.next)
       this.fail(node, `has applied ${node.backlog.next}, its feeder counts ${confirmed}`);
@@ -880,6 +913,9 @@ export class Checker {
     if (event === "reclaim") this.onReclaim(node, fields);
     if (event === "fenced") this.onFenced(node, fields);
     if (event === "leads_anew") this.onLeadsAnew(node);
+    if (event === "failover_take") this.resignations.told(node, fields);
+    if (event === "failover_done")
+      this.roles.set(node.disk, `replica of ${String(fields["upstream"]).replace(/:1$/, "")}`);
     const isFollowing = event === "role_changed" && fields["role"] === "replica";
     if (isFollowing && this.roles.get(node.disk) === "fenced")
       this.onFollowsByItself(node, String(fields["upstream"]));
@@ -1079,6 +1115,8 @@ export class Checker {
       links_rejected: of("link_drops_rejected"),
       sync_partial_ok: of("resume_continue"),
       upstream_disconnects: of("upstream_lost"),
+      failovers_done: of("failover_done"),
+      failovers_resumed: of("failover_resumed"),
     };
     for (const [name, count] of told) {
       if (/^(resume|link_drops)_/.test(name)) expected[name] = count;

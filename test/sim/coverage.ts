@@ -35,6 +35,14 @@ export const PATHS: readonly string[] = [
   "log discarded for a higher rank",
   "resume_outranked",
   "second promotion of a laggard",
+  ...["done", "aborted", "timed out", "given up", "resigned", "resigned by force"].map(
+    (end) => `hand over: ${end}`,
+  ),
+  ...["taken", "taken with less, by force", "released", "led again by force"].map(
+    (end) => `hand over: ${end}`,
+  ),
+  "writer held by a failover",
+  "wrote once a failover was over",
   "freeze waits for a batch's end",
   "snapshot dropped for memory",
   "snapshot dropped at maxmemory",

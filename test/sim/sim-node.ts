@@ -11,7 +11,7 @@ import type { Address } from "../../src/net/address.ts";
 import type { WriteRefusal } from "../../src/node/api.ts";
 import { decodeNode } from "../../src/node/node-memory.ts";
 import { keptFor } from "../../src/node/kept-consent.ts";
-import { startingRole } from "../../src/node/role-memory.ts";
+import { type RoleMemory, startingRole } from "../../src/node/role-memory.ts";
 import {
   fenceOf,
   isReclaiming,
@@ -23,6 +23,7 @@ import {
 import type { TurnShell } from "../../src/node/turn.ts";
 import type { SeedAnswer } from "../../src/node/seed-choice.ts";
 import type { Backlog } from "../../src/log/backlog.ts";
+import { type LogStore, MEMORY_ONLY } from "../../src/log/log-store.ts";
 import { chainStart } from "../../src/wire/frame.ts";
 import type { Feeder } from "../../src/primary/feeder.ts";
 import type { Fields, Level } from "../../src/primary/journal.ts";
@@ -120,6 +121,8 @@ export interface World {
   onExpiry(node: SimNode): void;
   /** A replica's answer to VERIFY. */
   onDigest(node: SimNode, link: Link, answer: DigestAnswer): void;
+  /** Its next start goes by that. */
+  remembered(node: SimNode, role: RoleMemory): void;
   /** It has what was on its disk. */
   onOpened(node: SimNode, found: RecoveredNode | null): void;
   /** Its machine died, or its process ended because its disk failed: another starts in a while. */
@@ -166,8 +169,12 @@ export class SimNode implements Host, TurnShell {
   readonly flags: SimFlags;
   /** What its sources answered in the newest round. */
   answers: readonly SeedAnswer[] = [];
+  /** Who has answered in any round: one that is silent follows whom it followed. */
+  readonly haveAnswered = new Set<Id>();
   /** It was told to be a primary, whether it had a state or not. */
   forced = false;
+  /** That is being done now. */
+  isPromotedByHand = false;
   /** A bit of its log went bad. */
   rotten = false;
   /** Its upstream's records of which it takes so many more and then none. */
@@ -185,6 +192,8 @@ export class SimNode implements Host, TurnShell {
   /** Its one client: records that it still wants to write, the next of them, since when it waits. */
   wanted = 0;
   draft: Draft | null = null;
+  /** It waits for the end of a planned failover. */
+  isWriterHeld = false;
   readonly turn: WriterTurn = newWriterTurn();
   readonly sources = new Set<SimSource>();
   /** A chunk that goes bad when it is written to a socket. */
@@ -265,10 +274,21 @@ export class SimNode implements Host, TurnShell {
     });
   }
 
+  /** Its answers come in events, not as microtasks, of which a run has none. */
+  private memoryOnly(): LogStore {
+    const soon = (done: () => void): void => this.after(0, done);
+    return {
+      ...MEMORY_ONLY,
+      rename: (_offset, done) => soon(done),
+      restart: (_offset, _chain, _fork, done = () => undefined) => soon(done),
+      takeBack: (_offset, _chain, done) => soon(done),
+    };
+  }
+
   private makeCore(): NodeCore {
     const { world, flags, disk } = this;
     const remembered = disk.node === "" ? null : decodeNode(disk.node);
-    const { role, upstream, sources, fence } = startingRole(
+    const { role, upstream, sources, fence, resignation } = startingRole(
       {
         command: flags.role,
         of: flags.of === "" ? null : addressOf(flags.of),
@@ -289,13 +309,17 @@ export class SimNode implements Host, TurnShell {
       upstream,
       sources,
       fence,
+      resignation: resignation ?? null,
       ask: (asked, withinMs, done, announcement) => this.ask(asked, withinMs, done, announcement),
       allowReset: false,
       consent: keptFor(remembered?.consent ?? null, upstream),
       keepConsent: (consent) => {
         if (disk.node !== "") disk.change({ consent });
       },
-      remember: (role, consent) => disk.change({ role, consent }),
+      remember: (role, consent) => {
+        disk.change({ role, consent });
+        world.remembered(this, role);
+      },
       recovers: onDisk !== null,
       identity,
       state: this.held.state,
@@ -304,7 +328,7 @@ export class SimNode implements Host, TurnShell {
         ttlMs: settings.backlogTtlMs,
         segmentBytes: settings.logSegmentBytes,
         clock: this.wallClock,
-        ...(store === null ? {} : { store }),
+        store: store ?? this.memoryOnly(),
       },
       feederOptions: { ...settings.feeder, chunkBytes: settings.slotBytes },
       sessionOptions: settings.session,
@@ -377,13 +401,18 @@ export class SimNode implements Host, TurnShell {
         onAnswer: (state, error) => {
           answers.push({ source, state, error });
           if (answers.length < sources.length) return;
-          if (announcement === null) this.answers = answers;
+          if (announcement === null) this.noteAnswers(answers);
           this.after(this.turnMs(), () => done(answers));
         },
       });
       inquiry.start(this.now());
       this.after(withinMs, () => inquiry.tick(this.now()));
     }
+  }
+
+  private noteAnswers(answers: readonly SeedAnswer[]): void {
+    this.answers = answers;
+    for (const { state } of answers) if (state !== null) this.haveAnswered.add(state.nodeId);
   }
 
   // --- its parts ---------------------------------------------------------------------------------
@@ -403,6 +432,10 @@ export class SimNode implements Host, TurnShell {
   /** It was started to lead, and has not got there. */
   get seeds(): boolean {
     return seedingOf(this.core.roles.now) !== null;
+  }
+  /** A planned failover holds its writers. */
+  get holdsWriters(): boolean {
+    return this.core.roles.now.kind === "paused";
   }
   /** Somebody led with a higher rank. */
   get fenced(): boolean {
@@ -603,17 +636,22 @@ export class SimNode implements Host, TurnShell {
     this.run(() => {
       this.forced = force;
       const isTorn = this.session.torn;
+      const isHandingOver = ["paused", "resigned"].includes(this.core.roles.now.kind);
       // It may be over before the call is.
       const ends: (string | null)[] = [];
       let tell = (end: string | null): void => void ends.push(end);
-      if (this.core.roles.promote(force, (refusal) => tell(refusal)) === null) {
+      this.isPromotedByHand = true;
+      const refused = this.core.roles.promote(force, (refusal) => tell(refusal));
+      this.isPromotedByHand = false;
+      if (refused === null) {
         accepted();
         tell = (end) => {
           if (end !== null && end !== STOPPED) failed();
         };
         ends.forEach(tell);
         if (this.session.isBusy) this.world.mark("promotion waits for the state");
-      } else this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
+      } else if (!isHandingOver)
+        this.world.mark(`promotion ${isTorn ? "of a torn state" : "without a state"} refused`);
     });
   }
 

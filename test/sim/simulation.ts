@@ -10,13 +10,16 @@ import { Random } from "../../tools/random.ts";
 import { Checker } from "./checker.ts";
 import { Clock, SimError } from "./clock.ts";
 import { drawPlan, type Plan } from "./draw.ts";
+import type { RoleMemory } from "../../src/node/role-memory.ts";
 import type { RecoveredNode } from "../../src/node/disk/disk-recovery.ts";
 import { Disk } from "./disk.ts";
 import { scheduleDiskFaults } from "./disk-faults.ts";
 import { type Armed, injectFault, someNode, watchArmed } from "./faults.ts";
+import { scheduleHandOvers } from "./hand-over.ts";
 import { LogDisk } from "./log-disk.ts";
 import { Network } from "./network.ts";
 import { drawMaps } from "./node-state.ts";
+import { resignedFor } from "./resignations.ts";
 import { SimNode, type Ending, type NodeSettings, type SimFlags, type World } from "./sim-node.ts";
 import { drawRecord } from "./workload.ts";
 
@@ -33,6 +36,7 @@ const TRACE_LINES_KEPT = 400;
 /** Make other seeds of a run's, for its nodes' states and disks. */
 const STATE_SEED = 0x5deece66;
 const DISK_SEED = 0x2545f491;
+const HAND_OVER_SEED = 0x1f83d9ab;
 /** Of how many runs with disks all nodes have one, else so many of them. */
 const RUNS_ALL_ON_DISK = 0.5;
 const NODES_WITH_DISKS = 0.6;
@@ -73,6 +77,8 @@ export class Simulation implements World {
   private failure: Error | null = null;
   /** Draws which nodes have a disk, and what becomes of it, apart from all else. */
   readonly diskRandom: Random;
+  /** Draws planned failovers, apart from all else. */
+  readonly handOverRandom: Random;
   /** Share of nodes with a disk. */
   readonly diskShare: number;
   readonly net: Network;
@@ -100,6 +106,7 @@ export class Simulation implements World {
     this.publicStates = publicStates;
     this.logStores = logStores;
     this.diskRandom = new Random(seed ^ DISK_SEED);
+    this.handOverRandom = new Random(seed ^ HAND_OVER_SEED);
     const share = this.diskRandom.fraction() < RUNS_ALL_ON_DISK ? 1 : NODES_WITH_DISKS;
     this.diskShare = onDisk && !logStores ? share : 0;
     this.random = new Random(seed);
@@ -145,6 +152,10 @@ export class Simulation implements World {
   /** Asks `plot` after everything that runs on a node, for a while. It may not touch nodes itself. */
   watch(forMs: number, plot: Plot): void {
     this.plots.push({ untilMs: this.clock.nowMs + forMs, plot });
+  }
+
+  remembered(node: SimNode, role: RoleMemory): void {
+    this.checker.onRemembered(node, role);
   }
 
   onOpened(node: SimNode, found: RecoveredNode | null): void {
@@ -223,6 +234,7 @@ export class Simulation implements World {
     }
     this.scheduleWrites();
     this.scheduleFaults();
+    scheduleHandOvers(this);
     if (this.diskShare > 0) scheduleDiskFaults(this);
     await this.runClock(this.plan.faultMs);
     this.heal();
@@ -292,6 +304,10 @@ export class Simulation implements World {
   follow(node: SimNode, upstream: string, consent: Consent): void {
     this.say(`${node.name} follows ${upstream} (${consent})`);
     node.run(() => {
+      if (node.holdsWriters) {
+        this.say(`${node.name} hands over, and follows nobody`);
+        return;
+      }
       this.checker.onFollow(node, upstream, consent);
       node.follow(upstream, consent);
     });
@@ -328,7 +344,7 @@ export class Simulation implements World {
         WANTED_MAX,
         node.wanted + this.random.between(1, this.plan.burstMax + 1),
       );
-      if (node.turn.sinceMs < 0) this.writeWanted(node);
+      if (node.turn.sinceMs < 0 && !node.isWriterHeld) this.writeWanted(node);
       const connection = this.checker.someConnection(node);
       if (this.random.fraction() < 0.1) this.checker.wait(node, connection);
       if (this.random.fraction() < 0.05) this.checker.verify(node);
@@ -341,6 +357,10 @@ export class Simulation implements World {
     for (; node.wanted > 0; node.wanted -= 1, node.draft = null) {
       // Of a disk that takes nothing they are refused.
       if (node.role !== "primary" || node.isDiskInTrouble) break;
+      if (node.holdsWriters) {
+        this.holdWriter(node);
+        return;
+      }
       node.draft ??= drawRecord(this.random, this.plan.workload, node.wallClock());
       const { length, change } = node.draft;
       const { pacing } = node.feeder;
@@ -361,6 +381,22 @@ export class Simulation implements World {
     node.wanted = 0;
     node.draft = null;
     node.turn.sinceMs = -1;
+  }
+
+  /** As src/node/node.ts, whose clients wait until it is known who leads. */
+  private holdWriter(node: SimNode): void {
+    this.mark("writer held by a failover");
+    node.isWriterHeld = true;
+    node.turn.sinceMs = -1;
+    node.core.turn.until(
+      () => !node.holdsWriters,
+      () =>
+        node.after(0, () => {
+          node.isWriterHeld = false;
+          if (node.core.roles.now.kind === "leading") this.mark("wrote once a failover was over");
+          this.writeWanted(node);
+        }),
+    );
   }
 
   private markLarge(node: SimNode, bytes: number): void {
@@ -410,9 +446,14 @@ export class Simulation implements World {
       if (node.stopped) node.cont();
     }
     for (const name of [...this.nodes.keys()]) if (name.endsWith("'")) this.removeNode(name);
+    for (const node of this.nodes.values())
+      if (node.core.failover.state === "waiting-for-sync")
+        node.run(() => void node.core.failover.abort(() => undefined));
     const alive = [...this.nodes.values()];
     const root = this.pickRoot(alive);
     this.root = root;
+    // Whoever one has resigned for may lead yet: all are told whom to follow.
+    const handsOver = alive.some((node) => resignedFor(node.core.roles.now) !== "");
     this.promote(root, true);
     const placed = [root];
     for (const node of alive) {
@@ -421,7 +462,8 @@ export class Simulation implements World {
       const runs = !node.seeds && !node.reclaims && node.session.state.kind !== "stopped";
       const follows = node.role === "replica" && runs;
       const stays = follows && node.upstream === above.name;
-      if (!stays || this.random.fraction() < 0.5) this.follow(node, above.name, "reset");
+      if (!stays || handsOver || this.random.fraction() < 0.5)
+        this.follow(node, above.name, "reset");
       else this.checker.onConsentNeeded(node, root);
       placed.push(node);
     }
