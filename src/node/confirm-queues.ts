@@ -44,8 +44,7 @@ export class ConfirmQueues {
   }
 
   get isEmpty(): boolean {
-    for (const queue of this.#queues.values()) if (queue.length > 0) return false;
-    return true;
+    return this.length === 0;
   }
 
   /**

@@ -71,7 +71,8 @@ test.each([
   },
 );
 
-test("e2e: --sync 2: one member does not answer => FAILOVER waits for what was executed, and the client hears OK once", async () => {
+/** Two copies confirm, and one of the two members stands still after the first write. */
+async function withSlowMember() {
   const fleet = useFleet();
   const primary = await fleet.primary("--sync", "2", "--sync-timeout", "20s");
   const [target, slow] = [await fleet.replica(primary), await fleet.replica(primary)];
@@ -81,6 +82,11 @@ test("e2e: --sync 2: one member does not answer => FAILOVER waits for what was e
   });
   const writer = await RespClient.connect(primary.port);
   slow.pause();
+  return { primary, target, slow, writer };
+}
+
+test("e2e: --sync 2: one member does not answer => FAILOVER waits for what was executed, and the client hears OK once", async () => {
+  const { primary, target, slow, writer } = await withSlowMember();
   const held = [writer.call("INCR", "n"), writer.call("INCR", "n")];
   // The target has all: what is missing is the word of the other member.
   await until(async () => (await target.text("GET", "n")) === "2", {
@@ -102,15 +108,7 @@ test("e2e: --sync 2: one member does not answer => FAILOVER waits for what was e
 });
 
 test("e2e: --sync 2, FORCE: one member does not answer => those who wait hear UNCONFIRMED at the end of the time, and nothing is lost", async () => {
-  const fleet = useFleet();
-  const primary = await fleet.primary("--sync", "2", "--sync-timeout", "20s");
-  const [target, slow] = [await fleet.replica(primary), await fleet.replica(primary)];
-  await converge([primary, target, slow]);
-  await until(async () => (await primary.ask("SET", "k", "0")) === "OK", {
-    what: "a confirmed write",
-  });
-  const writer = await RespClient.connect(primary.port);
-  slow.pause();
+  const { primary, target, slow, writer } = await withSlowMember();
   const held = writer.ask("SET", "k", "1");
   await until(async () => (await target.text("GET", "k")) === "1", {
     what: "the target to have it",
