@@ -55,7 +55,7 @@ export function chooseTarget<L extends TargetLink>(
 }
 
 /** Where its replication port is. */
-export function addressOf({ hello, remote }: TargetLink): Address {
+export function addressOf({ hello, remote }: Pick<TargetLink, "hello" | "remote">): Address {
   const { host, replPort: port } = hello!.address;
   return { host: host || hostOf(remote), port };
 }

@@ -26,8 +26,8 @@
  *
  * Pure core. Owns: when one is released. Does not own: the list (peers.ts), its file (identity.ts), asking.
  */
-import { hostOf } from "../net/address.ts";
 import type { Hello, Id } from "../wire/messages.ts";
+import { addressOf } from "./failover-target.ts";
 import type { Identity } from "./identity.ts";
 
 /** Between two writes of new replicas to node.json, ms: many that come at once are written together. */
@@ -73,13 +73,12 @@ export class Followers {
 
   /** It was welcomed, and has been sent nothing yet. */
   linked(link: FollowerLink): void {
-    const { hello, remote } = link;
+    const { hello } = link;
     if (hello === null || hello.address.replPort === 0) return;
     this.#links.add(link);
     this.#proofs.delete(hello.storeId);
     const { identity } = this.#deps;
-    const { host, replPort: port } = hello.address;
-    identity.followedBy({ storeId: hello.storeId, host: host || hostOf(remote), port });
+    identity.followedBy({ storeId: hello.storeId, ...addressOf(link) });
     this.#keepPeers();
   }
 

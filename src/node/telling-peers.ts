@@ -9,7 +9,7 @@
  *
  * Owns: who was told what. Does not own: what a replica does with it (identity.ts), when it is said (primary/link.ts).
  */
-import { hostOf } from "../net/address.ts";
+import { addressOf } from "./failover-target.ts";
 import { LIMITS } from "../limits.ts";
 import type { Hello, PeerAddress, PeersTold } from "../wire/messages.ts";
 
@@ -38,8 +38,8 @@ export class TellingPeers {
   }
 }
 
-function peerOf({ hello, remote }: ToldLink): PeerAddress[] {
+function peerOf(link: ToldLink): PeerAddress[] {
+  const { hello } = link;
   if (hello === null || hello.address.replPort === 0) return [];
-  const { host, replPort: port } = hello.address;
-  return [{ storeId: hello.storeId, host: host || hostOf(remote), port }];
+  return [{ storeId: hello.storeId, ...addressOf(link) }];
 }
